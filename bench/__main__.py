@@ -1,0 +1,154 @@
+"""`python -m bench`: run the workloads, print the tables, write the figures and the picture."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import signal
+import sys
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import Progress, SpinnerColumn, TimeElapsedColumn
+
+from bench import figures as results
+from bench import picture, report
+from bench.database import ROOT
+from bench.load import LoadError, Wrk, find_wrk
+from bench.measure import Measurer, Plan
+from bench.replies import ReplyError
+from bench.servers import ServerError
+from bench.stage import KEPT, staged
+from bench.workloads import PLAIT, SERVERS, WORKLOADS
+from gateway.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bench.figures import Added, Figure
+    from bench.workloads import Workload
+
+OUT = ROOT / "bench" / "out" / "results.json"
+PICTURE = ROOT / "docs" / "bench.svg"
+DOCUMENT = ROOT / "docs" / "performance.md"
+ALONE = ("W2v", "W3v")
+"""The workloads that are also run one request at a time, with grouping and without."""
+
+FULL = Plan(rounds=3, seconds=5, warm_up=3, alone_rounds=6, alone_seconds=2)
+QUICK = Plan(rounds=1, seconds=2, warm_up=1, alone_rounds=3, alone_seconds=1)
+MOST_ROUNDS = 100
+MOST_SECONDS = 600
+
+
+def main() -> int:
+    """Run the bench. 0: figures were printed; 1: they were refused; 130: interrupted."""
+    options = _options()
+    console = Console()
+    # A polite end as by Ctrl-C: every server is stopped on the way out.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        plan = _plan(options)
+        chosen = _chosen(options.only)
+        figures, added = _run(console, plan, chosen)
+    except (LoadError, ReplyError, ServerError, ConfigurationError) as error:
+        console.print(f"[red]No figures:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
+        return 1
+    except KeyboardInterrupt:
+        console.print("Interrupted; every server is stopped.")
+        return 130
+    _show(console, figures, added)
+    OUT.parent.mkdir(parents=True, exist_ok=True)
+    OUT.write_text(json.dumps(results.records(figures), indent=2) + "\n", encoding="utf-8")
+    console.print(f"Written: {OUT.relative_to(ROOT)}")
+    if plan == FULL and chosen == WORKLOADS:
+        _publish(figures, added, _about(plan))
+        console.print(f"Written: {PICTURE.relative_to(ROOT)}, {DOCUMENT.relative_to(ROOT)}")
+    return 0
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=main.__doc__)
+    parser.add_argument("--quick", action="store_true", help="one short round; docs stay untouched")
+    parser.add_argument("--rounds", type=int, metavar="N", help="rounds of each workload")
+    parser.add_argument("--seconds", type=int, metavar="S", help="length of a round")
+    parser.add_argument("--only", metavar="W3,W4", help="some workloads; docs stay untouched")
+    return parser.parse_args()
+
+
+def _plan(options: argparse.Namespace) -> Plan:
+    plan = QUICK if options.quick else FULL
+    rounds = plan.rounds if options.rounds is None else options.rounds
+    seconds = plan.seconds if options.seconds is None else options.seconds
+    if not (1 <= rounds <= MOST_ROUNDS and 1 <= seconds <= MOST_SECONDS):
+        raise LoadError(f"--rounds takes 1 to {MOST_ROUNDS}, --seconds 1 to {MOST_SECONDS}")
+    return replace(plan, rounds=rounds, seconds=seconds)
+
+
+def _chosen(only: str | None) -> tuple[Workload, ...]:
+    if only is None:
+        return WORKLOADS
+    names = only.split(",")
+    known = [workload.name for workload in WORKLOADS]
+    for name in names:
+        if name not in known:
+            raise LoadError(f"there is no workload {name!r}, only {', '.join(known)}")
+    return tuple(workload for workload in WORKLOADS if workload.name in names)
+
+
+def _run(
+    console: Console, plan: Plan, chosen: Sequence[Workload]
+) -> tuple[list[Figure], list[Added]]:
+    program = find_wrk()
+    alone = [workload for workload in chosen if workload.name in ALONE]
+    loads = plan.rounds * len(SERVERS) * len(chosen) + plan.alone_rounds * 2 * len(alone)
+    columns = (SpinnerColumn(), *Progress.get_default_columns(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task("", total=loads)
+        with staged(lambda text: progress.update(task, description=text)) as stage:
+            measurer = Measurer(
+                Wrk(program, KEPT),
+                plan,
+                tell=lambda text: progress.update(task, description=text),
+                step=lambda: progress.advance(task),
+            )
+            figures = [
+                figure for workload in chosen for figure in measurer.run(workload, stage.servers)
+            ]
+            added = [
+                measurer.added_latency(workload, stage.servers[PLAIT], stage.ungrouped)
+                for workload in alone
+            ]
+    return figures, added
+
+
+def _show(console: Console, figures: Sequence[Figure], added: Sequence[Added]) -> None:
+    rows = results.compare(figures)
+    grid = report.throughput(rows)
+    console.print(report.table("Requests a second", report.THROUGHPUT, grid))
+    title = "p50 / p99 in ms · server CPU-ms a request"
+    console.print(report.table(title, report.LATENCY, report.latency(rows)))
+    for line in report.notes(figures, added):
+        console.print(line, highlight=False, soft_wrap=True)
+
+
+def _publish(figures: Sequence[Figure], added: Sequence[Added], about: str) -> None:
+    rows = results.compare(figures)
+    PICTURE.write_text(picture.draw(rows), encoding="utf-8")
+    text = report.markdown(rows, figures, added, about)
+    document = DOCUMENT.read_text(encoding="utf-8")
+    DOCUMENT.write_text(report.insert(document, text), encoding="utf-8")
+
+
+def _about(plan: Plan) -> str:
+    return (
+        f"{plan.rounds} interleaved rounds of {plan.seconds} s; {os.cpu_count()} processors, "
+        f"Python {platform.python_version()}, {platform.system()} {platform.machine()}."
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Plait: one GraphQL API braided from many sources."""

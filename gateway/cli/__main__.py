@@ -1,0 +1,5 @@
+"""`python -m gateway.cli` is `plait`."""
+
+from gateway.cli import main
+
+main()

@@ -1,0 +1,137 @@
+"""`plait demo`: real engines, real data and the gateway, in one process tree, from one command."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from gateway.cli.output import console
+from gateway.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Iterator, Mapping
+
+    from gateway.embedded import EngineUrls
+    from gateway.settings import Settings
+
+HOST = "127.0.0.1"
+_SOURCES = ("POSTGRES_", "QDRANT_", "REDIS_")
+
+
+def demo(
+    port: Annotated[int, typer.Option(help="The port to listen on; 0 takes a free one.")] = 8000,
+    folder: Annotated[Path, typer.Option(help="Where the engines keep their data.")] = Path(
+        ".plait"
+    ),
+) -> None:
+    """Serve the bundled domain on embedded engines; Ctrl-C stops everything.
+
+    The first run fills the engines, later ones find them filled.
+    """
+    from gateway.cli.listener import bind
+    from gateway.embedded import start
+
+    out = console()
+    with _stopping_on_sigterm(), bind(HOST, port) as listener:
+        try:
+            with out.status("starting PostgreSQL, Valkey and Qdrant's engine"):
+                engines = start(folder)
+            with engines:
+                _use(engines.urls)
+                _fill()
+                _serve(listener)
+        except KeyboardInterrupt:
+            pass
+        finally:
+            out.print("stopped")
+
+
+def _fill() -> None:
+    """Bring tables and data to where the demo needs them; skips what is there."""
+    from gateway.cli.migrate import database_url, migrations_folder
+    from gateway.cli.progress import Bars
+    from gateway.settings import load
+    from gateway.sources.postgres import migrate
+
+    settings = load()
+    with console().status("migrating"):
+        asyncio.run(migrate.upgrade(database_url(settings, "default"), migrations_folder(settings)))
+    domain = _domain(settings)
+    with Bars() as bars:
+        asyncio.run(domain.prepare(settings, bars))
+
+
+def _serve(listener: socket.socket) -> None:
+    """Serve until told to stop; says what to open once requests are answered."""
+    import uvicorn
+
+    from gateway.cli.listener import ListenerConfig
+    from gateway.cli.serve import application
+    from gateway.settings import load
+
+    settings = load()
+    domain = _domain(settings)
+
+    class Announced(uvicorn.Server):
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets)
+            if self.started:
+                _announce(listener.getsockname()[1], domain.QUERIES)
+
+    config = ListenerConfig(application, settings.serve, settings.limits, factory=True)
+    server = Announced(config)
+    server.run(sockets=[listener])
+    if not server.started:
+        raise ConfigurationError("the gateway did not start; the lines above say why")
+
+
+def _announce(port: int, queries: Mapping[str, str]) -> None:
+    from rich.syntax import Syntax
+
+    out = console()
+    out.print(f"\n[bold green]Plait is ready:[/] open http://{HOST}:{port}/graphql\n")
+    for title, query in queries.items():
+        out.print(f"[bold]{title}[/]")
+        out.print(Syntax(query.strip(), "graphql", background_color="default", padding=(0, 2)))
+        out.print()
+    out.print("Ctrl-C stops the gateway and its engines.")
+
+
+def _domain(settings: Settings) -> Any:
+    """The domain's own `demo` module: `prepare(settings, report)` and `QUERIES`."""
+    from gateway.cli.project import load_module
+
+    return load_module(f"{settings.resolvers}.demo", "resolvers (PLAIT_RESOLVERS)")
+
+
+def _use(urls: EngineUrls) -> None:
+    """Point the settings of this process at the engines, and at nothing else."""
+    for name in [name for name in os.environ if name.startswith(_SOURCES)]:
+        del os.environ[name]
+    os.environ |= {
+        "POSTGRES_URL": urls.postgres,
+        "REDIS_URL": urls.redis,
+        "QDRANT_URL": urls.qdrant,
+        "QDRANT_GRPC_PORT": str(urls.qdrant_grpc_port),
+    }
+
+
+@contextmanager
+def _stopping_on_sigterm() -> Iterator[None]:
+    """Let SIGTERM end the command as Ctrl-C does, so that the engines are stopped too."""
+
+    def interrupt(_number: int, _frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,45 @@
+"""`plait explain`: what a query would ask of which source."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from gateway.errors import ConfigurationError
+
+
+def explain(
+    query: Annotated[str, typer.Argument(help="A document, @FILE, or - for standard input.")],
+    variables: Annotated[str, typer.Option(help="Its variables, as a JSON object.")] = "{}",
+) -> None:
+    """Print the plan of a query, without running it."""
+    from gateway.app import explain as plan_of
+    from gateway.settings import load
+
+    typer.echo(plan_of(load(), _document(query), _variables(variables)))
+
+
+def _document(query: str) -> str:
+    if query == "-":
+        return sys.stdin.read()
+    if query.startswith("@"):
+        try:
+            return Path(query[1:]).read_text("utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigurationError(f"cannot read {query[1:]}: {type(error).__name__}") from None
+    return query
+
+
+def _variables(text: str) -> dict[str, Any]:
+    import orjson
+
+    try:
+        variables = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        variables = None
+    if not isinstance(variables, dict):
+        raise ConfigurationError("--variables: expected a JSON object")
+    return variables

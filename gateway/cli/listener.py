@@ -1,0 +1,181 @@
+"""uvicorn, with bounds on how long and how large a request's head may be.
+
+uvicorn itself waits for ever for a head and gathers a header of any size. The body is bounded by
+the application, which knows the request's deadline; what a client still sends after its answer
+gets no more time than a head.
+"""
+
+from __future__ import annotations
+
+import socket
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
+
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from gateway.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from gateway.settings import Limits, Serve
+
+MAX_HEADERS = 100
+
+_TOO_LARGE = (
+    b"HTTP/1.1 431 Request Header Fields Too Large\r\n"
+    b"content-length: 0\r\nconnection: close\r\n\r\n"
+)
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A socket that holds the address, before anything else is begun.
+
+    Raises `ConfigurationError` when the address is not to be had.
+    """
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        with ExitStack() as on_failure:
+            listener = on_failure.enter_context(socket.socket(family, kind, protocol))
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(address)
+            listener.set_inheritable(True)
+            on_failure.pop_all()
+            return listener
+    except OSError as error:
+        raise ConfigurationError(
+            f"cannot listen on {host} port {port} ({error.strerror});"
+            " name another with --port (serve.port, PLAIT_SERVE_PORT)"
+        ) from None
+
+
+class ListenerConfig(uvicorn.Config):
+    """How uvicorn is run: the settings of `[serve]`, no access log, its log lines to ours.
+
+    `app`: the import string of an application factory, or an application. `options` go to
+    uvicorn as they are.
+    """
+
+    def __init__(self, app: Any, serve: Serve, limits: Limits, **options: Any) -> None:
+        super().__init__(
+            app,
+            host=serve.host,
+            port=serve.port,
+            workers=serve.workers,
+            http=BoundedHttpProtocol,
+            loop="uvloop",
+            lifespan="on",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            date_header=False,
+            timeout_keep_alive=serve.keep_alive_seconds,
+            timeout_graceful_shutdown=int(serve.drain_seconds),
+            **options,
+        )
+        self.header_seconds = serve.header_seconds
+        self.max_header_bytes = limits.max_header_bytes
+
+
+class BoundedHttpProtocol(HttpToolsProtocol):
+    """One connection: closed when a head is late, answered 431 when it is too large."""
+
+    config: ListenerConfig
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._late: asyncio.TimerHandle | None = None
+        self._in_head = False
+        self._upgraded = False
+        self._head_bytes = 0
+        self._unparsed = 0
+        self._too_large = False
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn's own
+        """Begin the time for the first head."""
+        super().connection_made(transport)
+        self._expect_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the timer with the connection."""
+        self._head_came()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Parse; what then is still an open head, or answers nothing, has a time to end."""
+        was_in_head = self._in_head
+        super().data_received(data)
+        if self._in_head:
+            self._unparsed += len(data) if was_in_head else 0
+            if self._unparsed > self.config.max_header_bytes:
+                self._refuse()
+        if self._late is None and (self._in_head or self._is_idle()):
+            self._expect_head()
+
+    def on_message_begin(self) -> None:
+        """A head begins."""
+        self._in_head = True
+        self._head_bytes = self._unparsed = 0
+        super().on_message_begin()
+
+    def on_url(self, url: bytes) -> None:
+        """Count the target."""
+        self._head_bytes += len(url)
+        super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Count a header."""
+        self._head_bytes += len(name) + len(value) + 4
+        super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        """The head is whole: refuse it, or start its request."""
+        self._in_head = False
+        self._head_came()
+        if self._head_bytes > self.config.max_header_bytes or len(self.headers) > MAX_HEADERS:
+            self._too_large = True
+            raise ValueError  # ends the parsing; uvicorn then answers through send_400_response
+        super().on_headers_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what cannot be parsed, or is too large, and close."""
+        if self._too_large:
+            self._refuse()
+        else:
+            super().send_400_response(msg)
+
+    def handle_websocket_upgrade(self) -> None:
+        """Hand the connection over."""
+        self._upgraded = True
+        super().handle_websocket_upgrade()
+
+    def _refuse(self) -> None:
+        self.transport.write(_TOO_LARGE)
+        self.transport.close()
+
+    def _is_idle(self) -> bool:
+        """Nothing is being answered, and uvicorn's own timer does not run."""
+        closing = self._upgraded or self.transport.is_closing()
+        return self._has_answered() and not closing and self.timeout_keep_alive_task is None
+
+    def _has_answered(self) -> bool:
+        cycle: Any = self.cycle  # None before the first request, which uvicorn's types deny
+        return cycle is None or bool(cycle.response_complete)
+
+    def _expect_head(self) -> None:
+        self._late = self.loop.call_later(self.config.header_seconds, self._close_late)
+
+    def _head_came(self) -> None:
+        if self._late is not None:
+            self._late.cancel()
+            self._late = None
+
+    def _close_late(self) -> None:
+        self._late = None
+        if self._has_answered():
+            self.transport.close()
+        else:
+            self._expect_head()  # a request is being answered; the one behind it may wait

@@ -1,0 +1,85 @@
+"""`plait migrate`: the tables of the domain, up and down."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from gateway.cli.output import MISUSED, console
+from gateway.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from gateway.settings import Settings
+
+app = typer.Typer(name="migrate", no_args_is_help=True, help="Migrate the database up or down.")
+
+Source = Annotated[str, typer.Option(help="The name of the database in the settings.")]
+
+
+@app.command()
+def up(
+    revision: Annotated[str, typer.Argument(help="Where to; all the way by default.")] = "head",
+    source: Source = "default",
+) -> None:
+    """Bring the database up to a revision."""
+    from gateway.settings import load
+    from gateway.sources.postgres import migrate
+
+    settings = load()
+    url, folder = database_url(settings, source), migrations_folder(settings)
+    _tell(asyncio.run(migrate.upgrade(url, folder, revision)))
+
+
+@app.command()
+def down(
+    revision: Annotated[str, typer.Argument(help="Where to: a revision, -1, or base.")],
+    source: Source = "default",
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask; data may be lost.")] = False,
+) -> None:
+    """Take the database down to a revision."""
+    from gateway.settings import load
+    from gateway.sources.postgres import migrate
+
+    settings = load()
+    url, folder = database_url(settings, source), migrations_folder(settings)
+    if not yes and not typer.confirm(f"Take {source} down to {revision}? Its data may be lost."):
+        raise typer.Exit(MISUSED)
+    _tell(asyncio.run(migrate.downgrade(url, folder, revision)))
+
+
+@app.command()
+def current(source: Source = "default") -> None:
+    """Say at which revision the database stands, and which is the newest."""
+    from gateway.settings import load
+    from gateway.sources.postgres import migrate
+
+    settings = load()
+    newest = migrate.head(migrations_folder(settings))
+    _tell(asyncio.run(migrate.current(database_url(settings, source))))
+    console().print(f"newest: {newest or 'none'}")
+
+
+def database_url(settings: Settings, source: str) -> str:
+    """The address of a PostgreSQL source. Raises `ConfigurationError` when there is none."""
+    try:
+        return settings.postgres[source].dsn.reveal()
+    except KeyError:
+        known = ", ".join(settings.postgres) or "none"
+        message = f"there is no postgres.{source}; there is {known} (see POSTGRES_URL)"
+        raise ConfigurationError(message) from None
+
+
+def migrations_folder(settings: Settings) -> Path:
+    """Where the package of the migrations lies. Raises `ConfigurationError` when it is missing."""
+    from gateway.cli.project import find_package
+
+    return find_package(settings.migrations, "migrations (PLAIT_MIGRATIONS)")
+
+
+def _tell(revision: str | None) -> None:
+    typer.echo(revision or "base")

@@ -1,0 +1,57 @@
+"""Progress bars: one for each named step, advanced by plain calls."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Self
+
+from gateway.cli.output import console
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from rich.progress import TaskID
+
+
+class Bars:
+    """Bars on standard error while the `with` block lasts; call it to report.
+
+    Where standard error is no terminal, each step is one line when it is done.
+    """
+
+    def __init__(self) -> None:
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+        from rich.progress import TimeElapsedColumn as Elapsed
+
+        self._console = console()
+        self._progress = Progress(
+            TextColumn("{task.description:<28}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            Elapsed(),
+            console=self._console,
+            disable=not self._console.is_terminal,
+        )
+        self._tasks: dict[str, TaskID] = {}
+        self._done: set[str] = set()
+
+    def __call__(self, step: str, done: int, total: int) -> None:
+        """`done` of `total` of this step are done; may be called from any thread."""
+        if step not in self._tasks:
+            self._tasks[step] = self._progress.add_task(step, total=total)
+        self._progress.update(self._tasks[step], completed=done, total=total)
+        if done >= total and step not in self._done:
+            self._done.add(step)
+            if not self._console.is_terminal:
+                self._console.print(f"{step}: {total}")
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._progress.stop()

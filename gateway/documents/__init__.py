@@ -1,0 +1,1 @@
+"""From text to a document that may run: bounded, parsed, limited, validated, kept."""

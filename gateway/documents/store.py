@@ -1,0 +1,154 @@
+"""Documents that were accepted, kept by their text so that the next request pays one look-up."""
+
+from __future__ import annotations
+
+import sys
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Any, Literal
+
+from graphql import (
+    FragmentDefinitionNode,
+    GraphQLSyntaxError,
+    OperationDefinitionNode,
+    parse,
+)
+
+from gateway.documents.limits import DocumentLimits, enforce, scan
+from gateway.documents.refusal import InvalidDocument, reported
+from gateway.documents.validation import Validator
+from gateway.errors import Code, RequestError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from graphql import DocumentNode, GraphQLSchema, VariableDefinitionNode
+
+_BYTES_PER_TOKEN = 550
+"""Memory of a parsed token with its node and location, measured; the most that was seen."""
+
+
+class Operation:
+    """One operation of an accepted document.
+
+    `plans` belongs to the planner: what it compiled for this operation, by whatever it depends
+    on. It lives and is forgotten with the document.
+    """
+
+    __slots__ = ("document", "fragments", "kind", "node", "plans", "variable_definitions")
+
+    def __init__(self, document: Document, node: OperationDefinitionNode) -> None:
+        self.document = document
+        self.node = node
+        self.kind: Literal["query", "mutation", "subscription"] = node.operation.value
+        self.fragments = document.fragments
+        self.variable_definitions: tuple[VariableDefinitionNode, ...] = (
+            node.variable_definitions or ()
+        )
+        self.plans: dict[Any, Any] = {}
+
+
+class Document:
+    """A parsed and valid document. `weight` is the memory it holds, estimated, in bytes."""
+
+    __slots__ = ("_operations", "fragments", "node", "text", "weight")
+
+    def __init__(self, text: str, node: DocumentNode, weight: int) -> None:
+        self.text = text
+        self.node = node
+        self.weight = weight
+        self.fragments: Mapping[str, FragmentDefinitionNode] = {
+            each.name.value: each
+            for each in node.definitions
+            if isinstance(each, FragmentDefinitionNode)
+        }
+        self._operations = {
+            each.name.value if each.name else None: Operation(self, each)
+            for each in node.definitions
+            if isinstance(each, OperationDefinitionNode)
+        }
+
+    def operation(self, name: str | None) -> Operation:
+        """The operation of that name; without a name, the only one there is.
+
+        Raises `RequestError` (OPERATION_RESOLUTION_FAILURE) if that leaves none or several.
+        """
+        operations = self._operations
+        if name is None:
+            if len(operations) == 1:
+                return next(iter(operations.values()))
+            message = (
+                "The document has several operations; operationName must say which one to run."
+                if operations
+                else "The document has no operation."
+            )
+        elif name in operations:
+            return operations[name]
+        else:
+            message = f"The document has no operation named '{name}'."
+        raise RequestError(message, code=Code.OPERATION_RESOLUTION_FAILURE)
+
+
+class DocumentStore:
+    """Turns text into documents for one schema and keeps the most recently used.
+
+    Bounded twice: at most `capacity` documents, and at most `max_bytes` of estimated memory.
+    Refused documents are not kept. `suggestions` lets validation errors name fields that the client
+    may have meant: for development only, since it tells what the schema has and costs up to
+    20 ms an error.
+    """
+
+    def __init__(
+        self,
+        schema: GraphQLSchema,
+        limits: DocumentLimits | None = None,
+        *,
+        capacity: int = 1_000,
+        max_bytes: int = 64 * 1024 * 1024,
+        suggestions: bool = False,
+    ) -> None:
+        self._limits = limits or DocumentLimits()
+        self._validator = Validator(schema, self._limits, suggestions=suggestions)
+        self._capacity = capacity
+        self._max_bytes = max_bytes
+        self._weight = 0
+        self._documents: OrderedDict[str, Document] = OrderedDict()
+
+    def load(self, text: str) -> Document:
+        """The document of this text, from the store or checked anew.
+
+        Raises `InvalidDocument`, whose `errors` are all that was found at the first stage that
+        found any: size and tokens, syntax, limits, validity.
+        """
+        documents = self._documents
+        document = documents.get(text)
+        if document is not None:
+            documents.move_to_end(text)
+            return document
+        document = self._check(text)
+        self._keep(document)
+        return document
+
+    def __len__(self) -> int:
+        return len(self._documents)
+
+    @property
+    def weight(self) -> int:
+        """Estimated memory of the kept documents, in bytes."""
+        return self._weight
+
+    def _check(self, text: str) -> Document:
+        tokens = scan(text, self._limits)
+        try:
+            node = parse(text, max_lexical_tokens=self._limits.max_tokens)
+        except GraphQLSyntaxError as error:
+            raise InvalidDocument([reported(error, Code.GRAPHQL_PARSE_FAILED)]) from None
+        enforce(node, self._limits)
+        self._validator.validate(node)
+        return Document(text, node, sys.getsizeof(text) + tokens * _BYTES_PER_TOKEN)
+
+    def _keep(self, document: Document) -> None:
+        self._documents[document.text] = document
+        self._weight += document.weight
+        while len(self._documents) > self._capacity or self._weight > self._max_bytes:
+            _, oldest = self._documents.popitem(last=False)
+            self._weight -= oldest.weight

@@ -1,0 +1,128 @@
+"""Validation against the schema: graphql-core's rules, Strawberry's two, all with bounded work."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from graphql import (
+    GraphQLError,
+    NullValueNode,
+    OverlappingFieldsCanBeMergedRule,
+    ValidationRule,
+    get_named_type,
+    get_nullable_type,
+    is_non_null_type,
+    specified_rules,
+    type_from_ast,
+    validate,
+)
+from graphql.validation.validate import ValidationAbortedError
+from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
+
+from gateway.documents.refusal import InvalidDocument, reported
+from gateway.errors import Code, RequestError
+
+if TYPE_CHECKING:
+    from graphql import (
+        ASTValidationRule,
+        DocumentNode,
+        GraphQLSchema,
+        ObjectValueNode,
+        OperationDefinitionNode,
+        ValidationContext,
+    )
+
+    from gateway.documents.limits import DocumentLimits
+
+
+class OneOfRule(ValidationRule):
+    """A `@oneOf` input has exactly one member, and that is never null.
+
+    Strawberry knows its one-of inputs itself and does not tell graphql-core; its own rule cannot
+    follow a variable into a fragment, where it raises instead of reporting.
+    """
+
+    def enter_object_value(self, node: ObjectValueNode, *_args: Any) -> None:
+        """Check a literal."""
+        type_ = get_named_type(self.context.get_input_type())
+        if not _is_one_of(type_):
+            return
+        if len(node.fields) != 1:
+            self.report_error(
+                GraphQLError(f"OneOf Input Object '{type_}' must specify exactly one key.", node)
+            )
+        elif isinstance(node.fields[0].value, NullValueNode):
+            member = node.fields[0].name.value
+            self.report_error(GraphQLError(f"Field '{type_}.{member}' must be non-null.", node))
+
+    def leave_operation_definition(self, node: OperationDefinitionNode, *_args: Any) -> None:
+        """Check the variables that stand for a member, wherever the operation reaches them."""
+        definitions = {each.variable.name.value: each for each in node.variable_definitions or ()}
+        for usage in self.context.get_recursive_variable_usages(node):
+            name = usage.node.name.value
+            parent = get_nullable_type(usage.parent_type)
+            if not _is_one_of(parent) or name not in definitions:
+                continue
+            if not is_non_null_type(type_from_ast(self.context.schema, definitions[name].type)):
+                self.report_error(
+                    GraphQLError(
+                        f"Variable '${name}' must be non-nullable to be used for OneOf Input"
+                        f" Object '{parent}'.",
+                        [definitions[name], usage.node],
+                    )
+                )
+
+
+def _is_one_of(type_: Any) -> bool:
+    definition = getattr(type_, "extensions", {}).get("strawberry-definition")
+    return bool(getattr(definition, "is_one_of", False))
+
+
+class Validator:
+    """Validates documents against one schema; its rules are put together once."""
+
+    def __init__(self, schema: GraphQLSchema, limits: DocumentLimits, *, suggestions: bool) -> None:
+        self._schema = schema
+        self._max_errors = limits.max_errors
+        self._suggestions = suggestions
+        merging = _bounded_merging(limits.max_comparisons)
+        self._rules = [
+            *(
+                merging if rule is OverlappingFieldsCanBeMergedRule else rule
+                for rule in specified_rules
+            ),
+            MaybeNullValidationRule,
+            OneOfRule,
+        ]
+
+    def validate(self, document: DocumentNode) -> None:
+        """Raise `InvalidDocument` with all findings, up to the limit of errors."""
+        errors = validate(
+            self._schema,
+            document,
+            self._rules,
+            max_errors=self._max_errors,
+            hide_suggestions=not self._suggestions,
+        )
+        if errors:
+            raise InvalidDocument([self._finding(error, len(errors)) for error in errors])
+
+    def _finding(self, error: GraphQLError, count: int) -> RequestError:
+        # Stopping after too many errors is reported behind them; any other stop is the work limit.
+        if isinstance(error, ValidationAbortedError) and count <= self._max_errors:
+            return RequestError(
+                "The document repeats too many fields of the same name to be validated.",
+                code=Code.DOCUMENT_LIMIT_EXCEEDED,
+            )
+        return reported(error, Code.GRAPHQL_VALIDATION_FAILED)
+
+
+def _bounded_merging(budget: int) -> type[ASTValidationRule]:
+    """The rule that compares fields of one name, stopping validation when `budget` is spent."""
+
+    class BoundedMergingRule(OverlappingFieldsCanBeMergedRule):
+        def __init__(self, context: ValidationContext) -> None:
+            super().__init__(context)
+            self.rule_context.remaining_complexity_budget = budget
+
+    return BoundedMergingRule

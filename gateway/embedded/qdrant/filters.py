@@ -1,0 +1,163 @@
+"""Filters: from Qdrant's protobuf to the engine's own, condition by condition."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import qdrant_edge as edge
+
+from gateway.embedded.qdrant.faults import invalid, unsupported
+from gateway.embedded.qdrant.values import point_ids
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from google.protobuf.timestamp_pb2 import Timestamp
+    from qdrant_client import grpc as pb
+
+_MAX_DEPTH = 32
+_BOUNDS = ("lt", "gt", "gte", "lte")
+
+
+def requested_filter(request: Any, field: str = "filter") -> edge.Filter | None:
+    """The filter of a request, or None where it has none."""
+    return filter_(getattr(request, field)) if request.HasField(field) else None
+
+
+def filter_(message: pb.Filter, depth: int = 0) -> edge.Filter:
+    """Read a filter with everything nested in it. Raises `Fault` for what the engine lacks."""
+    if depth > _MAX_DEPTH:
+        raise invalid(f"a filter may be nested {_MAX_DEPTH} levels deep")
+    least = None
+    if message.HasField("min_should"):
+        conditions = _conditions(message.min_should.conditions, depth)
+        least = edge.MinShould(conditions, message.min_should.min_count)
+    return edge.Filter(
+        must=_conditions(message.must, depth) or None,
+        should=_conditions(message.should, depth) or None,
+        must_not=_conditions(message.must_not, depth) or None,
+        min_should=least,
+    )
+
+
+def condition(message: pb.Condition, depth: int = 0) -> Any:
+    """Read one condition."""
+    kind = message.WhichOneof("condition_one_of")
+    if kind is None:
+        raise invalid("a filter condition is empty")
+    if kind == "filter":
+        return filter_(message.filter, depth + 1)
+    if kind == "nested":
+        return edge.NestedCondition(message.nested.key, filter_(message.nested.filter, depth + 1))
+    read = _CONDITIONS.get(kind)
+    if read is None:
+        raise unsupported(f"the filter condition {kind}")
+    return read(getattr(message, kind))
+
+
+def _conditions(messages: Iterable[pb.Condition], depth: int) -> list[Any]:
+    return [condition(message, depth) for message in messages]
+
+
+def _field(message: Any) -> edge.FieldCondition:
+    """A condition on a payload field: exactly what was given, at least one thing."""
+    given: dict[str, Any] = {
+        name: read(getattr(message, name))
+        for name, read in _PARTS.items()
+        if message.HasField(name)
+    }
+    if message.HasField("datetime_range"):
+        given["range"] = _datetime_range(message.datetime_range)
+    if not given:
+        raise invalid(f"the condition on field {message.key!r} says nothing")
+    return edge.FieldCondition(message.key, **given)
+
+
+def _match(message: pb.Match) -> Any:
+    kind = message.WhichOneof("match_value")
+    if kind is None:
+        raise invalid("a match condition is empty")
+    read = _MATCHES.get(kind)
+    if read is None:
+        raise unsupported(f"the match condition {kind}")
+    return read(getattr(message, kind))
+
+
+def _range(message: pb.Range) -> edge.RangeFloat:
+    return edge.RangeFloat(**_bounds(message))
+
+
+def _datetime_range(message: pb.DatetimeRange) -> edge.RangeDateTime:
+    return edge.RangeDateTime(**{name: _moment(one) for name, one in _bounds(message).items()})
+
+
+def _values_count(message: pb.ValuesCount) -> edge.ValuesCount:
+    return edge.ValuesCount(**_bounds(message))
+
+
+def _bounds(message: Any) -> dict[str, Any]:
+    return {name: getattr(message, name) for name in _BOUNDS if message.HasField(name)}
+
+
+def _moment(message: Timestamp) -> str:
+    try:
+        return message.ToJsonString()
+    except ValueError:
+        raise invalid("a datetime is outside the years 1 to 9999") from None
+
+
+def geo_point(message: pb.GeoPoint) -> edge.GeoPoint:
+    """Read a point on the globe, degrees."""
+    return edge.GeoPoint(lon=message.lon, lat=message.lat)
+
+
+def _geo_box(message: pb.GeoBoundingBox) -> edge.GeoBoundingBox:
+    return edge.GeoBoundingBox(geo_point(message.top_left), geo_point(message.bottom_right))
+
+
+def _geo_radius(message: pb.GeoRadius) -> edge.GeoRadius:
+    return edge.GeoRadius(geo_point(message.center), message.radius)
+
+
+def _geo_polygon(message: pb.GeoPolygon) -> edge.GeoPolygon:
+    holes = [_line(line) for line in message.interiors]
+    return edge.GeoPolygon(_line(message.exterior), holes or None)
+
+
+def _line(message: pb.GeoLineString) -> list[edge.GeoPoint]:
+    return [geo_point(point) for point in message.points]
+
+
+_CONDITIONS: dict[str, Callable[[Any], Any]] = {
+    "field": _field,
+    "has_id": lambda message: edge.HasIdCondition(set(point_ids(message.has_id))),
+    "has_vector": lambda message: edge.HasVectorCondition(message.has_vector),
+    "is_empty": lambda message: edge.IsEmptyCondition(message.key),
+    "is_null": lambda message: edge.IsNullCondition(message.key),
+}
+
+_MATCHES: dict[str, Callable[[Any], Any]] = {
+    "keyword": edge.MatchValue,
+    "integer": edge.MatchValue,
+    "boolean": edge.MatchValue,
+    "text": edge.MatchText,
+    "text_any": edge.MatchTextAny,
+    "phrase": edge.MatchPhrase,
+    "prefix": edge.MatchPrefix,
+    "substring": edge.MatchSubstring,
+    "keywords": lambda message: edge.MatchAny(list(message.strings)),
+    "integers": lambda message: edge.MatchAny(list(message.integers)),
+    "except_keywords": lambda message: edge.MatchExcept(list(message.strings)),
+    "except_integers": lambda message: edge.MatchExcept(list(message.integers)),
+}
+
+_PARTS: dict[str, Callable[[Any], Any]] = {
+    "match": _match,
+    "range": _range,
+    "geo_bounding_box": _geo_box,
+    "geo_radius": _geo_radius,
+    "geo_polygon": _geo_polygon,
+    "values_count": _values_count,
+    "is_empty": bool,
+    "is_null": bool,
+}

@@ -1,0 +1,99 @@
+"""The life of the process: take the directory, serve until told to stop, close."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+import grpc
+from qdrant_client import grpc as pb
+
+from gateway.embedded.qdrant.access import KEY_VARIABLE, KeyRequired
+from gateway.embedded.qdrant.administration import COLLECTION_CALLS, HEALTH_CALLS
+from gateway.embedded.qdrant.queries import QUERY_CALLS
+from gateway.embedded.qdrant.reads import READ_CALLS
+from gateway.embedded.qdrant.rpc import servicer
+from gateway.embedded.qdrant.shards import Shards
+from gateway.embedded.qdrant.writes import WRITE_CALLS
+from gateway.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+    from pathlib import Path
+
+    from gateway.embedded.qdrant.rpc import Call
+
+_GRACE_SECONDS = 2.0
+_MAX_CALLS = 1_024
+_MAX_MESSAGE_BYTES = 256 * 1024 * 1024
+_OPTIONS = (
+    ("grpc.so_reuseport", 0),  # a second process on the port must fail, not share it silently
+    ("grpc.max_receive_message_length", _MAX_MESSAGE_BYTES),
+    ("grpc.max_send_message_length", -1),
+)
+
+
+def run(directory: Path, port: int) -> int:
+    """Serve the collections in `directory` on 127.0.0.1:`port`; returns the exit status.
+
+    Prints `ready` on standard output once it serves; 0 when stopped by SIGTERM or SIGINT, 1 with
+    one line on standard error when the directory or the port cannot be had.
+    """
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    try:
+        shards = Shards(directory)
+    except ConfigurationError as error:
+        return _refuse(error.message)
+    try:
+        return asyncio.run(_serve(shards, port))
+    finally:
+        shards.close()
+
+
+async def _serve(shards: Shards, port: int) -> int:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    with ThreadPoolExecutor((os.cpu_count() or 1) + 2, "engine") as threads:
+        server = _server(shards, threads)
+        try:
+            server.add_insecure_port(f"127.0.0.1:{port}")
+        except RuntimeError:
+            return _refuse(f"port {port} of 127.0.0.1 cannot be opened; choose a free one")
+        await server.start()
+        print("ready", flush=True)  # noqa: T201 - the sign its starter waits for
+        await stop.wait()
+        await server.stop(_GRACE_SECONDS)
+    return 0
+
+
+def _server(shards: Shards, threads: Executor) -> grpc.aio.Server:
+    key = os.environ.get(KEY_VARIABLE)
+    server = grpc.aio.server(
+        interceptors=[KeyRequired(key)] if key else None,
+        options=_OPTIONS,
+        maximum_concurrent_rpcs=_MAX_CALLS,
+    )
+    services: tuple[tuple[Any, type, dict[str, Call]], ...] = (
+        (
+            pb.add_PointsServicer_to_server,
+            pb.PointsServicer,
+            READ_CALLS | WRITE_CALLS | QUERY_CALLS,
+        ),
+        (pb.add_CollectionsServicer_to_server, pb.CollectionsServicer, COLLECTION_CALLS),
+        (pb.add_QdrantServicer_to_server, pb.QdrantServicer, HEALTH_CALLS),
+        (pb.add_SnapshotsServicer_to_server, pb.SnapshotsServicer, {}),
+    )
+    for add, base, calls in services:
+        add(servicer(base, calls, shards, threads), server)
+    return server
+
+
+def _refuse(message: str) -> int:
+    print(message, file=sys.stderr)  # noqa: T201 - the last word of a process that cannot start
+    return 1

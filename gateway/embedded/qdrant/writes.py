@@ -1,0 +1,177 @@
+"""Calls that change points, payloads and payload indexes.
+
+Every operation is on disk when it is answered, so `wait` makes no difference. What an operation
+holds is checked whole before any of it is applied.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import qdrant_edge as edge
+from qdrant_client import grpc as pb
+
+from gateway.embedded.qdrant.faults import invalid, unsupported
+from gateway.embedded.qdrant.filters import filter_, requested_filter
+from gateway.embedded.qdrant.indexes import index_schema
+from gateway.embedded.qdrant.schema import member
+from gateway.embedded.qdrant.values import payload, point_id, point_ids
+from gateway.embedded.qdrant.vectors import kind_of, stored_vectors
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import TypeAlias
+
+    from gateway.embedded.qdrant.rpc import Call
+    from gateway.embedded.qdrant.shards import Collection, Shards
+
+    Build: TypeAlias = Callable[[Collection, Any], edge.UpdateOperation]
+    """Reads a request (or the same fields in a batched operation) into the engine's operation."""
+
+_Operation = edge.UpdateOperation
+
+
+def _upsert(collection: Collection, request: Any) -> edge.UpdateOperation:
+    points = [
+        edge.Point(
+            point_id(point.id),
+            stored_vectors(point.vectors, collection.kinds),
+            payload(point.payload),
+        )
+        for point in request.points
+    ]
+    mode = member(edge.UpdateMode, pb.UpdateMode, request.update_mode)
+    return _Operation.upsert_points(points, requested_filter(request, "update_filter"), mode)
+
+
+def _delete(_collection: Collection, request: Any) -> edge.UpdateOperation:
+    ids, filter_given = _selected(request.points)
+    if filter_given is not None:
+        return _Operation.delete_points_by_filter(filter_given)
+    return _Operation.delete_points(ids)
+
+
+def _set_payload(_collection: Collection, request: Any) -> edge.UpdateOperation:
+    fields, key = payload(request.payload), request.key if request.HasField("key") else None
+    ids, filter_given = _selected(request.points_selector)
+    if filter_given is not None:
+        return _Operation.set_payload_by_filter(filter_given, fields, key)
+    return _Operation.set_payload(ids, fields, key)
+
+
+def _overwrite_payload(_collection: Collection, request: Any) -> edge.UpdateOperation:
+    if request.HasField("key"):
+        raise unsupported("overwriting a payload below a key")
+    fields = payload(request.payload)
+    ids, filter_given = _selected(request.points_selector)
+    if filter_given is not None:
+        return _Operation.overwrite_payload_by_filter(filter_given, fields)
+    return _Operation.overwrite_payload(ids, fields)
+
+
+def _delete_payload(_collection: Collection, request: Any) -> edge.UpdateOperation:
+    ids, filter_given = _selected(request.points_selector)
+    if filter_given is not None:
+        return _Operation.delete_payload_by_filter(filter_given, list(request.keys))
+    return _Operation.delete_payload(ids, list(request.keys))
+
+
+def _clear_payload(_collection: Collection, request: Any) -> edge.UpdateOperation:
+    ids, filter_given = _selected(request.points)
+    if filter_given is not None:
+        return _Operation.clear_payload_by_filter(filter_given)
+    return _Operation.clear_payload(ids)
+
+
+def _update_vectors(collection: Collection, request: Any) -> edge.UpdateOperation:
+    points = [
+        edge.PointVectors(point_id(one.id), stored_vectors(one.vectors, collection.kinds))
+        for one in request.points
+    ]
+    return _Operation.update_vectors(points, requested_filter(request, "update_filter"))
+
+
+def _delete_vectors(collection: Collection, request: Any) -> edge.UpdateOperation:
+    names = list(request.vectors.names)
+    for name in names:
+        kind_of(name, collection.kinds)
+    ids, filter_given = _selected(request.points_selector)
+    if filter_given is not None:
+        return _Operation.delete_vectors_by_filter(filter_given, names)
+    return _Operation.delete_vectors(ids, names)
+
+
+def _create_index(
+    _collection: Collection, request: pb.CreateFieldIndexCollection
+) -> edge.UpdateOperation:
+    return _Operation.create_field_index(request.field_name, index_schema(request))
+
+
+def _delete_index(
+    _collection: Collection, request: pb.DeleteFieldIndexCollection
+) -> edge.UpdateOperation:
+    return _Operation.delete_field_index(request.field_name)
+
+
+def _selected(selector: pb.PointsSelector) -> tuple[list[Any], edge.Filter | None]:
+    """The points an operation is for: ids, or else a filter. Raises `Fault` for neither."""
+    kind = selector.WhichOneof("points_selector_one_of")
+    if kind == "points":
+        return point_ids(selector.points.ids), None
+    if kind == "filter":
+        return [], filter_(selector.filter)
+    raise invalid("say which points: ids or a filter")
+
+
+def _call(build: Build) -> Call:
+    def answer(shards: Shards, request: Any) -> pb.PointsOperationResponse:
+        collection = shards.get(request.collection_name)
+        collection.update(build(collection, request), request.ByteSize())
+        return pb.PointsOperationResponse(result=_done())
+
+    return answer
+
+
+def _update_batch(shards: Shards, request: pb.UpdateBatchPoints) -> pb.UpdateBatchResponse:
+    """Several operations in order; all are read and checked before the first is applied."""
+    collection = shards.get(request.collection_name)
+    operations = []
+    for operation in request.operations:
+        kind = operation.WhichOneof("operation")
+        if kind not in _BATCHED:
+            raise unsupported(f"the batched operation {kind}")
+        part = getattr(operation, kind)
+        operations.append((_BATCHED[kind](collection, part), part.ByteSize()))
+    for built, size in operations:
+        collection.update(built, size)
+    return pb.UpdateBatchResponse(result=[_done() for _ in operations])
+
+
+def _done() -> pb.UpdateResult:
+    return pb.UpdateResult(operation_id=0, status=pb.Completed)
+
+
+_BATCHED: dict[str, Build] = {
+    "upsert": _upsert,
+    "delete_points": _delete,
+    "set_payload": _set_payload,
+    "overwrite_payload": _overwrite_payload,
+    "delete_payload": _delete_payload,
+    "clear_payload": _clear_payload,
+    "update_vectors": _update_vectors,
+    "delete_vectors": _delete_vectors,
+}
+
+WRITE_CALLS: dict[str, Call] = {
+    "Upsert": _call(_upsert),
+    "Delete": _call(_delete),
+    "SetPayload": _call(_set_payload),
+    "OverwritePayload": _call(_overwrite_payload),
+    "DeletePayload": _call(_delete_payload),
+    "ClearPayload": _call(_clear_payload),
+    "UpdateVectors": _call(_update_vectors),
+    "DeleteVectors": _call(_delete_vectors),
+    "CreateFieldIndex": _call(_create_index),
+    "DeleteFieldIndex": _call(_delete_index),
+    "UpdateBatch": _update_batch,
+}

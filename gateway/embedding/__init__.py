@@ -1,0 +1,1 @@
+"""Text to vectors: one contract, and the models behind it."""

@@ -1,0 +1,193 @@
+"""The way of a request from document to bytes: documents, plan, waves, splice.
+
+An operation whose root fields are all planned never enters graphql-core: its variables are coerced,
+its waves run, its bytes joined. Everything else runs in graphql-core with the planned fields
+spliced among the walked ones (`gateway.execution.executor`).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from gateway.errors import Code, PlaitError, RequestError
+from gateway.execution.context import RequestContext
+from gateway.execution.exchange import Answer, refusal
+from gateway.execution.executor import execute_walked
+from gateway.execution.failures import error_entry, ours
+from gateway.execution.walk import Walk
+from gateway.execution.waves import Waves
+from gateway.planning.explanation import explanation
+from gateway.planning.variables import VariableCoercer
+from gateway.schema.selection import Reader, condition_variables
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from gateway.documents.store import DocumentStore, Operation
+    from gateway.execution.exchange import GraphQLRequest
+    from gateway.execution.groups import Groups
+    from gateway.execution.waves import Values
+    from gateway.planning.plan import Outline, Planner
+    from gateway.planning.steps import Plan
+    from gateway.planning.variables import Variables
+    from gateway.schema.build import Api
+    from gateway.sources.contract import Prepared, Value
+    from gateway.viewer import Viewer
+
+_PLANNED = "planned"
+_NO_VARIABLES: dict[str, Any] = {}
+
+
+class _Planned:
+    """What an operation needs at every request; kept in `Operation.plans`."""
+
+    __slots__ = ("coercer", "conditions", "outlines", "root")
+
+    def __init__(self, coercer: VariableCoercer, conditions: tuple[str, ...], root: str) -> None:
+        self.coercer = coercer
+        self.conditions = conditions
+        self.root = root
+        self.outlines: dict[tuple[Any, ...], tuple[Outline, Reader]] = {}
+
+
+class Engine:
+    """Answers requests for one API; shared by all requests of a process.
+
+    `groups` are the sources' queues by the name their prepared requests carry; `describe` shows a
+    prepared request for `explain`, which is refused unless `explains`.
+    """
+
+    def __init__(  # noqa: PLR0913 - one collaborator each
+        self,
+        api: Api,
+        store: DocumentStore,
+        planner: Planner,
+        groups: Mapping[str, Groups],
+        describe: Callable[[Prepared], Mapping[str, Any]],
+        *,
+        explains: bool = True,
+    ) -> None:
+        self.api = api
+        self.store = store
+        self.planner = planner
+        self.groups = groups
+        self._describe = describe
+        self._explains = explains
+
+    async def answer(
+        self, request: GraphQLRequest, viewer: Viewer, *, allow_mutations: bool, deadline: float
+    ) -> Answer:
+        """The complete response to a request. Raises nothing but cancellation."""
+        try:
+            operation = self.store.load(request.document).operation(request.operation_name)
+            if operation.kind != "query":
+                _refuse_kind(operation, allow_mutations=allow_mutations)
+            planned = operation.plans.get(_PLANNED) or self._prepare(operation)
+            given = request.variables or _NO_VARIABLES
+            variables = planned.coercer.coerce(given)
+            outline, reader = self._outline(operation, planned, variables)
+            read = [spec.read(variables) for spec in outline.specs]
+            plan = outline.plan(tuple([shape for shape, _ in read]))
+            waves = Waves(self.groups, tuple([values for _, values in read]), (), deadline)
+            if request.extensions:
+                extensions = self._extensions(request.extensions, plan)
+                if extensions is not None:
+                    return Answer(orjson.dumps({"data": None, "extensions": extensions}))
+            if outline.whole:
+                return Answer(_spliced(plan, await waves.run(plan), waves))
+            walk = Walk(
+                self.api.catalog, self.planner, reader, outline, plan, waves, variables
+            )
+            context = RequestContext(viewer, deadline, walk)
+            data, errors = await execute_walked(
+                self.api, operation.document.node, request.operation_name, given, context
+            )
+        except PlaitError as error:
+            return refusal(error)
+        except Exception as error:  # noqa: BLE001 - nothing of a library's may leave unmasked
+            return refusal(ours(error))
+        return Answer(orjson.dumps({"data": data, "errors": errors} if errors else {"data": data}))
+
+    def _prepare(self, operation: Operation) -> _Planned:
+        schema = self.api.catalog.schema
+        root = schema.mutation_type if operation.kind == "mutation" else schema.query_type
+        planned = _Planned(
+            VariableCoercer(schema, operation.variable_definitions),
+            condition_variables(operation.node.selection_set, operation.fragments),
+            root.name if root else "",
+        )
+        operation.plans[_PLANNED] = planned
+        return planned
+
+    def _outline(
+        self, operation: Operation, planned: _Planned, variables: Variables
+    ) -> tuple[Outline, Reader]:
+        """The outline for the values the `@skip` and `@include` of this request have."""
+        coerced = variables.coerced
+        holding = tuple([coerced.get(name) for name in planned.conditions])
+        found = planned.outlines.get(holding)
+        if found is None:
+            if len(planned.outlines) >= MAX_OUTLINES:
+                planned.outlines.clear()
+            conditions = dict(zip(planned.conditions, map(bool, holding), strict=True))
+            reader = Reader(self.api.catalog, operation.fragments, conditions)
+            outline = self.planner.outline(operation.node, reader, planned.root)
+            found = planned.outlines[holding] = (outline, reader)
+        return found
+
+    def _extensions(self, asked: Mapping[str, Any], plan: Plan) -> dict[str, Any] | None:
+        wish = asked.get("plait")
+        if not (isinstance(wish, dict) and wish.get("explain") is True):
+            return None
+        if not self._explains:
+            raise RequestError("This server does not explain its plans.", code=Code.FORBIDDEN)
+        return {"plan": explanation(plan, self._describe)}
+
+    def explain(self, text: str, variables: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """The plan of a document's only operation, without running it. Raises PlaitError."""
+        operation = self.store.load(text).operation(None)
+        planned = operation.plans.get(_PLANNED) or self._prepare(operation)
+        coerced = planned.coercer.coerce(variables or _NO_VARIABLES)
+        outline, _ = self._outline(operation, planned, coerced)
+        shapes = tuple([spec.read(coerced)[0] for spec in outline.specs])
+        return explanation(outline.plan(shapes), self._describe)
+
+
+MAX_OUTLINES = 64
+"""Sets of conditions remembered per operation: n variables in conditions make 2^n of them."""
+
+
+def _refuse_kind(operation: Operation, *, allow_mutations: bool) -> None:
+    if operation.kind == "subscription":
+        raise RequestError(
+            "Subscriptions do not travel over plain HTTP requests.",
+            code=Code.OPERATION_RESOLUTION_FAILURE,
+        )
+    if not allow_mutations:
+        raise RequestError(
+            "A mutation needs a POST request; GET is for queries.", code=Code.METHOD_NOT_ALLOWED
+        )
+
+
+def _spliced(plan: Plan, answers: Sequence[Value], waves: Waves) -> bytes:
+    """The response of an operation that is planned as a whole."""
+    parts: list[bytes] = []
+    errors: list[dict[str, Any]] = []
+    nulled = False
+    for root, value in zip(plan.roots, answers, strict=True):
+        if type(value) is bytes:
+            if waves.failures:
+                value, found = waves.failures.locate(value, [root.field.key])  # noqa: PLW2901 - the same value, located
+                errors += found
+            parts.append(root.prefix + value)
+            continue
+        if isinstance(value, PlaitError):
+            errors.append(error_entry(value, [root.field.key], root.field))
+        nulled = nulled or not root.nullable
+        parts.append(root.prefix + b"null")
+    data = b"null" if nulled else b"{" + b",".join(parts) + b"}"
+    if not errors:
+        return b'{"data":' + data + b"}"
+    return b'{"data":' + data + b',"errors":' + orjson.dumps(errors) + b"}"

@@ -1,0 +1,188 @@
+"""Operations that graphql-core runs: plain resolvers walked, planned fields spliced among them."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from graphql import ExecutionResult, GraphQLError, GraphQLObjectType, execute, is_non_null_type
+from strawberry.execution import optimized_is_awaitable
+from strawberry.extensions import SchemaExtension
+from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
+
+from gateway.errors import Code, PlaitError, SourceTimeout
+from gateway.execution.context import Reference, RequestContext
+from gateway.execution.failures import ours
+from gateway.execution.walk import Spliced
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from graphql import DocumentNode, GraphQLResolveInfo
+
+    from gateway.schema.build import Api
+
+_NULL_IN_NON_NULL = "Cannot return null for non-nullable field"
+
+
+class WalkingExecutor(StrawberryGraphQLCoreExecutionContext):
+    """graphql-core's executor, for which planned values are complete as they come."""
+
+    def complete_value(  # noqa: PLR0913, PLR0917 - graphql-core's signature
+        self,
+        return_type: Any,
+        field_details_list: Any,
+        info: GraphQLResolveInfo,
+        path: Any,
+        result: Any,
+        position_context: Any,
+    ) -> Any:
+        """As graphql-core does, but planned values are not walked and references are fetched."""
+        if type(result) is Spliced:
+            if result.value is None and is_non_null_type(return_type):
+                raise TypeError(
+                    f"Cannot return null for non-nullable field "
+                    f"{info.parent_type}.{info.field_name}."
+                )
+            return result.value
+        if type(result) is Reference:
+            fetched = info.context.walk.fetch(result, info)
+            return self.complete_awaitable_value(
+                return_type, field_details_list, info, path, fetched, position_context
+            )
+        return super().complete_value(
+            return_type, field_details_list, info, path, result, position_context
+        )
+
+
+def resolve_planned(source: Any, info: GraphQLResolveInfo, **_arguments: Any) -> Any:
+    """The resolver of every planned field; its arguments were read when it was planned."""
+    return info.context.walk.resolve(source, info)
+
+
+def install_resolvers(api: Api) -> None:
+    """Make the planned fields of a schema resolve from their plan; once, at start-up."""
+    catalog = api.catalog
+    for type_ in catalog.schema.type_map.values():
+        if not isinstance(type_, GraphQLObjectType) or type_.name.startswith("__"):
+            continue
+        for name, field in type_.fields.items():
+            info = catalog.fields[type_.name, name]
+            planned = info.binding is not None or type_.name in catalog.structures
+            if planned and not info.walked:
+                field.resolve = resolve_planned
+
+
+class GivenDocument(SchemaExtension):
+    """Hands Strawberry a document that was parsed and validated before."""
+
+    def __init__(self, document: DocumentNode) -> None:
+        self._document = document
+
+    def on_parse(self) -> Iterator[None]:
+        """Set the document, so that it is neither parsed nor validated again."""
+        self.execution_context.graphql_document = self._document
+        self.execution_context.validation_rules = ()
+        yield
+
+
+async def execute_walked(
+    api: Api,
+    document: DocumentNode,
+    operation_name: str | None,
+    variables: Mapping[str, Any],
+    context: RequestContext,
+) -> tuple[Any, list[dict[str, Any]]]:
+    """Run an operation by graphql-core: its data, ready for orjson, and its error entries."""
+    try:
+        async with asyncio.timeout_at(context.deadline):
+            if api.catalog.short:
+                result = await _run_core(api, document, operation_name, variables, context)
+            else:
+                result = await _run_strawberry(api, document, operation_name, variables, context)
+    except TimeoutError:
+        late = SourceTimeout("The request took longer than its deadline allows.")
+        return None, [{"message": late.message, "extensions": late.extensions}]
+    finally:
+        await context.walk.close()
+    errors = [_entry(error) for error in result.errors or ()]
+    return result.data, errors + context.walk.errors
+
+
+async def _run_core(
+    api: Api,
+    document: DocumentNode,
+    operation_name: str | None,
+    variables: Mapping[str, Any],
+    context: RequestContext,
+) -> Any:
+    result = execute(
+        api.catalog.schema,
+        document,
+        context_value=context,
+        variable_values=dict(variables),
+        operation_name=operation_name,
+        is_awaitable=optimized_is_awaitable,
+        executor_class=WalkingExecutor,
+        operation_extensions=None,
+    )
+    return result if isinstance(result, ExecutionResult) else await result
+
+
+async def _run_strawberry(
+    api: Api,
+    document: DocumentNode,
+    operation_name: str | None,
+    variables: Mapping[str, Any],
+    context: RequestContext,
+) -> Any:
+    """Through the schema's extensions, which may see and change everything."""
+    schema = api.schema
+    given = GivenDocument(document)
+    extensions = [*schema.get_extensions(), given]
+    runner_schema = _with_extensions(schema, extensions)
+    return await runner_schema.execute(
+        "{ __typename }",
+        variable_values=dict(variables),
+        context_value=context,
+        operation_name=operation_name,
+    )
+
+
+def _with_extensions(schema: Any, extensions: list[SchemaExtension]) -> Any:
+    """The schema with these extension instances, for one execution."""
+    twin = object.__new__(type(schema))
+    twin.__dict__.update(schema.__dict__)
+    twin.get_extensions = lambda sync=False: extensions
+    return twin
+
+
+def _entry(error: GraphQLError) -> dict[str, Any]:
+    """An error of graphql-core as it may leave: with a code, and masked unless it is meant."""
+    original = error.original_error
+    while isinstance(original, GraphQLError):
+        original = original.original_error
+    entry: dict[str, Any] = {"message": error.message}
+    extensions = dict(error.extensions or {})
+    if isinstance(original, PlaitError):
+        extensions = original.extensions
+    elif original is not None and not error.message.startswith(_NULL_IN_NON_NULL):
+        masked = ours(original)
+        entry["message"] = masked.message
+        extensions = masked.extensions
+    extensions.setdefault("code", _code_of(error).value)
+    if error.locations:
+        entry["locations"] = [
+            {"line": place.line, "column": place.column} for place in error.locations
+        ]
+    if error.path is not None:
+        entry["path"] = list(error.path)
+    entry["extensions"] = extensions
+    return entry
+
+
+def _code_of(error: GraphQLError) -> Code:
+    """The code of an error whose author gave none: permissions are the commonest."""
+    if error.original_error is None and not error.message.startswith(_NULL_IN_NON_NULL):
+        return Code.FORBIDDEN
+    return Code.INTERNAL_SERVER_ERROR

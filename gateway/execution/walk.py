@@ -1,0 +1,209 @@
+"""The planned part of an operation that graphql-core runs.
+
+A planned root field's answer arrives as JSON. Where nothing below it is walked, its bytes go into
+the response as they are; else it is decoded and graphql-core walks down to the resolvers,
+permissions and extensions, while everything planned beside them is taken over unchanged.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from aiodataloader import DataLoader
+from graphql import get_named_type, is_leaf_type
+
+from gateway.errors import PlaitError
+from gateway.planning.steps import Plan
+from gateway.schema import kinds
+from gateway.schema.selection import Field
+
+if TYPE_CHECKING:
+    from graphql import GraphQLResolveInfo
+
+    from gateway.execution.context import Reference
+    from gateway.execution.waves import Waves
+    from gateway.planning.plan import Outline, Planner
+    from gateway.planning.steps import Root
+    from gateway.planning.variables import Variables
+    from gateway.schema.catalog import Catalog, EntityInfo
+    from gateway.schema.selection import Reader
+    from gateway.sources.contract import Value
+
+_ROW = "__plait_row__"
+
+
+class Spliced:
+    """A value that is already in response shape; graphql-core must not look inside."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+
+class Walk:
+    """The planned part of one operation that graphql-core runs."""
+
+    def __init__(  # noqa: PLR0913 - one collaborator each
+        self,
+        catalog: Catalog,
+        planner: Planner,
+        reader: Reader,
+        outline: Outline,
+        plan: Plan,
+        waves: Waves,
+        variables: Variables,
+    ) -> None:
+        self.catalog = catalog
+        self.planner = planner
+        self.reader = reader
+        self.waves = waves
+        self.variables = variables
+        self.errors: list[dict[str, Any]] = []
+        self._roots = {root.field.key: root for root in plan.roots}
+        self._walked = outline.walked
+        self._together: asyncio.Task[dict[str, Value]] | None = None
+        self._loaders: dict[tuple[int, ...], DataLoader[Any, Any]] = {}
+
+    def resolve(self, source: Any, info: GraphQLResolveInfo) -> Any:
+        """The value of a planned field: from the plan at the root, from its row below."""
+        key = info.path.key
+        if info.path.prev is None:
+            return self._root(self._roots[str(key)], info)
+        row = source if type(source) is dict else source.__dict__[_ROW]
+        return self._place(row[key], info)
+
+    async def _root(self, root: Root, info: GraphQLResolveInfo) -> Any:
+        if root.field.info is not None and root.field.info.walked:
+            (value,) = await self.waves.run(Plan((root,)))
+        else:
+            value = (await self._all())[root.field.key]
+        if isinstance(value, PlaitError):
+            raise value
+        if value is None:
+            return None
+        value, errors = self.waves.failures.locate(value, [root.field.key])
+        self.errors += errors
+        if not self._is_walked(info):
+            return Spliced(orjson.Fragment(value))
+        return self._place(orjson.loads(value), info)
+
+    def _all(self) -> asyncio.Task[dict[str, Value]]:
+        """All root fields that need no permission first, as one run."""
+        if self._together is None:
+            self._together = asyncio.ensure_future(self._run_together())
+        return self._together
+
+    async def _run_together(self) -> dict[str, Value]:
+        roots = tuple(
+            root
+            for root in self._roots.values()
+            if root.fetch is not None and not (root.field.info and root.field.info.walked)
+        )
+        values = await self.waves.run(Plan(roots))
+        return {root.field.key: value for root, value in zip(roots, values, strict=True)}
+
+    def _is_walked(self, info: GraphQLResolveInfo) -> bool:
+        return any(id(node) in self._walked for node in info.field_nodes)
+
+    def _place(self, value: Any, info: GraphQLResolveInfo) -> Any:
+        """A decoded value as graphql-core must see it: spliced, or objects to walk into."""
+        if value is None:
+            return None
+        named = get_named_type(info.return_type)
+        if is_leaf_type(named) or not self._is_walked(info):
+            return Spliced(value)
+        entity = self.catalog.entities.get(named.name)
+        if entity is None:
+            if named.name not in self.catalog.possible:
+                return value
+            entity = self.catalog.entities[self._node_type(info)]
+        if isinstance(value, list):
+            return [_object(entity, row) for row in value]
+        return _object(entity, value)
+
+    def _node_type(self, info: GraphQLResolveInfo) -> str:
+        """The concrete type of `node(nodeId:)`, which its id says."""
+        fetch = self._roots[str(info.path.key)].fetch
+        if fetch is None or fetch.entity is None:
+            raise TypeError("an abstract field without rows has no type")
+        return fetch.entity
+
+    # References ------------------------------------------------------------------------------
+
+    async def fetch(self, reference: Reference, info: GraphQLResolveInfo) -> Any:
+        """The selected part of the row a plain resolver referred to, or None."""
+        entity = next(
+            found for found in self.catalog.entities.values() if found.cls is reference.cls
+        )
+        key = tuple(
+            column.kind.bind(part, column.name)
+            for column, part in zip(entity.key, reference.key, strict=True)
+        )
+        value = await self._loader(entity, info).load(key)
+        if isinstance(value, PlaitError):
+            raise value
+        if value is None:
+            return None
+        value, errors = self.waves.failures.locate(value, info.path.as_list())
+        self.errors += errors
+        return _object(entity, orjson.loads(value), whole=not self._is_walked(info))
+
+    def _loader(self, entity: EntityInfo, info: GraphQLResolveInfo) -> DataLoader[Any, Any]:
+        nodes = tuple(id(node) for node in info.field_nodes)
+        if nodes not in self._loaders:
+            definition = self.catalog.fields[info.parent_type.name, info.field_name]
+            field = Field(
+                str(info.path.key), info.field_name, definition, tuple(info.field_nodes)
+            )
+            outline = self.planner.outline_entity(field, entity, self.reader)
+            self._walked |= outline.walked
+            read = [spec.read(self.variables) for spec in outline.specs]
+            plan = outline.plan(tuple(shape for shape, _ in read))
+            waves = self.waves.with_values(tuple(values for _, values in read))
+            fetch = plan.roots[0].fetch
+
+            async def load(keys: list[Any]) -> list[Any]:
+                return [] if fetch is None else await waves.rows(fetch, keys)
+
+            self._loaders[nodes] = DataLoader(load, max_batch_size=1000)
+        return self._loaders[nodes]
+
+    async def close(self) -> None:
+        """End what was started and nobody waits for any more."""
+        if self._together is not None and not self._together.done():
+            self._together.cancel()
+            await asyncio.wait([self._together])
+
+
+def _object(entity: EntityInfo, row: dict[str, Any], *, whole: bool = False) -> Any:
+    """The object a plain resolver gets as `self`: the columns it needs, and the row beneath."""
+    if whole:
+        return Spliced(row)
+    made = entity.cls.__new__(entity.cls)
+    for key, value in row.items():
+        if key.startswith("~"):
+            column = entity.attributes.get(key[1:])
+            if column is not None:
+                made.__dict__[key[1:]] = _native(column.kind, value)
+    made.__dict__[_ROW] = row
+    return made
+
+
+_PARSED = {"BigInt", "Decimal", "UUID", "DateTime", "Date", "Time", "Duration"}
+
+
+def _native(kind: kinds.Kind, value: Any) -> Any:
+    """The Python value of a column, from its JSON."""
+    if value is None:
+        return None
+    if kind.labels:
+        return kind.annotation[value]
+    if kind.item is not None:
+        return [_native(kind.item, part) for part in value]
+    if kind is kinds.BYTES:
+        return base64.b64decode(value)
+    return kind.bind(value, kind.name) if kind.name in _PARSED else value

@@ -1,0 +1,196 @@
+"""Runs a plan in waves: all fetches of a wave at once, all keys of one prepared request in one call.
+
+The first wave is the root fetches. Their answers may have holes (`gateway.sources.contract`); the
+keys in them are the next wave's, and so on until nothing is open. Then the values go back into the
+holes, innermost first. No step looks at a row: bytes are split at the holes and joined again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from gateway.execution.failures import Failures, ours
+from gateway.sources.contract import HOLE
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Mapping, Sequence
+
+    from gateway.execution.groups import Groups
+    from gateway.planning.steps import Fetch, Plan, Root
+    from gateway.sources.contract import Key, Value
+
+Values = tuple[tuple[Any, ...], ...]
+"""What each argument reader of a plan gave, by its index."""
+
+
+class _Call:
+    """One prepared request of a wave, and the holes it fills: payload → the value's bytes."""
+
+    __slots__ = ("arguments", "fetch", "filled", "payloads")
+
+    def __init__(self, fetch: Fetch, arguments: tuple[Any, ...]) -> None:
+        self.fetch = fetch
+        self.arguments = arguments
+        self.payloads: dict[bytes, None] = {}
+        self.filled: dict[bytes, bytes] = {}
+
+    def keys(self) -> list[Key]:
+        """The keys the payloads carry, in their order."""
+        keys = [tuple(parts[1:]) for parts in orjson.loads(b"[" + b",".join(self.payloads) + b"]")]
+        convert = self.fetch.convert
+        if convert is None:
+            return keys
+        return [
+            tuple(bind(part, "key") for bind, part in zip(convert, key, strict=True))
+            for key in keys
+        ]
+
+
+class Waves:
+    """One plan's execution for one request.
+
+    `failures` collects what went wrong below the roots; it puts a marker where the value would be.
+    """
+
+    __slots__ = ("deadline", "failures", "groups", "scope", "values")
+
+    def __init__(
+        self,
+        groups: Mapping[str, Groups],
+        values: Values,
+        scope: Hashable,
+        deadline: float,
+        failures: Failures | None = None,
+    ) -> None:
+        self.groups = groups
+        self.values = values
+        self.scope = scope
+        self.deadline = deadline
+        self.failures = Failures() if failures is None else failures
+
+    def with_values(self, values: Values) -> Waves:
+        """The same execution for another outline's values; failures are collected together."""
+        return Waves(self.groups, values, self.scope, self.deadline, self.failures)
+
+    async def run(self, plan: Plan) -> list[Value]:
+        """The value of every root, in order, its holes filled; a root that failed is its error."""
+        fetched = [root for root in plan.roots if root.fetch is not None]
+        if len(fetched) == 1:
+            answers = [await self._root(fetched[0])]
+        else:
+            answers = list(await asyncio.gather(*map(self._root, fetched)))
+        if any(root.fetch is not None and root.fetch.holes for root in fetched):
+            level = [
+                (root.fetch, [answer])
+                for root, answer in zip(fetched, answers, strict=True)
+                if root.fetch is not None
+            ]
+            answers = [filled for (filled,) in await self._fill(level)]
+        given = iter(answers)
+        return [root.constant if root.fetch is None else next(given) for root in plan.roots]
+
+    async def rows(self, fetch: Fetch, keys: Sequence[Key]) -> list[Value]:
+        """Rows by key, their holes filled: for references that plain resolvers returned."""
+        answers = await self._by_key(fetch, keys)
+        (filled,) = await self._fill([(fetch, answers)])
+        return filled
+
+    async def _root(self, root: Root) -> Value:
+        fetch = root.fetch
+        if fetch is None:
+            return root.constant
+        try:
+            if root.key_spec is None:
+                return await self.groups[fetch.prepared.source].single(
+                    fetch.prepared, fetch.arguments(self.values), self.scope, self.deadline
+                )
+            (answer,) = await self._by_key(fetch, (self.values[root.key_spec],))
+        except Exception as error:  # noqa: BLE001 - one root's failure is that root's alone
+            return ours(error)
+        return answer
+
+    async def _by_key(self, fetch: Fetch, keys: Sequence[Key]) -> list[Value]:
+        return await self.groups[fetch.prepared.source].by_key(
+            fetch.prepared, keys, fetch.arguments(self.values), self.scope, self.deadline
+        )
+
+    async def _fill(
+        self, level: Sequence[tuple[Fetch, list[Value]]]
+    ) -> list[list[Value]]:
+        """The same answers with their holes filled."""
+        calls: dict[tuple[Any, ...], _Call] = {}
+        split: list[list[tuple[list[bytes], list[_Call]] | None]] = []
+        for fetch, answers in level:
+            by_slot = [self._call(hole, calls) for hole in fetch.holes]
+            split.append([_split(answer, by_slot) for answer in answers])
+        if not calls:
+            return [answers for _, answers in level]
+        asked = [call for call in calls.values() if call.payloads]
+        if len(asked) == 1:
+            results = [await self._ask(asked[0])]
+        else:
+            results = list(await asyncio.gather(*map(self._ask, asked)))
+        deeper = await self._fill(
+            [(call.fetch, result) for call, result in zip(asked, results, strict=True)]
+        )
+        for call, result in zip(asked, deeper, strict=True):
+            written = (self._written(value, call.fetch) for value in result)
+            call.filled = dict(zip(call.payloads, written, strict=True))
+        return [
+            [
+                answer if opened is None else _joined(*opened)
+                for answer, opened in zip(answers, openings, strict=True)
+            ]
+            for (_, answers), openings in zip(level, split, strict=True)
+        ]
+
+    def _call(self, hole: Fetch, calls: dict[tuple[Any, ...], _Call]) -> _Call:
+        arguments = hole.arguments(self.values)
+        identity = (hole.prepared, arguments)
+        call = calls.get(identity)
+        if call is None:
+            call = calls[identity] = _Call(hole, arguments)
+        return call
+
+    async def _ask(self, call: _Call) -> list[Value]:
+        try:
+            return await self._by_key(call.fetch, call.keys())
+        except Exception as error:  # noqa: BLE001 - the fields of this call fail, no others
+            return [ours(error)] * len(call.payloads)
+
+    def _written(self, value: Value, fetch: Fetch) -> bytes:
+        if isinstance(value, bytes):
+            return value
+        return b"null" if value is None else self.failures.mark(value, fetch.field)
+
+
+def _split(answer: Value, by_slot: list[_Call]) -> tuple[list[bytes], list[_Call]] | None:
+    """An answer cut at its holes; what is in them goes to the calls that will fill them."""
+    if not by_slot or not isinstance(answer, bytes) or HOLE not in answer:
+        return None
+    parts = answer.split(HOLE)
+    payloads = parts[1::2]
+    if len(by_slot) == 1:
+        by_slot[0].payloads.update(dict.fromkeys(payloads))
+        return parts, by_slot
+    for payload in dict.fromkeys(payloads):
+        by_slot[_slot(payload)].payloads[payload] = None
+    return parts, by_slot
+
+
+def _slot(payload: bytes) -> int:
+    """The slot number in `[slot,key…]`."""
+    return int(payload[1 : payload.find(b",")])
+
+
+def _joined(parts: list[bytes], by_slot: list[_Call]) -> bytes:
+    """The answer with its holes filled."""
+    payloads = parts[1::2]
+    if len(by_slot) == 1:
+        parts[1::2] = map(by_slot[0].filled.__getitem__, payloads)
+    else:
+        parts[1::2] = [by_slot[_slot(payload)].filled[payload] for payload in payloads]
+    return b"".join(parts)

@@ -1,0 +1,251 @@
+"""Readers of a planned field's arguments: variables in, shape and bind values out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from graphql import GraphQLError, VariableNode
+from graphql.execution.values import coerce_argument
+
+from gateway.errors import InputError
+from gateway.schema.shapes import Conditions, OrderKey, PageShape, order_of
+from gateway.planning.variables import has_variables, input_error
+from gateway.schema import opaque
+from gateway.schema.orders import cursor_head, cursor_kinds
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Mapping
+
+    from graphql import GraphQLArgument
+
+    from gateway.planning.variables import Variables
+    from gateway.schema.catalog import Catalog, EntityInfo
+    from gateway.schema.selection import Field
+
+
+@dataclass(frozen=True, slots=True)
+class PageLimits:
+    """How many rows a page has when nothing is said, and at most."""
+
+    default: int = 100
+    most: int = 1000
+
+
+class Spec(Protocol):
+    """One field's arguments, to be read for each request."""
+
+    def read(self, variables: Variables) -> tuple[Hashable, tuple[Any, ...]]:
+        """The shape, which decides the plan, and the values to bind. Raises InputError."""
+
+
+class Arguments:
+    """The coerced arguments of one field, by name; literals are coerced once."""
+
+    def __init__(self, field: Field) -> None:
+        if field.info is None:
+            raise TypeError("A field without definition has no arguments to read.")
+        self._node = field.nodes[0]
+        definitions = field.info.definition.args
+        given = {argument.name.value: argument for argument in self._node.arguments}
+        self._constant: dict[str, Any] = {}
+        self._variable: list[tuple[str, str, GraphQLArgument]] = []
+        self._mixed: list[tuple[str, GraphQLArgument]] = []
+        self._given = given
+        self.literal: set[str] = set()
+        for name, definition in definitions.items():
+            node = given.get(name)
+            if node is not None and isinstance(node.value, VariableNode):
+                self._variable.append((name, node.value.name.value, definition))
+            elif node is not None and has_variables(node.value):
+                self._mixed.append((name, definition))
+            else:
+                self._coerce(self._constant, name, definition, None)
+                self.literal.add(name)
+        self.fixed = not self._variable and not self._mixed
+
+    def read(self, variables: Variables) -> Mapping[str, Any]:
+        """All arguments that were given or have a default. Raises InputError."""
+        if self.fixed:
+            return self._constant
+        values = dict(self._constant)
+        coerced = variables.coerced
+        for name, variable, definition in self._variable:
+            if variable in coerced:
+                values[name] = coerced[variable]
+            else:
+                self._coerce(values, name, definition, variables)
+        for name, definition in self._mixed:
+            self._coerce(values, name, definition, variables)
+        return values
+
+    def _coerce(
+        self,
+        values: dict[str, Any],
+        name: str,
+        definition: GraphQLArgument,
+        variables: Variables | None,
+    ) -> None:
+        try:
+            coerce_argument(
+                values,
+                self._node,
+                name,
+                definition,
+                self._given.get(name),
+                variables.whole() if variables else None,
+                None,
+                True,  # noqa: FBT003 - graphql-core's `hide_suggestions` is positional
+            )
+        except GraphQLError as error:
+            raise input_error(error) from None
+
+
+class KeySpec:
+    """The key of `trend(id:)`."""
+
+    def __init__(self, field: Field, entity: EntityInfo) -> None:
+        self._arguments = Arguments(field)
+        self._columns = [(info.name, info.kind.bind) for info in entity.key]
+
+    def read(self, variables: Variables) -> tuple[Hashable, tuple[Any, ...]]:
+        """No shape; the key's values."""
+        values = self._arguments.read(variables)
+        return (), tuple(bind(values[name], name) for name, bind in self._columns)
+
+
+class NodeSpec:
+    """The type and key of `node(nodeId:)`: the type is the shape."""
+
+    def __init__(self, field: Field, catalog: Catalog) -> None:
+        self._arguments = Arguments(field)
+        self._catalog = catalog
+
+    def read(self, variables: Variables) -> tuple[Hashable, tuple[Any, ...]]:
+        """The entity's name, and its key."""
+        text = self._arguments.read(variables)["nodeId"]
+        decoded = opaque.decode(text)
+        entity = self._catalog.entities.get(decoded[0]) if decoded else None
+        if decoded is None or entity is None or len(decoded[1]) != len(entity.key):
+            raise InputError(
+                "`nodeId` is not an id of this API; use the `nodeId` of a row.",
+                extensions={"argument": "nodeId"},
+            )
+        key = tuple(
+            info.kind.parse(part or "", "nodeId")
+            for info, part in zip(entity.key, decoded[1], strict=True)
+        )
+        return entity.name, key
+
+
+class PageSpec:
+    """The arguments of a connection: `first`, `after`, `last`, `before`, `where`, `orderBy`."""
+
+    def __init__(
+        self, field: Field, entity: EntityInfo, catalog: Catalog, limits: PageLimits
+    ) -> None:
+        self._arguments = Arguments(field)
+        self._entity = entity
+        self._catalog = catalog
+        self._limits = limits
+        self._order = order_of(catalog, entity, None)
+        self._fixed: tuple[PageShape, tuple[Any, ...]] | None = None
+        self._simple: dict[tuple[int, bool], PageShape] = {}
+        if self._arguments.fixed:
+            self._fixed = self._split(self._arguments.read(None))  # type: ignore[arg-type]  # no variable is read
+
+    def read(self, variables: Variables) -> tuple[Hashable, tuple[Any, ...]]:
+        """The page's shape; the values of where, cursors and limit, in this order."""
+        if self._fixed is not None:
+            return self._fixed
+        values = self._arguments.read(variables)
+        if len(values) == 1 and "first" in values:
+            return self._only_first(values["first"])
+        return self._split(values)
+
+    def _only_first(self, first: Any) -> tuple[PageShape, tuple[Any, ...]]:
+        """The commonest variable argument, without building its shape again."""
+        size, _ = self._size({"first": first})
+        bound = 1 << (size - 1).bit_length() if size else 1
+        shape = self._simple.get((bound, True))
+        if shape is None:
+            shape = PageShape(None, bound, False, None, None, None, self._order)  # noqa: FBT003 - positional dataclass
+            self._simple[bound, True] = shape
+        return shape, (size,)
+
+    def _split(self, values: Mapping[str, Any]) -> tuple[PageShape, tuple[Any, ...]]:
+        size, backward = self._size(values)
+        order = self._order
+        if values.get("orderBy"):
+            order = order_of(self._catalog, self._entity, values["orderBy"])
+        where, bound_values = None, []
+        if values.get("where"):
+            conditions = Conditions(self._catalog)
+            where = conditions.where(self._entity, values["where"])
+            bound_values = conditions.values
+        after, after_values = self._cursor(values, "after", order)
+        before, before_values = self._cursor(values, "before", order)
+        literal = {"first", "last"} <= self._arguments.literal
+        shape = PageShape(
+            limit=size if literal else None,
+            bound=size if literal else 1 << (size - 1).bit_length() if size else 1,
+            backward=backward,
+            after=after,
+            before=before,
+            where=where,
+            order=order,
+        )
+        tail = () if literal else (size,)
+        return shape, (*bound_values, *after_values, *before_values, *tail)
+
+    def _size(self, values: Mapping[str, Any]) -> tuple[int, bool]:
+        first, last = values.get("first"), values.get("last")
+        if first is not None and last is not None:
+            raise InputError("Give `first` or `last`, not both.")
+        name, size = ("last", last) if last is not None else ("first", first)
+        if size is None:
+            return self._limits.default, False
+        if not 0 <= size <= self._limits.most:
+            raise InputError(
+                f"`{name}` must be from 0 to {self._limits.most}.",
+                extensions={"argument": name},
+            )
+        return size, last is not None
+
+    def _cursor(
+        self, values: Mapping[str, Any], name: str, order: tuple[OrderKey, ...]
+    ) -> tuple[tuple[bool, ...] | None, list[Any]]:
+        text = values.get(name)
+        if text is None:
+            return None, []
+        decoded = opaque.decode(text)
+        kinds = cursor_kinds(self._catalog, self._entity, order)
+        if (
+            decoded is None
+            or decoded[0] != cursor_head(self._entity, order)
+            or len(decoded[1]) != len(kinds)
+        ):
+            raise InputError(
+                f"`{name}` is not a cursor of this list in this order; "
+                "use a `cursor` or `endCursor` that the same `orderBy` gave.",
+                extensions={"argument": name},
+            )
+        nulls = tuple(part is None for part in decoded[1])
+        bound = [
+            kind.parse(part, name)
+            for kind, part in zip(kinds, decoded[1], strict=True)
+            if part is not None
+        ]
+        return nulls, bound
+
+
+class SearchSpec:
+    """The arguments of a vector search; checked by the vector source before it is called."""
+
+    def __init__(self, field: Field, check: Any) -> None:
+        self._arguments = Arguments(field)
+        self._check = check
+
+    def read(self, variables: Variables) -> tuple[Hashable, tuple[Any, ...]]:
+        """No shape; the one frozen value the source's check makes of the arguments."""
+        return (), (self._check(self._arguments.read(variables)),)

@@ -1,0 +1,47 @@
+"""A plan for people: what each source is asked, wave by wave."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from gateway.planning.steps import Fetch, Plan
+    from gateway.sources.contract import Prepared
+
+
+def explanation(
+    plan: Plan, describe: Callable[[Prepared], Mapping[str, Any]]
+) -> dict[str, list[list[dict[str, Any]]]]:
+    """`{"waves": [[{"source", "path", "kind", "request", "arguments"}, …], …]}`.
+
+    Equal requests of one wave are shown once, since they are made once. `describe` asks the source
+    for its native request.
+    """
+    waves: list[list[dict[str, Any]]] = []
+    level = [([root.field.key], root.fetch) for root in plan.roots if root.fetch is not None]
+    while level:
+        waves.append(_wave(level, describe))
+        level = [
+            ([*path, hole.field.key], hole) for path, fetch in level for hole in fetch.holes
+        ]
+    return {"waves": waves}
+
+
+def _wave(
+    level: list[tuple[list[str], Fetch]], describe: Callable[[Prepared], Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    shown: dict[Any, dict[str, Any]] = {}
+    for path, fetch in level:
+        entry = shown.setdefault(
+            (fetch.prepared, fetch.slots),
+            {
+                "source": fetch.prepared.source,
+                "paths": [],
+                "kind": fetch.verb.value,
+                "request": dict(describe(fetch.prepared)),
+            },
+        )
+        entry["paths"].append(".".join(path))
+    return list(shown.values())

@@ -1,0 +1,78 @@
+"""The arguments a binding gives its field, in GraphQL terms."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Optional
+
+import strawberry
+from strawberry.annotation import StrawberryAnnotation
+from strawberry.types.arguments import StrawberryArgument
+from strawberry.types.unset import UNSET
+
+from gateway.schema import bindings as b
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from gateway.schema.catalog import EntityInfo
+
+
+def _argument(name: str, annotation: Any, says: str, default: Any = UNSET) -> StrawberryArgument:
+    return StrawberryArgument(
+        python_name=name,
+        graphql_name=name,
+        type_annotation=StrawberryAnnotation(annotation),
+        description=says,
+        default=default,
+    )
+
+
+def arguments_for(
+    binding: b.Binding, entity: EntityInfo | None, inputs: Mapping[str, tuple[type, type]]
+) -> list[StrawberryArgument]:
+    """The arguments of a field with this binding; `entity` is what it returns, if any."""
+    if isinstance(binding, b.ByNodeId):
+        return [_argument("nodeId", strawberry.ID, "A global id, as `nodeId` of any row gives it.")]
+    if entity is None:
+        return []
+    if isinstance(binding, b.ByKey):
+        return [
+            _argument(info.name, info.kind.annotation, f"The row's `{info.name}`.")
+            for info in entity.key
+        ]
+    if isinstance(binding, b.Listing | b.HasMany | b.ManyThrough):
+        return _page(*inputs[entity.name])
+    if isinstance(binding, b.Search):
+        return _search()
+    if isinstance(binding, b.Nearest):
+        return [
+            _argument("first", int, "How many hits at most.", 10),
+            _argument("scoreThreshold", Optional[float], "Leave out hits scored below this."),
+        ]
+    return []
+
+
+def _page(where: type, order: type) -> list[StrawberryArgument]:
+    return [
+        _argument("first", Optional[int], "At most this many rows, from the beginning."),
+        _argument("after", Optional[str], "Only rows after this cursor."),
+        _argument("last", Optional[int], "At most this many rows, from the end."),
+        _argument("before", Optional[str], "Only rows before this cursor."),
+        _argument("where", Optional[where], "Only rows like this."),
+        _argument(
+            "orderBy",
+            Optional[list[order]],  # type: ignore[valid-type]  # made at run time
+            "The order; the key is always its last part, so that it is total.",
+        ),
+    ]
+
+
+def _search() -> list[StrawberryArgument]:
+    return [
+        _argument("text", Optional[str], "Find what means something like this."),
+        _argument("vector", Optional[list[float]], "Find what is near this vector."),
+        _argument("id", Optional[strawberry.ID], "Find what is near this stored point."),
+        _argument("limit", int, "How many hits at most.", 10),
+        _argument("offset", int, "How many hits to leave out at the beginning.", 0),
+        _argument("scoreThreshold", Optional[float], "Leave out hits scored below this."),
+    ]

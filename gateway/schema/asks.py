@@ -1,0 +1,164 @@
+"""What the planner asks of a source: parts of a row, of a connection, of a hit, in response order.
+
+Plain values, equal when they ask the same, so that equal asks are prepared once. `spec` is the
+index of the argument reader (`gateway.planning.arguments`) whose shape and values the part uses.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from gateway.schema.catalog import ColumnInfo, EntityInfo, Relation
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """A value known when planning: `__typename`."""
+
+    key: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A column, written as its kind says."""
+
+    key: str
+    column: ColumnInfo
+
+
+@dataclass(frozen=True, slots=True)
+class NodeId:
+    """The row's global id."""
+
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hole:
+    """A value another source gives: `columns` are its key, `slot` the dependent fetch."""
+
+    key: str
+    slot: int
+    columns: tuple[ColumnInfo, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class One:
+    """The related row, or null."""
+
+    key: str
+    relation: Relation
+    row: Row
+
+
+@dataclass(frozen=True, slots=True)
+class Many:
+    """A page of related rows."""
+
+    key: str
+    relation: Relation
+    connection: Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """An object of an entity."""
+
+    entity: EntityInfo
+    parts: tuple[RowPart, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """An edge's cursor."""
+
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class EdgeNode:
+    """An edge's row."""
+
+    key: str
+    row: Row
+
+
+@dataclass(frozen=True, slots=True)
+class Edges:
+    """The list of edges."""
+
+    key: str
+    parts: tuple[Constant | Cursor | EdgeNode, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Nodes:
+    """The list of rows."""
+
+    key: str
+    row: Row
+
+
+@dataclass(frozen=True, slots=True)
+class PageFact:
+    """One member of PageInfo, by its GraphQL name."""
+
+    key: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class PageFacts:
+    """The pageInfo object."""
+
+    key: str
+    parts: tuple[Constant | PageFact, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TotalCount:
+    """How many rows the whole list has."""
+
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """A connection of `entity` under the arguments read by `spec`."""
+
+    entity: EntityInfo
+    spec: int
+    parts: tuple[ConnectionPart, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class HitPart:
+    """A member of a vector hit by its name: id, score, payload, vector, or `entity` by a hole."""
+
+    key: str
+    name: str
+    slot: int | None = None
+    text: str | None = None
+
+
+RowPart: TypeAlias = Constant | Value | NodeId | Hole | One | Many
+ConnectionPart: TypeAlias = Constant | Edges | Nodes | PageFacts | TotalCount
+
+
+@dataclass(frozen=True, slots=True)
+class Hits:
+    """A list of vector hits: which collection, and what of each hit."""
+
+    collection: str
+    type_name: str
+    parts: tuple[HitPart, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """A value kept under a key pattern, whose placeholders the hole's columns fill in order."""
+
+    pattern: str
+    names: tuple[str, ...]

@@ -1,0 +1,345 @@
+"""How a Strawberry field names the source it comes from.
+
+A domain class reads like the schema: bare annotations are columns, everything else is assigned one
+of the functions below, which attach a frozen `Binding` to the Strawberry field. Nothing is looked
+up here; `gateway.schema.build` joins the classes into one schema and its catalog.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, dataclass_transform
+
+import strawberry
+from strawberry.annotation import StrawberryAnnotation
+from strawberry.types.field import StrawberryField
+
+from gateway.errors import ConfigurationError
+from gateway.schema.connection import FieldFromAnswer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    import sqlalchemy as sa
+    from strawberry.extensions.field_extension import FieldExtension
+    from strawberry.permission import BasePermission
+    from strawberry.types.arguments import StrawberryArgument
+
+T = TypeVar("T")
+
+ColumnName = "str | sa.Column[Any]"
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """What a field is bound to; one subclass per sort of binding."""
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnBinding(Binding):
+    """A column of the entity's table; `column` None means the one of the field's own name."""
+
+    column: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BelongsTo(Binding):
+    """To-one: this table's `columns` hold the other entity's key, or its `references` columns."""
+
+    columns: tuple[str, ...]
+    references: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class HasOne(Binding):
+    """To-one from the other side: the other table's unique `columns` hold this entity's key."""
+
+    columns: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class HasMany(Binding):
+    """To-many: the other table's `columns` hold this entity's key."""
+
+    columns: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ManyThrough(Binding):
+    """Many-to-many by a table that holds both keys, found by its foreign keys."""
+
+    table: sa.Table
+
+
+@dataclass(frozen=True, slots=True)
+class ByKey(Binding):
+    """A root field that takes the entity's key as arguments."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listing(Binding):
+    """A root field that lists an entity's rows as a connection."""
+
+
+@dataclass(frozen=True, slots=True)
+class ByNodeId(Binding):
+    """The root field `node(nodeId:)`."""
+
+
+@dataclass(frozen=True, slots=True)
+class NodeIdBinding(Binding):
+    """The global id of an entity: its type and its key as opaque text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Search(Binding):
+    """A root field that searches a vector collection whose points are rows of an entity."""
+
+    collection: str
+    source: str = "default"
+
+
+@dataclass(frozen=True, slots=True)
+class Nearest(Binding):
+    """An entity field: the rows whose vectors are nearest to this row's own."""
+
+    collection: str
+    source: str = "default"
+
+
+@dataclass(frozen=True, slots=True)
+class Counter(Binding):
+    """An entity field: the integer kept under a key pattern such as `views:trend_{id}`."""
+
+    pattern: str
+    source: str = "default"
+
+
+class Bound(FieldFromAnswer):
+    """A Strawberry field that carries a binding instead of a resolver."""
+
+    binding: Binding
+    settled: bool = False
+
+    def __init__(self, binding: Binding | None = None, **options: Any) -> None:
+        super().__init__(**options)
+        self.binding = binding or ColumnBinding()
+        self.init = False
+        self.kw_only = True
+
+    def __copy__(self) -> Bound:
+        twin: Bound = super().__copy__()
+        twin.binding = self.binding
+        twin.settled = self.settled
+        twin.init = False
+        return twin
+
+    def resolve_type(self, *, type_definition: Any = None) -> Any:
+        """The type once `settle` has set it; before that nothing is looked up."""
+        return super().resolve_type(type_definition=type_definition) if self.settled else object
+
+    def settle(self, annotation: Any, arguments: list[StrawberryArgument]) -> None:
+        """Set the field's type and arguments, when all entities are known."""
+        self.type_annotation = StrawberryAnnotation(annotation)
+        self.arguments = arguments
+        self.settled = True
+
+
+class Plain(StrawberryField):
+    """A Python resolver on an entity, and the columns it reads from the object it is given."""
+
+    needs: tuple[str, ...] = ()
+
+    def __copy__(self) -> Plain:
+        twin: Plain = super().__copy__()
+        twin.needs = self.needs
+        return twin
+
+
+def _names(columns: Sequence[Any]) -> tuple[str, ...]:
+    return tuple(column if isinstance(column, str) else str(column.name) for column in columns)
+
+
+def _bound(binding: Binding, options: dict[str, Any]) -> Any:
+    return Bound(
+        binding,
+        graphql_name=options.get("name"),
+        description=options.get("description"),
+        deprecation_reason=options.get("deprecation_reason"),
+        permission_classes=list(options.get("permission_classes", ())),
+        extensions=list(options.get("extensions", ())),
+        directives=options.get("directives", ()),
+    )
+
+
+def column(name: Any = None, *, init: Literal[False] = False, **options: Any) -> Any:
+    """A column under another name than the field's, or one with a description or permissions."""
+    return _bound(ColumnBinding(None if name is None else _names((name,))[0]), options)
+
+
+def belongs_to(
+    *columns: Any, references: Sequence[Any] = (), init: Literal[False] = False, **options: Any
+) -> Any:
+    """To-one by foreign key: `topic: "Topic | None" = belongs_to("topic_id")`.
+
+    `references` names the other side's columns where they are not its key.
+    """
+    return _bound(BelongsTo(_names(columns), _names(references)), options)
+
+
+def has_one(*columns: Any, init: Literal[False] = False, **options: Any) -> Any:
+    """To-one from the other side: `columns` of the other table hold this key and are unique."""
+    return _bound(HasOne(_names(columns)), options)
+
+
+def has_many(*columns: Any, init: Literal[False] = False, **options: Any) -> Any:
+    """To-many: `trends: Connection["Trend"] = has_many("topic_id")`, a column of the other side."""
+    return _bound(HasMany(_names(columns)), options)
+
+
+def many_through(table: sa.Table, *, init: Literal[False] = False, **options: Any) -> Any:
+    """Many-to-many: `items: Connection["Item"] = many_through(models.topic_items)`."""
+    return _bound(ManyThrough(table), options)
+
+
+def by_key(*, init: Literal[False] = False, **options: Any) -> Any:
+    """A root field that finds one row: `trend: Trend | None = by_key()`; null where there is none."""
+    return _bound(ByKey(), options)
+
+
+def listing(*, init: Literal[False] = False, **options: Any) -> Any:
+    """A root field that lists rows: `trends: Connection[Trend] | None = listing()`."""
+    return _bound(Listing(), options)
+
+
+def search(
+    collection: str, *, source: str = "default", init: Literal[False] = False, **options: Any
+) -> Any:
+    """A root field over a vector collection: `search_trends: Hits[Trend] | None = search("…")`."""
+    return _bound(Search(collection, source), options)
+
+
+def nearest(
+    collection: str, *, source: str = "default", init: Literal[False] = False, **options: Any
+) -> Any:
+    """An entity's nearest neighbours: `similar: "Hits[Trend] | None" = nearest("…")`."""
+    return _bound(Nearest(collection, source), options)
+
+
+def state_counter(
+    pattern: str, *, source: str = "default", init: Literal[False] = False, **options: Any
+) -> Any:
+    """A counter kept outside SQL: `views: int | None = state_counter("views:trend_{id}")`."""
+    return _bound(Counter(pattern, source), options)
+
+
+def field(
+    *,
+    needs: Sequence[str] = (),
+    name: str | None = None,
+    description: str | None = None,
+    deprecation_reason: str | None = None,
+    permission_classes: Sequence[type[BasePermission]] = (),
+    extensions: Sequence[FieldExtension] = (),
+) -> Callable[[Callable[..., T]], T]:
+    """A Python resolver; on an entity it declares the columns it reads.
+
+    The method receives an object that has exactly the attributes in `needs`; reading another is an
+    AttributeError. On a root class `needs` stays empty.
+    """
+
+    def decorate(resolver: Callable[..., T]) -> T:
+        plain = Plain(
+            python_name=None,
+            graphql_name=name,
+            description=description or resolver.__doc__,
+            deprecation_reason=deprecation_reason,
+            permission_classes=list(permission_classes),
+            extensions=list(extensions),
+        )
+        plain.needs = tuple(needs)
+        return plain(resolver)  # type: ignore[return-value]  # to a type checker it is the value
+
+    return decorate
+
+
+@dataclass(frozen=True, slots=True)
+class EntityOptions:
+    """What `@entity` was given; kept on the class as `__plait_entity__`."""
+
+    table: sa.Table
+    key: tuple[str, ...]
+    source: str
+
+
+@dataclass_transform(
+    kw_only_default=True,
+    field_specifiers=(
+        column,
+        belongs_to,
+        has_one,
+        has_many,
+        many_through,
+        nearest,
+        state_counter,
+    ),
+)
+def entity(
+    table: sa.Table,
+    *,
+    key: str | Sequence[str] = "id",
+    source: str = "default",
+    name: str | None = None,
+    description: str | None = None,
+) -> Callable[[type[T]], type[T]]:
+    """A class bound to a table or view: each bare annotation is a column of the same name.
+
+    `key` names the columns that identify a row, one or several. The class docstring, else the
+    table's comment, becomes the GraphQL description. Raises ConfigurationError at import where a
+    column does not exist.
+    """
+
+    def decorate(cls: type[T]) -> type[T]:
+        keys = (key,) if isinstance(key, str) else tuple(key)
+        options = EntityOptions(table, keys, source)
+        for column_name in keys:
+            _existing(options, column_name, f"the key of {cls.__name__}")
+        for attribute in vars(cls).get("__annotations__", {}):
+            value = vars(cls).get(attribute, dataclasses.MISSING)
+            if value is dataclasses.MISSING:
+                setattr(cls, attribute, Bound(ColumnBinding()))
+                value = getattr(cls, attribute)
+            if isinstance(value, Bound) and isinstance(value.binding, ColumnBinding):
+                column_name = value.binding.column or attribute.rstrip("_")
+                found = _existing(options, column_name, f"{cls.__name__}.{attribute}")
+                value.binding = ColumnBinding(column_name)
+                value.description = value.description or found.comment
+        bound = strawberry.type(
+            cls,
+            name=name,
+            description=description or _paragraph(cls.__doc__) or table.comment,
+        )
+        bound.__plait_entity__ = options  # type: ignore[attr-defined]  # read by build()
+        return bound
+
+    return decorate
+
+
+def _paragraph(text: str | None) -> str | None:
+    return " ".join(text.split()) if text else None
+
+
+def _existing(options: EntityOptions, name: str, where: str) -> sa.Column[Any]:
+    try:
+        return options.table.c[name]
+    except KeyError:
+        near = ", ".join(sorted(options.table.c.keys()))
+        raise ConfigurationError(
+            f"{where}: table {options.table.name} has no column {name!r}; it has {near}."
+        ) from None
+
+
+def queries(cls: type[T]) -> type[T]:
+    """A class whose fields become root fields of Query."""
+    return strawberry.type(cls)

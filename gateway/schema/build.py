@@ -1,0 +1,294 @@
+"""Join the domain's classes into one Strawberry schema and the catalog of what is bound to what."""
+
+from __future__ import annotations
+
+import sys
+import types
+import typing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Optional, Union
+
+import strawberry
+from graphql import GraphQLInterfaceType, GraphQLObjectType, get_named_type, is_leaf_type
+from graphql.type import is_non_null_type
+from strawberry.schema.config import StrawberryConfig
+from strawberry.schema.name_converter import NameConverter
+
+from gateway.errors import ConfigurationError
+from gateway.schema import bindings as b
+from gateway.schema.arguments import arguments_for
+from gateway.schema.catalog import Catalog, ColumnInfo, EntityInfo, FieldInfo
+from gateway.schema.connection import Connection, Edge, Hits, Node, PageInfo
+from gateway.schema.inputs import Inputs
+from gateway.schema.kinds import kind_of
+from gateway.schema.relations import relation_of
+from gateway.schema.scalars import SCALARS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from strawberry.extensions import SchemaExtension
+
+_BACKREF = "strawberry-definition"
+
+
+@dataclass(frozen=True, slots=True)
+class Domain:
+    """What a resolvers package offers as `domain`: its entities and its root classes."""
+
+    entities: Sequence[type]
+    queries: Sequence[type]
+    types: Sequence[type] = ()
+    extensions: Sequence[type[SchemaExtension] | Callable[[], SchemaExtension]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """A built domain: the Strawberry schema and what its fields are bound to."""
+
+    schema: strawberry.Schema
+    catalog: Catalog
+
+
+@b.queries
+class NodeQueries:
+    """The root field every API has."""
+
+    node: Node | None = b._bound(b.ByNodeId(), {"description": "Any row, by its global id."})  # noqa: SLF001 - not for resolver authors
+
+
+def build(domain: Domain, *, executor: type | None = None) -> Api:
+    """Make the schema. Raises ConfigurationError naming the class and field that is wrong.
+
+    `executor` is the execution context class for operations that graphql-core runs.
+    """
+    return _Builder(domain).build(executor)
+
+
+class _Builder:
+    def __init__(self, domain: Domain) -> None:
+        self.domain = domain
+        self.converter = NameConverter()
+        self.inputs = Inputs()
+        self.by_class: dict[type, EntityInfo] = {}
+        self.hit_types: dict[type, type] = {}
+        self.names = {cls.__name__: cls for cls in domain.entities}
+        if len(self.names) != len(domain.entities):
+            raise ConfigurationError("Two entities have the same class name.")
+
+    def build(self, executor: type | None) -> Api:
+        hints = {cls: self._hints(cls) for cls in self.domain.entities}
+        for cls in self.domain.entities:
+            self.by_class[cls] = self._entity(cls, hints[cls])
+        where_types = {
+            info.name: self.inputs.declare(info.name, info.columns, info.relations)
+            for info in self.by_class.values()
+        }
+        roots = [*self.domain.queries, NodeQueries]
+        for cls in self.domain.entities:
+            _add_node_id(cls)
+        for cls in (*self.domain.entities, *roots):
+            self._finish(cls, hints.get(cls) or self._hints(cls), where_types)
+        query = strawberry.type(
+            type("Query", tuple(roots), {"__annotations__": {}, "__module__": __name__}),
+            name="Query",
+            description="Where every read begins.",
+        )
+        schema = strawberry.Schema(
+            query,
+            types=[*self.domain.entities, *self.domain.types],
+            extensions=self.domain.extensions,
+            execution_context_class=executor,
+            config=StrawberryConfig(scalar_map=SCALARS),
+        )
+        return Api(schema, self._catalog(schema))
+
+    def _hints(self, cls: type) -> dict[str, Any]:
+        module = vars(sys.modules[cls.__module__])
+        try:
+            return typing.get_type_hints(cls, module, self.names, include_extras=True)
+        except NameError as error:
+            raise ConfigurationError(
+                f"{cls.__name__}: annotation {error.name!r} is neither imported nor an entity "
+                "of the domain."
+            ) from None
+
+    def _entity(self, cls: type, hints: Mapping[str, Any]) -> EntityInfo:
+        options: b.EntityOptions = cls.__plait_entity__  # type: ignore[attr-defined]  # set by @entity
+        name = self._type_name(cls)
+        columns: dict[str, ColumnInfo] = {}
+        attributes: dict[str, ColumnInfo] = {}
+        relations = {}
+        for field in _fields(cls):
+            if not isinstance(field, b.Bound):
+                continue
+            public = self.converter.from_field(field)
+            where = f"{cls.__name__}.{field.python_name}"
+            inner, nullable = _optional(hints[field.python_name])
+            if isinstance(field.binding, b.ColumnBinding):
+                column = options.table.c[field.binding.column or field.python_name]
+                kind = kind_of(column, inner, where)
+                info = ColumnInfo(public, column, kind, nullable)
+                columns[public] = attributes[field.python_name] = info
+            elif isinstance(field.binding, b.BelongsTo | b.HasOne | b.HasMany | b.ManyThrough):
+                many = typing.get_origin(inner) is Connection
+                target = typing.get_args(inner)[0] if many else inner
+                if not many and not nullable:
+                    raise ConfigurationError(f"{where}: a to-one relation must be `… | None`.")
+                relations[public] = relation_of(
+                    public,
+                    field.binding,
+                    options,
+                    self._options(target, where),
+                    self._type_name(target),
+                    many=many,
+                    where=where,
+                )
+            elif not nullable:
+                raise ConfigurationError(
+                    f"{where}: a field of another source must be `… | None`, as it may fail."
+                )
+        by_column = {info.column.name: info for info in columns.values()}
+        missing = [column for column in options.key if column not in by_column]
+        if missing:
+            raise ConfigurationError(f"{cls.__name__}: key column {missing[0]!r} has no field.")
+        key = tuple(by_column[column] for column in options.key)
+        return EntityInfo(
+            name, options.table, options.source, cls, key, columns, relations, attributes
+        )
+
+    def _options(self, target: Any, where: str) -> b.EntityOptions:
+        options = getattr(target, "__plait_entity__", None)
+        if not isinstance(options, b.EntityOptions):
+            raise ConfigurationError(f"{where}: {target!r} is not an entity.")
+        return options
+
+    def _type_name(self, cls: type) -> str:
+        return self.converter.from_type(cls.__strawberry_definition__)  # type: ignore[attr-defined]
+
+    def _finish(
+        self, cls: type, hints: Mapping[str, Any], inputs: Mapping[str, tuple[type, type]]
+    ) -> None:
+        """Give every bound field its resolved type and its arguments."""
+        for field in _fields(cls):
+            if not isinstance(field, b.Bound) or isinstance(field.binding, b.NodeIdBinding):
+                continue
+            where = f"{cls.__name__}.{field.python_name}"
+            inner, nullable = _optional(hints[field.python_name])
+            entity = self._target(inner)
+            if isinstance(field.binding, b.ColumnBinding):
+                inner = self.by_class[cls].attributes[field.python_name].kind.annotation
+            elif typing.get_origin(inner) is Hits:
+                if entity is None:
+                    raise ConfigurationError(f"{where}: Hits[…] must name an entity.")
+                inner = list[self._hit_type(entity)]  # type: ignore[misc]  # made at run time
+            elif isinstance(field.binding, b.ByKey | b.Listing | b.Search) and entity is None:
+                raise ConfigurationError(f"{where}: annotate it with an entity of the domain.")
+            field.settle(
+                Optional[inner] if nullable else inner,
+                arguments_for(field.binding, entity, inputs),
+            )
+
+    def _target(self, inner: Any) -> EntityInfo | None:
+        arguments = typing.get_args(inner)
+        return self.by_class.get(arguments[0] if arguments else inner)
+
+    def _hit_type(self, entity: EntityInfo) -> type:
+        if entity.cls not in self.hit_types:
+            own = entity.name[0].lower() + entity.name[1:]
+            members = {
+                "id": (strawberry.ID, "The point's id in its collection."),
+                "score": (float, "How near the point is; larger is nearer for Cosine and Dot."),
+                "payload": (Optional[strawberry.scalars.JSON], "What is stored with the point."),
+                "vector": (Optional[list[float]], "The point's vector."),
+                own: (Optional[entity.cls], "The row the point stands for; null when it is gone."),
+            }
+            body: dict[str, Any] = {
+                "__annotations__": {name: hint for name, (hint, _) in members.items()},
+                "__module__": __name__,
+                **{name: strawberry.field(description=says) for name, (_, says) in members.items()},
+            }
+            name = f"{entity.name}Hit"
+            self.hit_types[entity.cls] = strawberry.type(
+                type(name, (), body), name=name, description=f"A {entity.name} found by its vector."
+            )
+        return self.hit_types[entity.cls]
+
+    def _catalog(self, schema: strawberry.Schema) -> Catalog:
+        core = schema._schema  # noqa: SLF001 - Strawberry offers no public way to its core schema
+        entities = {info.name: info for info in self.by_class.values()}
+        hits = {
+            self._type_name(hit): self.by_class[cls].name for cls, hit in self.hit_types.items()
+        }
+        fields: dict[tuple[str, str], FieldInfo] = {}
+        structures = set(hits)
+        for type_ in core.type_map.values():
+            if not isinstance(type_, GraphQLObjectType) or type_.name.startswith("__"):
+                continue
+            definition = type_.extensions.get(_BACKREF)
+            if _is_structure(definition):
+                structures.add(type_.name)
+            for name, field in type_.fields.items():
+                fields[type_.name, name] = _field_info(type_.name, name, field)
+        possible = {
+            type_.name: frozenset(member.name for member in core.get_possible_types(type_))
+            for type_ in core.type_map.values()
+            if isinstance(type_, GraphQLInterfaceType)
+        }
+        short = not self.domain.extensions
+        return Catalog(core, entities, fields, hits, possible, frozenset(structures), short)
+
+
+def _is_structure(definition: Any) -> bool:
+    generic = definition.concrete_of
+    return definition.origin is PageInfo or (
+        generic is not None and generic.origin in {Connection, Edge}
+    )
+
+
+def _field_info(parent: str, name: str, field: Any) -> FieldInfo:
+    definition = field.extensions.get(_BACKREF)
+    named = get_named_type(field.type)
+    plain = bool(getattr(definition, "base_resolver", None))
+    return FieldInfo(
+        parent=parent,
+        name=name,
+        type_name=named.name,
+        leaf=is_leaf_type(named),
+        nullable=not is_non_null_type(field.type),
+        definition=field,
+        binding=getattr(definition, "binding", None),
+        walked=plain or bool(getattr(definition, "extensions", ())),
+        plain=plain,
+        needs=getattr(definition, "needs", ()),
+    )
+
+
+def _fields(cls: type) -> list[Any]:
+    return list(cls.__strawberry_definition__.fields)  # type: ignore[attr-defined]
+
+
+def _optional(hint: Any) -> tuple[Any, bool]:
+    """The hint without `| None`, and whether there was one."""
+    if typing.get_origin(hint) in {Union, types.UnionType}:
+        rest = [part for part in typing.get_args(hint) if part is not type(None)]
+        if len(rest) == 1:
+            return rest[0], True
+    return hint, False
+
+
+def _add_node_id(cls: type) -> None:
+    """Make the entity a Node: its global id is planned like a column."""
+    definition = cls.__strawberry_definition__  # type: ignore[attr-defined]
+    node = Node.__strawberry_definition__  # type: ignore[attr-defined]
+    if node in definition.interfaces:
+        return
+    definition.interfaces = [*definition.interfaces, node]
+    node_id = b.Bound(
+        b.NodeIdBinding(),
+        python_name="node_id",
+        description="An id that is unique over all types; hand it to `node(nodeId:)`.",
+        origin=cls,
+    )
+    node_id.settle(strawberry.ID, [])
+    definition.fields = [node_id, *definition.fields]

@@ -1,0 +1,69 @@
+"""The structural types between entities: connections, edges, page information, search hits.
+
+Relay Cursor Connections Specification; `nodes` is the usual shortcut past the edges.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Generic, TypeVar
+
+import strawberry
+from strawberry.types.field import StrawberryField
+
+T = TypeVar("T")
+
+
+class FieldFromAnswer(StrawberryField):
+    """A field whose value stands in the planned answer, under its response key."""
+
+    def get_result(self, source: Any, info: Any, args: list[Any], kwargs: Any) -> Any:
+        """Called by Strawberry where permissions or extensions wrap the field."""
+        raw = info._raw_info  # noqa: SLF001 - Strawberry's info hides the response key
+        return raw.context.walk.resolve(source, raw)
+
+
+@strawberry.type(description="Where a page of a connection lies.")
+class PageInfo:
+    """Relay's PageInfo."""
+
+    has_next_page: bool = strawberry.field(description="Whether rows follow this page.")
+    has_previous_page: bool = strawberry.field(description="Whether rows precede this page.")
+    start_cursor: str | None = strawberry.field(description="The first row's cursor.")
+    end_cursor: str | None = strawberry.field(description="The last row's cursor.")
+
+
+@strawberry.type(description="A row of a connection and its place in it.")
+class Edge(Generic[T]):
+    """Relay's edge."""
+
+    cursor: str = strawberry.field(description="Pass as `after` or `before` to go on from here.")
+    node: T = strawberry.field(description="The row itself.")
+
+
+@strawberry.type(description="A page of rows, with cursors to go on from.")
+class Connection(Generic[T]):
+    """Relay's connection, with `nodes` as a shortcut and a count on request."""
+
+    edges: list[Edge[T]] = strawberry.field(description="The rows with their cursors.")
+    nodes: list[T] = strawberry.field(description="The rows alone.")
+    page_info: PageInfo = strawberry.field(description="Where this page lies.")
+    total_count: int = strawberry.field(
+        description="How many rows the whole list has; counted only when asked for."
+    )
+
+
+class Hits(Generic[T]):
+    """The annotation of a vector search: a list of hits, each with its entity.
+
+    `Hits[Trend]` becomes `[TrendHit!]` in the schema, where `TrendHit` has `id`, `score`,
+    `payload`, `vector` and the entity under its own name, `trend`.
+    """
+
+
+@strawberry.interface(description="Anything with a global id.")
+class Node:
+    """The interface behind `node(nodeId:)`; every entity implements it."""
+
+    node_id: strawberry.ID = strawberry.field(
+        description="An id that is unique over all types; hand it to `node(nodeId:)`."
+    )

@@ -1,0 +1,147 @@
+"""The generated inputs of a list: `TrendWhere`, `TrendOrderBy` and a filter for every kind."""
+
+from __future__ import annotations
+
+import enum
+from typing import TYPE_CHECKING, Any, Optional
+
+import strawberry
+from strawberry.annotation import StrawberryAnnotation
+from strawberry.scalars import JSON
+from strawberry.types.unset import UNSET
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from gateway.schema.catalog import ColumnInfo, Relation
+    from gateway.schema.kinds import Kind
+
+
+@strawberry.enum(description="Which way a list is ordered, and where nulls stand.")
+class Direction(enum.Enum):
+    """Directions of `orderBy`; by default nulls are last, whichever the direction."""
+
+    ASC = "ASC"
+    DESC = "DESC"
+    ASC_NULLS_FIRST = "ASC_NULLS_FIRST"
+    DESC_NULLS_FIRST = "DESC_NULLS_FIRST"
+
+
+_SAYS = {
+    "eq": "Equal.",
+    "ne": "Not equal; a null is not equal to anything.",
+    "in": "One of these.",
+    "notIn": "None of these.",
+    "lt": "Less than.",
+    "lte": "Less than or equal.",
+    "gt": "Greater than.",
+    "gte": "Greater than or equal.",
+    "like": "Matches the pattern: `%` any text, `_` any character.",
+    "ilike": "Like `like`, whatever the case.",
+    "isNull": "True: has no value. False: has one.",
+    "contains": "Contains all of this.",
+    "containedBy": "Contains nothing but these.",
+    "overlaps": "Has at least one of these.",
+    "hasKey": "An object with this key, or an array with this string.",
+}
+
+
+class Inputs:
+    """Makes and remembers the input types of one schema."""
+
+    def __init__(self) -> None:
+        self._filters: dict[str, type] = {}
+        self._namespace: dict[str, Any] = {"Optional": Optional}
+
+    def declare(
+        self, entity: str, columns: Mapping[str, ColumnInfo], relations: Mapping[str, Relation]
+    ) -> tuple[type, type]:
+        """`<Entity>Where` and `<Entity>OrderBy`; relations may name entities declared later."""
+        where: dict[str, tuple[Any, str]] = {
+            "and": (f"Optional[list[{entity}Where]]", "All of these hold."),
+            "or": (f"Optional[list[{entity}Where]]", "At least one of these holds."),
+            "not": (f"Optional[{entity}Where]", "This does not hold."),
+        }
+        order: dict[str, tuple[Any, str]] = {}
+        for name, info in columns.items():
+            where[name] = (Optional[self._filter(info.kind)], "")
+            if info.kind.orderable:
+                order[name] = (Optional[Direction], "")
+        for name, relation in relations.items():
+            target = relation.target
+            if relation.many:
+                where[name] = (
+                    f"Optional[{target}ListWhere]",
+                    "By the rows related to this one.",
+                )
+            else:
+                where[name] = (f"Optional[{target}Where]", "By the row related to this one.")
+                order[name] = (f"Optional[{target}OrderBy]", "By the row related to this one.")
+        filter_type = self._make(f"{entity}Where", where, "Which rows; all given members hold.")
+        self._make(
+            f"{entity}ListWhere",
+            {
+                "some": (f"Optional[{entity}Where]", "At least one related row is like this."),
+                "every": (f"Optional[{entity}Where]", "Every related row is like this."),
+                "none": (f"Optional[{entity}Where]", "No related row is like this."),
+            },
+            "Which related rows there must be.",
+        )
+        order_type = self._make(f"{entity}OrderBy", order, "One key of an ordering.", one_of=True)
+        return filter_type, order_type
+
+    def _filter(self, kind: Kind) -> type:
+        name = f"{kind.annotation.__name__ if kind.labels else kind.name}Filter"
+        if kind.item is not None:
+            name = f"{kind.item.name}ListFilter"
+        if kind.name in {"IntID", "TextID", "UUIDID"}:
+            name = "IDFilter"
+        if name not in self._filters:
+            self._filters[name] = self._make(
+                name,
+                {op: (_operand(op, kind), _SAYS[op]) for op in kind.operators},
+                f"Conditions on {_article(kind)}; all given members hold.",
+            )
+        return self._filters[name]
+
+    def _make(
+        self,
+        name: str,
+        members: Mapping[str, tuple[Any, str]],
+        description: str,
+        *,
+        one_of: bool = False,
+    ) -> type:
+        attributes: dict[str, Any] = {"__annotations__": {}, "__module__": __name__}
+        for member, (annotation, says) in members.items():
+            attribute = f"{member}_"
+            attributes["__annotations__"][attribute] = annotation
+            attributes[attribute] = strawberry.field(
+                name=member, default=UNSET, description=says or None
+            )
+        made = type(name, (), attributes)
+        made = strawberry.input(made, name=name, description=description, one_of=one_of)
+        self._namespace[name] = made
+        for field in made.__strawberry_definition__.fields:  # type: ignore[attr-defined]
+            annotation = members[field.python_name[:-1]][0]
+            namespace = self._namespace if isinstance(annotation, str) else None
+            field.type_annotation = StrawberryAnnotation(annotation, namespace=namespace)
+        return made
+
+
+def _operand(operator: str, kind: Kind) -> Any:
+    if operator == "isNull":
+        return Optional[bool]
+    if operator in {"like", "ilike", "hasKey"}:
+        return Optional[str]
+    if operator in {"in", "notIn"}:
+        return Optional[list[kind.annotation]]  # type: ignore[name-defined]  # made at run time
+    if kind.name == "JSON":
+        return Optional[JSON]
+    return Optional[kind.annotation]
+
+
+def _article(kind: Kind) -> str:
+    if kind.item is not None:
+        return f"a list of {kind.item.name}"
+    return "an ID" if kind.name.endswith("ID") and kind.name != "UUID" else f"a {kind.name}"

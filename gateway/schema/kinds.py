@@ -1,0 +1,345 @@
+"""The kinds of column a table can have: one row per scalar, for reading, filtering and paging.
+
+A kind says which GraphQL type the column has, how a coerced GraphQL value becomes the value bound
+to SQL (with its bounds, so that a bad one is refused before the database sees it), which filter
+operators make sense, and how its text in a cursor is read back. How it is written as JSON by SQL
+stands in `gateway.sources.postgres.scalars`.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import enum
+import math
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+import orjson
+import sqlalchemy as sa
+import strawberry
+from sqlalchemy.dialects import postgresql as pg
+from strawberry.scalars import JSON
+
+from gateway.errors import ConfigurationError, InputError
+from gateway.schema.scalars import BigInt, Bytes, Duration, parse_duration
+
+EQUALITY = ("eq", "ne", "in", "notIn", "isNull")
+ORDERED = ("eq", "ne", "in", "notIn", "lt", "lte", "gt", "gte", "isNull")
+TEXTUAL = (*ORDERED, "like", "ilike")
+ARRAY = ("eq", "contains", "containedBy", "overlaps", "isNull")
+DOCUMENT = ("eq", "contains", "hasKey", "path", "isNull")
+
+MAX_TEXT = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """How one sort of column is typed, bound, filtered and put into a cursor.
+
+    `annotation` is the Python type Strawberry turns into the GraphQL type. `bind` takes a coerced
+    GraphQL value (or a Python one) and a name for the error message; it raises `InputError`.
+    `parse` reads the text a cursor or a node id carries. `python` are the annotations a resolver
+    class may use for the column.
+    """
+
+    name: str
+    annotation: Any
+    bind: Callable[[Any, str], Any]
+    parse: Callable[[str, str], Any]
+    operators: tuple[str, ...]
+    python: tuple[Any, ...]
+    orderable: bool = True
+    labels: tuple[tuple[str, str], ...] = ()
+    item: Kind | None = None
+    output: Any = field(default=None, compare=False)
+
+
+def _refuse(name: str, right: str) -> InputError:
+    return InputError(f"`{name}` must be {right}.", extensions={"argument": name})
+
+
+def _integer(bits: int) -> Callable[[Any, str], int]:
+    low, high = -(1 << (bits - 1)), (1 << (bits - 1)) - 1
+
+    def bind(value: Any, name: str) -> int:
+        if isinstance(value, str):
+            digits = value.removeprefix("-")
+            if not (0 < len(digits) < 20 and digits.isascii() and digits.isdigit()):
+                raise _refuse(name, f"an integer from {low} to {high}")
+            value = int(value)
+        if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+            raise _refuse(name, f"an integer from {low} to {high}")
+        return value
+
+    return bind
+
+
+def _float(value: Any, name: str) -> float:
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        raise _refuse(name, "a number") from None
+    if not math.isfinite(number):
+        raise _refuse(name, "a finite number")
+    return number
+
+
+def _text(value: Any, name: str) -> str:
+    if not isinstance(value, str):
+        raise _refuse(name, "text")
+    if "\x00" in value:
+        raise _refuse(name, "text without the NUL character, which SQL cannot store")
+    if len(value) > MAX_TEXT:
+        raise _refuse(name, f"text of at most {MAX_TEXT} characters")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise _refuse(name, "text without unpaired surrogates") from None
+    return value
+
+
+def _boolean(value: Any, name: str) -> bool:
+    if not isinstance(value, bool):
+        raise _refuse(name, "true or false")
+    return value
+
+
+def _boolean_text(text: str, name: str) -> bool:
+    if text not in {"true", "false"}:
+        raise _refuse(name, "true or false")
+    return text == "true"
+
+
+def _uuid(value: Any, name: str) -> uuid.UUID:
+    if isinstance(value, uuid.UUID):
+        return value
+    try:
+        return uuid.UUID(value)
+    except (AttributeError, TypeError, ValueError):
+        raise _refuse(name, "a UUID") from None
+
+
+def _decimal(value: Any, name: str) -> Decimal:
+    try:
+        number = Decimal(value)
+    except (InvalidOperation, TypeError, ValueError):
+        raise _refuse(name, "a decimal number") from None
+    digits = number.as_tuple()
+    if not number.is_finite() or abs(number.adjusted()) > 1000 or len(digits.digits) > 1000:
+        raise _refuse(name, "a finite decimal number of at most 1000 digits")
+    return number
+
+
+def _moment(value: Any, name: str) -> dt.datetime:
+    if isinstance(value, str):
+        try:
+            value = dt.datetime.fromisoformat(value)
+        except ValueError:
+            raise _refuse(name, "an ISO 8601 date and time") from None
+    if not isinstance(value, dt.datetime):
+        raise _refuse(name, "an ISO 8601 date and time")
+    aware = value if value.tzinfo else value.replace(tzinfo=dt.UTC)
+    try:
+        return aware.astimezone(dt.UTC)
+    except OverflowError:
+        raise _refuse(name, "a date and time within the years 1 to 9999") from None
+
+
+def _local_moment(value: Any, name: str) -> dt.datetime:
+    moment = value if isinstance(value, dt.datetime) else _moment(value, name)
+    return moment.astimezone(dt.UTC).replace(tzinfo=None) if moment.tzinfo else moment
+
+
+def _iso(kind: type[dt.date | dt.time], right: str) -> Callable[[Any, str], Any]:
+    def bind(value: Any, name: str) -> Any:
+        if isinstance(value, kind) and not isinstance(value, dt.datetime):
+            return value
+        try:
+            return kind.fromisoformat(value)
+        except (TypeError, ValueError):
+            raise _refuse(name, right) from None
+
+    return bind
+
+
+def _span(value: Any, name: str) -> dt.timedelta:
+    if isinstance(value, dt.timedelta):
+        return value
+    try:
+        return parse_duration(value)
+    except Exception:  # noqa: BLE001 - graphql-core's error becomes ours, whatever its kind
+        raise _refuse(name, "an ISO 8601 duration such as P1DT2H") from None
+
+
+def _bytes(value: Any, name: str) -> bytes:
+    if not isinstance(value, bytes):
+        raise _refuse(name, "base64 text")
+    return value
+
+
+def _hex(text: str, name: str) -> bytes:
+    try:
+        return bytes.fromhex(text.removeprefix("\\x"))
+    except ValueError:
+        raise _refuse(name, "binary data") from None
+
+
+def _document(value: Any, name: str) -> str:
+    try:
+        text = orjson.dumps(value).decode()
+    except (orjson.JSONEncodeError, TypeError):
+        raise _refuse(name, "a JSON value") from None
+    if "\\u0000" in text:
+        raise _refuse(name, "JSON without the NUL character, which SQL cannot store")
+    return text
+
+
+INT = Kind("Int", int, _integer(32), _integer(32), ORDERED, (int,))
+BIGINT = Kind("BigInt", BigInt, _integer(64), _integer(64), ORDERED, (BigInt,))
+INT_ID = Kind("IntID", strawberry.ID, _integer(64), _integer(64), ORDERED, (strawberry.ID,))
+FLOAT = Kind("Float", float, _float, _float, ORDERED, (float,))
+TEXT = Kind("String", str, _text, _text, TEXTUAL, (str,))
+TEXT_ID = Kind("TextID", strawberry.ID, _text, _text, ORDERED, (strawberry.ID,))
+BOOLEAN = Kind("Boolean", bool, _boolean, _boolean_text, ("eq", "ne", "isNull"), (bool,))
+UUID = Kind("UUID", uuid.UUID, _uuid, _uuid, ORDERED, (uuid.UUID,))
+UUID_ID = Kind("UUIDID", strawberry.ID, _uuid, _uuid, ORDERED, (strawberry.ID,))
+DECIMAL = Kind("Decimal", Decimal, _decimal, _decimal, ORDERED, (Decimal,))
+MOMENT = Kind("DateTime", dt.datetime, _moment, _moment, ORDERED, (dt.datetime,))
+LOCAL_MOMENT = Kind("DateTime", dt.datetime, _local_moment, _local_moment, ORDERED, (dt.datetime,))
+DATE = Kind("Date", dt.date, _iso(dt.date, "a date"), _iso(dt.date, "a date"), ORDERED, (dt.date,))
+TIME = Kind("Time", dt.time, _iso(dt.time, "a time"), _iso(dt.time, "a time"), ORDERED, (dt.time,))
+DURATION = Kind("Duration", Duration, _span, _span, ORDERED, (Duration, dt.timedelta))
+BYTES = Kind("Bytes", Bytes, _bytes, _hex, EQUALITY, (Bytes, bytes))
+DOCUMENT_KIND = Kind("JSON", JSON, _document, _text, DOCUMENT, (JSON,), orderable=False)
+
+# The first that fits wins, so a subclass stands before its base.
+_BY_TYPE: tuple[tuple[type[Any], tuple[Kind, ...]], ...] = (
+    (sa.BigInteger, (INT_ID, BIGINT)),
+    (sa.Integer, (INT, INT_ID)),
+    (sa.Float, (FLOAT,)),
+    (sa.Numeric, (DECIMAL,)),
+    (sa.Boolean, (BOOLEAN,)),
+    (sa.Uuid, (UUID, UUID_ID)),
+    (sa.Date, (DATE,)),
+    (sa.Time, (TIME,)),
+    (sa.Interval, (DURATION,)),
+    (pg.INTERVAL, (DURATION,)),
+    (sa.LargeBinary, (BYTES,)),
+    (sa.JSON, (DOCUMENT_KIND,)),
+    (sa.String, (TEXT, TEXT_ID)),
+    (pg.CITEXT, (TEXT, TEXT_ID)),
+)
+
+
+def _enum_kind(labels: tuple[str, ...], annotation: type[enum.Enum], where: str) -> Kind:
+    """A kind whose GraphQL names are the enum's member names and whose SQL labels its values."""
+    by_value = {str(member.value): member for member in annotation}
+    if set(by_value) != set(labels):
+        raise ConfigurationError(
+            f"{where}: {annotation.__name__} has the values {sorted(by_value)}, "
+            f"the column has the labels {sorted(labels)}; they must be the same."
+        )
+    members = dict(annotation.__members__)
+
+    def bind(value: Any, name: str) -> str:
+        if isinstance(value, annotation):
+            return str(value.value)
+        if isinstance(value, str) and value in by_value:
+            return value
+        if isinstance(value, str) and value in members:
+            return str(members[value].value)
+        raise _refuse(name, f"one of {', '.join(members)}")
+
+    return Kind(
+        annotation.__name__,
+        annotation,
+        bind,
+        bind,
+        ORDERED,
+        (annotation,),
+        labels=tuple((str(member.value), name) for name, member in members.items()),
+    )
+
+
+def _array_kind(item: Kind) -> Kind:
+    def bind(value: Any, name: str) -> list[Any]:
+        if not isinstance(value, list | tuple):
+            raise _refuse(name, "a list")
+        return [None if part is None else item.bind(part, name) for part in value]
+
+    def parse(text: str, name: str) -> Any:
+        raise _refuse(name, "a value that can be ordered")
+
+    return Kind(
+        f"{item.name}List",
+        list[item.annotation],  # type: ignore[name-defined]  # a run-time annotation
+        bind,
+        parse,
+        ARRAY,
+        (list[item.annotation],),  # type: ignore[name-defined]  # likewise
+        orderable=False,
+        item=item,
+    )
+
+
+def natural(column: sa.Column[Any], where: str) -> Kind:
+    """The kind a column has when no annotation asks for another: used for keys and filters."""
+    return kind_of(column, None, where)
+
+
+def kind_of(column: sa.Column[Any], annotation: Any, where: str) -> Kind:
+    """The kind of a column under the Python annotation a resolver class gives it.
+
+    `annotation` is without `| None`. `where` names the field for the error message. Raises
+    ConfigurationError where the two do not fit, saying which annotations do.
+    """
+    kinds = _kinds(column.type, annotation, where)
+    if annotation is None:
+        return kinds[-1] if len(kinds) > 1 and kinds[0].name.endswith("ID") else kinds[0]
+    for kind in kinds:
+        if annotation in kind.python or (kind.item and _same_list(annotation, kind)):
+            return kind
+    fits = " or ".join(_spell(python) for kind in kinds for python in kind.python)
+    raise ConfigurationError(
+        f"{where}: column {column.table.name}.{column.name} of type {column.type!r} "
+        f"cannot be {_spell(annotation)}; write {fits}."
+    )
+
+
+def _same_list(annotation: Any, kind: Kind) -> bool:
+    arguments = getattr(annotation, "__args__", ())
+    item = kind.item
+    return (
+        item is not None
+        and getattr(annotation, "__origin__", None) is list
+        and len(arguments) == 1
+        and arguments[0] in item.python
+    )
+
+
+def _spell(annotation: Any) -> str:
+    if getattr(annotation, "__origin__", None) is list:
+        return str(annotation)
+    return getattr(annotation, "__name__", str(annotation))
+
+
+def _kinds(type_: sa.types.TypeEngine[Any], annotation: Any, where: str) -> tuple[Kind, ...]:
+    if isinstance(type_, sa.ARRAY):
+        inner = annotation.__args__[0] if getattr(annotation, "__args__", ()) else None
+        return tuple(_array_kind(item) for item in _kinds(type_.item_type, inner, where))
+    if isinstance(type_, sa.Enum) and type_.enums:
+        if isinstance(annotation, type) and issubclass(annotation, enum.Enum):
+            return (_enum_kind(tuple(type_.enums), annotation, where),)
+        return (TEXT,)
+    if isinstance(type_, sa.DateTime):
+        return (MOMENT,) if type_.timezone else (LOCAL_MOMENT,)
+    for base, kinds in _BY_TYPE:
+        if isinstance(type_, base):
+            return kinds
+    raise ConfigurationError(
+        f"{where}: columns of type {type_!r} cannot be a field yet; "
+        "give the field a resolver, or cast the column in a view."
+    )

@@ -1,0 +1,87 @@
+"""Which columns join two entities, from a binding and the tables' foreign keys."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gateway.errors import ConfigurationError
+from gateway.schema.bindings import BelongsTo, Binding, EntityOptions, HasMany, HasOne, ManyThrough
+from gateway.schema.catalog import Relation, Through
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
+
+
+def relation_of(  # noqa: PLR0913 - one fact each
+    name: str,
+    binding: Binding,
+    near: EntityOptions,
+    far: EntityOptions,
+    target: str,
+    *,
+    many: bool,
+    where: str,
+) -> Relation:
+    """The relation a binding declares from entity `near` to entity `far`.
+
+    Raises ConfigurationError where columns are unknown or do not pair up.
+    """
+    if near.source != far.source:
+        raise ConfigurationError(
+            f"{where}: {target} lives in source {far.source!r}, this entity in {near.source!r}; "
+            "a SQL relation joins tables of one source."
+        )
+    if isinstance(binding, ManyThrough):
+        _must(many, where, "Connection[…]")
+        return Relation(name, target, many, through=_through(binding.table, near, far, where))
+    if isinstance(binding, BelongsTo):
+        _must(not many, where, "the entity or None")
+        local, remote = binding.columns, binding.references or far.key
+    elif isinstance(binding, HasOne | HasMany):
+        _must(
+            many == isinstance(binding, HasMany), where, "Connection[…] for many, … | None for one"
+        )
+        local, remote = near.key, binding.columns
+    else:
+        raise ConfigurationError(f"{where}: not a relation.")
+    if len(local) != len(remote):
+        raise ConfigurationError(
+            f"{where}: {len(local)} column(s) cannot equal {len(remote)} column(s)."
+        )
+    _known(near.table, local, where)
+    _known(far.table, remote, where)
+    return Relation(name, target, many, pairs=tuple(zip(local, remote, strict=True)))
+
+
+def _must(holds: bool, where: str, right: str) -> None:  # noqa: FBT001 - a condition, not a flag
+    if not holds:
+        raise ConfigurationError(f"{where}: annotate this relation as {right}.")
+
+
+def _known(table: sa.Table, columns: tuple[str, ...], where: str) -> None:
+    for column in columns:
+        if column not in table.c:
+            raise ConfigurationError(f"{where}: table {table.name} has no column {column!r}.")
+
+
+def _through(table: sa.Table, near: EntityOptions, far: EntityOptions, where: str) -> Through:
+    """The two foreign keys of the table between, in the order they are declared."""
+    to_near = _foreign_keys(table, near.table)
+    to_far = _foreign_keys(table, far.table)
+    if near.table is far.table and len(to_near) > 1:
+        to_near, to_far = to_near[:1], to_near[1:]
+    if len(to_near) != 1 or len(to_far) != 1:
+        raise ConfigurationError(
+            f"{where}: table {table.name} must have one foreign key to {near.table.name} and one "
+            f"to {far.table.name}."
+        )
+    return Through(table, to_near[0], to_far[0])
+
+
+def _foreign_keys(table: sa.Table, other: sa.Table) -> list[tuple[tuple[str, str], ...]]:
+    found = [
+        tuple((element.parent.name, element.column.name) for element in constraint.elements)
+        for constraint in table.foreign_key_constraints
+        if constraint.referred_table is other
+    ]
+    return sorted(found)

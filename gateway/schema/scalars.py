@@ -1,0 +1,118 @@
+"""The scalars GraphQL lacks and SQL has, beside those Strawberry brings.
+
+How each is written in JSON is one decision, taken here for input and output and in
+`gateway.sources.postgres.scalars` for SQL, so that a value reads the same whichever way it came:
+
+| scalar     | JSON                                            | Python      |
+|------------|-------------------------------------------------|-------------|
+| `BigInt`   | string of digits: 64 bits do not fit a JS number | `int`       |
+| `Bytes`    | base64 with padding, one line                   | `bytes`     |
+| `Duration` | ISO 8601, e.g. `P1DT2H30M`                      | `timedelta` |
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, NewType
+
+from graphql import GraphQLError
+from strawberry.types.scalar import scalar
+
+if TYPE_CHECKING:
+    from strawberry.types.scalar import ScalarDefinition
+
+BigInt = NewType("BigInt", int)
+Bytes = NewType("Bytes", bytes)
+Duration = NewType("Duration", timedelta)
+
+_DURATION = re.compile(
+    r"(?P<sign>-)?P(?:(?P<weeks>\d+)W)?(?:(?P<days>\d+)D)?"
+    r"(?:T(?:(?P<hours>\d+)H)?(?:(?P<minutes>\d+)M)?(?:(?P<seconds>\d+(?:\.\d{1,6})?)S)?)?"
+)
+
+
+def _wrong(name: str, right: str) -> GraphQLError:
+    return GraphQLError(f"{name} must be {right}.", extensions={"code": "BAD_USER_INPUT"})
+
+
+def parse_bigint(value: Any) -> int:
+    """An integer or a string of digits to `int`. Raises GraphQLError."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if isinstance(value, str) and re.fullmatch(r"-?\d{1,19}", value):
+        return int(value)
+    raise _wrong("BigInt", "a 64-bit integer, as digits or as a string of digits")
+
+
+def parse_bytes(value: Any) -> bytes:
+    """Base64 text to bytes. Raises GraphQLError."""
+    try:
+        return base64.b64decode(value, validate=True)
+    except (binascii.Error, TypeError, ValueError):
+        raise _wrong("Bytes", "base64 text") from None
+
+
+def parse_duration(value: Any) -> timedelta:
+    """ISO 8601 duration without years and months to `timedelta`. Raises GraphQLError."""
+    match = _DURATION.fullmatch(value) if isinstance(value, str) and len(value) < 64 else None
+    if match is None or value.endswith(("P", "T")):
+        raise _wrong("Duration", "an ISO 8601 duration of weeks, days and times, such as P1DT2H")
+    parts = match.groupdict(default="0")
+    sign = parts.pop("sign")
+    try:
+        span = timedelta(**{unit: float(amount) for unit, amount in parts.items()})
+    except OverflowError:
+        raise _wrong("Duration", "shorter than a million days") from None
+    return -span if sign == "-" else span
+
+
+def write_duration(value: timedelta | str) -> str:
+    """A `timedelta` in ISO 8601, as PostgreSQL's `intervalstyle = iso_8601` writes it."""
+    if isinstance(value, str):
+        return value
+    micros = (value.days * 86_400 + value.seconds) * 1_000_000 + value.microseconds
+    if micros == 0:
+        return "PT0S"
+    days = f"{value.days}D" if value.days else ""
+    hours, rest = divmod(value.seconds, 3600)
+    minutes, seconds = divmod(rest, 60)
+    clock = "".join(f"{n}{u}" for n, u in ((hours, "H"), (minutes, "M")) if n)
+    if value.microseconds:
+        clock += f"{seconds + value.microseconds / 1e6:.6f}".rstrip("0") + "S"
+    elif seconds:
+        clock += f"{seconds}S"
+    return f"P{days}" + (f"T{clock}" if clock else "")
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else str(value)
+
+
+def _base64(value: Any) -> str:
+    return value if isinstance(value, str) else base64.b64encode(value).decode()
+
+
+SCALARS: dict[object, ScalarDefinition] = {
+    BigInt: scalar(
+        name="BigInt",
+        description="A 64-bit integer, as a string of digits.",
+        serialize=_text,
+        parse_value=parse_bigint,
+    ),
+    Bytes: scalar(
+        name="Bytes",
+        description="Binary data, as base64 text.",
+        serialize=_base64,
+        parse_value=parse_bytes,
+    ),
+    Duration: scalar(
+        name="Duration",
+        description="A span of time in ISO 8601, such as `P1DT2H30M`.",
+        serialize=write_duration,
+        parse_value=parse_duration,
+    ),
+}
+"""For `StrawberryConfig(scalar_map=…)`."""

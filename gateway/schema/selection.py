@@ -1,0 +1,138 @@
+"""What was asked for: an operation's syntax tree with fragments merged and conditions settled.
+
+GraphQL specification, sections 6.3.2 (collecting fields) and 6.4.3 (merging selection sets).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from graphql import (
+    BooleanValueNode,
+    FieldNode,
+    FragmentSpreadNode,
+    InlineFragmentNode,
+    VariableNode,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from graphql import DirectiveNode, FragmentDefinitionNode, SelectionSetNode
+
+    from gateway.schema.catalog import Catalog, FieldInfo
+
+TYPENAME = "__typename"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Field:
+    """One response position: `key` in the response, the field, and what is asked of its value.
+
+    `info` is None for `__typename` and for introspection. `nodes` are all the syntax nodes merged
+    here; the first carries the arguments.
+    """
+
+    key: str
+    name: str
+    info: FieldInfo | None
+    nodes: tuple[FieldNode, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Collects selections of one operation under one set of conditions.
+
+    `conditions` holds the value of every variable that stands in a `@skip` or `@include`.
+    """
+
+    catalog: Catalog
+    fragments: Mapping[str, FragmentDefinitionNode]
+    conditions: Mapping[str, bool]
+
+    def root(self, type_name: str, selections: SelectionSetNode) -> tuple[Field, ...]:
+        """The root fields, in response order."""
+        return self._collect(type_name, (selections,))
+
+    def below(self, field: Field, type_name: str) -> tuple[Field, ...]:
+        """The fields asked of a value of object type `type_name` at this position."""
+        sets = [node.selection_set for node in field.nodes if node.selection_set]
+        return self._collect(type_name, sets)
+
+    def _collect(self, type_name: str, sets: Iterable[SelectionSetNode]) -> tuple[Field, ...]:
+        merged: dict[str, list[FieldNode]] = {}
+        visited: set[str] = set()
+        for selection_set in sets:
+            self._visit(type_name, selection_set, merged, visited)
+        return tuple(
+            Field(
+                key,
+                nodes[0].name.value,
+                self.catalog.fields.get((type_name, nodes[0].name.value)),
+                tuple(nodes),
+            )
+            for key, nodes in merged.items()
+        )
+
+    def _visit(
+        self,
+        type_name: str,
+        selection_set: SelectionSetNode,
+        merged: dict[str, list[FieldNode]],
+        visited: set[str],
+    ) -> None:
+        for node in selection_set.selections:
+            if not self._included(node.directives):
+                continue
+            if isinstance(node, FieldNode):
+                key = node.alias.value if node.alias else node.name.value
+                merged.setdefault(key, []).append(node)
+            elif isinstance(node, InlineFragmentNode):
+                condition = node.type_condition
+                if condition is None or self._applies(condition.name.value, type_name):
+                    self._visit(type_name, node.selection_set, merged, visited)
+            elif isinstance(node, FragmentSpreadNode) and node.name.value not in visited:
+                visited.add(node.name.value)
+                fragment = self.fragments[node.name.value]
+                if self._applies(fragment.type_condition.name.value, type_name):
+                    self._visit(type_name, fragment.selection_set, merged, visited)
+
+    def _applies(self, condition: str, type_name: str) -> bool:
+        return condition == type_name or type_name in self.catalog.possible.get(condition, ())
+
+    def _included(self, directives: Sequence[DirectiveNode]) -> bool:
+        for directive in directives:
+            name = directive.name.value
+            if name in {"skip", "include"}:
+                value = directive.arguments[0].value
+                if isinstance(value, VariableNode):
+                    holds = self.conditions[value.name.value]
+                else:
+                    holds = isinstance(value, BooleanValueNode) and value.value
+                if holds == (name == "skip"):
+                    return False
+        return True
+
+
+def condition_variables(
+    selections: SelectionSetNode, fragments: Mapping[str, FragmentDefinitionNode]
+) -> tuple[str, ...]:
+    """The variables that `@skip` and `@include` read anywhere in the operation, sorted."""
+    found: set[str] = set()
+    visited: set[str] = set()
+    waiting: list[Any] = [selections]
+    while waiting:
+        for node in waiting.pop().selections:
+            for directive in node.directives:
+                if directive.name.value in {"skip", "include"}:
+                    value = directive.arguments[0].value
+                    if isinstance(value, VariableNode):
+                        found.add(value.name.value)
+            if isinstance(node, FragmentSpreadNode):
+                if node.name.value not in visited:
+                    visited.add(node.name.value)
+                    waiting.append(fragments[node.name.value].selection_set)
+            elif node.selection_set is not None:
+                waiting.append(node.selection_set)
+    return tuple(sorted(found))

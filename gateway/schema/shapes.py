@@ -1,0 +1,174 @@
+"""Arguments split in two: their *shape* decides the SQL text, their *values* are always bound.
+
+A `where` that arrives in a variable thus meets a cached plan whenever one of its shape was seen.
+Shapes are hashable tuples; values come in the order in which a shape's slots are met.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from gateway.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from gateway.schema.catalog import Catalog, ColumnInfo, EntityInfo
+
+MAX_DEPTH = 12
+MAX_CONDITIONS = 200
+MAX_IN = 10_000
+
+WhereShape: TypeAlias = tuple[Any, ...]
+"""One of
+
+- `("all" | "any", (shape, …))`
+- `("not", shape)`
+- `("is", column, operator)`: one value, except `isNull`, whose operand is part of the shape
+- `("one", relation, shape)`, `("some" | "every" | "none", relation, shape)`
+
+where `column` and `relation` are the entity's GraphQL names.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class OrderKey:
+    """One key of an ordering: to-one relations to follow, then a column."""
+
+    path: tuple[str, ...]
+    column: str
+    descending: bool
+    nulls_first: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PageShape:
+    """What of a page's arguments decides the SQL.
+
+    `limit` is the page size where it is written in the document, else None, and then it is bound
+    and `bound` is the power of two above it. `after` and `before` say for each order key whether
+    the cursor's value is null; None where there is no such cursor.
+    """
+
+    limit: int | None
+    bound: int
+    backward: bool
+    after: tuple[bool, ...] | None
+    before: tuple[bool, ...] | None
+    where: WhereShape | None
+    order: tuple[OrderKey, ...]
+
+
+class Conditions:
+    """Splits a coerced `where` into shape and values; raises InputError naming the bad part."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self.catalog = catalog
+        self.values: list[Any] = []
+        self.count = 0
+
+    def where(self, entity: EntityInfo, where: Mapping[str, Any], depth: int = 0) -> WhereShape:
+        """The shape of one `<Entity>Where`; its values are appended to `self.values`."""
+        if depth > MAX_DEPTH:
+            raise InputError(f"`where` is nested deeper than {MAX_DEPTH} levels.")
+        shapes: list[WhereShape] = []
+        for name, operand in where.items():
+            if operand is None:
+                continue
+            self._tally()
+            if name in {"and", "or"}:
+                parts = tuple(self.where(entity, part, depth + 1) for part in operand)
+                shapes.append(("all" if name == "and" else "any", parts))
+            elif name == "not":
+                shapes.append(("not", self.where(entity, operand, depth + 1)))
+            elif name in entity.columns:
+                shapes.extend(self._column(entity.columns[name], operand))
+            else:
+                shapes.extend(self._relation(entity, name, operand, depth))
+        return shapes[0] if len(shapes) == 1 else ("all", tuple(shapes))
+
+    def _relation(
+        self, entity: EntityInfo, name: str, operand: Mapping[str, Any], depth: int
+    ) -> list[WhereShape]:
+        relation = entity.relations[name]
+        target = self.catalog.entities[relation.target]
+        if not relation.many:
+            return [("one", name, self.where(target, operand, depth + 1))]
+        return [
+            (quantifier, name, self.where(target, inner, depth + 1))
+            for quantifier, inner in operand.items()
+            if inner is not None
+        ]
+
+    def _column(self, info: ColumnInfo, operand: Mapping[str, Any]) -> list[WhereShape]:
+        shapes: list[WhereShape] = []
+        for operator, value in operand.items():
+            self._tally()
+            where = f"where.{info.name}.{operator}"
+            if value is None:
+                raise InputError(
+                    f"`{where}` must not be null; ask for missing values with `isNull: true`.",
+                    extensions={"argument": where},
+                )
+            if operator == "isNull":
+                shapes.append(("is", info.name, "isNull" if value else "isNotNull"))
+                continue
+            shapes.append(("is", info.name, operator))
+            self.values.append(_operand(info, operator, value, where))
+        return shapes
+
+    def _tally(self) -> None:
+        self.count += 1
+        if self.count > MAX_CONDITIONS:
+            raise InputError(f"`where` has more than {MAX_CONDITIONS} conditions.")
+
+
+def _operand(info: ColumnInfo, operator: str, value: Any, where: str) -> Any:
+    kind = info.kind
+    if operator in {"in", "notIn"}:
+        if len(value) > MAX_IN:
+            raise InputError(f"`{where}` has more than {MAX_IN} values.")
+        return [kind.bind(one, where) for one in value]
+    if operator in {"like", "ilike", "hasKey"}:
+        if not isinstance(value, str) or "\x00" in value:
+            raise InputError(f"`{where}` must be text without the NUL character.")
+        return value
+    return kind.bind(value, where)
+
+
+def order_of(
+    catalog: Catalog, entity: EntityInfo, order_by: list[Mapping[str, Any]] | None
+) -> tuple[OrderKey, ...]:
+    """A total order: what was asked for, then the entity's key."""
+    keys: list[OrderKey] = []
+    for part in order_by or ():
+        keys.append(_order_key(catalog, entity, part))
+    if len(keys) > 8:  # noqa: PLR2004 - more keys than any list needs
+        raise InputError("`orderBy` has more than 8 keys.")
+    given = {key.column for key in keys if not key.path}
+    keys.extend(
+        OrderKey((), info.name, descending=False, nulls_first=False)
+        for info in entity.key
+        if info.name not in given
+    )
+    return tuple(keys)
+
+
+def _order_key(catalog: Catalog, entity: EntityInfo, part: Mapping[str, Any]) -> OrderKey:
+    path: list[str] = []
+    while True:
+        ((name, operand),) = part.items()
+        if name in entity.columns:
+            direction = str(getattr(operand, "value", operand))
+            return OrderKey(
+                tuple(path),
+                name,
+                descending=direction.startswith("DESC"),
+                nulls_first=direction.endswith("NULLS_FIRST"),
+            )
+        path.append(name)
+        if len(path) > MAX_DEPTH:
+            raise InputError(f"`orderBy` is nested deeper than {MAX_DEPTH} levels.")
+        entity = catalog.entities[entity.relations[name].target]
+        part = operand

@@ -1,0 +1,101 @@
+"""What a source is to the engine: prepare once, execute in batches, never outlive the deadline.
+
+Every source answers in *response shape*: JSON bytes that go into the response as they are. Where
+an answer needs a value of another source it leaves a **hole**, which the engine fills before the
+bytes leave (`gateway.execution.splice`):
+
+    TAB [slot,key1,key2,…] TAB        e.g.  {"title":"x","views":\\t[0,12]\\t}
+
+`slot` is the index of the dependent fetch, the rest is its key as JSON scalars. A raw tab cannot
+occur anywhere else: JSON writers escape it inside strings, and a source must not use it as white
+space between tokens.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Mapping, Sequence
+
+    from gateway.errors import PlaitError
+
+Key: TypeAlias = tuple[Any, ...]
+"""The values of an entity's key columns, in the order the entity declares them."""
+
+Value: TypeAlias = "bytes | None | PlaitError"
+"""What a source gives for one key (or for a plan without keys): JSON, absent, or failed."""
+
+HOLE = b"\t"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prepared:
+    """One native request, compiled once and executed many times. Compared by identity.
+
+    `by_key`: the batch's `keys` are looked up, and the values come back in their order; otherwise
+    there are no keys and exactly one value. Each source extends this with what it needs.
+    """
+
+    source: str
+    by_key: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What one execution of a `Prepared` asks for.
+
+    `keys`: the keys to look up, each once (empty unless `by_key`). `arguments`: bind values,
+    already coerced to what the source's client takes, so that equal ones are equal in type too.
+    `scope`: the viewer attributes the plan reads; batches of different scopes never mix.
+    """
+
+    keys: Sequence[Key] = ()
+    arguments: tuple[Any, ...] = ()
+    scope: Hashable = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What an execution may use: `deadline` is absolute, in the event loop's clock, seconds."""
+
+    deadline: float
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """The result of a readiness check; `detail` is fit for an operator, without secrets."""
+
+    ready: bool
+    detail: str
+    figures: Mapping[str, float] | None = None
+
+
+class Source(Protocol):
+    """An adapter to one data source; one instance per configured name.
+
+    `concurrency`: how many executions may be under way at once; the engine never starts more.
+    """
+
+    name: str
+    concurrency: int
+
+    async def open(self) -> None:
+        """Connect. Raises `SourceUnavailable` or `ConfigurationError`."""
+
+    async def close(self) -> None:
+        """Release everything; idempotent, bounded in time."""
+
+    async def check(self, budget: Budget) -> Health:
+        """Ask the source for a sign of life; never raises."""
+
+    async def execute(self, prepared: Any, batch: Batch, budget: Budget) -> Sequence[Value]:
+        """Run once: as many values as keys, in their order; one value for a plan without keys.
+
+        A failure of single keys is returned in their places; a failure of the whole is raised as
+        `SourceError`. Returns or raises before `budget.deadline` plus a small grace.
+        """
+
+    def describe(self, prepared: Any) -> Mapping[str, Any]:
+        """The native request for `explain` and the golden plans: SQL text, engine call, document."""

@@ -1,0 +1,82 @@
+"""What goes wrong in PostgreSQL or on the way to it, as the errors of the gateway.
+
+Messages are fit for a client: no SQL, no values, no names of hosts or roles; at most the SQLSTATE
+in the details. The driver's own exception stays behind as `__cause__`.
+"""
+
+from __future__ import annotations
+
+import asyncpg
+
+from gateway.errors import (
+    Code,
+    ConfigurationError,
+    PlaitError,
+    SourceDataError,
+    SourceError,
+    SourceOverloaded,
+    SourceRefused,
+    SourceTimeout,
+    SourceUnavailable,
+)
+
+_DATA = "The database could not compute with these values."
+_LATE = "The database did not answer in time."
+_GONE = "The database cannot be reached."
+_FULL = "The database is at its limits; try again later."
+_BARRED = "The database does not allow this."
+_REFUSED = "The database refused the request."
+
+_BY_STATE: dict[str, tuple[type[SourceError], str]] = {
+    "57014": (SourceTimeout, _LATE),  # query_canceled: by us, or by statement_timeout
+    "57P": (SourceUnavailable, _GONE),  # shutting down, crashed, starting up, dropped
+    "08": (SourceUnavailable, _GONE),  # connection exceptions
+    "28": (SourceUnavailable, _GONE),  # the login is refused: nothing a client could mend
+    "40": (SourceUnavailable, _GONE),  # rolled back: deadlock, recovery conflict of a standby
+    "53": (SourceOverloaded, _FULL),  # too many connections, out of memory or disk
+    "21": (SourceDataError, _DATA),  # a subselect met more rows than one
+    "22": (SourceDataError, _DATA),
+}
+"""By SQLSTATE or the head of one: five characters, then three, then two."""
+
+_MISCONFIGURED = ("28", "3D", "3F", "42704", "22023")
+"""SQLSTATEs (or heads) of a failed login that only another setting can mend."""
+
+
+def fault(error: Exception) -> SourceError:
+    """What a failed statement means to the gateway. A `SourceError` is given back as it is."""
+    if isinstance(error, SourceError):
+        return error
+    if isinstance(error, asyncpg.PostgresError):
+        return _of_state(error.sqlstate or "")
+    if isinstance(error, TimeoutError):  # before OSError, of which it is one
+        return SourceTimeout(_LATE)
+    if isinstance(error, asyncpg.DataError):  # the driver could not encode an argument
+        return SourceDataError(_DATA)
+    if isinstance(error, OSError):
+        return SourceUnavailable(_GONE)
+    return SourceRefused(_REFUSED)
+
+
+def connect_fault(error: Exception) -> PlaitError:
+    """What a failed connect at start-up means: `ConfigurationError` where only settings help."""
+    state = error.sqlstate or "" if isinstance(error, asyncpg.PostgresError) else ""
+    if state.startswith(_MISCONFIGURED) or isinstance(error, asyncpg.ClientConfigurationError):
+        return ConfigurationError(
+            "PostgreSQL refuses the connection: check the address, database, user and password.",
+            extensions={"sqlstate": state} if state else None,
+        )
+    found = fault(error)
+    return found if isinstance(found, SourceOverloaded) else SourceUnavailable(_GONE)
+
+
+def _of_state(state: str) -> SourceError:
+    details = {"sqlstate": state}
+    if state == "42501":  # insufficient_privilege
+        return SourceRefused(_BARRED, code=Code.FORBIDDEN, extensions=details)
+    for length in (5, 3, 2):
+        known = _BY_STATE.get(state[:length])
+        if known is not None:
+            kind, message = known
+            return kind(message, extensions=details)
+    return SourceRefused(_REFUSED, extensions=details)

@@ -1,0 +1,169 @@
+"""Where, order and keyset as SQL: shapes in, SQLAlchemy expressions out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from gateway.schema.orders import order_column
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from gateway.schema.catalog import Catalog, EntityInfo, Relation
+    from gateway.schema.shapes import OrderKey, WhereShape
+
+Expression = sa.ColumnElement[Any]
+
+
+def join_condition(relation: Relation, near: Any, far: Any, between: Any = None) -> Expression:
+    """The equalities that relate alias `near` to alias `far` (by way of alias `between`)."""
+    if relation.through is None:
+        return sa.and_(*(far.c[remote] == near.c[local] for local, remote in relation.pairs))
+    through = relation.through
+    return sa.and_(
+        *(between.c[own] == near.c[column] for own, column in through.near),
+        *(far.c[column] == between.c[own] for own, column in through.far),
+    )
+
+
+class Predicates:
+    """Builds conditions for one statement; `bind` gives the next value's parameter."""
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        alias: Callable[[Any, str], Any],
+        bind: Callable[[Any], Expression],
+    ) -> None:
+        self.catalog = catalog
+        self.alias = alias
+        self.bind = bind
+
+    def where(self, entity: EntityInfo, row: Any, shape: WhereShape) -> Expression:
+        """The condition of a `where` on the rows of alias `row`; takes its values in order."""
+        match shape:
+            case ("all", parts):
+                return sa.and_(sa.true(), *(self.where(entity, row, part) for part in parts))
+            case ("any", parts):
+                return sa.or_(sa.false(), *(self.where(entity, row, part) for part in parts))
+            case ("not", part):
+                return self.where(entity, row, part).is_not(sa.true())
+            case ("is", column, operator):
+                return self._is(entity, row, column, operator)
+            case (quantifier, name, part):
+                return self._related(entity, row, quantifier, name, part)
+        raise TypeError(f"not a where shape: {shape[0]!r}")
+
+    def _related(
+        self, entity: EntityInfo, row: Any, quantifier: str, name: str, part: WhereShape
+    ) -> Expression:
+        relation = entity.relations[name]
+        target = self.catalog.entities[relation.target]
+        far = self.alias(target.table, "r")
+        between = self.alias(relation.through.table, "j") if relation.through else None
+        condition = self.where(target, far, part)
+        if quantifier == "every":
+            condition = condition.is_not(sa.true())
+        found = (
+            sa.select(sa.literal_column("1"))
+            .select_from(*([far] if between is None else [far, between]))
+            .where(join_condition(relation, row, far, between), condition)
+            .correlate(row)
+            .exists()
+        )
+        return ~found if quantifier in {"every", "none"} else found
+
+    def _is(self, entity: EntityInfo, row: Any, name: str, operator: str) -> Expression:
+        info = entity.columns[name]
+        column = row.c[info.column.name]
+        if operator in {"isNull", "isNotNull"}:
+            return column.is_(None) if operator == "isNull" else column.is_not(None)
+        if operator in {"in", "notIn"}:
+            values = self.bind(sa.ARRAY(info.column.type))
+            return column == sa.any_(values) if operator == "in" else column != sa.all_(values)
+        if operator in {"like", "ilike", "hasKey"}:
+            value = self.bind(sa.Text())
+            if operator == "hasKey":
+                return column.op("?", is_comparison=True)(value)
+            return column.like(value) if operator == "like" else column.ilike(value)
+        value = self.bind(info.column.type)
+        spelled = {"contains": "@>", "containedBy": "<@", "overlaps": "&&", "eq": "=", "ne": "<>"}
+        symbols = {**spelled, "lt": "<", "lte": "<=", "gt": ">", "gte": ">="}
+        return column.op(symbols[operator], is_comparison=True)(value)
+
+    def order_expression(self, entity: EntityInfo, row: Any, key: OrderKey) -> Expression:
+        """The value an order key sorts by, on the rows of alias `row`."""
+        if not key.path:
+            return row.c[entity.columns[key.column].column.name]
+        relation = entity.relations[key.path[0]]
+        target = self.catalog.entities[relation.target]
+        far = self.alias(target.table, "r")
+        rest = type(key)(key.path[1:], key.column, key.descending, key.nulls_first)
+        return (
+            sa.select(self.order_expression(target, far, rest))
+            .where(join_condition(relation, row, far))
+            .correlate(row)
+            .scalar_subquery()
+        )
+
+    def may_be_null(self, entity: EntityInfo, key: OrderKey) -> bool:
+        """Whether an order key can be null, so that keyset and order must say where nulls are."""
+        return bool(key.path) or bool(order_column(self.catalog, entity, key).column.nullable)
+
+    def order_by(
+        self, entity: EntityInfo, key: OrderKey, value: Expression, *, backward: bool
+    ) -> Expression:
+        """The ORDER BY member of a key, reversed for a page from the end."""
+        descending = key.descending != backward
+        ordered = value.desc() if descending else value.asc()
+        if not self.may_be_null(entity, key):
+            return ordered
+        nulls_first = key.nulls_first != backward
+        return ordered.nulls_first() if nulls_first else ordered.nulls_last()
+
+    def beyond(
+        self,
+        entity: EntityInfo,
+        keys: Sequence[tuple[OrderKey, Expression]],
+        nulls: Sequence[bool],
+        *,
+        before: bool,
+    ) -> Expression:
+        """Rows strictly after (or before) a cursor, whose values are taken from `bind` in order."""
+        values = [
+            None if null else self.bind(order_column(self.catalog, entity, key).column.type)
+            for (key, _), null in zip(keys, nulls, strict=True)
+        ]
+        plain = not any(nulls) and not any(self.may_be_null(entity, key) for key, _ in keys)
+        directions = {key.descending for key, _ in keys}
+        if plain and len(directions) == 1:
+            left = sa.tuple_(*(value for _, value in keys)) if len(keys) > 1 else keys[0][1]
+            right = sa.tuple_(*values) if len(keys) > 1 else values[0]
+            return left < right if directions.pop() != before else left > right
+        chain: list[Expression] = []
+        equal: list[Expression] = []
+        for (key, expression), value in zip(keys, values, strict=True):
+            strict = self._beyond_one(entity, key, expression, value, before=before)
+            if strict is not None:
+                chain.append(sa.and_(*equal, strict))
+            equal.append(expression.is_(None) if value is None else expression == value)
+        return sa.or_(sa.false(), *chain)
+
+    def _beyond_one(
+        self,
+        entity: EntityInfo,
+        key: OrderKey,
+        expression: Expression,
+        value: Expression | None,
+        *,
+        before: bool,
+    ) -> Expression | None:
+        nulls_ahead = key.nulls_first == before
+        if value is None:
+            return None if nulls_ahead else expression.is_not(None)
+        further = expression < value if key.descending != before else expression > value
+        if nulls_ahead and self.may_be_null(entity, key):
+            return sa.or_(further, expression.is_(None))
+        return further

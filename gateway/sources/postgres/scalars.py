@@ -1,0 +1,100 @@
+"""How SQL writes each kind of column as JSON, and opaque text such as cursors.
+
+The table of `gateway.schema.kinds`, for PostgreSQL. A value GraphQL cannot represent (NaN,
+infinite times) is null where the field may be null; where it may not, the cast to an integer
+fails, and so does the field, as the GraphQL specification has it for such results.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
+
+from gateway.errors import ConfigurationError
+from gateway.schema import kinds as k
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gateway.schema.catalog import ColumnInfo
+
+Expression = sa.ColumnElement[Any]
+
+_AS_TEXT = {k.BIGINT.name, k.INT_ID.name, k.TEXT_ID.name, k.UUID_ID.name, k.DECIMAL.name}
+
+
+def text(literal: str) -> Expression:
+    """A constant of SQL text; for names and punctuation of our own, never for input."""
+    quoted = literal.replace("'", "''")
+    return sa.literal_column(f"'{quoted}'", sa.Text)
+
+
+def join(*parts: Expression) -> Expression:
+    """The concatenation of texts."""
+    joined = parts[0]
+    for part in parts[1:]:
+        joined = joined.op("||", return_type=sa.Text())(part)
+    return joined
+
+
+def write(info: ColumnInfo, column: Expression) -> Expression:
+    """The column as `row_to_json` must see it for the JSON its kind promises."""
+    kind = info.kind
+    if kind.labels:
+        return _enum(kind.labels, sa.cast(column, sa.Text))
+    if kind.name in _AS_TEXT:
+        return sa.cast(column, sa.Text)
+    if kind is k.FLOAT:
+        broken = None if info.nullable else sa.cast(sa.cast(column, sa.Text), sa.Integer)
+        return sa.case((column - column == sa.literal_column("0"), column), else_=broken)
+    if kind is k.MOMENT or kind is k.LOCAL_MOMENT or kind is k.DATE:
+        return _finite_moment(info, column)
+    if kind is k.BYTES:
+        encoded = sa.func.encode(column, sa.literal_column("'base64'"))
+        return sa.func.translate(encoded, sa.literal_column(r"E'\n'"), sa.literal_column("''"))
+    if kind is k.DOCUMENT_KIND and not isinstance(info.column.type, JSONB):
+        return sa.cast(column, JSONB)
+    if kind.item is not None:
+        return _array(info, kind.item, column)
+    return column
+
+
+def _finite_moment(info: ColumnInfo, column: Expression) -> Expression:
+    broken: Expression | None = None
+    if not info.nullable:
+        number = sa.cast(sa.cast(sa.cast(column, sa.Text), sa.Integer), sa.Float)
+        broken = sa.cast(sa.func.to_timestamp(number), info.column.type)
+    return sa.case((sa.func.isfinite(column), column), else_=broken)
+
+
+def _enum(labels: tuple[tuple[str, str], ...], label: Expression) -> Expression:
+    if all(value == name for value, name in labels):
+        return label
+    if all(value.upper() == name for value, name in labels):
+        return sa.func.upper(label)
+    return sa.case(*((label == text(value), text(name)) for value, name in labels))
+
+
+def _array(info: ColumnInfo, item: k.Kind, column: Expression) -> Expression:
+    if item.labels:
+        if any(value.upper() != name for value, name in item.labels):
+            raise ConfigurationError(
+                f"{info.column}: a list of enum values must name its members as the labels "
+                "in capitals."
+            )
+        texts = sa.cast(column, sa.ARRAY(sa.Text))
+        return sa.cast(sa.func.upper(sa.cast(texts, sa.Text)), sa.ARRAY(sa.Text))
+    return sa.cast(column, sa.ARRAY(sa.Text)) if item.name in _AS_TEXT else column
+
+
+def opaque(head: str, values: Sequence[Expression]) -> Expression:
+    """The bytes `gateway.schema.opaque.encode(head, values)` gives, written by SQL."""
+    parts: list[Expression] = [text(f'["{head}"')]
+    for value in values:
+        as_json = sa.cast(sa.func.to_json(sa.cast(value, sa.Text)), sa.Text)
+        parts += [text(","), sa.func.coalesce(as_json, text("null"))]
+    whole = sa.func.convert_to(join(*parts, text("]")), sa.literal_column("'UTF8'"))
+    encoded = sa.func.encode(whole, sa.literal_column("'base64'"))
+    return sa.func.translate(encoded, sa.literal_column(r"E'\n'"), sa.literal_column("''"))

@@ -1,0 +1,281 @@
+"""Conditions on one payload field: from what a client wrote to frozen, typed values. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from gateway.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MAX_VALUES = 1_000
+MAX_STRING = 4_096
+_BOUNDS = ("gt", "gte", "lt", "lte")
+_INT64 = range(-(2**63), 2**63)
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """The field, or one of its values, is one of `values`; with `negated`, is something else.
+
+    `type` tells `1`, `true` and `"1"` apart where Python's equality does not.
+    """
+
+    field: str
+    type: str
+    values: tuple[str | int | bool, ...]
+    negated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """The field holds all words of `text`."""
+
+    field: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class NumberRange:
+    """The field is a number within `bounds`: pairs of gt, gte, lt or lte and a finite number."""
+
+    field: str
+    bounds: tuple[tuple[str, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DatetimeRange:
+    """The field is a datetime within `bounds`: pairs of gt, gte, lt or lte and a UTC datetime."""
+
+    field: str
+    bounds: tuple[tuple[str, datetime], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ValuesCount:
+    """The field has a number of values within `bounds`."""
+
+    field: str
+    bounds: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """The field is null (`kind` "null"), or missing, null or `[]` ("empty"); or it is `not` so."""
+
+    field: str
+    kind: str
+    holds: bool
+
+
+@dataclass(frozen=True, slots=True)
+class GeoRadius:
+    """The field is a place less than `radius` metres from (`lat`, `lon`), degrees."""
+
+    field: str
+    lat: float
+    lon: float
+    radius: float
+
+
+@dataclass(frozen=True, slots=True)
+class GeoBox:
+    """The field is a place in a box of degrees; across the date line when `left` > `right`."""
+
+    field: str
+    top: float
+    left: float
+    bottom: float
+    right: float
+
+
+Condition: TypeAlias = (
+    Match | Text | NumberRange | DatetimeRange | ValuesCount | Absent | GeoRadius | GeoBox
+)
+
+
+def parse_conditions(field: str, given: Mapping[str, Any], path: str) -> Iterator[Condition]:
+    """The conditions in `given`, in a fixed order, for the payload field `field`.
+
+    Raises `InputError` naming `path` for an unknown condition, a value of a wrong type, or no
+    condition at all.
+    """
+    for name in given:
+        if name not in OPERATORS:
+            known = ", ".join(OPERATORS)
+            raise InputError(f"{path}.{name} is not a known condition; known: {known}")
+    present = {name: value for name, value in given.items() if value is not None}
+    if not present:
+        raise InputError(f"{path} says nothing about field {field!r}; give a condition")
+    bounds = {name: present[name] for name in _BOUNDS if name in present}
+    if bounds:
+        yield _range(field, bounds, path)
+    for name, parse in _PARSERS.items():
+        if name in present:
+            yield parse(field, present[name], f"{path}.{name}")
+
+
+def _match(field: str, value: Any, path: str) -> Match:
+    return Match(field, _type(value, path), (value,))
+
+
+def _any(field: str, value: Any, path: str) -> Match:
+    return _one_of(field, value, path, negated=False)
+
+
+def _except(field: str, value: Any, path: str) -> Match:
+    return _one_of(field, value, path, negated=True)
+
+
+def _one_of(field: str, value: Any, path: str, *, negated: bool) -> Match:
+    if not isinstance(value, Sequence) or isinstance(value, str):
+        raise InputError(f"{path} must be a list of strings or of integers")
+    if not 1 <= len(value) <= MAX_VALUES:
+        raise InputError(f"{path} has {len(value)} values; give 1 to {MAX_VALUES}")
+    types = {_type(one, f"{path}[{i}]") for i, one in enumerate(value)}
+    if types not in ({"string"}, {"integer"}):
+        raise InputError(f"{path} must hold only strings or only integers")
+    return Match(field, types.pop(), tuple(value), negated)
+
+
+def _type(value: Any, path: str) -> str:
+    if isinstance(value, bool):
+        return "boolean"
+    if isinstance(value, int):
+        if value not in _INT64:
+            raise InputError(f"{path} is beyond 64 bits")
+        return "integer"
+    if isinstance(value, str):
+        _string(value, path)
+        return "string"
+    raise InputError(f"{path} must be a string, an integer or a boolean; numbers: gte and lte")
+
+
+def _string(value: Any, path: str) -> str:
+    if not isinstance(value, str) or len(value) > MAX_STRING:
+        raise InputError(f"{path} must be a string of at most {MAX_STRING} characters")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise InputError(f"{path} is not valid Unicode: it holds a lone surrogate") from None
+    return value
+
+
+def _text(field: str, value: Any, path: str) -> Text:
+    if not _string(value, path).strip():
+        raise InputError(f"{path} is empty; give at least one word")
+    return Text(field, value)
+
+
+def _range(field: str, given: Mapping[str, Any], path: str) -> NumberRange | DatetimeRange:
+    if all(_is_number(value) for value in given.values()):
+        numbers = {name: _number(value, f"{path}.{name}") for name, value in given.items()}
+        return NumberRange(field, tuple(numbers.items()))
+    moments = {name: _moment(value, f"{path}.{name}") for name, value in given.items()}
+    return DatetimeRange(field, tuple(moments.items()))
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _number(value: Any, path: str, low: float = -math.inf, high: float = math.inf) -> float:
+    try:
+        number = float(value) if _is_number(value) else math.nan
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number) or not low <= number <= high:
+        limits = "" if math.isinf(low) else f" from {low:g} to {high:g}"
+        raise InputError(f"{path} must be a finite number{limits}")
+    return number
+
+
+def _moment(value: Any, path: str) -> datetime:
+    """A datetime in UTC; one without an offset is taken as UTC already."""
+    try:
+        moment = datetime.fromisoformat(value) if isinstance(value, str) else value
+        if isinstance(moment, datetime):
+            if moment.tzinfo is None:
+                return moment.replace(tzinfo=UTC)
+            return moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        pass
+    raise InputError(f"{path} must be a number or an ISO 8601 datetime, all bounds of one kind")
+
+
+def _values_count(field: str, value: Any, path: str) -> ValuesCount:
+    given = _object(value, path, _BOUNDS)
+    bounds = []
+    for name, bound in given.items():
+        if isinstance(bound, bool) or not isinstance(bound, int) or not 0 <= bound < 2**63:
+            raise InputError(f"{path}.{name} must be an integer of 0 or more")
+        bounds.append((name, bound))
+    return ValuesCount(field, tuple(bounds))
+
+
+def _is_null(field: str, value: Any, path: str) -> Absent:
+    return Absent(field, "null", _flag(value, path))
+
+
+def _is_empty(field: str, value: Any, path: str) -> Absent:
+    return Absent(field, "empty", _flag(value, path))
+
+
+def _flag(value: Any, path: str) -> bool:
+    if not isinstance(value, bool):
+        raise InputError(f"{path} must be true or false")
+    return value
+
+
+def _geo_radius(field: str, value: Any, path: str) -> GeoRadius:
+    given = _object(value, path, ("center", "radius"), every=True)
+    lat, lon = _place(given["center"], f"{path}.center")
+    return GeoRadius(field, lat, lon, _number(given["radius"], f"{path}.radius", 0, 1e8))
+
+
+def _geo_box(field: str, value: Any, path: str) -> GeoBox:
+    given = _object(value, path, ("topLeft", "bottomRight"), every=True)
+    top, left = _place(given["topLeft"], f"{path}.topLeft")
+    bottom, right = _place(given["bottomRight"], f"{path}.bottomRight")
+    if top < bottom:
+        raise InputError(f"{path}.topLeft must lie north of bottomRight")
+    return GeoBox(field, top, left, bottom, right)
+
+
+def _place(value: Any, path: str) -> tuple[float, float]:
+    given = _object(value, path, ("lat", "lon"), every=True)
+    lat = _number(given["lat"], f"{path}.lat", -90, 90)
+    return lat, _number(given["lon"], f"{path}.lon", -180, 180)
+
+
+def _object(
+    value: Any, path: str, names: tuple[str, ...], *, every: bool = False
+) -> Mapping[str, Any]:
+    """The non-null entries of `value` in the order of `names`: at least one, or `every` one."""
+    if not isinstance(value, Mapping) or not set(value) <= set(names):
+        raise InputError(f"{path} must be an object with {', '.join(names)}")
+    given = {name: value[name] for name in names if value.get(name) is not None}
+    if len(given) < (len(names) if every else 1):
+        raise InputError(f"{path} needs {' and '.join(names) if every else ' or '.join(names)}")
+    return given
+
+
+_PARSERS: dict[str, Callable[[str, Any, str], Condition]] = {
+    "match": _match,
+    "any": _any,
+    "except": _except,
+    "text": _text,
+    "isNull": _is_null,
+    "isEmpty": _is_empty,
+    "geoRadius": _geo_radius,
+    "geoBox": _geo_box,
+    "valuesCount": _values_count,
+}
+
+OPERATORS = (*_PARSERS, *_BOUNDS)
+"""Every condition a field may carry, by its GraphQL name."""

@@ -1,0 +1,146 @@
+"""Filters as clients write them, checked and frozen. Pure; knows no client library.
+
+A filter is a mapping of clauses that must all hold:
+
+    {"must": [filter, …], "should": [filter, …], "mustNot": [filter, …],
+     "hasId": [id, …],
+     "state": {"match": "EMERGING"},              a payload field with its conditions
+     "field": "meta.lang", "any": ["en", "de"]}   the same, for names GraphQL cannot spell
+
+Conditions of a field: `match` (string, integer, boolean), `any` and `except` (strings or
+integers), `text`, `gt gte lt lte` (numbers, or datetimes), `isNull`, `isEmpty`,
+`geoRadius {center {lat lon} radius}` (metres), `geoBox {topLeft bottomRight}`,
+`valuesCount {gt gte lt lte}`. A null condition or clause is as if it were not there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from gateway.errors import InputError
+from gateway.sources.qdrant.conditions import OPERATORS, Condition, parse_conditions
+from gateway.sources.qdrant.ids import PointId, parse_point_id
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MAX_DEPTH = 8
+MAX_CLAUSES = 256
+MAX_IDS = 10_000
+_MAX_FIELD_NAME = 256
+_GROUPS = ("must", "should", "mustNot")
+
+
+@dataclass(frozen=True, slots=True)
+class HasId:
+    """The point is one of `ids`."""
+
+    ids: tuple[PointId, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """All of `must`, at least one of `should` (if there are any), none of `must_not`.
+
+    Equal filters are equal in the types of their values too, so one may stand for another.
+    """
+
+    must: tuple[Clause, ...] = ()
+    should: tuple[Clause, ...] = ()
+    must_not: tuple[Clause, ...] = ()
+
+    def __bool__(self) -> bool:
+        """False when it lets every point through."""
+        return bool(self.must or self.should or self.must_not)
+
+
+Clause: TypeAlias = Filter | Condition | HasId
+
+
+def parse_filter(value: Mapping[str, Any], name: str = "filter") -> Filter:
+    """Check and freeze a filter.
+
+    Raises `InputError` that gives the path of what is wrong, and says what would be right, for
+    an unknown condition, a value of a wrong type, or a filter too deep or too large.
+    """
+    parsed = _filter(value, name, 1)
+    count = sum(1 for _ in _clauses(parsed))
+    if count > MAX_CLAUSES:
+        raise InputError(f"{name} has {count} conditions; at most {MAX_CLAUSES} are allowed")
+    return parsed
+
+
+def _filter(value: Any, path: str, depth: int) -> Filter:
+    if not isinstance(value, Mapping):
+        raise InputError(f"{path} must be an object of conditions")
+    if depth > MAX_DEPTH:
+        raise InputError(f"{path} is nested deeper than the {MAX_DEPTH} levels allowed")
+    groups = {name: _group(value.get(name), f"{path}.{name}", depth) for name in _GROUPS}
+    return Filter(
+        must=groups["must"] + tuple(_direct(value, path)),
+        should=groups["should"],
+        must_not=groups["mustNot"],
+    )
+
+
+def _group(value: Any, path: str, depth: int) -> tuple[Clause, ...]:
+    if value is None:
+        return ()
+    if not isinstance(value, Sequence) or isinstance(value, str):
+        raise InputError(f"{path} must be a list of filters")
+    if len(value) > MAX_CLAUSES:
+        raise InputError(f"{path} has {len(value)} filters; at most {MAX_CLAUSES} are allowed")
+    clauses = (_filter(one, f"{path}[{i}]", depth + 1) for i, one in enumerate(value))
+    return tuple(_simplest(clause) for clause in clauses)
+
+
+def _simplest(clause: Filter) -> Clause:
+    """A filter of a single positive clause is that clause."""
+    if len(clause.must) == 1 and not clause.should and not clause.must_not:
+        return clause.must[0]
+    return clause
+
+
+def _direct(value: Mapping[str, Any], path: str) -> Iterator[Clause]:
+    """The clauses written straight into a filter, without a group."""
+    if value.get("hasId") is not None:
+        yield _has_id(value["hasId"], f"{path}.hasId")
+    generic = {name: one for name, one in value.items() if name in OPERATORS}
+    field = value.get("field")
+    if field is not None:
+        yield from parse_conditions(_field_name(field, path), generic, path)
+    elif generic:
+        raise InputError(f'{path}.{next(iter(generic))} needs a field: add field: "name"')
+    for name, one in value.items():
+        if name in _GROUPS or name in OPERATORS or name in ("hasId", "field") or one is None:
+            continue
+        if not isinstance(one, Mapping):
+            raise InputError(f"{path}.{name} is not a known condition; known: {_known()}")
+        yield from parse_conditions(_field_name(name, path), one, f"{path}.{name}")
+
+
+def _known() -> str:
+    return ", ".join([*_GROUPS, "hasId", "field", *OPERATORS])
+
+
+def _field_name(value: Any, path: str) -> str:
+    if not isinstance(value, str) or not value or len(value) > _MAX_FIELD_NAME:
+        raise InputError(f"{path}.field must be a name of 1 to {_MAX_FIELD_NAME} characters")
+    if not value.isprintable():
+        raise InputError(f"{path}.field holds a control character")
+    return value
+
+
+def _has_id(value: Any, path: str) -> HasId:
+    if not isinstance(value, Sequence) or isinstance(value, str) or len(value) > MAX_IDS:
+        raise InputError(f"{path} must be a list of at most {MAX_IDS} ids")
+    return HasId(tuple(parse_point_id(one, f"{path}[{i}]") for i, one in enumerate(value)))
+
+
+def _clauses(clause: Clause) -> Iterator[Clause]:
+    yield clause
+    if isinstance(clause, Filter):
+        for one in (*clause.must, *clause.should, *clause.must_not):
+            yield from _clauses(one)

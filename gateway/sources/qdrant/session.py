@@ -1,0 +1,129 @@
+"""An open connection to Qdrant: every call with a deadline, every failure a `SourceError`.
+
+Imports the client library; loaded when a source opens.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from qdrant_client import models
+
+from gateway.errors import ConfigurationError, SourceTimeout
+from gateway.sources.qdrant.administration import Administration
+from gateway.sources.qdrant.faults import KeyRefused, PointMissing, finished
+from gateway.sources.qdrant.wire import GrpcWire, RestWire
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from qdrant_client import AsyncQdrantClient
+
+    from gateway.sources.qdrant.address import Address
+    from gateway.sources.qdrant.ask import Ask
+    from gateway.sources.qdrant.shape import Hit
+    from gateway.sources.qdrant.wire import Wire
+
+_CLOSE_SECONDS = 2.0
+
+
+class Session:
+    """The connections of one source. Deadlines are in the event loop's clock, seconds."""
+
+    def __init__(self, name: str, address: Address, seconds: float, concurrency: int) -> None:
+        self._name = name
+        self._seconds = seconds
+        self._wire: Wire = (
+            RestWire(address, seconds, concurrency)
+            if address.grpc_port is None
+            else GrpcWire(address, address.grpc_port, seconds)
+        )
+        self._sizes: dict[tuple[str, str], int] = {}
+        self.administration = Administration(name, self.run)
+
+    async def start(self) -> None:
+        """See whether the server answers.
+
+        Raises `ConfigurationError` when it refuses the API key, `SourceError` when it is not there.
+        """
+        try:
+            await self.collections()
+        except KeyRefused as error:
+            raise ConfigurationError(
+                f"source {self._name!r}: the server does not accept the API key"
+            ) from error
+
+    async def close(self) -> None:
+        """Close the connections, within two seconds."""
+        try:
+            async with asyncio.timeout(_CLOSE_SECONDS):
+                await self._wire.client.close()
+        except TimeoutError:
+            return
+
+    async def run(
+        self, call: Callable[[AsyncQdrantClient], Awaitable[Any]], deadline: float | None
+    ) -> Any:
+        """Await a call of the client, until `deadline` and never longer than the timeout."""
+        work = self._wire.run(lambda: call(self._wire.client))
+        return await finished(self._name, work, self._until(deadline))
+
+    async def collections(self, deadline: float | None = None) -> list[str]:
+        """The names of all collections the key may see."""
+        answer = await self.run(lambda client: client.get_collections(), deadline)
+        return [collection.name for collection in answer.collections]
+
+    async def size(self, collection: str, vector: str | None, deadline: float) -> int | None:
+        """The dimensions of a collection's vector, asked for once; None for one without."""
+        known = self._sizes.get((collection, vector or ""))
+        if known is not None:
+            return known
+        info = await self.run(lambda client: client.get_collection(collection), deadline)
+        params = info.config.params.vectors
+        if isinstance(params, dict):
+            params = params.get(vector or "")
+        if not isinstance(params, models.VectorParams):
+            return None
+        self._sizes[collection, vector or ""] = params.size
+        return params.size
+
+    async def query(self, collection: str, asks: Sequence[Ask], deadline: float) -> list[list[Hit]]:
+        """The hits of each of `asks`, in their order, from one engine call."""
+        until = self._until(deadline)
+        seconds = until - asyncio.get_running_loop().time()
+        if seconds <= 0:
+            raise SourceTimeout(f"{self._name} did not answer in time")
+        work = self._wire.query(collection, asks, seconds)
+        hits: list[list[Hit]] = await finished(self._name, work, until)
+        return hits
+
+    async def query_stored(
+        self, collection: str, asks: Sequence[Ask], deadline: float
+    ) -> list[list[Hit] | None]:
+        """The hits of each of `asks`, all of which name a point; None where it is not stored.
+
+        One absent point fails the engine's whole batch; only then it is asked which ones exist.
+        """
+        if not asks:
+            return []
+        try:
+            return [*await self.query(collection, asks, deadline)]
+        except PointMissing:
+            ids = [ask.target for ask in asks if not isinstance(ask.target, tuple)]
+        records = await self.run(
+            lambda client: client.retrieve(collection, ids, with_payload=False), deadline
+        )
+        stored = {one.id if isinstance(one.id, int) else str(one.id) for one in records}
+        present = [ask for ask in asks if ask.target in stored]
+        found = iter(await self.query(collection, present, deadline) if present else [])
+        return [next(found) if ask.target in stored else None for ask in asks]
+
+    def forget(self, collection: str) -> None:
+        """Ask for the collection's dimensions again when they are needed next."""
+        for known in [key for key in self._sizes if key[0] == collection]:
+            del self._sizes[known]
+
+    def _until(self, deadline: float | None) -> float:
+        latest = asyncio.get_running_loop().time() + self._seconds
+        return latest if deadline is None else min(latest, deadline)

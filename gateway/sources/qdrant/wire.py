@@ -1,0 +1,219 @@
+"""The two ways to a Qdrant server. Imports the client library: only loaded by an open source.
+
+The path of every search is written out for gRPC on the client's own stubs: its models would cost
+more than the call. Rare calls go through `client` on either wire.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from qdrant_client import AsyncQdrantClient, models
+from qdrant_client import grpc as pb
+from qdrant_client.conversions.conversion import RestToGrpc
+
+from gateway.sources.qdrant.native_filters import native_filter
+from gateway.sources.qdrant.shape import Hit
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+    from gateway.sources.qdrant.address import Address
+    from gateway.sources.qdrant.ask import Ask
+    from gateway.sources.qdrant.ids import PointId
+    from gateway.sources.qdrant.prepared import PayloadWish
+
+_GRPC_OPTIONS = {
+    # A server that comes back is used again within a second, not within two minutes.
+    "grpc.initial_reconnect_backoff_ms": 100,
+    "grpc.max_reconnect_backoff_ms": 1_000,
+    "grpc.min_reconnect_backoff_ms": 5_000,  # in truth the time a connection attempt may take
+    "grpc.keepalive_time_ms": 30_000,
+    "grpc.keepalive_timeout_ms": 5_000,
+    "grpc.enable_retries": 0,
+}
+
+
+class Wire(Protocol):
+    """How searches travel."""
+
+    client: AsyncQdrantClient
+
+    async def query(self, collection: str, asks: Sequence[Ask], seconds: float) -> list[list[Hit]]:
+        """Run all of `asks` in one call that takes at most `seconds`; hits per ask, in order.
+
+        Raises whatever the client library raises.
+        """
+
+    async def run(self, call: Callable[[], Awaitable[Any]]) -> Any:
+        """Await a call of `client`, in the way this wire can be cancelled."""
+
+
+class GrpcWire:
+    """gRPC: calls end when they are cancelled."""
+
+    def __init__(self, address: Address, port: int, seconds: float) -> None:
+        self.client = AsyncQdrantClient(
+            url=address.url,
+            grpc_port=port,
+            prefer_grpc=True,
+            headers=_headers(address.api_key),
+            timeout=math.ceil(seconds),
+            check_compatibility=False,
+            grpc_options=dict(_GRPC_OPTIONS),
+            pool_size=1,
+        )
+
+    async def query(self, collection: str, asks: Sequence[Ask], seconds: float) -> list[list[Hit]]:
+        """See `Wire.query`."""
+        request = pb.QueryBatchPoints(
+            collection_name=collection,
+            query_points=[_grpc_query(collection, ask) for ask in asks],
+            timeout=math.ceil(seconds),
+        )
+        response = await self.client.grpc_points.QueryBatch(request, timeout=seconds)
+        return [
+            [_grpc_hit(point, ask) for point in batch.result]
+            for ask, batch in zip(asks, response.result, strict=True)
+        ]
+
+    async def run(self, call: Callable[[], Awaitable[Any]]) -> Any:
+        """See `Wire.run`."""
+        return await call()
+
+
+class RestWire:
+    """REST: a cancelled httpx call may lose its connection for good, so calls always run out.
+
+    At most `concurrency` run at a time, those that nobody waits for any more included.
+    """
+
+    def __init__(self, address: Address, seconds: float, concurrency: int) -> None:
+        self.client = AsyncQdrantClient(
+            url=address.url,
+            headers=_headers(address.api_key),
+            timeout=math.ceil(seconds),
+            check_compatibility=False,
+        )
+        self._slots = asyncio.Semaphore(concurrency)
+
+    async def query(self, collection: str, asks: Sequence[Ask], seconds: float) -> list[list[Hit]]:
+        """See `Wire.query`."""
+        requests = [_rest_query(ask) for ask in asks]
+        responses = await self.run(
+            lambda: self.client.query_batch_points(collection, requests, timeout=math.ceil(seconds))
+        )
+        return [
+            [_rest_hit(point, ask) for point in response.points]
+            for ask, response in zip(asks, responses, strict=True)
+        ]
+
+    async def run(self, call: Callable[[], Awaitable[Any]]) -> Any:
+        """See `Wire.run`."""
+        await self._slots.acquire()
+        task = asyncio.ensure_future(call())
+        task.add_done_callback(self._over)
+        return await asyncio.shield(task)
+
+    def _over(self, task: asyncio.Future[Any]) -> None:
+        self._slots.release()
+        if not task.cancelled():
+            task.exception()  # looked at, so that a call nobody waits for ends in silence
+
+
+def _headers(api_key: str | None) -> dict[str, str] | None:
+    return None if api_key is None else {"api-key": api_key}
+
+
+def _grpc_query(collection: str, ask: Ask) -> pb.QueryPoints:
+    if isinstance(ask.target, tuple):
+        target = pb.VectorInput(dense=pb.DenseVector(data=ask.target))
+    else:
+        target = pb.VectorInput(id=_grpc_id(ask.target))
+    wanted = native_filter(ask.filter)
+    return pb.QueryPoints(
+        collection_name=collection,
+        query=pb.Query(nearest=target),
+        using=ask.using,
+        filter=None if wanted is None else RestToGrpc.convert_filter(wanted),
+        score_threshold=ask.score_threshold,
+        limit=ask.limit,
+        offset=ask.offset,
+        with_payload=_grpc_payload(ask.with_payload),
+        with_vectors=pb.WithVectorsSelector(enable=True) if ask.with_vectors else None,
+    )
+
+
+def _grpc_id(value: PointId) -> pb.PointId:
+    return pb.PointId(num=value) if isinstance(value, int) else pb.PointId(uuid=value)
+
+
+def _grpc_payload(wish: PayloadWish) -> pb.WithPayloadSelector:
+    if isinstance(wish, tuple):
+        return pb.WithPayloadSelector(include=pb.PayloadIncludeSelector(fields=wish))
+    return pb.WithPayloadSelector(enable=wish)
+
+
+def _grpc_hit(point: pb.ScoredPoint, ask: Ask) -> Hit:
+    found = point.id
+    return Hit(
+        found.num if found.WhichOneof("point_id_options") == "num" else found.uuid,
+        np.float32(point.score),  # written with a float's few digits, not a double's seventeen
+        _grpc_values(point.payload),
+        _grpc_vector(point.vectors, ask.using) if ask.with_vectors else None,
+    )
+
+
+def _grpc_values(fields: Mapping[str, pb.Value]) -> dict[str, Any]:
+    return {name: _grpc_value(value) for name, value in fields.items()}
+
+
+def _grpc_value(message: pb.Value) -> Any:
+    kind = message.WhichOneof("kind")
+    if kind == "struct_value":
+        return _grpc_values(message.struct_value.fields)
+    if kind == "list_value":
+        return [_grpc_value(item) for item in message.list_value.values]
+    return None if kind in (None, "null_value") else getattr(message, kind)
+
+
+def _grpc_vector(message: pb.VectorsOutput, using: str | None) -> Any:
+    vector = message.vectors.vectors[using] if using else message.vector
+    if vector.WhichOneof("vector") == "sparse":
+        sparse = vector.sparse
+        return {"indices": list(sparse.indices), "values": _floats(sparse.values)}
+    if vector.WhichOneof("vector") == "multi_dense":
+        return [_floats(row.data) for row in vector.multi_dense.vectors]
+    # Servers before 1.16 answer in the field that is now deprecated.
+    return _floats(vector.dense.data or vector.data)
+
+
+def _floats(numbers: Any) -> Any:
+    return np.array(numbers, dtype=np.float32)
+
+
+def _rest_query(ask: Ask) -> models.QueryRequest:
+    wish = ask.with_payload
+    return models.QueryRequest(
+        query=list(ask.target) if isinstance(ask.target, tuple) else ask.target,
+        using=ask.using,
+        filter=native_filter(ask.filter),
+        score_threshold=ask.score_threshold,
+        limit=ask.limit,
+        offset=ask.offset,
+        with_payload=list(wish) if isinstance(wish, tuple) else wish,
+        with_vector=ask.with_vectors,
+    )
+
+
+def _rest_hit(point: models.ScoredPoint, ask: Ask) -> Hit:
+    vector: Any = point.vector
+    if isinstance(vector, dict) and ask.using:
+        vector = vector.get(ask.using)
+    if isinstance(vector, models.SparseVector):
+        vector = vector.model_dump()
+    found = point.id if isinstance(point.id, int) else str(point.id)
+    return Hit(found, point.score, point.payload or {}, vector)

@@ -1,0 +1,84 @@
+"""The client's settings, and its errors in our words."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import redis.exceptions as vendor
+from redis.asyncio import ConnectionPool
+from redis.asyncio.connection import parse_url
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.maint_notifications import MaintNotificationsConfig
+
+from gateway.errors import (
+    ConfigurationError,
+    SourceOverloaded,
+    SourceRefused,
+    SourceTimeout,
+    SourceUnavailable,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+CREDENTIAL_ERRORS = (
+    vendor.AuthenticationError,
+    vendor.AuthenticationWrongNumberOfArgsError,
+    vendor.AuthorizationError,
+    vendor.NoPermissionError,
+)
+
+
+def make_pool(
+    name: str, url: str, *, connections: int, connect_timeout: float, socket_timeout: float
+) -> ConnectionPool:
+    """A pool that opens at most `connections`, tries everything once and waits for nothing long.
+
+    Seconds. What the URL's query says of these settings does not count. Raises
+    `ConfigurationError` for a URL that is none of Redis's.
+    """
+    try:
+        settings: dict[str, Any] = dict(parse_url(url))
+    except ValueError:
+        raise ConfigurationError(
+            f"source {name!r}: its URL must be redis://, rediss:// or unix://"
+        ) from None
+    settings |= {
+        "max_connections": connections,
+        "socket_connect_timeout": connect_timeout,
+        "socket_timeout": socket_timeout,
+        "retry": Retry(NoBackoff(), 0),  # the default is ten, with back-off
+        "retry_on_timeout": False,
+        "retry_on_error": [],
+        "health_check_interval": 0,
+        "decode_responses": False,
+        "protocol": 2,  # no handshake at all where there is no password
+        "driver_info": None,
+        "maint_notifications_config": MaintNotificationsConfig(enabled=False),
+    }
+    try:
+        pool: ConnectionPool = ConnectionPool(**settings)
+        # Refuses what it does not know of the URL's query.
+        pool.make_connection()  # type: ignore[no-untyped-call]  # redis-py leaves it untyped
+    except (TypeError, ValueError, vendor.RedisError):
+        raise ConfigurationError(f"source {name!r}: its URL holds an unknown option") from None
+    return pool
+
+
+@contextmanager
+def our_errors(name: str) -> Iterator[None]:
+    """Raise the client's errors as ours; the server's own words stay out of the message."""
+    try:
+        yield
+    except (TimeoutError, vendor.TimeoutError):
+        raise SourceTimeout(f"source {name!r} did not answer in time") from None
+    except CREDENTIAL_ERRORS as error:
+        raise SourceRefused(f"source {name!r} refused the credentials") from error
+    except vendor.MaxConnectionsError:
+        raise SourceOverloaded(f"source {name!r} has no connection left") from None
+    except (vendor.ConnectionError, OSError) as error:
+        raise SourceUnavailable(f"source {name!r} is not reachable") from error
+    except vendor.RedisError as error:
+        raise SourceRefused(f"source {name!r} answered with an error") from error

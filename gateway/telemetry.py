@@ -1,0 +1,113 @@
+"""What operators see: one JSON object a line, and masked errors under an id.
+
+A log line never holds a document, a variable, a credential or the text of an exception that is
+not ours: such a text may quote any of them. Of an exception it holds the types and the frames.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import sys
+import traceback
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, TextIO
+
+import orjson
+
+from gateway.errors import PlaitError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_LOGGER = logging.getLogger("gateway")
+
+_OURS = ("gateway", "resolvers", "uvicorn")
+"""Loggers heard from INFO on, and trusted with more than the first line of a message."""
+
+_MOST_FRAMES = 40
+
+
+class JsonFormatter(logging.Formatter):
+    """Formats a record as one line of JSON: `time`, `level`, `logger`, `message`, and fields.
+
+    A record's `fields` attribute (`extra={"fields": {…}}`) is merged into the object; an exception
+    becomes `error`. Only the first line of other libraries' messages is kept: asyncio's further
+    lines quote the exception.
+    """
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line, without its end."""
+        message = record.getMessage()
+        if record.name.partition(".")[0] not in _OURS:
+            message = message.partition("\n")[0]
+        line: dict[str, Any] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": message,
+            **getattr(record, "fields", {}),
+        }
+        if record.exc_info and record.exc_info[1]:
+            line["error"] = describe(record.exc_info[1])
+        return orjson.dumps(line, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+
+
+def configure_logging(stream: TextIO | None = None) -> None:
+    """Send every log line of this process to `stream` (standard error) as JSON.
+
+    Ours and the server's from INFO on, everybody else's from WARNING on. Replaces what was
+    configured before.
+    """
+    handler = logging.StreamHandler(stream or sys.stderr)
+    handler.setFormatter(JsonFormatter())
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.WARNING)
+    for name in _OURS:
+        logger = logging.getLogger(name)
+        logger.handlers.clear()
+        logger.propagate = True
+        logger.setLevel(logging.INFO)
+
+
+def log_internal(error: BaseException) -> str:
+    """Log an error that a client must not see; the id returned is what the client gets instead."""
+    identity = secrets.token_hex(8)
+    _LOGGER.error("masked error", extra={"fields": {"id": identity, "error": describe(error)}})
+    return identity
+
+
+def describe(error: BaseException) -> list[dict[str, Any]]:
+    """The error and what caused it, outermost first: type and frames, never its arguments.
+
+    Errors of ours keep their code and message, which are written for clients.
+    """
+    return [_describe_one(one) for one in _chain(error)]
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """The error, its cause (or context) and so on, each once; members of a group in between."""
+    seen: set[int] = set()
+    waiting: list[BaseException | None] = [error]
+    while waiting:
+        one = waiting.pop()
+        if one is None or id(one) in seen:
+            continue
+        seen.add(id(one))
+        yield one
+        waiting.append(one.__cause__ or (None if one.__suppress_context__ else one.__context__))
+        if isinstance(one, BaseExceptionGroup):
+            waiting.extend(reversed(one.exceptions))
+
+
+def _describe_one(error: BaseException) -> dict[str, Any]:
+    kind = type(error)
+    frames = traceback.extract_tb(error.__traceback__)[-_MOST_FRAMES:]
+    told: dict[str, Any] = {
+        "type": f"{kind.__module__}.{kind.__qualname__}",
+        "frames": [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames],
+    }
+    if isinstance(error, PlaitError):
+        told |= {"code": error.code.value, "message": error.message}
+    return told

@@ -1,0 +1,24 @@
+"""What an HTTP request may cost before and while it is answered."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class HttpLimits:
+    """Bounds of one HTTP request. Sizes in bytes, times in seconds.
+
+    `body_seconds`: from the headers to the last byte of the body. `answer_seconds`: the deadline
+    of the execution, counted from the whole body; `grace_seconds` later it is cancelled whatever
+    it does. `max_batch`: requests in one JSON array, 0 refuses arrays. `max_json_depth`: how deep
+    variables may nest.
+    """
+
+    max_body_bytes: int = 1_048_576
+    max_query_string_bytes: int = 16_384
+    max_json_depth: int = 64
+    max_batch: int = 10
+    body_seconds: float = 10.0
+    answer_seconds: float = 2.0
+    grace_seconds: float = 0.5

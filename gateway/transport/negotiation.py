@@ -1,0 +1,101 @@
+"""Which media type a response has, by the Accept header and the GraphQL-over-HTTP specification."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from gateway.errors import HTTP_STATUS, Code, RequestError
+
+_MAX_ACCEPT_BYTES = 1_024
+_MAX_RANGES = 32
+
+
+@dataclass(frozen=True, slots=True)
+class MediaType:
+    """A response media type. `lenient`: errors of a well-formed request are status 200."""
+
+    content_type: bytes
+    lenient: bool
+
+    def status(self, code: Code | None) -> int:
+        """The HTTP status of a response of which nothing was executed."""
+        if code is None:
+            return 500
+        if self.lenient and code in _REQUEST_ERRORS:
+            return 200
+        return HTTP_STATUS[code]
+
+
+_REQUEST_ERRORS = frozenset(
+    {
+        Code.GRAPHQL_PARSE_FAILED,
+        Code.GRAPHQL_VALIDATION_FAILED,
+        Code.OPERATION_RESOLUTION_FAILURE,
+        Code.BAD_USER_INPUT,
+    }
+)
+
+GRAPHQL = MediaType(b"application/graphql-response+json; charset=utf-8", lenient=False)
+LEGACY = MediaType(b"application/json; charset=utf-8", lenient=True)
+DEFAULT = MediaType(b"application/json; charset=utf-8", lenient=False)
+"""For clients that take anything: the type the specification asks for, with honest statuses.
+
+The lenient 200 is for those that ask for `application/json` by name, as the specification wants
+it for them; one that asks for nothing in particular learns from the status that it was refused.
+"""
+
+_OFFERS: dict[tuple[bytes, bytes], MediaType] = {
+    (b"application", b"graphql-response+json"): GRAPHQL,
+    (b"application", b"json"): LEGACY,
+    (b"application", b"*"): DEFAULT,
+    (b"*", b"*"): DEFAULT,
+}
+_RANK = {GRAPHQL: 2, LEGACY: 1, DEFAULT: 0}
+
+
+@lru_cache(maxsize=256)
+def negotiate(accept: bytes | None) -> MediaType:
+    """Choose the response media type: highest quality first, then the most specific.
+
+    Raises `RequestError` (NOT_ACCEPTABLE) if nothing we can write is acceptable.
+    """
+    if accept is None or not accept.strip():
+        return DEFAULT
+    if len(accept) > _MAX_ACCEPT_BYTES:
+        raise _refused()
+    candidates = [
+        (quality, _RANK[offer], offer)
+        for quality, offer in map(_range, accept.lower().split(b",")[:_MAX_RANGES])
+        if offer is not None and quality > 0
+    ]
+    if not candidates:
+        raise _refused()
+    return max(candidates, key=lambda candidate: candidate[:2])[2]
+
+
+def _range(text: bytes) -> tuple[float, MediaType | None]:
+    media_range, *parameters = (part.strip() for part in text.split(b";"))
+    type_, _, subtype = media_range.partition(b"/")
+    quality = 1.0
+    for name, _, value in (parameter.partition(b"=") for parameter in parameters):
+        if name.strip() == b"q":
+            quality = _quality(value.strip())
+        elif name.strip() == b"charset" and value.strip().strip(b'"') not in {b"utf-8", b"utf8"}:
+            return 0.0, None
+    return quality, _OFFERS.get((type_, subtype))
+
+
+def _quality(value: bytes) -> float:
+    try:
+        quality = float(value)
+    except ValueError:
+        return 0.0
+    return quality if 0 <= quality <= 1 else 0.0
+
+
+def _refused() -> RequestError:
+    return RequestError(
+        "Responses are application/graphql-response+json or application/json.",
+        code=Code.NOT_ACCEPTABLE,
+    )

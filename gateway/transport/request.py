@@ -1,0 +1,158 @@
+"""From the bytes of a body or a query string to `GraphQLRequest`s, or a refusal that says why."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
+
+import msgspec
+
+from gateway.errors import Code, RequestError
+from gateway.execution.exchange import GraphQLRequest
+
+if TYPE_CHECKING:
+    from gateway.transport.limits import HttpLimits
+
+_BODY: msgspec.json.Decoder[GraphQLRequest | list[GraphQLRequest]] = msgspec.json.Decoder(
+    GraphQLRequest | list[GraphQLRequest]
+)
+_OBJECT: msgspec.json.Decoder[dict[str, Any] | None] = msgspec.json.Decoder(dict[str, Any] | None)
+_PARAMETERS = frozenset({"query", "operationName", "variables", "extensions"})
+_MAX_PARAMETERS = 16
+_MAX_MEDIA_TYPE_BYTES = 256
+
+
+def decode_body(body: bytes, limits: HttpLimits) -> GraphQLRequest | list[GraphQLRequest]:
+    """Decode the JSON body of a POST: one request, or several as an array.
+
+    Raises `RequestError` (BAD_REQUEST) for anything but UTF-8, JSON as its standard has it, an
+    object or a non-empty array of objects with members of the right types, within the limits.
+    """
+    _require_utf8(body)
+    try:
+        decoded = _BODY.decode(body)
+    except msgspec.ValidationError as error:
+        raise RequestError(f"The body is not a GraphQL request: {error}.") from None
+    except msgspec.DecodeError as error:
+        raise RequestError(f"The body is not valid JSON: {error}.") from None
+    except RecursionError:
+        raise _too_deep("The body", limits) from None
+    # The bracket count is an upper bound of the depth that costs nothing to know.
+    if body.count(b"{") + body.count(b"[") > limits.max_json_depth:
+        _require_shallow(decoded, limits)
+    if isinstance(decoded, list):
+        _require_batch(decoded, limits)
+    return decoded
+
+
+def decode_query_string(query_string: bytes, limits: HttpLimits) -> GraphQLRequest:
+    """Decode the parameters of a GET; `variables` and `extensions` are JSON objects in text.
+
+    Raises `RequestError` (BAD_REQUEST, or PAYLOAD_TOO_LARGE before anything is decoded).
+    """
+    if len(query_string) > limits.max_query_string_bytes:
+        raise RequestError(
+            f"The query string is longer than {limits.max_query_string_bytes} bytes.",
+            code=Code.PAYLOAD_TOO_LARGE,
+        )
+    parameters = _parameters(query_string)
+    if "query" not in parameters:
+        raise RequestError("The parameter 'query' is missing.")
+    request = GraphQLRequest(
+        document=parameters["query"],
+        operation_name=parameters.get("operationName") or None,
+        variables=_object("variables", parameters, limits),
+        extensions=_object("extensions", parameters, limits),
+    )
+    _require_shallow(request, limits)
+    return request
+
+
+@lru_cache(maxsize=256)
+def is_json(content_type: bytes) -> bool:
+    """Whether a Content-Type is `application/json`, in UTF-8 if it names a charset at all."""
+    if len(content_type) > _MAX_MEDIA_TYPE_BYTES:
+        return False
+    media_type, *parameters = content_type.lower().split(b";")
+    charsets = [
+        value.strip().strip(b'"')
+        for name, _, value in (parameter.partition(b"=") for parameter in parameters)
+        if name.strip() == b"charset"
+    ]
+    return media_type.strip() == b"application/json" and all(
+        charset in {b"utf-8", b"utf8"} for charset in charsets
+    )
+
+
+def _require_utf8(body: bytes) -> None:
+    # The decoder does not look into members that it skips.
+    if body.isascii():
+        return
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        raise RequestError("The body is not valid UTF-8.") from None
+
+
+def _require_batch(requests: list[GraphQLRequest], limits: HttpLimits) -> None:
+    if not limits.max_batch:
+        raise RequestError("Requests in an array are not accepted here; send them singly.")
+    if not requests:
+        raise RequestError("The array holds no request.")
+    if len(requests) > limits.max_batch:
+        raise RequestError(f"The array holds more than {limits.max_batch} requests.")
+
+
+def _require_shallow(decoded: GraphQLRequest | list[GraphQLRequest], limits: HttpLimits) -> None:
+    requests = decoded if isinstance(decoded, list) else [decoded]
+    level: list[Any] = [
+        member for each in requests for member in (each.variables, each.extensions) if member
+    ]
+    for _ in range(limits.max_json_depth):
+        level = [
+            child
+            for container in level
+            for child in (container.values() if isinstance(container, dict) else container)
+            if isinstance(child, dict | list)
+        ]
+        if not level:
+            return
+    raise _too_deep("A JSON value", limits)
+
+
+def _too_deep(what: str, limits: HttpLimits) -> RequestError:
+    return RequestError(f"{what} nests deeper than {limits.max_json_depth} levels.")
+
+
+def _parameters(query_string: bytes) -> dict[str, str]:
+    try:
+        pairs = parse_qsl(
+            query_string.decode("ascii"),
+            keep_blank_values=True,
+            errors="strict",
+            max_num_fields=_MAX_PARAMETERS,
+        )
+    except UnicodeError:
+        raise RequestError("The query string is not valid UTF-8.") from None
+    except ValueError:
+        raise RequestError(
+            f"The query string has more than {_MAX_PARAMETERS} parameters."
+        ) from None
+    known = [(name, value) for name, value in pairs if name in _PARAMETERS]
+    parameters = dict(known)
+    if len(parameters) != len(known):
+        raise RequestError("A parameter of the query string is given twice.")
+    return parameters
+
+
+def _object(name: str, parameters: dict[str, str], limits: HttpLimits) -> dict[str, Any] | None:
+    text = parameters.get(name)
+    if not text:
+        return None
+    try:
+        return _OBJECT.decode(text)
+    except msgspec.MsgspecError as error:
+        raise RequestError(f"The parameter '{name}' is not a JSON object: {error}.") from None
+    except RecursionError:
+        raise _too_deep(f"The parameter '{name}'", limits) from None

@@ -1,0 +1,93 @@
+"""The whole of what the gateway serves: the endpoint, health, GraphiQL, and 404 for the rest."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from gateway.errors import Code, RequestError
+from gateway.execution.exchange import error_body
+from gateway.transport.health import health_routes
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+    from contextlib import AbstractAsyncContextManager
+
+    from starlette.requests import Request
+    from starlette.routing import BaseRoute
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+    from gateway.transport.health import Readiness
+
+    Lifespan = Callable[[Starlette], AbstractAsyncContextManager[None]]
+
+ENDPOINT = "/graphql"
+
+
+def build_site(  # noqa: PLR0913 - the parts of a site, all by name
+    *,
+    graphql: ASGIApp,
+    readiness: Readiness,
+    endpoint: str = ENDPOINT,
+    page: ASGIApp | None = None,
+    routes: Sequence[BaseRoute] = (),
+    lifespan: Lifespan | None = None,
+) -> ASGIApp:
+    """Put the parts together into one ASGI application.
+
+    `graphql` answers at `endpoint`, without a framework in between. `page`, if there is one, is
+    what a browser gets that opens the endpoint without a query. `routes` are served beside
+    `/health/…` and the redirect from `/`; `lifespan` is entered at start-up and left at shutdown.
+    """
+    rest = Starlette(
+        routes=[
+            *health_routes(readiness),
+            Route("/", _redirect_to(endpoint), methods=["GET"]),
+            *routes,
+        ],
+        exception_handlers={HTTPException: _refuse},
+        lifespan=lifespan,
+    )
+
+    async def site(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"] != endpoint:
+            await rest(scope, receive, send)
+        elif page is not None and _wants_page(scope):
+            await page(scope, receive, send)
+        else:
+            await graphql(scope, receive, send)
+
+    return site
+
+
+def _wants_page(scope: Scope) -> bool:
+    if scope["method"] != "GET" or b"query=" in scope["query_string"]:
+        return False
+    return any(name == b"accept" and b"text/html" in value for name, value in scope["headers"])
+
+
+def _redirect_to(endpoint: str) -> Callable[[Request], Awaitable[RedirectResponse]]:
+    # Relative, so that it holds behind a proxy that strips a prefix.
+    async def redirect(_: Request) -> RedirectResponse:
+        return RedirectResponse(f".{endpoint}")
+
+    return redirect
+
+
+_CODES = {404: Code.BAD_REQUEST, 405: Code.METHOD_NOT_ALLOWED}
+
+
+def _refuse(_: Request, error: Exception) -> Response:
+    status, headers = (
+        (error.status_code, dict(error.headers or {}))
+        if isinstance(error, HTTPException)
+        else (500, {})
+    )
+    message = f"{HTTPStatus(status).phrase}."
+    body = error_body([RequestError(message, code=_CODES.get(status, Code.BAD_REQUEST))])
+    return Response(body, status, headers, media_type="application/json")

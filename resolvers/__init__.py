@@ -1,0 +1,1 @@
+"""The bundled domain: a trend-intelligence platform with a vector catalogue."""

@@ -1,0 +1,180 @@
+"""A client that is slow, or says too much before its request, holds nothing for long."""
+
+import asyncio
+import contextlib
+
+import pytest
+import uvicorn
+
+from gateway.cli.listener import MAX_HEADERS, ListenerConfig, bind
+from gateway.errors import ConfigurationError
+from gateway.settings import Limits, Serve
+
+REQUEST = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n"
+
+
+async def echo(scope, receive, send):
+    """Answers with the length of the body; `/early` before reading any, `/wait` when told."""
+    if scope["type"] == "lifespan":
+        for kind in ("startup", "shutdown"):
+            await receive()
+            await send({"type": f"lifespan.{kind}.complete"})
+        return
+    size, more = 0, scope["path"] != "/early"
+    while more:
+        message = await receive()
+        size += len(message.get("body", b""))
+        more = message.get("more_body", False)
+    if scope["path"] == "/wait":
+        await asyncio.sleep(0.3)  # longer than the time for a head: what the test is about
+    body = b"%d" % size
+    headers = [(b"content-length", b"%d" % len(body))]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+@contextlib.asynccontextmanager
+async def serving(**serve):
+    """A running server; gives a function that connects to it."""
+    listener = bind("127.0.0.1", 0)
+    settings = Serve(**{"header_seconds": 0.15, "keep_alive_seconds": 30, **serve})
+    config = ListenerConfig(echo, settings, Limits(max_header_bytes=2048))
+    server = uvicorn.Server(config)
+    running = asyncio.create_task(server._serve([listener]))
+    while not server.started:  # noqa: ASYNC110 - uvicorn offers no event for it
+        await asyncio.sleep(0.005)
+    try:
+        yield lambda: asyncio.open_connection(*listener.getsockname())
+    finally:
+        server.should_exit = True
+        await running
+        listener.close()
+
+
+async def everything(reader):
+    """What arrives until the server closes; a reset after it is a close too."""
+    received = b""
+    with contextlib.suppress(ConnectionResetError):
+        while piece := await asyncio.wait_for(reader.read(65536), 10):
+            received += piece
+    return received
+
+
+async def test_requests_on_one_connection_are_answered():
+    """The bounds do not touch clients that speak as usual, pipelined or one by one."""
+    async with serving() as connect:
+        reader, writer = await connect()
+        for _ in range(3):
+            writer.write(REQUEST)
+            assert (await reader.readuntil(b"\r\n\r\n0")).startswith(b"HTTP/1.1 200")
+        writer.write(REQUEST * 3)
+        for _ in range(3):
+            assert (await reader.readuntil(b"\r\n\r\n0")).startswith(b"HTTP/1.1 200")
+        writer.close()
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [b"", b"GET", b"GET / HTTP/1.1\r\nhost: x\r\nslow: ", b"\r\n", REQUEST + b"GET /", b"\r\n\r\n"],
+)
+async def test_a_late_head_closes_the_connection(sent):
+    """Whatever was sent, and wherever it stopped, the connection does not stay."""
+    async with serving() as connect:
+        reader, writer = await connect()
+        writer.write(sent)
+        answered = await everything(reader)
+        assert answered.count(b"HTTP/1.1 200") == sent.count(REQUEST)
+        writer.close()
+
+
+async def test_dripping_does_not_earn_time():
+    """Bytes that complete nothing do not postpone the close."""
+    async with serving() as connect:
+        reader, writer = await connect()
+        writer.write(b"GET / HTTP/1.1\r\n")
+        closed = asyncio.create_task(everything(reader))
+        while not closed.done():
+            with contextlib.suppress(ConnectionError):
+                writer.write(b"a: b\r\n")
+                await writer.drain()
+            await asyncio.sleep(0.02)
+        assert await closed in (b"", b"HTTP/1.1 431")
+        writer.close()
+
+
+async def test_an_answer_may_take_longer_than_a_head():
+    """The time for a head does not run while a request is answered."""
+    async with serving() as connect:
+        reader, writer = await connect()
+        writer.write(b"GET /wait HTTP/1.1\r\nhost: x\r\n\r\nGET / HTTP/1.1\r\n")
+        assert (await everything(reader)).startswith(b"HTTP/1.1 200")
+        writer.close()
+
+
+async def test_a_body_may_take_longer_than_a_head():
+    """How long a body may take is the application's business."""
+    async with serving() as connect:
+        reader, writer = await connect()
+        writer.write(b"POST / HTTP/1.1\r\ncontent-length: 4\r\n\r\nab")
+        await asyncio.sleep(0.3)  # longer than the time for a head: what the test is about
+        writer.write(b"cd")
+        assert (await reader.readuntil(b"\r\n\r\n4")).startswith(b"HTTP/1.1 200")
+        writer.close()
+
+
+async def test_what_follows_an_early_answer_has_a_bound():
+    """A client that goes on sending a refused body is cut off."""
+    async with serving() as connect:
+        reader, writer = await connect()
+        writer.write(b"POST /early HTTP/1.1\r\ncontent-length: 100000\r\n\r\nab")
+        assert (await reader.readuntil(b"\r\n\r\n0")).startswith(b"HTTP/1.1 200")
+        closed = asyncio.create_task(everything(reader))
+        while not closed.done():
+            with contextlib.suppress(ConnectionError):
+                writer.write(b"x")
+                await writer.drain()
+            await asyncio.sleep(0.02)
+        assert await closed == b""
+        writer.close()
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"GET /" + b"a" * 3000 + b" HTTP/1.1\r\n\r\n",
+        b"GET / HTTP/1.1\r\nbig: " + b"a" * 3000 + b"\r\n\r\n",
+        b"GET / HTTP/1.1\r\nendless: " + b"a" * 300_000,
+        b"GET / HTTP/1.1\r\n" + b"a: b\r\n" * (MAX_HEADERS + 1) + b"\r\n",
+    ],
+    ids=["target", "header", "unfinished", "count"],
+)
+async def test_too_large_a_head_is_refused(head):
+    """431, and the connection closed, without calling the application."""
+    async with serving(header_seconds=30) as connect:
+        reader, writer = await connect()
+        for start in range(0, len(head), 1000):
+            with contextlib.suppress(ConnectionError):
+                writer.write(head[start : start + 1000])
+                await writer.drain()
+        answered = await everything(reader)
+        assert answered.startswith(b"HTTP/1.1 431")
+        assert b"200" not in answered
+        writer.close()
+
+
+async def test_what_is_not_http_is_refused():
+    """400, and the connection closed."""
+    async with serving() as connect:
+        reader, writer = await connect()
+        writer.write(b"\x16\x03\x01 hello\r\n\r\n")
+        assert (await everything(reader)).startswith(b"HTTP/1.1 400")
+        writer.close()
+
+
+def test_an_address_in_use_is_named():
+    """The refusal says which port, and how to name another."""
+    with bind("127.0.0.1", 0) as taken:
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(ConfigurationError, match=rf"port {port} .*--port"):
+            bind("127.0.0.1", port)

@@ -1,0 +1,363 @@
+"""The Qdrant adapter on the real engine: contract, searches, neighbours, writes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+from uuid import UUID
+
+import orjson
+import pytest
+from sources.contract import SourceContract, Subject
+
+from gateway.errors import (
+    Code,
+    ConfigurationError,
+    InputError,
+    SourceDataError,
+    SourceRefused,
+    SourceTimeout,
+    SourceUnavailable,
+)
+from gateway.sources.qdrant import (
+    Distance,
+    HitField,
+    HitKind,
+    Nearest,
+    PayloadIndex,
+    Point,
+    QdrantSource,
+    Search,
+    VectorCollection,
+    nearest_arguments,
+    parse_filter,
+    prepare_nearest,
+    prepare_search,
+    search_arguments,
+)
+
+SECRET = "a-wrong-key"
+ID = HitField("id", HitKind.ID)
+FULL = (
+    HitField("__typename", HitKind.TYPENAME),
+    ID,
+    HitField("score", HitKind.SCORE),
+    HitField("payload", HitKind.PAYLOAD),
+    HitField("vector", HitKind.VECTOR),
+    HitField("trend", HitKind.ENTITY, slot=3),
+)
+UUID_ID = "0198c9a2-54ff-7e63-a2a4-3ae3b1ad2b10"
+
+
+def one_hot(position, size=8, scale=1.0):
+    """A vector along one axis: dot products with it are exact."""
+    return [scale if index == position else 0.0 for index in range(size)]
+
+
+def ids_of(value):
+    """The ids of an encoded array of hits."""
+    return [hit["id"] for hit in orjson.loads(value)]
+
+
+@pytest.fixture
+async def collection(source, collection_name):
+    """Points 1 to 6 on a line, by dot product; their payload says where."""
+    await source.administration.ensure_collection(
+        collection_name, 2, Distance.DOT, [PayloadIndex("place", "integer")]
+    )
+    points = [
+        Point(number, [float(number), 1.0], {"place": number, "tab\t": ["a\tb"], "ok": True})
+        for number in range(1, 7)
+    ]
+    await source.administration.upsert(collection_name, points)
+    return VectorCollection(collection_name, size=2)
+
+
+class TestContract(SourceContract):
+    """The source contract, for neighbours of stored points."""
+
+    @pytest.fixture
+    async def subject(self, own_qdrant, connect, source, collection):
+        prepared = prepare_nearest("vectors", collection, (ID,), typename="Hit")
+        present = {
+            (number,): json.dumps(
+                [{"id": str(other)} for other in (6, 5, 4, 3, 2, 1) if other != number],
+                separators=(",", ":"),
+            ).encode()
+            for number in range(1, 7)
+        }
+        return Subject(
+            source=source,
+            prepared=prepared,
+            present=present,
+            missing=(404,),
+            missing_value=None,
+            engines=own_qdrant,
+            engine="qdrant",
+            intruder=connect(api_key=SECRET),
+            secret=SECRET,
+        )
+
+
+async def test_a_hit_in_every_kind(source, collection, ask):
+    """Every kind of field, in the order asked for, under the response keys asked for."""
+    prepared = prepare_search("vectors", collection, FULL, typename="TrendHit")
+    search = search_arguments(vector=[1, 0], limit=1)
+    (value,) = await ask(source, prepared, arguments=(search,))
+    assert value == (
+        b'[{"__typename":"TrendHit","id":"6","score":6.0,'
+        b'"payload":{"ok":true,"place":6,"tab\\t":["a\\tb"]},"vector":[6.0,1.0],'
+        b'"trend":\t[3,6]\t}]'
+    )
+
+
+async def test_tabs_only_around_holes(source, collection, ask):
+    """A tab in a payload is escaped: the engine finds holes by raw tabs alone."""
+    prepared = prepare_search("vectors", collection, FULL[:5], typename="TrendHit")
+    (value,) = await ask(source, prepared, arguments=(Search(vector=(1.0, 0.0)),))
+    assert b"\t" not in value
+
+
+async def test_uuid_points(source, collection, ask):
+    """A point stored under a UUID is found by it and names its entity by text."""
+    await source.administration.upsert(collection.name, [Point(UUID_ID, [100.0, 0.0])])
+    hit = (ID, HitField("trend", HitKind.ENTITY, slot=0))
+    search = prepare_search("vectors", collection, hit, typename="Hit")
+    (value,) = await ask(source, search, arguments=(search_arguments(vector=[1, 0], limit=1),))
+    assert value == b'[{"id":"%b","trend":\t[0,"%b"]\t}]' % ((UUID_ID.encode(),) * 2)
+    nearest = prepare_nearest("vectors", collection, (ID,), typename="Hit")
+    for key in (UUID_ID, UUID_ID.upper(), UUID(UUID_ID)):
+        (value,) = await ask(source, nearest, (key,), arguments=(Nearest(limit=2),))
+        assert ids_of(value) == ["6", "5"]
+
+
+async def test_entity_key_in_the_payload(source, collection, ask):
+    """The declared payload field names the entity, and shows only where it was asked for."""
+    bound = VectorCollection(collection.name, size=2, entity_key="place")
+    search = search_arguments(vector=[1, 0], limit=1)
+    entity = HitField("trend", HitKind.ENTITY, slot=1)
+    payload = HitField("payload", HitKind.PAYLOAD)
+    prepared = prepare_search("vectors", bound, (entity,), typename="Hit")
+    assert await ask(source, prepared, arguments=(search,)) == [b'[{"trend":\t[1,6]\t}]']
+    prepared = prepare_search("vectors", bound, (entity, payload), typename="Hit", payload=("ok",))
+    (value,) = await ask(source, prepared, arguments=(search,))
+    assert value == b'[{"trend":\t[1,6]\t,"payload":{"ok":true}}]'
+    absent = VectorCollection(collection.name, size=2, entity_key="nowhere")
+    prepared = prepare_search("vectors", absent, (entity,), typename="Hit")
+    assert await ask(source, prepared, arguments=(search,)) == [b'[{"trend":null}]']
+    with pytest.raises(ConfigurationError, match="place"):
+        prepare_nearest("vectors", bound, (entity,), typename="Hit")
+
+
+async def test_payload_fields(source, collection, ask):
+    """Only the named payload fields travel; none when the payload is not selected."""
+    payload = HitField("p", HitKind.PAYLOAD)
+    search = search_arguments(vector=[1, 0], limit=1)
+    for wish, shown in ((("place",), {"place": 6}), (False, {}), (("no", "ok"), {"ok": True})):
+        prepared = prepare_search("vectors", collection, (payload,), typename="Hit", payload=wish)
+        (value,) = await ask(source, prepared, arguments=(search,))
+        assert orjson.loads(value) == [{"p": shown}]
+    assert prepare_search("vectors", collection, (ID,), typename="Hit").with_payload is False
+
+
+async def test_limit_offset_threshold_filter(source, collection, ask):
+    """Each argument does what it says."""
+    prepared = prepare_search("vectors", collection, (ID,), typename="Hit")
+
+    async def found(**arguments):
+        (value,) = await ask(source, prepared, arguments=(search_arguments(**arguments),))
+        return ids_of(value)
+
+    assert await found(vector=[1, 0]) == ["6", "5", "4", "3", "2", "1"]
+    assert await found(vector=[1, 0], limit=2, offset=1) == ["5", "4"]
+    assert await found(vector=[1, 0], score_threshold=4.5) == ["6", "5"]
+    assert await found(vector=[1, 0], filter={"place": {"lte": 2}}) == ["2", "1"]
+    assert await found(vector=[1, 0], offset=100) == []
+
+
+async def test_more_like_this_excludes_itself(source, collection, ask):
+    """A search by id finds everything but the point; an unknown id is the client's mistake."""
+    prepared = prepare_search("vectors", collection, (ID,), typename="Hit")
+    (value,) = await ask(source, prepared, arguments=(search_arguments(id="5", limit=2),))
+    assert ids_of(value) == ["6", "4"]
+    with pytest.raises(SourceRefused, match="no such point") as raised:
+        await ask(source, prepared, arguments=(search_arguments(id=77),))
+    assert raised.value.code is Code.BAD_USER_INPUT
+
+
+async def test_neighbours_with_arguments(source, collection, ask):
+    """Limit, threshold and filter hold for every key of the batch."""
+    prepared = prepare_nearest("vectors", collection, (ID,), typename="Hit")
+    wish = nearest_arguments(limit=1, filter={"mustNot": [{"place": {"match": 6}}]})
+    values = await ask(source, prepared, (1,), ("x",), (5,), (-3,), arguments=(wish,))
+    assert values == [b'[{"id":"5"}]', None, b'[{"id":"4"}]', None]
+    (value,) = await ask(source, prepared, (2,), arguments=(Nearest(score_threshold=1e9),))
+    assert value == b"[]"
+
+
+async def test_a_composite_key_names_no_point(source, collection, ask):
+    """A point has one id; an entity with two key columns cannot be looked up."""
+    prepared = prepare_nearest("vectors", collection, (ID,), typename="Hit")
+    with pytest.raises(SourceRefused) as raised:
+        await ask(source, prepared, (1, 2))
+    assert raised.value.code is Code.CONFIGURATION
+
+
+async def test_dimensions_are_looked_up_where_not_declared(source, collection, ask):
+    """A wrong dimension is refused by the gateway, as the client's mistake, either way."""
+    for bound in (collection, VectorCollection(collection.name)):
+        prepared = prepare_search("vectors", bound, (ID,), typename="Hit")
+        with pytest.raises(SourceRefused, match=r"3 dimensions.* have 2") as raised:
+            await ask(source, prepared, arguments=(Search(vector=(1.0, 2.0, 3.0)),))
+        assert raised.value.code is Code.BAD_USER_INPUT
+
+
+async def test_a_collection_made_anew_with_other_dimensions(source, collection, ask):
+    """Dimensions looked up once are looked up again after the engine disagrees."""
+    prepared = prepare_search("vectors", VectorCollection(collection.name), (ID,), typename="Hit")
+    await ask(source, prepared, arguments=(Search(vector=(1.0, 0.0)),))
+    await source.administration.delete_collection(collection.name)
+    await source.administration.ensure_collection(collection.name, 3)
+    with pytest.raises(SourceDataError):
+        await ask(source, prepared, arguments=(Search(vector=(1.0, 0.0)),))
+    assert await ask(source, prepared, arguments=(Search(vector=(1.0, 0.0, 0.0)),)) == [b"[]"]
+
+
+async def test_an_unknown_collection(source, ask):
+    """A typed error that names the collection."""
+    prepared = prepare_search("vectors", VectorCollection("nowhere", 2), (ID,), typename="Hit")
+    with pytest.raises(SourceRefused, match="nowhere"):
+        await ask(source, prepared, arguments=(Search(vector=(1.0, 0.0)),))
+    nearest = prepare_nearest("vectors", VectorCollection("nowhere"), (ID,), typename="Hit")
+    with pytest.raises(SourceRefused, match="nowhere"):
+        await ask(source, nearest, (1,))
+
+
+async def test_a_source_that_is_not_open(connect, collection, ask):
+    """Before `open` and after `close`: unavailable, and not ready."""
+    subject = connect()
+    prepared = prepare_search("vectors", collection, (ID,), typename="Hit")
+    with pytest.raises(SourceUnavailable):
+        await ask(subject, prepared, arguments=(Search(vector=(1.0, 0.0)),))
+    await subject.open()
+    await subject.close()
+    await subject.close()
+    with pytest.raises(SourceUnavailable):
+        await ask(subject, prepared, arguments=(Search(vector=(1.0, 0.0)),))
+
+
+@pytest.mark.parametrize(
+    "url", ["", "localhost", "ftp://h", "http://", "http://u:pw@h", "http://h:x"]
+)
+def test_a_bad_address_is_not_repeated(url):
+    """Start-up names the source and not the address, which may hold a password."""
+    with pytest.raises(ConfigurationError, match="'vectors'") as raised:
+        QdrantSource("vectors", url)
+    assert "pw" not in raised.value.message
+
+
+async def test_text_needs_an_embedder(source, collection, ask):
+    """Without one, text is refused with what can be done instead."""
+    prepared = prepare_search("vectors", collection, (ID,), typename="Hit")
+    with pytest.raises(SourceRefused, match="vector or id") as raised:
+        await ask(source, prepared, arguments=(search_arguments(text="hello"),))
+    assert raised.value.code is Code.BAD_USER_INPUT
+
+
+async def test_recall_of_more_like_this(source, collection_name, ask):
+    """Neighbours in the engine are those that exact arithmetic gives."""
+    chance = random.Random(7)  # noqa: S311 - repeatable, not secret
+    vectors = [[chance.gauss(0, 1) for _ in range(32)] for _ in range(400)]
+    await source.administration.ensure_collection(collection_name, 32, Distance.DOT)
+    points = [Point(number, vector) for number, vector in enumerate(vectors)]
+    assert await source.administration.upsert(collection_name, points, chunk_size=150) == 400
+    prepared = prepare_nearest("vectors", VectorCollection(collection_name), (ID,), typename="Hit")
+    keys = [(number,) for number in range(0, 400, 40)]
+    values = await ask(source, prepared, *keys, arguments=(Nearest(limit=10),))
+    for (number,), value in zip(keys, values, strict=True):
+        products = {
+            other: sum(a * b for a, b in zip(vectors[number], vector, strict=True))
+            for other, vector in enumerate(vectors)
+            if other != number
+        }
+        best = sorted(products, key=products.__getitem__, reverse=True)[:10]
+        assert ids_of(value) == [str(other) for other in best]
+
+
+async def test_ensure_collection_twice(source, collection_name):
+    """The second time nothing is made; another size, distance or model is refused by name."""
+    ensure = source.administration.ensure_collection
+    indexes = [PayloadIndex("state", "keyword")]
+    assert await ensure(collection_name, 4, payload_indexes=indexes, model="a") is True
+    assert await ensure(collection_name, 4, payload_indexes=indexes, model="a") is False
+    with pytest.raises(ConfigurationError, match="4"):
+        await ensure(collection_name, 5)
+    with pytest.raises(ConfigurationError, match="Cosine"):
+        await ensure(collection_name, 4, Distance.DOT)
+    with pytest.raises(ConfigurationError, match="embedding model a, expected b"):
+        await ensure(collection_name, 4, model="b")
+
+
+async def test_writes_count_and_delete(source, collection):
+    """Counted by filter, deleted by ids and by filter; an empty filter deletes nothing."""
+    admin = source.administration
+    low = parse_filter({"place": {"lte": 2}})
+    assert await admin.count(collection.name) == 6
+    assert await admin.count(collection.name, low) == 2
+    await admin.delete(collection.name, [6, 999])
+    await admin.delete(collection.name, low)
+    assert await admin.count(collection.name) == 3
+    with pytest.raises(InputError, match="every point"):
+        await admin.delete(collection.name, parse_filter({}))
+    assert await admin.count(collection.name) == 3
+
+
+@pytest.mark.parametrize(
+    ("point", "words"),
+    [
+        (Point(1, [1.0]), "point 1 has 1 dimensions"),
+        (Point(1, [1.0, float("nan")]), "NaN"),
+        (Point(1, [1.0, float("inf")]), "infinity"),
+        (Point(1, [1.0, 1e39]), "infinity"),
+        (Point("no", [1.0, 1.0]), "not a point id"),
+        (Point(1, ["x", 1.0]), "only numbers"),
+    ],
+)
+async def test_a_bad_point_is_refused_before_the_engine(source, collection, point, words):
+    """Nothing of its chunk is stored."""
+    good = Point(50, [1.0, 1.0])
+    with pytest.raises(InputError, match=words):
+        await source.administration.upsert(collection.name, [good, point], size=2)
+    assert await source.administration.count(collection.name) == 6
+
+
+async def test_writes_keep_the_deadline(own_qdrant, source, collection):
+    """A frozen engine costs a write its deadline, not more."""
+    process = own_qdrant.processes["qdrant"]
+    process.freeze()
+    try:
+        deadline = asyncio.get_running_loop().time() + 0.3
+        with pytest.raises(SourceTimeout):
+            await source.administration.upsert(
+                collection.name, [Point(9, [1.0, 1.0])], deadline=deadline
+            )
+    finally:
+        process.thaw()
+
+
+def test_descriptions_show_the_call(connect, collection_name):
+    """What `explain` prints: the call, the collection, what is fetched."""
+    bound = VectorCollection(collection_name, 2, entity_key="trend_id")
+    hit = (ID, HitField("trend", HitKind.ENTITY, slot=0))
+    prepared = prepare_search("vectors", bound, hit, typename="Hit")
+    assert connect().describe(prepared) == {
+        "engine": "qdrant",
+        "call": "query_batch_points",
+        "near": "vector, text or id",
+        "collection": collection_name,
+        "using": None,
+        "with_payload": ["trend_id"],
+        "with_vectors": False,
+        "hit": {"id": "id", "trend": "entity"},
+    }

@@ -1,0 +1,66 @@
+"""Nothing a person may set, meet or import goes undocumented, and nothing documented is unused."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+import gateway
+from gateway.errors import HTTP_STATUS, Code
+from gateway.settings import Secret, all_settings
+
+ROOT = Path(__file__).parent.parent
+DOCS = ROOT / "docs"
+
+
+def row(setting):
+    """The line that documents a setting in docs/operations.md."""
+    default = setting.default
+    if isinstance(default, Secret) or default == "":
+        shown = "–"
+    elif isinstance(default, bool):
+        shown = f"`{str(default).lower()}`"
+    else:
+        shown = f"`{default}`"
+    return f"| `{setting.path}` | `{setting.variable}` | {shown} | {setting.meaning} |"
+
+
+@pytest.mark.parametrize("setting", all_settings(), ids=lambda setting: setting.path)
+def test_every_setting_is_documented(setting):
+    """Name, variable, default and meaning stand in the table, as the code has them."""
+    assert row(setting) in (DOCS / "operations.md").read_text().splitlines()
+
+
+@pytest.mark.parametrize("setting", all_settings(), ids=lambda setting: setting.path)
+def test_every_setting_is_read(setting):
+    """A setting that nothing reads would be a promise nobody keeps."""
+    name = setting.path.rpartition(".")[2]
+    name = "dsn" if setting.path.startswith("postgres.") and name in PARTS else name
+    files = [*(ROOT / "gateway").rglob("*.py")]
+    declared_in = ("settings.py", "configuration.py")
+    code = "\n".join(file.read_text() for file in files if file.name not in declared_in)
+    assert re.search(rf"\.{name}\b", code), f"nothing reads {setting.path}"
+
+
+PARTS = ("url", "host", "port", "database", "user", "password", "ssl")
+
+
+@pytest.mark.parametrize("code", Code)
+def test_every_error_code_is_documented(code):
+    """Code and HTTP status stand in the table."""
+    text = (DOCS / "errors.md").read_text()
+    assert re.search(rf"^\| `{code}` \| {HTTP_STATUS[code]} \| \S", text, re.MULTILINE)
+
+
+def test_every_facade_name_is_documented():
+    """What `from gateway import …` offers is described in docs/add-a-source.md or the glossary."""
+    text = "".join(path.read_text() for path in DOCS.glob("*.md"))
+    missing = [name for name in gateway.__all__ if f"`{name}" not in text]
+    assert not missing
+
+
+def test_links_between_documents_hold():
+    """No page points to a file that is not there."""
+    for page in [ROOT / "README.md", *DOCS.rglob("*.md")]:
+        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):
+            assert (page.parent / target).exists(), f"{page.name} points to {target}"
