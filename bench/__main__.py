@@ -24,7 +24,7 @@ from bench.replies import ReplyError
 from bench.servers import ServerError
 from bench.stage import KEPT, staged
 from bench.workloads import PLAIT, SERVERS, WORKLOADS
-from gateway.errors import ConfigurationError
+from gateway.errors import PlaitError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,7 +54,7 @@ def main() -> int:
         plan = _plan(options)
         chosen = _chosen(options.only)
         figures, added = _run(console, plan, chosen)
-    except (LoadError, ReplyError, ServerError, ConfigurationError) as error:
+    except (LoadError, ReplyError, ServerError, PlaitError) as error:
         console.print(f"[red]No figures:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
         return 1
     except KeyboardInterrupt:

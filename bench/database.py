@@ -7,9 +7,6 @@ database without it, or with another, is dropped and made again.
 from __future__ import annotations
 
 import hashlib
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
@@ -17,13 +14,13 @@ from urllib.parse import urlsplit, urlunsplit
 import asyncpg
 
 from bench import data
+from gateway.sources.postgres.migrate import upgrade
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 NAME = "bench"
 ROOT = Path(__file__).parent.parent
-MIGRATION_SECONDS = 120
 STATEMENT_SECONDS = 300
 
 
@@ -43,7 +40,7 @@ def digest(root: Path = ROOT) -> str:
 async def prepare(server: str, say: Callable[[str], None]) -> str:
     """The address of the loaded database on `server`; loads it where it is not up to date.
 
-    `say` is told what takes time.
+    `say` is told what takes time. Raises as `upgrade` does.
     """
     expected = digest()
     url = url_of(server, NAME)
@@ -54,24 +51,12 @@ async def prepare(server: str, say: Callable[[str], None]) -> str:
         await admin.execute(f"DROP DATABASE IF EXISTS {NAME} WITH (FORCE)")
         await admin.execute(f"CREATE DATABASE {NAME}")
         say("creating the tables")
-        migrate(url)
+        await upgrade(url, ROOT / "migrations")
         await _load(url, say)
         await admin.execute(f"COMMENT ON DATABASE {NAME} IS '{expected}'")
     finally:
         await admin.close()
     return url
-
-
-def migrate(url: str) -> None:
-    """Bring a database to the newest version of the schema, by the project's migrations."""
-    address = url.replace("postgresql://", "postgresql+asyncpg://", 1)
-    subprocess.run(
-        [sys.executable, "-m", "alembic", "-c", "migrations/alembic.ini", "upgrade", "head"],
-        cwd=ROOT,
-        env={**os.environ, "PLAIT_MIGRATIONS_URL": address, "PYTHONPATH": str(ROOT)},
-        check=True,
-        timeout=MIGRATION_SECONDS,
-    )
 
 
 async def _digest_of(connection: asyncpg.Connection) -> str | None:

@@ -9,7 +9,7 @@ tick. Colours follow the reader's light or dark scheme.
 from __future__ import annotations
 
 from html import escape
-from math import ceil, floor, log10
+from math import floor, log10
 from typing import TYPE_CHECKING
 
 from bench.workloads import WORKLOADS
@@ -20,11 +20,12 @@ if TYPE_CHECKING:
     from bench.figures import Comparison, Figure
 
 WIDTH = 860
-LEFT = 300
+LEFT = 310
 RIGHT = 110
 TOP = 84
 ROW = 46
 BOTTOM = 44
+HEADROOM = 1.25
 
 _STYLE = """\
 <style>
@@ -51,11 +52,11 @@ _STYLE = """\
 
 
 class Axis:
-    """A logarithmic axis over whole decades that holds all the values."""
+    """A logarithmic axis from a whole decade to a little beyond the largest value."""
 
     def __init__(self, values: Sequence[float]) -> None:
         self.low = floor(log10(min(values)))
-        self.high = max(ceil(log10(max(values))), self.low + 1)
+        self.high = max(log10(max(values) * HEADROOM), self.low + 1)
 
     def x(self, value: float) -> float:
         """Where a value lies, in pixels."""
@@ -65,7 +66,7 @@ class Axis:
     @property
     def decades(self) -> list[int]:
         """The values that get a line of the grid."""
-        return [10**power for power in range(self.low, self.high + 1)]
+        return [10**power for power in range(self.low, floor(self.high) + 1)]
 
 
 def draw(comparisons: Sequence[Comparison]) -> str:
@@ -111,9 +112,10 @@ def _legend() -> list[str]:
             f'<text x="108" y="{y}">Strawberry with caches, DataLoader, asyncpg</text>'
         ),
         (
-            f'<path class="floor" d="M402 {y - 12}v16"/>'
-            f'<text x="412" y="{y}">bare ASGI reply under uvicorn</text>'
+            f'<path class="floor" d="M440 {y - 12}v16"/>'
+            f'<text x="450" y="{y}">bare ASGI reply under uvicorn</text>'
         ),
+        f'<text class="faint" x="{WIDTH - 20}" y="{y}" text-anchor="end">× Strawberry</text>',
     ]
 
 

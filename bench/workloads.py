@@ -4,7 +4,7 @@ In a `v` workload consecutive requests differ, so that the requests under way at
 share an answer; W2v shares at most the statement that looks several keys up.
 """
 
-# ruff: noqa: RUF001 - ratios are written with a multiplication sign
+# ruff: noqa: RUF001 - ratios are written with a multiplication sign, ranges with a dash
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ WORKLOADS: tuple[Workload, ...] = (
     ),
     Workload(
         "W3v",
-        "the same, `first` from 30 to 69 in turn",
+        "the same, first 30–69 in turn",
         f"query ($first: Int!) {{ {_trends('$first')} }}",
         Target(STRAWBERRY, 14),
         tuple({"first": first} for first in range(30, 70)),
@@ -102,7 +102,7 @@ WORKLOADS: tuple[Workload, ...] = (
     ),
     Workload(
         "W4v",
-        "the same, 15 to 25 trends with 8 to 12 items in turn",
+        "the same, 15–25 trends, 8–12 items in turn",
         f"query ($outer: Int!, $inner: Int!) {{ {_nested('$outer', '$inner')} }}",
         Target(STRAWBERRY, 16),
         # 11 and 5 share no factor: all 55 pairs come, and neighbours differ in both.

@@ -34,7 +34,7 @@ def up(
     _tell(asyncio.run(migrate.upgrade(url, folder, revision)))
 
 
-@app.command()
+@app.command(context_settings={"ignore_unknown_options": True})  # -1 is a revision, no option
 def down(
     revision: Annotated[str, typer.Argument(help="Where to: a revision, -1, or base.")],
     source: Source = "default",

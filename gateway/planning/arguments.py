@@ -47,7 +47,7 @@ class Arguments:
             raise TypeError("A field without definition has no arguments to read.")
         self._node = field.nodes[0]
         definitions = field.info.definition.args
-        given = {argument.name.value: argument for argument in self._node.arguments}
+        given = {argument.name.value: argument for argument in self._node.arguments or ()}
         self._constant: dict[str, Any] = {}
         self._variable: list[tuple[str, str, GraphQLArgument]] = []
         self._mixed: list[tuple[str, GraphQLArgument]] = []

@@ -83,7 +83,7 @@ class Reader:
         visited: set[str],
     ) -> None:
         for node in selection_set.selections:
-            if not self._included(node.directives):
+            if not self._included(node.directives or ()):
                 continue
             if isinstance(node, FieldNode):
                 key = node.alias.value if node.alias else node.name.value
@@ -124,7 +124,7 @@ def condition_variables(
     waiting: list[Any] = [selections]
     while waiting:
         for node in waiting.pop().selections:
-            for directive in node.directives:
+            for directive in node.directives or ():
                 if directive.name.value in {"skip", "include"}:
                     value = directive.arguments[0].value
                     if isinstance(value, VariableNode):

@@ -13,7 +13,7 @@ from gateway.transport.csrf import require_intent
 from gateway.transport.limits import HttpLimits
 from gateway.transport.negotiation import DEFAULT, negotiate
 from gateway.transport.request import decode_body, decode_query_string, is_json
-from gateway.transport.watch import ClientLeft, Overran, Watch
+from gateway.transport.watch import ClientLeft, Overran, Stalled, Watch, Watchtower
 from gateway.viewer import ANONYMOUS, Viewer
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ RawHeaders: TypeAlias = "Sequence[tuple[bytes, bytes]]"
 Identify: TypeAlias = "Callable[[RawHeaders], Viewer]"
 """Tells who sends a request; raises `RequestError` for credentials that are no good."""
 
-_COMMON_HEADERS = [(b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff")]
+_NO_STORE = (b"cache-control", b"no-store")
 _CLOSE = (b"connection", b"close")
 _BEFORE_BODY = frozenset(
     {
@@ -79,63 +79,70 @@ class GraphQLOverHTTP:
         self._engine = engine
         self._identify = identify
         self._limits = limits or HttpLimits()
+        self._tower = Watchtower()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request; when its client leaves, stop and say nothing."""
         headers = dict(scope["headers"])
+        get = scope["method"] == "GET"
         media = DEFAULT
-        extra: Sequence[tuple[bytes, bytes]] = ()
+        extra: list[tuple[bytes, bytes]] = [_NO_STORE] if get else []
         try:
             media = negotiate(headers.get(b"accept"))
-            received = await self._receive(scope, headers, receive)
-            viewer = self._identify(scope["headers"])
-            status, body = await self._answer(
-                received, viewer, media, receive, allow_mutations=scope["method"] == "POST"
-            )
-            if status == HTTP_STATUS[Code.METHOD_NOT_ALLOWED]:
-                extra = [(b"allow", b"POST")]
+            answer = await self._exchange(scope, headers, receive)
+            status = 200 if answer.executed else media.status(answer.code)
+            body = answer.body
+            if answer.code is Code.METHOD_NOT_ALLOWED:
+                extra.append((b"allow", b"POST"))
         except ClientLeft:
             return
         except RequestError as error:
             status, body = HTTP_STATUS[error.code], refusal(error).body
-            extra = _refusal_headers(error.code, headers)
+            extra += _refusal_headers(error.code, headers)
         await _send(send, status, media, body, extra)
+
+    async def _exchange(
+        self, scope: Scope, headers: Mapping[bytes, bytes], receive: Receive
+    ) -> Answer:
+        """Read the request and answer it, watching the time and the client.
+
+        Raises `RequestError` for a request that is not one, and `ClientLeft`.
+        """
+        limits = self._limits
+        clock = asyncio.get_running_loop().time
+        try:
+            with Watch(self._tower, receive, clock() + limits.body_seconds) as watch:
+                received = await self._receive(scope, headers, receive)
+                viewer = self._identify(scope["headers"])
+                deadline = clock() + limits.answer_seconds
+                watch.body_is_read(until=deadline + limits.grace_seconds)
+                allow_mutations = scope["method"] == "POST"
+                if isinstance(received, GraphQLRequest):
+                    return await self._ask(received, viewer, allow_mutations, deadline)
+                answers = await asyncio.gather(
+                    *(self._ask(each, viewer, allow_mutations, deadline) for each in received)
+                )
+                return Answer(b"[" + b",".join(answer.body for answer in answers) + b"]")
+        except Stalled:
+            raise RequestError(
+                f"The body did not arrive within {limits.body_seconds:g} seconds.",
+                code=Code.REQUEST_TIMEOUT,
+            ) from None
+        except Overran:
+            return refusal(PlaitError("The deadline passed.", code=Code.SOURCE_TIMEOUT))
 
     async def _receive(
         self, scope: Scope, headers: Mapping[bytes, bytes], receive: Receive
     ) -> GraphQLRequest | list[GraphQLRequest]:
+        limits = self._limits
         method = scope["method"]
         if method == "POST":
             _require_plain_json(headers)
-            return decode_body(await read_body(receive, headers, self._limits), self._limits)
+            return decode_body(await read_body(receive, headers, limits.max_body_bytes), limits)
         if method == "GET":
             require_intent(headers)
-            return decode_query_string(scope["query_string"], self._limits)
+            return decode_query_string(scope["query_string"], limits)
         raise RequestError("Use GET or POST.", code=Code.METHOD_NOT_ALLOWED)
-
-    async def _answer(
-        self,
-        received: GraphQLRequest | list[GraphQLRequest],
-        viewer: Viewer,
-        media: MediaType,
-        receive: Receive,
-        *,
-        allow_mutations: bool,
-    ) -> tuple[int, bytes]:
-        """Status and body of the answer to one request, or to several side by side."""
-        deadline = asyncio.get_running_loop().time() + self._limits.answer_seconds
-        try:
-            with Watch(receive, deadline + self._limits.grace_seconds):
-                if isinstance(received, GraphQLRequest):
-                    answer = await self._ask(received, viewer, allow_mutations, deadline)
-                else:
-                    answers = await asyncio.gather(
-                        *(self._ask(each, viewer, allow_mutations, deadline) for each in received)
-                    )
-                    return 200, b"[" + b",".join(each.body for each in answers) + b"]"
-        except Overran:
-            answer = refusal(PlaitError("The deadline passed.", code=Code.SOURCE_TIMEOUT))
-        return 200 if answer.executed else media.status(answer.code), answer.body
 
     async def _ask(
         self,
@@ -187,7 +194,6 @@ async def _send(
             "headers": [
                 (b"content-type", media.content_type),
                 (b"content-length", b"%d" % len(body)),
-                *_COMMON_HEADERS,
                 *extra,
             ],
         }

@@ -1,4 +1,8 @@
-"""Watches the client while its request is answered, at next to no cost for quick answers."""
+"""Watches clients while their requests are read and answered, at next to no cost for quick ones.
+
+A timer per request would cost more than the rest of transport, so one tick looks after them all,
+and only a request that two ticks find unanswered gets a task that listens for its client leaving.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +14,16 @@ if TYPE_CHECKING:
 
     from starlette.types import Receive
 
-PATIENCE = 0.02
-"""Seconds after which an answer is slow enough to look whether anybody still waits for it."""
+TICK = 0.02
+"""Seconds between two looks: a client's leaving is noticed after at most two."""
 
 
 class ClientLeft(Exception):  # noqa: N818 - a condition to act on, not a failure
     """The client closed its connection; there is nobody to answer."""
+
+
+class Stalled(Exception):  # noqa: N818 - likewise
+    """The time for the request's body is over and it is not whole."""
 
 
 class Overran(Exception):  # noqa: N818 - likewise
@@ -23,17 +31,28 @@ class Overran(Exception):  # noqa: N818 - likewise
 
 
 class Watch:
-    """Cancels the current task when the client leaves or `until` passes (event loop's clock).
+    """One request, as a context manager around all work for it in the current task.
 
-    Used as a context manager around the work; raises `ClientLeft` or `Overran` in place of the
-    cancellation. Only work that takes longer than `PATIENCE` gets a task that listens.
+    The task is cancelled, and the cancellation turned into `Stalled`, `Overran` or `ClientLeft`,
+    when `until` (event loop's clock) passes or the client leaves.
     """
 
-    __slots__ = ("_listener", "_reason", "_receive", "_task", "_timer", "_until")
+    __slots__ = (
+        "_answering",
+        "_listener",
+        "_reason",
+        "_receive",
+        "_seen",
+        "_task",
+        "_tower",
+        "_until",
+    )
 
-    def __init__(self, receive: Receive, until: float) -> None:
+    def __init__(self, tower: Watchtower, receive: Receive, until: float) -> None:
+        self._tower = tower
         self._receive = receive
         self._until = until
+        self._answering = self._seen = False
         self._reason: type[Exception] | None = None
         self._listener: asyncio.Task[None] | None = None
 
@@ -42,7 +61,7 @@ class Watch:
         if task is None:
             raise RuntimeError("a Watch needs a task to cancel")
         self._task = task
-        self._timer = task.get_loop().call_later(PATIENCE, self._start)
+        self._tower.add(self)
         return self
 
     def __exit__(
@@ -51,22 +70,61 @@ class Watch:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._timer.cancel()
+        self._tower.remove(self)
         if self._listener is not None:
             self._listener.cancel()
         if self._reason is not None and kind is asyncio.CancelledError:
             self._task.uncancel()
             raise self._reason from None
 
-    def _start(self) -> None:
-        self._listener = asyncio.create_task(self._listen())
+    def body_is_read(self, until: float) -> None:
+        """From here on `receive` only tells of the client leaving; the answer has till `until`."""
+        self._answering = True
+        self._until = until
+
+    def look(self, now: float) -> None:
+        """Called every tick."""
+        if now >= self._until:
+            self._stop(Overran if self._answering else Stalled)
+        elif self._answering and self._listener is None:
+            if self._seen:
+                self._listener = asyncio.create_task(self._listen())
+            self._seen = True
 
     async def _listen(self) -> None:
-        try:
-            async with asyncio.timeout_at(self._until):
-                while (await self._receive())["type"] != "http.disconnect":
-                    pass
-            self._reason = ClientLeft
-        except TimeoutError:
-            self._reason = Overran
-        self._task.cancel()
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+        self._stop(ClientLeft)
+
+    def _stop(self, reason: type[Exception]) -> None:
+        if self._reason is None:
+            self._reason = reason
+            self._task.cancel()
+
+
+class Watchtower:
+    """All requests of one event loop that are under way; ticks as long as there are any."""
+
+    def __init__(self) -> None:
+        self._watches: set[Watch] = set()
+        self._ticking = False
+
+    def add(self, watch: Watch) -> None:
+        """Look after `watch` until it is removed."""
+        self._watches.add(watch)
+        if not self._ticking:
+            self._ticking = True
+            asyncio.get_running_loop().call_later(TICK, self._tick)
+
+    def remove(self, watch: Watch) -> None:
+        """Forget `watch`."""
+        self._watches.discard(watch)
+
+    def _tick(self) -> None:
+        self._ticking = bool(self._watches)
+        if self._ticking:
+            loop = asyncio.get_running_loop()
+            now = loop.time()
+            for watch in self._watches:
+                watch.look(now)
+            loop.call_later(TICK, self._tick)

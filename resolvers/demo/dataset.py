@@ -19,20 +19,29 @@ from resolvers.demo.texts import whole_sentences
 from resolvers.models import TrendCategory
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from gateway.embedding.contract import Embedder
 
+TRENDS = "trend_embeddings"
+"""The collection of the trends' vectors."""
+
+ITEMS = "item_embeddings"
+"""The collection of the items' vectors."""
+
 EMBED_SECONDS = 300.0
+"""The longest that embedding all texts may take."""
+
 _CHUNK = 1_000
 _QUOTED = 3
 
 
 class Progress(Protocol):
-    """Told how far a stage has come: `done` of `total`, in units of the stage."""
+    """Whoever is told how far the preparation has come."""
 
-    def __call__(self, stage: str, done: int, total: int) -> None: ...
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        """`done` of `total` units of `stage` are done; called from the event loop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,9 +167,7 @@ def _trends(topics: Sequence[Topic]) -> tuple[Trend, ...]:
     )
 
 
-def _topics(
-    data: attack.Attack, clusters: Clusters, used: Mapping[int, int]
-) -> tuple[Topic, ...]:
+def _topics(data: attack.Attack, clusters: Clusters, used: Mapping[int, int]) -> tuple[Topic, ...]:
     content: dict[int, list[tuple[int, float]]] = {}
     for topic, usage, relevance in clusters.memberships:
         content.setdefault(topic, []).append((usage, relevance))

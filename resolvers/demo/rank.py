@@ -77,9 +77,7 @@ def _standing(
     last = max(usage.published for usage in usages)
     recent = sum(1 for usage in usages if now - usage.published <= PERIOD)
     state = _state(now - first, now - last, recent, velocity)
-    return Standing(
-        round(score, 4), round(engagement, 4), round(velocity, 4), state, first, last
-    )
+    return Standing(round(score, 4), round(engagement, 4), round(velocity, 4), state, first, last)
 
 
 def _per_period(usages: Sequence[Dated], now: datetime) -> Counter[int]:

@@ -19,13 +19,13 @@ _CODE = re.compile(r"</?code>|`")
 # At the very end of a cut text: a citation that never closes, or a link that never closes.
 _OPEN_CITATION = re.compile(r"\s*\((?:C|Ci|Cit|Cita|Citat|Citati|Citatio|Citation(?::[^)]*)?)?$")
 _OPEN_LINK = re.compile(r"\[(?:[^\]]*\]\([^)]*|[^\]]*\]?)$")
-_SENTENCE_END = re.compile(r"[.!?][\"'”’)]?(?=\s|$)")
+_SENTENCE_END = re.compile(r"[.!?][\"'”)]?(?=\s|$)")
 _YEAR = re.compile(r"(?<!\d)(?:19[89]\d|20\d\d)(?!\d)")
 _MONTH = re.compile(
     r"(?<![a-z])(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*[ _.,-]*(?=(?:19|20)\d\d)",
     re.IGNORECASE,
 )
-_MONTHS = ("jan feb mar apr may jun jul aug sep oct nov dec").split()
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 
 
 @dataclass(frozen=True, slots=True)

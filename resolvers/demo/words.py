@@ -16,20 +16,21 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
 _WORD = re.compile(r"[a-z][a-z0-9]+(?:[-'][a-z0-9]+)*")
-_COMMON = frozenset(
-    "able about access across actors adversaries adversary after all also among and any are as "
-    "associated attempt attempted attempts based be been before between both but by can capability "
-    "command commands compromised contains could data different during each either execute "
-    "executed execution feature file files first following for from function functions gain "
-    "gather general had has have host if in including into is it its large later leverage "
-    "leveraged made make malicious malware many may module more multiple name new not numerous of "
-    "on once one only operation operations or order other over perform performed previously "
-    "process provide recorded run running several similar specific specified such system systems "
-    "target targeted targets than that the their them then these they this those threat through "
-    "to tool tools two under upon use used uses using utilize utilized utilizes variant various "
-    "version via victim victim's victims was well were when where which while will with within "
-    "without would".split()
-)
+_COMMON_WORDS = """
+    able about access across actors adversaries adversary after all also among and any are
+    as associated attempt attempted attempts based be been before between both but by can
+    capability command commands compromised contains could data different during each either
+    execute executed execution feature file files first following for from function
+    functions gain gather general had has have host if in including into is it its large
+    later leverage leveraged made make malicious malware many may module more multiple name
+    new not numerous of on once one only operation operations or order other over perform
+    performed previously process provide recorded run running several similar specific
+    specified such system systems target targeted targets than that the their them then
+    these they this those threat through to tool tools two under upon use used uses using
+    utilize utilized utilizes variant various version via victim victim's victims was well
+    were when where which while will with within without would
+"""
+_COMMON = frozenset(_COMMON_WORDS.split())
 
 Sentence = tuple[str, str]
 """Who, and what is said of them."""
@@ -45,9 +46,7 @@ def keywords(
     for found in counts.values():
         everywhere.update(found)
     average = sum(everywhere.values()) / max(1, len(counts))
-    return {
-        topic: _strongest(found, everywhere, average, limit) for topic, found in counts.items()
-    }
+    return {topic: _strongest(found, everywhere, average, limit) for topic, found in counts.items()}
 
 
 def words(text: str) -> list[str]:

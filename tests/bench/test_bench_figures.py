@@ -112,6 +112,6 @@ def test_the_picture_is_svg_with_every_figure():
 def test_the_axis_is_logarithmic_and_holds_all_values():
     """Equal ratios are equal lengths, within the picture."""
     axis = picture.Axis([46, 19_000])
-    assert axis.decades == [10, 100, 1_000, 10_000, 100_000]
+    assert axis.decades == [10, 100, 1_000, 10_000]
     assert axis.x(1_000) - axis.x(100) == pytest.approx(axis.x(10_000) - axis.x(1_000), abs=0.2)
     assert picture.LEFT <= axis.x(46) < axis.x(19_000) <= picture.WIDTH - picture.RIGHT

@@ -141,7 +141,10 @@ async def test_payload_operations(client, name):
     with refused(grpc.StatusCode.NOT_FOUND, "99"):
         await client.set_payload(name, {"n": 1}, points=[99])
     with refused(grpc.StatusCode.UNIMPLEMENTED, "below a key"):
-        await client.overwrite_payload(name, {"n": 1}, points=[1], key="deep")
+        below = m.SetPayload(payload={"n": 1}, points=[1], key="deep")
+        await client.batch_update_points(
+            name, [m.OverwritePayloadOperation(overwrite_payload=below)]
+        )
 
 
 async def test_deletes(client, name):

@@ -28,7 +28,8 @@ def connector(  # noqa: PLR0913  # each is a setting of its own
     """A function that opens a connection to `dsn`, ready for use.
 
     On it `text`, `json` and `jsonb` come as UTF-8 bytes, which is what is spliced into responses;
-    as arguments they are taken as `str` or as bytes.
+    as arguments they are taken as `str` or as bytes. Inside arrays and records `text` stays `str`;
+    `textsend(…)` gives bytes there, too.
 
     `statement_timeout` and `connect_timeout` are seconds; the server gives up a statement after
     the first, whatever became of the client. `read_only`: the session refuses writes. `pooled`:

@@ -14,6 +14,7 @@ from gateway.errors import (
     SourceUnavailable,
 )
 from gateway.sources.contract import Health
+from gateway.sources.qdrant import asks
 from gateway.sources.qdrant.address import checked_address
 from gateway.sources.qdrant.arguments import Nearest, check_dimensions
 from gateway.sources.qdrant.ask import ask
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from gateway.embedding.contract import Embedder
+    from gateway.schema.asks import Hits
     from gateway.sources.contract import Batch, Budget, Key, Value
     from gateway.sources.qdrant.administration import Administration
     from gateway.sources.qdrant.arguments import Search
@@ -63,6 +65,18 @@ class QdrantSource:
         self._seconds = timeout_seconds
         self._embedder = embedder
         self._open: Session | None = None
+
+    def prepare_hits(self, hits: Hits, *, by_key: bool) -> PreparedHits:
+        """A search, or the neighbours of stored points by key, compiled. Pure."""
+        return asks.hits(self.name, hits, by_key=by_key)
+
+    def search_arguments(self, collection: str, values: Mapping[str, Any]) -> Search:  # noqa: ARG002 - sizes are looked up when it runs
+        """The checked arguments of a search field. Raises `InputError`."""
+        return asks.search(values)
+
+    def nearest_arguments(self, collection: str, values: Mapping[str, Any]) -> Nearest:  # noqa: ARG002 - likewise
+        """The checked arguments of a neighbours field. Raises `InputError`."""
+        return asks.nearest(values)
 
     async def open(self) -> None:
         """Load the client library, connect, and see whether the server answers.

@@ -1,0 +1,252 @@
+"""The composition root: settings → sources → catalog → one ASGI application.
+
+The only module that sees everything; it loads the domain by the name the settings give.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import logging
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+from gateway.documents.limits import DocumentLimits
+from gateway.documents.store import DocumentStore
+from gateway.embedding.local import LocalEmbedder
+from gateway.errors import ConfigurationError, SourceError
+from gateway.execution.engine import Engine
+from gateway.execution.executor import WalkingExecutor, install_resolvers
+from gateway.execution.groups import Groups
+from gateway.planning.arguments import PageLimits
+from gateway.planning.plan import Planner
+from gateway.planning.registry import Registry
+from gateway.schema.build import Api, Domain, build
+from gateway.sources.contract import Budget
+from gateway.sources.postgres.source import PostgresSource
+from gateway.sources.qdrant.source import QdrantSource
+from gateway.sources.redis.source import RedisSource
+from gateway.transport.graphiql import graphiql_page, graphiql_routes
+from gateway.transport.http import GraphQLOverHTTP
+from gateway.transport.limits import HttpLimits
+from gateway.transport.site import ENDPOINT, build_site
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
+
+    import strawberry
+    from starlette.types import ASGIApp
+
+    from gateway.settings import Settings
+    from gateway.sources.contract import Health, Prepared, Source
+
+_LOG = logging.getLogger("plait")
+
+OPEN_SECONDS = 5.0
+"""What all sources together get to open; one that is late is tried again when it is asked."""
+
+
+def load_domain(settings: Settings) -> Domain:
+    """The `domain` of the resolvers package. Raises ConfigurationError naming the setting."""
+    try:
+        module = importlib.import_module(settings.resolvers)
+    except ModuleNotFoundError as error:
+        if error.name != settings.resolvers.partition(".")[0]:
+            raise
+        raise ConfigurationError(
+            "resolvers (PLAIT_RESOLVERS) names a module that cannot be imported."
+        ) from None
+    domain = getattr(module, "domain", None)
+    if not isinstance(domain, Domain):
+        raise ConfigurationError(
+            "resolvers (PLAIT_RESOLVERS) names a module without a `domain`; "
+            "it must hold `domain = Domain(entities=[…], queries=[…])`."
+        )
+    return domain
+
+
+def load_api(settings: Settings) -> Api:
+    """The built schema and its catalog."""
+    api = build(load_domain(settings), executor=WalkingExecutor)
+    install_resolvers(api)
+    return api
+
+
+def load_schema(settings: Settings) -> strawberry.Schema:
+    """The Strawberry schema of the configured domain."""
+    return load_api(settings).schema
+
+
+class Gateway:
+    """Everything one process serves with, put together but not yet opened."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.api = load_api(settings)
+        self.registry = _registry(settings, self.api)
+        self.sources: dict[str, Source] = {source.name: source for source in self.registry.all()}
+        grouping = settings.grouping
+        self.groups = {
+            name: Groups(
+                source,
+                enabled=grouping.enabled,
+                batch=grouping.batch,
+                in_flight=grouping.in_flight,
+            )
+            for name, source in self.sources.items()
+        }
+        limits = settings.limits
+        store = DocumentStore(
+            self.api.catalog.schema,
+            DocumentLimits(),
+            capacity=settings.documents.cache_size,
+            suggestions=settings.serve.introspection,
+        )
+        planner = Planner(
+            self.api.catalog, self.registry, PageLimits(most=limits.max_list_page)
+        )
+        self.engine = Engine(self.api, store, planner, self.groups, self.describe)
+
+    def describe(self, prepared: Prepared) -> Mapping[str, Any]:
+        """A prepared request in its source's own words."""
+        described: Mapping[str, Any] = self.sources[prepared.source].describe(prepared)
+        return described
+
+    async def open(self) -> None:
+        """Open all sources at once, and compare the entities with the live tables.
+
+        A source that cannot be reached is logged and tried again when it is asked. Raises
+        ConfigurationError where a source refuses us or its tables contradict the entities.
+        """
+        await asyncio.gather(*(self._open(source) for source in self.sources.values()))
+        budget = Budget(asyncio.get_running_loop().time() + OPEN_SECONDS)
+        for name, source in self.registry.rows.items():
+            try:
+                wrong = await source.verify(name, budget)
+            except SourceError:
+                continue
+            if wrong:
+                raise ConfigurationError("\n".join(wrong))
+
+    async def _open(self, source: Source) -> None:
+        try:
+            async with asyncio.timeout(OPEN_SECONDS):
+                await source.open()
+        except (SourceError, TimeoutError):
+            _LOG.warning("source %s is not reachable yet", source.name)
+
+    async def close(self) -> None:
+        """Let what is under way finish, then close all sources."""
+        await asyncio.gather(*(group.close() for group in self.groups.values()))
+        await asyncio.gather(*(source.close() for source in self.sources.values()))
+
+    async def check(self, budget: Budget) -> Mapping[str, Health]:
+        """Every source's health, by name."""
+        checks = await asyncio.gather(*(source.check(budget) for source in self.sources.values()))
+        return dict(zip(self.sources, checks, strict=True))
+
+
+def create_app(settings: Settings) -> ASGIApp:
+    """The ASGI application; its lifespan opens and closes the sources."""
+    gateway = Gateway(settings)
+
+    @asynccontextmanager
+    async def lifespan(_: Any) -> AsyncIterator[None]:
+        await gateway.open()
+        try:
+            yield
+        finally:
+            await gateway.close()
+
+    serve = settings.serve
+    endpoint = GraphQLOverHTTP(
+        gateway.engine,
+        limits=HttpLimits(
+            max_body_bytes=settings.limits.max_body_bytes,
+            answer_seconds=serve.deadline_seconds,
+        ),
+    )
+    examples = _examples(settings)
+    return build_site(
+        graphql=endpoint,
+        readiness=gateway.check,
+        page=graphiql_page(ENDPOINT, examples) if serve.graphiql else None,
+        routes=graphiql_routes(ENDPOINT, examples) if serve.graphiql else (),
+        lifespan=lifespan,
+    )
+
+
+async def check_sources(settings: Settings) -> Mapping[str, Health]:
+    """Open every source, ask for a sign of life, close again: for `plait doctor`."""
+    gateway = Gateway(settings)
+    try:
+        await gateway.open()
+        return await gateway.check(Budget(asyncio.get_running_loop().time() + OPEN_SECONDS))
+    finally:
+        await gateway.close()
+
+
+def explain(settings: Settings, document: str, variables: Mapping[str, Any] | None = None) -> str:
+    """The plan of a document as text: what each wave asks of each source."""
+    plan = Gateway(settings).engine.explain(document, variables)
+    lines: list[str] = []
+    for number, wave in enumerate(plan["waves"], 1):
+        lines.append(f"wave {number}")
+        for fetch in wave:
+            lines.append(f"  {fetch['source']}: {fetch['kind']} for {', '.join(fetch['paths'])}")
+            for name, value in fetch["request"].items():
+                text = str(value).replace("\n", "\n      ")
+                lines.append(f"    {name}: {text}")
+    return "\n".join(lines)
+
+
+def _examples(settings: Settings) -> list[str]:
+    """The example queries of the domain's demo, where it has some."""
+    try:
+        demo = importlib.import_module(f"{settings.resolvers}.demo")
+    except ModuleNotFoundError:
+        return []
+    return [query.strip() for query in getattr(demo, "QUERIES", {}).values()]
+
+
+def _registry(settings: Settings, api: Api) -> Registry:
+    embedder = LocalEmbedder()
+    return Registry(
+        rows={
+            name: PostgresSource(
+                _qualified("postgres", name),
+                one.dsn.reveal(),
+                api.catalog,
+                concurrency=one.pool_size,
+                prepare=one.statement_cache,
+                statement_timeout=one.command_timeout,
+            )
+            for name, one in settings.postgres.items()
+        },
+        vectors={
+            name: QdrantSource(
+                _qualified("qdrant", name),
+                one.url.reveal(),
+                grpc_port=one.grpc_port,
+                prefer_grpc=one.prefer_grpc,
+                api_key=one.api_key.reveal() or None,
+                timeout_seconds=one.timeout_seconds,
+                embedder=embedder,
+            )
+            for name, one in settings.qdrant.items()
+        },
+        state={
+            name: RedisSource(
+                _qualified("redis", name),
+                one.url.reveal(),
+                concurrency=one.concurrency,
+                connect_timeout=one.connect_timeout,
+                socket_timeout=one.socket_timeout,
+            )
+            for name, one in settings.redis.items()
+        },
+    )
+
+
+def _qualified(family: str, name: str) -> str:
+    return family if name == "default" else f"{family}.{name}"

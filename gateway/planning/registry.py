@@ -1,0 +1,103 @@
+"""The sources of a gateway as the planner sees them: by what can be asked of them, and by name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from gateway.errors import ConfigurationError
+from gateway.planning.steps import Verb
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Mapping, Sequence
+
+    from gateway.planning.steps import Ask
+    from gateway.schema import asks
+    from gateway.sources.contract import Budget, Prepared, Source
+
+    class RowSource(Source, Protocol):
+        """Has rows: compiles asks by key and pages."""
+
+        async def verify(self, source: str, budget: Budget) -> list[str]:
+            """What the live tables of entities bound to `source` contradict."""
+
+        def prepare_rows(self, row: asks.Row, shapes: Mapping[int, Any]) -> Any:
+            """Rows by key; the result also has `slots`."""
+
+        def prepare_page(self, connection: asks.Connection, shapes: Mapping[int, Any]) -> Any:
+            """A connection; the result also has `slots`."""
+
+    class VectorSource(Source, Protocol):
+        """Has vectors: compiles searches and neighbours."""
+
+        def prepare_hits(self, hits: asks.Hits, *, by_key: bool) -> Prepared:
+            """A search, or the neighbours of stored points."""
+
+        def search_arguments(self, collection: str, values: Mapping[str, Any]) -> Hashable:
+            """A search's arguments as one value; raises InputError."""
+
+        def nearest_arguments(self, collection: str, values: Mapping[str, Any]) -> Hashable:
+            """The neighbours' arguments as one value; raises InputError."""
+
+    class StateSource(Source, Protocol):
+        """Has values under keys: compiles look-ups."""
+
+        def prepare_counter(self, pattern: str, key_names: Sequence[str]) -> Prepared:
+            """A counter per entity."""
+
+
+Found = TypeVar("Found")
+
+
+class Registry:
+    """All sources of a gateway, by family and by the name a binding uses."""
+
+    def __init__(
+        self,
+        rows: Mapping[str, RowSource],
+        vectors: Mapping[str, VectorSource],
+        state: Mapping[str, StateSource],
+    ) -> None:
+        self.rows = rows
+        self.vectors = vectors
+        self.state = state
+
+    def all(self) -> list[Source]:
+        """Every source once."""
+        return [*self.rows.values(), *self.vectors.values(), *self.state.values()]
+
+    def prepare(
+        self, verb: Verb, source: str, ask: Ask, shapes: Mapping[int, Hashable]
+    ) -> tuple[Prepared, tuple[tuple[int, int], ...]]:
+        """The native request, and where its arguments come from. Pure."""
+        given: Any = ask
+        match verb:
+            case Verb.ROWS:
+                rows = _named(self.rows, source, "SQL").prepare_rows(given, shapes)
+                return rows, rows.slots
+            case Verb.PAGE:
+                page = _named(self.rows, source, "SQL").prepare_page(given, shapes)
+                return page, page.slots
+            case Verb.SEARCH | Verb.NEAREST:
+                vectors = _named(self.vectors, source, "vector")
+                by_key = verb is Verb.NEAREST
+                (spec,) = shapes
+                return vectors.prepare_hits(given, by_key=by_key), ((spec, 0),)
+            case Verb.STATE:
+                state = _named(self.state, source, "state")
+                return state.prepare_counter(given.pattern, given.names), ()
+
+    def arguments(
+        self, verb: Verb, source: str, ask_for: str, values: Mapping[str, Any]
+    ) -> Hashable:
+        """The arguments of a search or of neighbours as the source's one value."""
+        vectors = _named(self.vectors, source, "vector")
+        if verb is Verb.SEARCH:
+            return vectors.search_arguments(ask_for, values)
+        return vectors.nearest_arguments(ask_for, values)
+
+
+def _named(sources: Mapping[str, Found], name: str, family: str) -> Found:
+    if name not in sources:
+        known = ", ".join(sorted(sources)) or "none"
+        raise ConfigurationError(f"No {family} source named {name!r} is configured; there is {known}.")
+    return sources[name]

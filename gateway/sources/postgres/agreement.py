@@ -1,0 +1,52 @@
+"""Whether the live tables are what the entities say: columns there, and never null where promised.
+
+Splicing relies on it: inside a finished answer a null can no longer travel upwards.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import orjson
+
+if TYPE_CHECKING:
+    from gateway.schema.catalog import Catalog, EntityInfo
+    from gateway.sources.postgres.slots import Slots
+
+_COLUMNS = """
+select coalesce(json_object_agg(a.attname, a.attnotnull or c.relkind in ('v', 'm')), '{}')::text
+from pg_attribute a join pg_class c on c.oid = a.attrelid
+where a.attrelid = to_regclass($1) and a.attnum > 0 and not a.attisdropped
+"""
+
+
+async def disagreements(
+    slots: Slots, catalog: Catalog, source: str, deadline: float
+) -> list[str]:
+    """A line for every table, column or null that contradicts an entity of `source`.
+
+    What a view returns cannot be known; its columns are only looked for. Raises `SourceError`.
+    """
+    found: list[str] = []
+    for entity in catalog.entities.values():
+        if entity.source == source:
+            name = entity.table.fullname
+            text = await slots.run_value(_COLUMNS, (name,), deadline)
+            found += _compare(entity, name, orjson.loads(text))
+    return found
+
+
+def _compare(entity: EntityInfo, table: str, not_null: dict[str, bool]) -> list[str]:
+    if not not_null:
+        return [f"{entity.name}: table {table} does not exist; `plait migrate up` makes it."]
+    lines = []
+    for info in entity.columns.values():
+        column = info.column.name
+        if column not in not_null:
+            lines.append(f"{entity.name}.{info.name}: table {table} has no column {column}.")
+        elif not info.nullable and not not_null[column]:
+            lines.append(
+                f"{entity.name}.{info.name}: column {table}.{column} may be null; "
+                "annotate the field with `| None`, or make the column NOT NULL."
+            )
+    return lines

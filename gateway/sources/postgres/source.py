@@ -1,0 +1,89 @@
+"""A PostgreSQL database as a source: compiles asks to SQL and runs them on dedicated slots."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from gateway.errors import SourceError
+from gateway.sources.contract import Health
+from gateway.sources.postgres.agreement import disagreements
+from gateway.sources.postgres.connect import connector
+from gateway.sources.postgres.slots import Slots
+from gateway.sources.postgres.statements import Statements
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from gateway.schema import asks
+    from gateway.schema.catalog import Catalog
+    from gateway.schema.shapes import PageShape
+    from gateway.sources.contract import Batch, Budget, Value
+    from gateway.sources.postgres.statements import Statement
+
+
+class PostgresSource:
+    """One database; `catalog` is the schema whose entities live in it.
+
+    `concurrency` is the number of slots: connections, each running one statement at a time.
+    """
+
+    def __init__(  # noqa: PLR0913 - one parameter per setting
+        self,
+        name: str,
+        dsn: str,
+        catalog: Catalog,
+        *,
+        concurrency: int = 20,
+        prepare: bool = True,
+        statement_timeout: float = 30.0,
+    ) -> None:
+        self.name = name
+        self.concurrency = concurrency
+        self._catalog = catalog
+        self._statements = Statements(name, catalog)
+        connect = connector(dsn, statement_timeout=statement_timeout, pooled=not prepare)
+        self._slots = Slots(connect, concurrency, prepare=prepare)
+
+    def prepare_rows(self, row: asks.Row, shapes: Mapping[int, PageShape]) -> Statement:
+        """Rows by key, compiled. Pure."""
+        return self._statements.by_key(row, shapes)
+
+    def prepare_page(
+        self, connection: asks.Connection, shapes: Mapping[int, PageShape]
+    ) -> Statement:
+        """A connection, compiled. Pure."""
+        return self._statements.page(connection, shapes)
+
+    async def open(self) -> None:
+        """Open the first connection. Raises `SourceUnavailable` or `ConfigurationError`."""
+        await self._slots.open()
+
+    async def verify(self, source: str, budget: Budget) -> list[str]:
+        """What the live tables of entities bound to `source` contradict, a line each."""
+        return await disagreements(self._slots, self._catalog, source, budget.deadline)
+
+    async def close(self) -> None:
+        """Close the connections; idempotent, bounded in time."""
+        await self._slots.close()
+
+    async def check(self, budget: Budget) -> Health:
+        """One trivial statement; never raises. `figures`: those of the slots."""
+        try:
+            await self._slots.run_value("select 1", (), budget.deadline)
+        except SourceError as error:
+            return Health(ready=False, detail=error.message, figures=self._slots.figures())
+        return Health(ready=True, detail="answers", figures=self._slots.figures())
+
+    async def execute(self, prepared: Statement, batch: Batch, budget: Budget) -> Sequence[Value]:
+        """Run a statement: one value per key in their order, or the one value of a page."""
+        if not prepared.by_key:
+            value = await self._slots.run_value(prepared.text, batch.arguments, budget.deadline)
+            return (value,)
+        columns = tuple(zip(*batch.keys, strict=True))
+        return await self._slots.run(
+            prepared.text, (*columns, *batch.arguments), budget.deadline
+        )
+
+    def describe(self, prepared: Statement) -> Mapping[str, Any]:
+        """The SQL text."""
+        return {"sql": prepared.text}

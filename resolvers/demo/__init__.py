@@ -1,0 +1,27 @@
+"""The demo's data: MITRE ATT&CK, clustered into topics and ranked as trends.
+
+See README.md beside this file for the origin, the licence and the computation.
+"""
+
+from resolvers.demo.attack import LICENCE, ORIGIN
+from resolvers.demo.dataset import ITEMS, TRENDS, Dataset, Progress, build, item_text, trend_text
+from resolvers.demo.points import VectorStore, vectors
+from resolvers.demo.prepare import Summary, prepare
+from resolvers.demo.rows import load
+
+__all__ = [
+    "ITEMS",
+    "LICENCE",
+    "ORIGIN",
+    "TRENDS",
+    "Dataset",
+    "Progress",
+    "Summary",
+    "VectorStore",
+    "build",
+    "item_text",
+    "load",
+    "prepare",
+    "trend_text",
+    "vectors",
+]

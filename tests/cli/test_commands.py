@@ -1,0 +1,100 @@
+"""Commands say what they did, and what is wrong in one line, with an exit code that means it."""
+
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = ("strawberry", "graphql", "sqlalchemy", "asyncpg", "qdrant_client", "uvicorn", "numpy")
+
+
+def test_help_names_every_command(plait):
+    """`plait --help` is complete."""
+    done = plait("--help")
+    assert done.returncode == 0
+    for command in ("serve", "demo", "schema", "migrate", "explain", "doctor"):
+        assert f" {command} " in done.stdout
+
+
+def test_help_loads_nothing_heavy(environment):
+    """Saying what there is needs neither the engine nor a vendor's package."""
+    script = f"import sys, gateway.cli; print([name for name in {HEAVY} if name in sys.modules])"
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=True,
+    )
+    assert done.stdout.strip() == "[]"
+
+
+def test_a_wrong_setting_is_one_line(plait):
+    """No traceback, the setting's names, exit code 2, and never the value."""
+    done = plait("migrate", "current", PLAIT_SERVE_PORT="hunter2", POSTGRES_PASSWORD="hunter2")
+    assert done.returncode == 2
+    assert "error: serve.port (PLAIT_SERVE_PORT): expected a whole number" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "hunter2" not in done.stderr + done.stdout
+
+
+def test_the_settings_file_can_be_named(plait, tmp_path):
+    """`--config` is read instead of plait.toml; a missing one is an error."""
+    (tmp_path / "plait.toml").write_text("[serve]\nport = -1\n")
+    (tmp_path / "other.toml").write_text("[serve]\nport = -2\nworkers = 0\n")
+    assert "serve.workers" not in plait("migrate", "current").stderr
+    assert "serve.workers" in plait("--config", "other.toml", "migrate", "current").stderr
+    assert "no settings file" in plait("--config", "none.toml", "migrate", "current").stderr
+
+
+async def test_migrate_up_and_down(plait, fresh_database):
+    """Up to the newest, one down, down to nothing; each says where the database then stands."""
+    url = await fresh_database()
+
+    def migrate(*arguments, typed=""):
+        done = plait("migrate", *arguments, typed=typed, POSTGRES_URL=url)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+    assert migrate("current") == "base"
+    newest = migrate("up")
+    assert newest != "base"
+    assert migrate("current") == newest
+    below = migrate("down", "-1", "--yes")
+    assert below not in (newest, "base")
+    assert migrate("up") == newest
+    assert migrate("down", "base", typed="y\n").endswith("base")
+
+
+async def test_migrating_down_asks_first(plait, fresh_database):
+    """Without a yes nothing is taken away."""
+    url = await fresh_database()
+    newest = plait("migrate", "up", POSTGRES_URL=url).stdout
+    for typed in ("n\n", ""):
+        assert plait("migrate", "down", "base", typed=typed, POSTGRES_URL=url).returncode != 0
+    assert plait("migrate", "current", POSTGRES_URL=url).stdout == newest
+
+
+@pytest.mark.parametrize(
+    ("arguments", "variables", "message"),
+    [
+        (["up"], {}, "there is no postgres.default; there is none"),
+        (["up", "--source", "b"], {"POSTGRES_A_HOST": "h"}, "there is no postgres.b; there is a"),
+        (["up"], {"POSTGRES_HOST": "h", "PLAIT_MIGRATIONS": "nowhere"}, "migrations (PLAIT_"),
+    ],
+)
+def test_what_is_missing_to_migrate_is_named(plait, arguments, variables, message):
+    """A database or a package that is not there is a wrong setting."""
+    done = plait("migrate", *arguments, **variables)
+    assert done.returncode == 2
+    assert message in done.stderr
+
+
+def test_a_database_that_is_away_is_said(plait):
+    """No traceback and no address with its password; exit code 1."""
+    done = plait("migrate", "up", POSTGRES_URL="postgresql://u:hunter2@127.0.0.1:1/d")
+    assert done.returncode == 1
+    assert "cannot be reached" in done.stderr
+    assert "hunter2" not in done.stderr
+    assert "Traceback" not in done.stderr
