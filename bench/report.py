@@ -60,8 +60,11 @@ def notes(figures: Sequence[Figure], added: Sequence[Added]) -> list[str]:
             f"Resident memory of Plait after the load: {peak_rss_mb(figures):.0f} MB "
             f"(promised: under {RSS_LIMIT_MB:.0f} MB): {verdict(rss_met(figures))}."
         ),
-        f"Between rounds, requests a second differed by up to {spread(figures):.2f} ×.",
     ]
+    if spread(figures) > 1:
+        lines.append(
+            f"Between rounds, requests a second differed by up to {spread(figures):.2f} ×."
+        )
     lines += [
         f"{one.workload} at concurrency 1: grouping adds {one.added_ms * 1000:+.0f} µs to p50 "
         f"(rounds on {_rounds(one.grouped)}, off {_rounds(one.single)} ms; promised: nothing "

@@ -1,1 +1,94 @@
-"""Plait: one GraphQL API braided from many sources."""
+"""Plait: one GraphQL API braided from many sources.
+
+What a resolvers package imports; everything else is the engine's own business. Names are loaded
+when they are first used, so that `import gateway` costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gateway.errors import Code, InputError, PlaitError
+    from gateway.execution.context import RequestContext, reference
+    from gateway.schema.bindings import (
+        belongs_to,
+        by_key,
+        column,
+        entity,
+        field,
+        has_many,
+        has_one,
+        listing,
+        many_through,
+        nearest,
+        queries,
+        search,
+        state_counter,
+    )
+    from gateway.schema.build import Domain
+    from gateway.schema.connection import Connection, Hits
+    from gateway.schema.scalars import BigInt, Bytes, Duration
+    from gateway.viewer import Viewer
+
+_HOMES = {
+    "gateway.errors": ("Code", "InputError", "PlaitError"),
+    "gateway.execution.context": ("RequestContext", "reference"),
+    "gateway.schema.bindings": (
+        "belongs_to",
+        "by_key",
+        "column",
+        "entity",
+        "field",
+        "has_many",
+        "has_one",
+        "listing",
+        "many_through",
+        "nearest",
+        "queries",
+        "search",
+        "state_counter",
+    ),
+    "gateway.schema.build": ("Domain",),
+    "gateway.schema.connection": ("Connection", "Hits"),
+    "gateway.schema.scalars": ("BigInt", "Bytes", "Duration"),
+    "gateway.viewer": ("Viewer",),
+}
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "BigInt",
+    "Bytes",
+    "Code",
+    "Connection",
+    "Domain",
+    "Duration",
+    "Hits",
+    "InputError",
+    "PlaitError",
+    "RequestContext",
+    "Viewer",
+    "belongs_to",
+    "by_key",
+    "column",
+    "entity",
+    "field",
+    "has_many",
+    "has_one",
+    "listing",
+    "many_through",
+    "nearest",
+    "queries",
+    "reference",
+    "search",
+    "state_counter",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module 'gateway' has no attribute {name!r}")
+    value = getattr(import_module(_HOME_OF[name]), name)
+    globals()[name] = value
+    return value

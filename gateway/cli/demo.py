@@ -37,6 +37,7 @@ def demo(
     """
     from gateway.cli.listener import bind
     from gateway.embedded import start
+    from gateway.settings import load
 
     out = console()
     with _stopping_on_sigterm(), bind(HOST, port) as listener:
@@ -45,47 +46,56 @@ def demo(
                 engines = start(folder)
             with engines:
                 _use(engines.urls)
-                _fill()
-                _serve(listener)
+                settings = load()
+                asyncio.run(_fill(settings))
+                _serve(settings, listener)
         except KeyboardInterrupt:
             pass
         finally:
             out.print("stopped")
 
 
-def _fill() -> None:
-    """Bring tables and data to where the demo needs them; skips what is there."""
-    from gateway.cli.migrate import database_url, migrations_folder
+async def _fill(settings: Settings) -> None:
+    """Bring tables, rows and vectors to where the demo needs them; skips what is there."""
     from gateway.cli.progress import Bars
-    from gateway.settings import load
-    from gateway.sources.postgres import migrate
+    from gateway.embedding.local import LocalEmbedder
+    from gateway.sources.qdrant.source import QdrantSource
 
-    settings = load()
-    with console().status("migrating"):
-        asyncio.run(migrate.upgrade(database_url(settings, "default"), migrations_folder(settings)))
-    domain = _domain(settings)
-    with Bars() as bars:
-        asyncio.run(domain.prepare(settings, bars))
+    vectors = settings.qdrant["default"]
+    embedder = LocalEmbedder()
+    source = QdrantSource(
+        "qdrant", vectors.url.reveal(), grpc_port=vectors.grpc_port, embedder=embedder
+    )
+    url = settings.postgres["default"].dsn.reveal()
+    try:
+        await source.open()
+        with Bars() as bars:
+            await _domain(settings).prepare(url, embedder, source.administration, bars)
+    finally:
+        await source.close()
+        embedder.close()
 
 
-def _serve(listener: socket.socket) -> None:
+def _serve(settings: Settings, listener: socket.socket) -> None:
     """Serve until told to stop; says what to open once requests are answered."""
     import uvicorn
 
+    from gateway.app import create_app
     from gateway.cli.listener import ListenerConfig
-    from gateway.cli.serve import application
-    from gateway.settings import load
+    from gateway.telemetry import configure_logging
 
-    settings = load()
-    domain = _domain(settings)
+    configure_logging()
+    queries = getattr(_domain(settings), "QUERIES", {})
 
     class Announced(uvicorn.Server):
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets)
             if self.started:
-                _announce(listener.getsockname()[1], domain.QUERIES)
+                _announce(listener.getsockname()[1], queries)
 
-    config = ListenerConfig(application, settings.serve, settings.limits, factory=True)
+    config = ListenerConfig(
+        create_app(settings), settings.serve, settings.limits, log_level="warning"
+    )
     server = Announced(config)
     server.run(sockets=[listener])
     if not server.started:
@@ -105,7 +115,7 @@ def _announce(port: int, queries: Mapping[str, str]) -> None:
 
 
 def _domain(settings: Settings) -> Any:
-    """The domain's own `demo` module: `prepare(settings, report)` and `QUERIES`."""
+    """The domain's own `demo` module: `prepare(…)` fills the sources, `QUERIES` are to try."""
     from gateway.cli.project import load_module
 
     return load_module(f"{settings.resolvers}.demo", "resolvers (PLAIT_RESOLVERS)")

@@ -1,4 +1,4 @@
-"""Progress bars: one for each named step, advanced by plain calls."""
+"""Progress bars: one for each named stage, advanced by plain calls."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 class Bars:
     """Bars on standard error while the `with` block lasts; call it to report.
 
-    Where standard error is no terminal, each step is one line when it is done.
+    Where standard error is no terminal, each stage is one line when it is done.
     """
 
     def __init__(self) -> None:
@@ -34,15 +34,15 @@ class Bars:
         self._tasks: dict[str, TaskID] = {}
         self._done: set[str] = set()
 
-    def __call__(self, step: str, done: int, total: int) -> None:
-        """`done` of `total` of this step are done; may be called from any thread."""
-        if step not in self._tasks:
-            self._tasks[step] = self._progress.add_task(step, total=total)
-        self._progress.update(self._tasks[step], completed=done, total=total)
-        if done >= total and step not in self._done:
-            self._done.add(step)
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        """`done` of `total` of this stage are done; may be called from any thread."""
+        if stage not in self._tasks:
+            self._tasks[stage] = self._progress.add_task(stage, total=total)
+        self._progress.update(self._tasks[stage], completed=done, total=total)
+        if done >= total and stage not in self._done:
+            self._done.add(stage)
             if not self._console.is_terminal:
-                self._console.print(f"{step}: {total}")
+                self._console.print(f"{stage}: {total}")
 
     def __enter__(self) -> Self:
         self._progress.start()

@@ -12,7 +12,6 @@ the folder ends it.
 from __future__ import annotations
 
 import atexit
-import os
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -71,7 +70,6 @@ class Engines:
         self._durable = durable
         self._engines: dict[str, Engine] = {}
         self._ports: dict[str, int] = {}
-        self._owner = os.getpid()
         self._lock = FolderLock(folder)
         self._records = Records(folder)
         self._keeper = Keeper()
@@ -114,7 +112,7 @@ class Engines:
 
     def stop(self) -> None:
         """Stop all engines cleanly, by force where one does not end. Idempotent."""
-        if self._stopped or os.getpid() != self._owner:  # a forked child owns no engine
+        if self._stopped:
             return
         # Without threads: at the interpreter's exit none can be started any more.
         for process in self.processes.values():

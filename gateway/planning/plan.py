@@ -6,7 +6,6 @@ argument readers. `Outline.plan` adds the shapes of the arguments and caches wha
 
 from __future__ import annotations
 
-import string
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
 
@@ -269,7 +268,7 @@ class _Making:
             holes.append(self.hits(Verb.NEAREST, child, binding.source, binding.collection))
             return asks.Hole(child.key, slot, entity.key)
         if isinstance(binding, b.Counter):
-            names = placeholders(binding.pattern)
+            names = b.placeholders(binding.pattern)
             ask = asks.State(binding.pattern, names)
             holes.append(Step(Verb.STATE, binding.source, ask, (), (), child))
             return asks.Hole(child.key, slot, tuple(entity.attributes[name] for name in names))
@@ -327,12 +326,6 @@ class _Making:
         if below:
             walked.update(id(node) for node in field.nodes)
         return below or field.info.walked
-
-
-def placeholders(pattern: str) -> tuple[str, ...]:
-    """The names in braces of a key pattern, in order of first use."""
-    found = [name for _, name, _, _ in string.Formatter().parse(pattern) if name]
-    return tuple(dict.fromkeys(found))
 
 
 def _all_specs(step: Step) -> set[int]:

@@ -8,6 +8,7 @@ up here; `gateway.schema.build` joins the classes into one schema and its catalo
 from __future__ import annotations
 
 import dataclasses
+import string
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, dataclass_transform
 
@@ -343,3 +344,9 @@ def _existing(options: EntityOptions, name: str, where: str) -> sa.Column[Any]:
 def queries(cls: type[T]) -> type[T]:
     """A class whose fields become root fields of Query."""
     return strawberry.type(cls)
+
+
+def placeholders(pattern: str) -> tuple[str, ...]:
+    """The names in braces of a key pattern, in order of first use."""
+    found = [name for _, name, _, _ in string.Formatter().parse(pattern) if name]
+    return tuple(dict.fromkeys(found))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import sys
 import types
 import typing
@@ -13,6 +14,7 @@ from graphql import GraphQLInterfaceType, GraphQLObjectType, get_named_type, is_
 from graphql.type import is_non_null_type
 from strawberry.schema.config import StrawberryConfig
 from strawberry.schema.name_converter import NameConverter
+from strawberry.types.enum import has_enum_definition
 
 from gateway.errors import ConfigurationError
 from gateway.schema import bindings as b
@@ -126,6 +128,7 @@ class _Builder:
             where = f"{cls.__name__}.{field.python_name}"
             inner, nullable = _optional(hints[field.python_name])
             if isinstance(field.binding, b.ColumnBinding):
+                _declare_enums(inner)
                 column = options.table.c[field.binding.column or field.python_name]
                 kind = kind_of(column, inner, where)
                 info = ColumnInfo(public, column, kind, nullable)
@@ -148,6 +151,7 @@ class _Builder:
                 raise ConfigurationError(
                     f"{where}: a field of another source must be `… | None`, as it may fail."
                 )
+        _check_needs(cls, attributes)
         by_column = {info.column.name: info for info in columns.values()}
         missing = [column for column in options.key if column not in by_column]
         if missing:
@@ -262,6 +266,28 @@ def _field_info(parent: str, name: str, field: Any) -> FieldInfo:
         plain=plain,
         needs=getattr(definition, "needs", ()),
     )
+
+
+def _check_needs(cls: type, attributes: Mapping[str, ColumnInfo]) -> None:
+    """Refuse a resolver or a key pattern that reads a column the entity does not show."""
+    for field in _fields(cls):
+        needs: tuple[str, ...] = getattr(field, "needs", ())
+        binding = getattr(field, "binding", None)
+        if isinstance(binding, b.Counter):
+            needs = b.placeholders(binding.pattern)
+        for name in needs:
+            if name not in attributes:
+                raise ConfigurationError(
+                    f"{cls.__name__}.{field.python_name}: {name!r} is not a column of this "
+                    f"entity; it has {', '.join(sorted(attributes))}."
+                )
+
+
+def _declare_enums(hint: Any) -> None:
+    """Make a plain Python enum a GraphQL one; its docstring is the description."""
+    for part in (hint, *typing.get_args(hint)):
+        if isinstance(part, type) and issubclass(part, enum.Enum) and not has_enum_definition(part):
+            strawberry.enum(part, description=" ".join((part.__doc__ or "").split()) or None)
 
 
 def _fields(cls: type) -> list[Any]:

@@ -30,7 +30,7 @@ EQUALITY = ("eq", "ne", "in", "notIn", "isNull")
 ORDERED = ("eq", "ne", "in", "notIn", "lt", "lte", "gt", "gte", "isNull")
 TEXTUAL = (*ORDERED, "like", "ilike")
 ARRAY = ("eq", "contains", "containedBy", "overlaps", "isNull")
-DOCUMENT = ("eq", "contains", "hasKey", "path", "isNull")
+DOCUMENT = ("eq", "contains", "hasKey", "isNull")
 
 MAX_TEXT = 1_000_000
 

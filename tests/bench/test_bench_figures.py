@@ -96,6 +96,13 @@ def test_markdown_names_what_was_missed():
     text = report.markdown(compare(figures), figures, added, "about")
     assert "| W3 | 1,000 | 100 | 20,000 | 10.00 | 0.05 | ≥ 35 | missed |" in text
     assert "grouping adds +100 µs" in text
+    assert "Between rounds" not in text
+
+
+def test_uneven_rounds_are_told():
+    """A reader sees how noisy the machine was; a single round knows nothing of it."""
+    figures = [ONE, replace(STRAWBERRY, spread=1.7)]
+    assert any("up to 1.70 ×" in line for line in report.notes(figures, []))
 
 
 def test_the_picture_is_svg_with_every_figure():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import stat
 import subprocess
 from pathlib import Path
@@ -13,9 +14,10 @@ import asyncpg
 import pytest
 from embedded.life import as_root, fetch
 
-from gateway.embedded import start
+from gateway.embedded import postgres, start
 from gateway.embedded.process import Member
 from gateway.embedded.records import Records
+from gateway.errors import ConfigurationError
 
 
 def owner_of(pid):
@@ -146,11 +148,18 @@ async def test_a_stale_lock_whose_number_was_given_away(folder):
         assert await fetch(engines.urls.postgres, "SELECT count(*) FROM kept") == 0
 
 
-async def test_children_of_a_killed_server_are_waited_for(folder):
-    """kill -9 of the main process alone: its backends end before the restart."""
+async def test_children_of_a_killed_server_are_waited_for(folder, monkeypatch):
+    """No second server starts on data that a backend of the first still holds."""
+    monkeypatch.setattr(postgres, "_SHARED_MEMORY_SECONDS", 0.2)
     with begin(folder) as engines:
         connection = await asyncpg.connect(engines.urls.postgres, timeout=10)
-        os.kill(engines.processes["postgres"].pid, 9)
+        backend = Member.of(connection.get_server_pid())
+        backend.send(signal.SIGSTOP)
+        os.kill(engines.processes["postgres"].pid, signal.SIGKILL)
+        with pytest.raises(ConfigurationError, match=str(folder)):
+            engines.restart("postgres")
+        backend.send(signal.SIGKILL)
+        monkeypatch.undo()
         engines.restart("postgres")
         assert await fetch(engines.urls.postgres, "SELECT 1") == 1
         connection.terminate()

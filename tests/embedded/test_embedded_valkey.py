@@ -43,6 +43,18 @@ async def test_an_append_only_file_cut_short(folder):
             assert await client.get("kept") == b"1"
 
 
+async def test_it_is_ready_when_it_has_loaded(folder):
+    """A start returns when the data is there, not when the port answers."""
+    start(folder, names=("valkey",)).stop()
+    (file,) = (folder / "valkey" / "appendonlydir").glob("*.incr.aof")
+    commands = (b"*3\r\n$3\r\nSET\r\n$7\r\nk%06d\r\n$1\r\n1\r\n" % n for n in range(400_000))
+    with file.open("ab") as aof:
+        aof.write(b"".join(commands))
+    with start(folder, names=("valkey",)) as engines:
+        async with Redis.from_url(engines.urls.redis) as client:
+            assert await client.get("k399999") == b"1"
+
+
 async def test_its_own_stop_signal_is_enough(folder):
     """SIGTERM, which the kernel sends when the owner is killed, saves and ends."""
     with start(folder, names=("valkey",), durable=False) as engines:

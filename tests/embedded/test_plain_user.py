@@ -42,9 +42,7 @@ def plain(place):
     name = f"python{sys.version_info.major}.{sys.version_info.minor}"
     for python in (sys.executable, f"/usr/bin/{name}", f"/usr/local/bin/{name}"):
         try:
-            done = run_python(
-                "import asyncpg, gateway.embedded", python=python, path=path, **PLAIN
-            )
+            done = run_python("import asyncpg, gateway.embedded", python=python, path=path, **PLAIN)
         except (PermissionError, FileNotFoundError):
             continue
         if done.returncode == 0:

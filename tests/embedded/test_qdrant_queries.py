@@ -65,7 +65,6 @@ QUERIES = {
     "vector, filtered": {"query": VECTOR, "query_filter": THIRD},
     "vector, paged": {"query": VECTOR, "limit": 5, "offset": 7},
     "vector, threshold": {"query": VECTOR, "score_threshold": 0.3},
-    "vector, exact": {"query": VECTOR, "search_params": m.SearchParams(exact=True, hnsw_ef=9)},
     "id": {"query": 5},
     "id, filtered": {"query": 6, "query_filter": THIRD},
     "recommend": {
@@ -119,6 +118,19 @@ async def test_the_same_points_as_local_mode(client, local, name, kind):
     assert [one.payload for one in found if one.id == found[0].id] == [
         point.payload for point in points() if point.id == found[0].id
     ]
+
+
+async def test_search_parameters_change_no_exact_result(client, name):
+    """Every parameter is taken; on this size all of them lead to the same points."""
+    parameters = m.SearchParams(
+        hnsw_ef=64,
+        exact=True,
+        indexed_only=False,
+        quantization=m.QuantizationSearchParams(ignore=True, rescore=True, oversampling=2.0),
+        acorn=m.AcornSearchParams(enable=True, max_selectivity=0.5),
+    )
+    plain = await client.query_points(name, query=VECTOR)
+    assert await client.query_points(name, query=VECTOR, search_params=parameters) == plain
 
 
 async def test_context_and_sample(client, name):
@@ -184,10 +196,12 @@ async def test_full_text_ranking(client):
             scoring=m.TextScoringParams(type=m.TextScoringType.BM25),
         ),
     )
-    found = await client.query_points(
-        name, query=m.TextQuery(text=m.TextInput(query="whale")), using="t"
-    )
+    plain = m.TextQuery(text="whale")
+    flat = m.TextQueryInput(query="red", scoring=m.Bm25Scoring(bm25=m.Bm25Params(k=2.0, b=0.0)))
+    found = await client.query_points(name, query=plain, using="t")
     assert [point.id for point in found.points] == [2]
+    found = await client.query_points(name, query=m.TextQuery(text=flat), using="t")
+    assert [point.id for point in found.points] == [1, 0]
 
 
 @pytest.mark.parametrize(

@@ -42,6 +42,24 @@ class ToyEngine:
         self.waiting = 0
         self.cancelled = 0
         self.gate = asyncio.Event()
+        self._changed = asyncio.Condition()
+
+    async def waits_for(self, fields: int) -> None:
+        """Return once that many slow fields have begun to wait."""
+        async with asyncio.timeout(10), self._changed:
+            await self._changed.wait_for(lambda: self.waiting >= fields)
+
+    async def wait_at_gate(self) -> str:
+        """What the slow field does."""
+        async with self._changed:
+            self.waiting += 1
+            self._changed.notify_all()
+        try:
+            await self.gate.wait()
+        except asyncio.CancelledError:
+            self.cancelled += 1
+            raise
+        return "done"
 
     async def answer(
         self, request: GraphQLRequest, viewer: Viewer, *, allow_mutations: bool, deadline: float
@@ -74,15 +92,6 @@ class ToyEngine:
 def _schema(engine: ToyEngine) -> GraphQLSchema:
     schema = build_schema(SDL)
 
-    async def slow(_source: Any, _info: Any) -> str:
-        engine.waiting += 1
-        try:
-            await engine.gate.wait()
-        except asyncio.CancelledError:
-            engine.cancelled += 1
-            raise
-        return "done"
-
     def broken(_source: Any, _info: Any) -> str:
         raise GraphQLError("broken", extensions={"code": Code.SOURCE_ERROR.value})
 
@@ -94,7 +103,7 @@ def _schema(engine: ToyEngine) -> GraphQLSchema:
     assert query is not None
     assert mutation is not None
     query.fields["echo"].resolve = lambda _source, _info, text=None: text
-    query.fields["slow"].resolve = slow
+    query.fields["slow"].resolve = lambda _source, _info: engine.wait_at_gate()
     query.fields["broken"].resolve = broken
     query.fields["required"].resolve = broken
     mutation.fields["count"].resolve = count

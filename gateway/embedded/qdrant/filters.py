@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
+import numpy as np
 import qdrant_edge as edge
 
 from gateway.embedded.qdrant.faults import invalid, unsupported
@@ -139,7 +140,8 @@ _CONDITIONS: dict[str, Callable[[Any], Any]] = {
 _MATCHES: dict[str, Callable[[Any], Any]] = {
     "keyword": edge.MatchValue,
     "integer": edge.MatchValue,
-    "boolean": edge.MatchValue,
+    # The engine takes Python's bool for an integer, numpy's for what it is.
+    "boolean": lambda value: edge.MatchValue(cast("bool", np.bool_(value))),
     "text": edge.MatchText,
     "text_any": edge.MatchTextAny,
     "phrase": edge.MatchPhrase,

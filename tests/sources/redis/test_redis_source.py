@@ -239,5 +239,6 @@ async def test_the_query_of_the_url_cannot_lift_the_limits(own_valkey):
     """Timeouts and retries are ours, whatever the URL asks for."""
     source = RedisSource("state", own_valkey.urls.redis + "?socket_timeout=60&max_connections=9")
     assert source._pool.connection_kwargs["socket_timeout"] == 0.1
+    assert source._pool.connection_kwargs["retry"].get_retries() == 0
     assert source._pool.max_connections == source.concurrency + 1
     await source.close()

@@ -1,0 +1,88 @@
+"""The vector catalogue: who owns which collection, and what was embedded when."""
+
+from datetime import datetime
+from uuid import UUID
+
+from strawberry import ID
+
+from gateway import BigInt, Connection, belongs_to, by_key, entity, has_many, listing, queries
+from resolvers import models
+from resolvers.models import CollectionStatus, RunStatus, UserRole, VectorDistance
+
+
+@entity(models.users)
+class User:
+    """Someone who may use the platform; password and API keys never leave the database."""
+
+    id: UUID
+    email: str
+    role: UserRole
+    active: bool
+    created_at: datetime
+    collections: "Connection[Collection]" = has_many("owner_id", description="What they own.")
+
+
+@entity(models.collections)
+class Collection:
+    """A vector collection."""
+
+    id: ID
+    name: str
+    vector_size: int
+    distance: VectorDistance
+    embedding_model: str
+    point_count: BigInt
+    status: CollectionStatus
+    created_at: datetime
+    updated_at: datetime
+    version: int
+    owner: User | None = belongs_to("owner_id", description="Who owns it.")
+    vectors: "Connection[VectorMetadata]" = has_many(
+        "collection_id", description="What was embedded into it."
+    )
+    jobs: "Connection[EmbeddingJob]" = has_many(
+        "collection_id", description="The jobs that fill it."
+    )
+
+
+@entity(models.vector_metadata)
+class VectorMetadata:
+    """What a stored vector was made of."""
+
+    id: ID
+    point_id: str
+    entity_type: str
+    entity_id: str
+    content_hash: str
+    model: str
+    embedded_at: datetime
+    collection: Collection | None = belongs_to("collection_id", description="Where it is stored.")
+
+
+@entity(models.embedding_jobs)
+class EmbeddingJob:
+    """A job that embeds rows into a collection."""
+
+    id: UUID
+    status: RunStatus
+    total: int
+    done: int
+    failed: int
+    attempts: int
+    last_error: str | None
+    started_at: datetime | None
+    finished_at: datetime | None
+    collection: Collection | None = belongs_to("collection_id", description="What it fills.")
+
+
+@queries
+class CatalogueQueries:
+    """Reading the catalogue."""
+
+    user: User | None = by_key(description="The user with this id.")
+    users: Connection[User] | None = listing(description="All users.")
+    collection: Collection | None = by_key(description="The collection with this id.")
+    collections: Connection[Collection] | None = listing(description="All collections.")
+    vector_metadata: Connection[VectorMetadata] | None = listing(description="All vectors' origin.")
+    embedding_job: EmbeddingJob | None = by_key(description="The job with this id.")
+    embedding_jobs: Connection[EmbeddingJob] | None = listing(description="All jobs.")

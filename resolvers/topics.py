@@ -1,0 +1,66 @@
+"""Topics: clusters of items about one thing."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from strawberry import ID
+from strawberry.scalars import JSON
+
+from gateway import (
+    Connection,
+    belongs_to,
+    by_key,
+    entity,
+    has_many,
+    listing,
+    many_through,
+    queries,
+)
+from resolvers import models
+from resolvers.models import TrendCategory
+from resolvers.trends import Trend
+
+if TYPE_CHECKING:
+    from resolvers.items import Item
+
+
+@entity(models.topics)
+class Topic:
+    """A cluster of items about one thing."""
+
+    id: ID
+    title: str
+    summary: str
+    category: TrendCategory
+    language: str
+    keywords: list[str]
+    item_count: int
+    engagement_score: float
+    first_seen: datetime | None
+    last_updated: datetime | None
+    metadata: JSON
+    trends: Connection[Trend] = has_many("topic_id", description="Trends that grew from it.")
+    items: "Connection[Item]" = many_through(
+        models.topic_items, description="The items it is made of."
+    )
+
+
+@entity(models.topic_items, key=("topic_id", "item_id"))
+class TopicItem:
+    """An item's place in a topic."""
+
+    topic_id: ID
+    item_id: ID
+    position: int
+    relevance: float
+    topic: Topic | None = belongs_to("topic_id", description="The topic.")
+    item: "Item | None" = belongs_to("item_id", description="The item.")
+
+
+@queries
+class TopicQueries:
+    """Reading topics."""
+
+    topic: Topic | None = by_key(description="The topic with this id.")
+    topics: Connection[Topic] | None = listing(description="All topics.")
+    topic_item: TopicItem | None = by_key(description="An item's place in a topic.")

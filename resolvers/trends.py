@@ -1,0 +1,101 @@
+"""Trends: what is on the rise, ranked, with what is like it and how often it was looked at."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from strawberry import ID
+from strawberry.scalars import JSON
+
+from gateway import (
+    Connection,
+    Hits,
+    belongs_to,
+    by_key,
+    entity,
+    field,
+    listing,
+    nearest,
+    queries,
+    search,
+    state_counter,
+)
+from resolvers import models
+from resolvers.models import TrendCategory, TrendState
+
+if TYPE_CHECKING:
+    from resolvers.topics import Topic
+
+
+@entity(models.trends)
+class Trend:
+    """A ranked, analysed topic."""
+
+    id: ID
+    rank: int
+    title: str
+    summary: str
+    category: TrendCategory
+    state: TrendState
+    score: float
+    item_count: int
+    velocity: float
+    first_seen: datetime
+    last_updated: datetime
+    upvotes: int
+    comments: int
+    engagement_score: float
+    sources: list[str]
+    language: str
+    keywords: list[str]
+    metadata: JSON
+    version: int
+    topic: "Topic | None" = belongs_to("topic_id", description="The topic this trend grew from.")
+    similar: "Hits[Trend] | None" = nearest(
+        "trend_embeddings", description="Trends that mean something similar."
+    )
+    views: int | None = state_counter(
+        "views:trend_{id}", description="How often the trend was looked at."
+    )
+
+    @field(needs=("state", "velocity"))
+    def momentum(self) -> str:
+        """Where the trend is heading, in words."""
+        direction = "growing" if self.velocity > 0 else "fading" if self.velocity < 0 else "steady"
+        return f"{self.state.value}, {direction}"
+
+
+@entity(models.top_trends_today, key="id")
+class TopTrend:
+    """A trend at the top of its category, as of the last refresh."""
+
+    id: ID
+    rank: int
+    category_rank: int
+    title: str
+    summary: str
+    category: TrendCategory
+    state: TrendState
+    score: float
+    item_count: int
+    velocity: float
+    keywords: list[str]
+    refreshed_at: datetime
+    topic: "Topic | None" = belongs_to("topic_id", description="The topic this trend grew from.")
+    trend: Trend | None = belongs_to("id", description="The whole trend, as it is now.")
+    views: int | None = state_counter(
+        "views:trend_{id}", description="How often the trend was looked at."
+    )
+
+
+@queries
+class TrendQueries:
+    """Reading trends."""
+
+    trend: Trend | None = by_key(description="The trend with this id.")
+    trends: Connection[Trend] | None = listing(description="All trends.")
+    top_trends: Connection[TopTrend] | None = listing(
+        description="The top trends of each category, as of the last refresh."
+    )
+    search_trends: Hits[Trend] | None = search(
+        "trend_embeddings", description="Trends by what they mean."
+    )
