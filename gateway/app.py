@@ -102,9 +102,7 @@ class Gateway:
             capacity=settings.documents.cache_size,
             suggestions=settings.serve.introspection,
         )
-        planner = Planner(
-            self.api.catalog, self.registry, PageLimits(most=limits.max_list_page)
-        )
+        planner = Planner(self.api.catalog, self.registry, PageLimits(most=limits.max_list_page))
         self.engine = Engine(self.api, store, planner, self.groups, self.describe)
 
     def describe(self, prepared: Prepared) -> Mapping[str, Any]:

@@ -198,7 +198,7 @@ def start(folder: Path, *, names: Sequence[str] = NAMES, durable: bool = True) -
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         (folder / "logs").mkdir(mode=0o700, exist_ok=True)
         engines = Engines(folder, durable=durable)
+        engines.start(names)
     except OSError as error:
         raise ConfigurationError(f"the folder {folder} is not usable: {error.strerror}") from error
-    engines.start(names)
     return engines

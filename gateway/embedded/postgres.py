@@ -54,9 +54,8 @@ class Postgres:
     """A cluster with one role, `plait`, its generated password, and one database, `plait`."""
 
     name: ClassVar = "postgres"
-    stop_signal: ClassVar = (
-        signal.SIGINT
-    )  # the fast shutdown: transactions are rolled back, data is synced
+    # The fast shutdown: transactions are rolled back, data is synced.
+    stop_signal: ClassVar = signal.SIGINT
     stop_seconds: ClassVar = 20.0
 
     def __init__(self, folder: Path, *, durable: bool) -> None:
@@ -179,6 +178,9 @@ class Postgres:
         with process:
             try:
                 complaints = process.communicate(said.encode(), timeout=_TOOL_SECONDS)[1]
+            except subprocess.TimeoutExpired:
+                process.kill()
+                complaints = b"it did not end"
             except BaseException:
                 process.kill()
                 raise

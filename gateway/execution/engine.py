@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from gateway.documents.store import DocumentStore, Operation
     from gateway.execution.exchange import GraphQLRequest
     from gateway.execution.groups import Groups
-    from gateway.execution.waves import Values
     from gateway.planning.plan import Outline, Planner
     from gateway.planning.steps import Plan
     from gateway.planning.variables import Variables
@@ -98,7 +97,12 @@ class Engine:
             if outline.whole:
                 return Answer(_spliced(plan, await waves.run(plan), waves))
             walk = Walk(
-                self.api.catalog, self.planner, reader, outline, plan, waves, variables
+                planner=self.planner,
+                reader=reader,
+                outline=outline,
+                plan=plan,
+                waves=waves,
+                variables=variables,
             )
             context = RequestContext(viewer, deadline, walk)
             data, errors = await execute_walked(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from graphql import ExecutionResult, GraphQLError, GraphQLObjectType, execute, is_non_null_type
 from strawberry.execution import optimized_is_awaitable
@@ -32,7 +32,7 @@ class WalkingExecutor(StrawberryGraphQLCoreExecutionContext):
         self,
         return_type: Any,
         field_details_list: Any,
-        info: GraphQLResolveInfo,
+        info: GraphQLResolveInfo[Any],
         path: Any,
         result: Any,
         position_context: Any,
@@ -55,7 +55,7 @@ class WalkingExecutor(StrawberryGraphQLCoreExecutionContext):
         )
 
 
-def resolve_planned(source: Any, info: GraphQLResolveInfo, **_arguments: Any) -> Any:
+def resolve_planned(source: Any, info: GraphQLResolveInfo[Any], **_arguments: Any) -> Any:
     """The resolver of every planned field; its arguments were read when it was planned."""
     return info.context.walk.resolve(source, info)
 
@@ -122,7 +122,7 @@ async def _run_core(
         context_value=context,
         variable_values=dict(variables),
         operation_name=operation_name,
-        is_awaitable=optimized_is_awaitable,
+        is_awaitable=cast("Any", optimized_is_awaitable),
         executor_class=WalkingExecutor,
         operation_extensions=None,
     )
@@ -153,7 +153,7 @@ def _with_extensions(schema: Any, extensions: list[SchemaExtension]) -> Any:
     """The schema with these extension instances, for one execution."""
     twin = object.__new__(type(schema))
     twin.__dict__.update(schema.__dict__)
-    twin.get_extensions = lambda sync=False: extensions
+    twin.get_extensions = lambda **_: extensions
     return twin
 
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from gateway.planning.plan import Outline, Planner
     from gateway.planning.steps import Root
     from gateway.planning.variables import Variables
-    from gateway.schema.catalog import Catalog, EntityInfo
+    from gateway.schema.catalog import EntityInfo
     from gateway.schema.selection import Reader
     from gateway.sources.contract import Value
 
@@ -49,7 +49,7 @@ class Walk:
 
     def __init__(  # noqa: PLR0913 - one collaborator each
         self,
-        catalog: Catalog,
+        *,
         planner: Planner,
         reader: Reader,
         outline: Outline,
@@ -57,7 +57,7 @@ class Walk:
         waves: Waves,
         variables: Variables,
     ) -> None:
-        self.catalog = catalog
+        self.catalog = planner.catalog
         self.planner = planner
         self.reader = reader
         self.waves = waves
@@ -68,7 +68,7 @@ class Walk:
         self._together: asyncio.Task[dict[str, Value]] | None = None
         self._loaders: dict[tuple[int, ...], DataLoader[Any, Any]] = {}
 
-    def resolve(self, source: Any, info: GraphQLResolveInfo) -> Any:
+    def resolve(self, source: Any, info: GraphQLResolveInfo[Any]) -> Any:
         """The value of a planned field: from the plan at the root, from its row below."""
         key = info.path.key
         if info.path.prev is None:
@@ -76,7 +76,7 @@ class Walk:
         row = source if type(source) is dict else source.__dict__[_ROW]
         return self._place(row[key], info)
 
-    async def _root(self, root: Root, info: GraphQLResolveInfo) -> Any:
+    async def _root(self, root: Root, info: GraphQLResolveInfo[Any]) -> Any:
         if root.field.info is not None and root.field.info.walked:
             (value,) = await self.waves.run(Plan((root,)))
         else:
@@ -106,10 +106,10 @@ class Walk:
         values = await self.waves.run(Plan(roots))
         return {root.field.key: value for root, value in zip(roots, values, strict=True)}
 
-    def _is_walked(self, info: GraphQLResolveInfo) -> bool:
+    def _is_walked(self, info: GraphQLResolveInfo[Any]) -> bool:
         return any(id(node) in self._walked for node in info.field_nodes)
 
-    def _place(self, value: Any, info: GraphQLResolveInfo) -> Any:
+    def _place(self, value: Any, info: GraphQLResolveInfo[Any]) -> Any:
         """A decoded value as graphql-core must see it: spliced, or objects to walk into."""
         if value is None:
             return None
@@ -125,7 +125,7 @@ class Walk:
             return [_object(entity, row) for row in value]
         return _object(entity, value)
 
-    def _node_type(self, info: GraphQLResolveInfo) -> str:
+    def _node_type(self, info: GraphQLResolveInfo[Any]) -> str:
         """The concrete type of `node(nodeId:)`, which its id says."""
         fetch = self._roots[str(info.path.key)].fetch
         if fetch is None or fetch.entity is None:
@@ -134,7 +134,7 @@ class Walk:
 
     # References ------------------------------------------------------------------------------
 
-    async def fetch(self, reference: Reference, info: GraphQLResolveInfo) -> Any:
+    async def fetch(self, reference: Reference, info: GraphQLResolveInfo[Any]) -> Any:
         """The selected part of the row a plain resolver referred to, or None."""
         entity = next(
             found for found in self.catalog.entities.values() if found.cls is reference.cls
@@ -152,13 +152,11 @@ class Walk:
         self.errors += errors
         return _object(entity, orjson.loads(value), whole=not self._is_walked(info))
 
-    def _loader(self, entity: EntityInfo, info: GraphQLResolveInfo) -> DataLoader[Any, Any]:
+    def _loader(self, entity: EntityInfo, info: GraphQLResolveInfo[Any]) -> DataLoader[Any, Any]:
         nodes = tuple(id(node) for node in info.field_nodes)
         if nodes not in self._loaders:
             definition = self.catalog.fields[info.parent_type.name, info.field_name]
-            field = Field(
-                str(info.path.key), info.field_name, definition, tuple(info.field_nodes)
-            )
+            field = Field(str(info.path.key), info.field_name, definition, tuple(info.field_nodes))
             outline = self.planner.outline_entity(field, entity, self.reader)
             self._walked |= outline.walked
             read = [spec.read(self.variables) for spec in outline.specs]
@@ -183,7 +181,7 @@ def _object(entity: EntityInfo, row: dict[str, Any], *, whole: bool = False) -> 
     """The object a plain resolver gets as `self`: the columns it needs, and the row beneath."""
     if whole:
         return Spliced(row)
-    made = entity.cls.__new__(entity.cls)
+    made: Any = object.__new__(entity.cls)
     for key, value in row.items():
         if key.startswith("~"):
             column = entity.attributes.get(key[1:])

@@ -1,4 +1,4 @@
-"""Runs a plan in waves: all fetches of a wave at once, all keys of one prepared request in one call.
+"""Runs a plan in waves: a wave's fetches at once, the keys of a prepared request in one call.
 
 The first wave is the root fetches. Their answers may have holes (`gateway.sources.contract`); the
 keys in them are the next wave's, and so on until nothing is open. Then the values go back into the
@@ -117,9 +117,7 @@ class Waves:
             fetch.prepared, keys, fetch.arguments(self.values), self.scope, self.deadline
         )
 
-    async def _fill(
-        self, level: Sequence[tuple[Fetch, list[Value]]]
-    ) -> list[list[Value]]:
+    async def _fill(self, level: Sequence[tuple[Fetch, list[Value]]]) -> list[list[Value]]:
         """The same answers with their holes filled."""
         calls: dict[tuple[Any, ...], _Call] = {}
         split: list[list[tuple[list[bytes], list[_Call]] | None]] = []

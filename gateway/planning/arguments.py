@@ -9,10 +9,10 @@ from graphql import GraphQLError, VariableNode
 from graphql.execution.values import coerce_argument
 
 from gateway.errors import InputError
-from gateway.schema.shapes import Conditions, OrderKey, PageShape, order_of
 from gateway.planning.variables import has_variables, input_error
 from gateway.schema import opaque
 from gateway.schema.orders import cursor_head, cursor_kinds
+from gateway.schema.shapes import Conditions, OrderKey, PageShape, order_of
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping

@@ -23,9 +23,7 @@ def explanation(
     level = [([root.field.key], root.fetch) for root in plan.roots if root.fetch is not None]
     while level:
         waves.append(_wave(level, describe))
-        level = [
-            ([*path, hole.field.key], hole) for path, fetch in level for hole in fetch.holes
-        ]
+        level = [([*path, hole.field.key], hole) for path, fetch in level for hole in fetch.holes]
     return {"waves": waves}
 
 

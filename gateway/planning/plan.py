@@ -113,9 +113,7 @@ class Outline:
             entity = step.ask.entity.name
             if not all(info.kind in _READY_KEYS for info in step.ask.entity.key):
                 convert = tuple(info.kind.bind for info in step.ask.entity.key)
-        return Fetch(
-            step.verb, step.source, native, slots, holes, step.field, convert, entity
-        )
+        return Fetch(step.verb, step.source, native, slots, holes, step.field, convert, entity)
 
 
 class Planner:
@@ -127,7 +125,7 @@ class Planner:
         self.limits = limits
 
     def outline(self, operation: OperationDefinitionNode, reader: Reader, root: str) -> Outline:
-        """The outline of an operation whose root type is `root`. Raises InputError for bad literals."""
+        """The outline of an operation on the type `root`. Raises InputError for bad literals."""
         making = _Making(self, reader)
         roots: list[RootOutline] = []
         walked: set[int] = set()

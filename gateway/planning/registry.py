@@ -99,5 +99,7 @@ class Registry:
 def _named(sources: Mapping[str, Found], name: str, family: str) -> Found:
     if name not in sources:
         known = ", ".join(sorted(sources)) or "none"
-        raise ConfigurationError(f"No {family} source named {name!r} is configured; there is {known}.")
+        raise ConfigurationError(
+            f"No {family} source named {name!r} is configured; there is {known}."
+        )
     return sources[name]

@@ -82,7 +82,7 @@ class VariableCoercer:
             type_node = definition.type
             if isinstance(type_node, NonNullTypeNode):
                 type_node = type_node.type
-            name = getattr(getattr(type_node, "name", None), "value", None)
+            name: str = getattr(getattr(type_node, "name", None), "value", "")
             if plain is not None and name in _PLAIN:
                 plain.append((definition.variable.name.value, _PLAIN[name]))
             else:
@@ -127,8 +127,4 @@ def has_variables(node: Any) -> bool:
     if isinstance(node, VariableNode):
         return True
     inner = [*(getattr(node, "values", None) or ()), *(getattr(node, "fields", None) or ())]
-    if any(
-        has_variables(getattr(part, "value", part)) for part in inner if not isinstance(part, str)
-    ):
-        return True
-    return False
+    return any(has_variables(getattr(part, "value", part)) for part in inner)

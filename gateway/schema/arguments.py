@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Optional
+from typing import TYPE_CHECKING, Any
 
 import strawberry
 from strawberry.annotation import StrawberryAnnotation
@@ -27,7 +27,7 @@ def _argument(name: str, annotation: Any, says: str, default: Any = UNSET) -> St
     )
 
 
-def arguments_for(
+def arguments_for(  # noqa: PLR0911 - one return per sort of binding
     binding: b.Binding, entity: EntityInfo | None, inputs: Mapping[str, tuple[type, type]]
 ) -> list[StrawberryArgument]:
     """The arguments of a field with this binding; `entity` is what it returns, if any."""
@@ -47,21 +47,21 @@ def arguments_for(
     if isinstance(binding, b.Nearest):
         return [
             _argument("first", int, "How many hits at most.", 10),
-            _argument("scoreThreshold", Optional[float], "Leave out hits scored below this."),
+            _argument("scoreThreshold", float | None, "Leave out hits scored below this."),
         ]
     return []
 
 
 def _page(where: type, order: type) -> list[StrawberryArgument]:
     return [
-        _argument("first", Optional[int], "At most this many rows, from the beginning."),
-        _argument("after", Optional[str], "Only rows after this cursor."),
-        _argument("last", Optional[int], "At most this many rows, from the end."),
-        _argument("before", Optional[str], "Only rows before this cursor."),
-        _argument("where", Optional[where], "Only rows like this."),
+        _argument("first", int | None, "At most this many rows, from the beginning."),
+        _argument("after", str | None, "Only rows after this cursor."),
+        _argument("last", int | None, "At most this many rows, from the end."),
+        _argument("before", str | None, "Only rows before this cursor."),
+        _argument("where", where | None, "Only rows like this."),
         _argument(
             "orderBy",
-            Optional[list[order]],  # type: ignore[valid-type]  # made at run time
+            list[order] | None,  # type: ignore[valid-type]  # made at run time
             "The order; the key is always its last part, so that it is total.",
         ),
     ]
@@ -69,10 +69,10 @@ def _page(where: type, order: type) -> list[StrawberryArgument]:
 
 def _search() -> list[StrawberryArgument]:
     return [
-        _argument("text", Optional[str], "Find what means something like this."),
-        _argument("vector", Optional[list[float]], "Find what is near this vector."),
-        _argument("id", Optional[strawberry.ID], "Find what is near this stored point."),
+        _argument("text", str | None, "Find what means something like this."),
+        _argument("vector", list[float] | None, "Find what is near this vector."),
+        _argument("id", strawberry.ID | None, "Find what is near this stored point."),
         _argument("limit", int, "How many hits at most.", 10),
         _argument("offset", int, "How many hits to leave out at the beginning.", 0),
-        _argument("scoreThreshold", Optional[float], "Leave out hits scored below this."),
+        _argument("scoreThreshold", float | None, "Leave out hits scored below this."),
     ]

@@ -205,7 +205,7 @@ def many_through(table: sa.Table, *, init: Literal[False] = False, **options: An
 
 
 def by_key(*, init: Literal[False] = False, **options: Any) -> Any:
-    """A root field that finds one row: `trend: Trend | None = by_key()`; null where there is none."""
+    """A root field that finds one row or null: `trend: Trend | None = by_key()`."""
     return _bound(ByKey(), options)
 
 
@@ -235,7 +235,7 @@ def state_counter(
     return _bound(Counter(pattern, source), options)
 
 
-def field(
+def field(  # noqa: PLR0913 - each is an option of a Strawberry field
     *,
     needs: Sequence[str] = (),
     name: str | None = None,

@@ -7,7 +7,7 @@ import sys
 import types
 import typing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Optional, Union
+from typing import TYPE_CHECKING, Any, Union
 
 import strawberry
 from graphql import GraphQLInterfaceType, GraphQLObjectType, get_named_type, is_leaf_type
@@ -189,7 +189,7 @@ class _Builder:
             elif isinstance(field.binding, b.ByKey | b.Listing | b.Search) and entity is None:
                 raise ConfigurationError(f"{where}: annotate it with an entity of the domain.")
             field.settle(
-                Optional[inner] if nullable else inner,
+                inner | None if nullable else inner,
                 arguments_for(field.binding, entity, inputs),
             )
 
@@ -203,9 +203,9 @@ class _Builder:
             members = {
                 "id": (strawberry.ID, "The point's id in its collection."),
                 "score": (float, "How near the point is; larger is nearer for Cosine and Dot."),
-                "payload": (Optional[strawberry.scalars.JSON], "What is stored with the point."),
-                "vector": (Optional[list[float]], "The point's vector."),
-                own: (Optional[entity.cls], "The row the point stands for; null when it is gone."),
+                "payload": (strawberry.scalars.JSON | None, "What is stored with the point."),
+                "vector": (list[float] | None, "The point's vector."),
+                own: (entity.cls | None, "The row the point stands for; null when it is gone."),
             }
             body: dict[str, Any] = {
                 "__annotations__": {name: hint for name, (hint, _) in members.items()},

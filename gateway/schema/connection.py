@@ -16,7 +16,7 @@ T = TypeVar("T")
 class FieldFromAnswer(StrawberryField):
     """A field whose value stands in the planned answer, under its response key."""
 
-    def get_result(self, source: Any, info: Any, args: list[Any], kwargs: Any) -> Any:
+    def get_result(self, source: Any, info: Any, args: list[Any], kwargs: Any) -> Any:  # noqa: ARG002 - Strawberry's signature
         """Called by Strawberry where permissions or extensions wrap the field."""
         raw = info._raw_info  # noqa: SLF001 - Strawberry's info hides the response key
         return raw.context.walk.resolve(source, raw)

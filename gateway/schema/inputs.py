@@ -64,9 +64,9 @@ class Inputs:
         }
         order: dict[str, tuple[Any, str]] = {}
         for name, info in columns.items():
-            where[name] = (Optional[self._filter(info.kind)], "")
+            where[name] = (self._filter(info.kind) | None, "")
             if info.kind.orderable:
-                order[name] = (Optional[Direction], "")
+                order[name] = (Direction | None, "")
         for name, relation in relations.items():
             target = relation.target
             if relation.many:
@@ -131,14 +131,14 @@ class Inputs:
 
 def _operand(operator: str, kind: Kind) -> Any:
     if operator == "isNull":
-        return Optional[bool]
+        return bool | None
     if operator in {"like", "ilike", "hasKey"}:
-        return Optional[str]
+        return str | None
     if operator in {"in", "notIn"}:
-        return Optional[list[kind.annotation]]  # type: ignore[name-defined]  # made at run time
+        return list[kind.annotation] | None  # type: ignore[name-defined]  # made at run time
     if kind.name == "JSON":
-        return Optional[JSON]
-    return Optional[kind.annotation]
+        return JSON | None
+    return kind.annotation | None
 
 
 def _article(kind: Kind) -> str:

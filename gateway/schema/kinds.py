@@ -11,6 +11,7 @@ from __future__ import annotations
 import datetime as dt
 import enum
 import math
+import re
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -33,6 +34,7 @@ ARRAY = ("eq", "contains", "containedBy", "overlaps", "isNull")
 DOCUMENT = ("eq", "contains", "hasKey", "isNull")
 
 MAX_TEXT = 1_000_000
+MAX_DIGITS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,9 @@ class Kind:
     output: Any = field(default=None, compare=False)
 
 
+_INTEGER = re.compile(r"-?[0-9]{1,19}")
+
+
 def _refuse(name: str, right: str) -> InputError:
     return InputError(f"`{name}` must be {right}.", extensions={"argument": name})
 
@@ -66,8 +71,7 @@ def _integer(bits: int) -> Callable[[Any, str], int]:
 
     def bind(value: Any, name: str) -> int:
         if isinstance(value, str):
-            digits = value.removeprefix("-")
-            if not (0 < len(digits) < 20 and digits.isascii() and digits.isdigit()):
+            if not _INTEGER.fullmatch(value):
                 raise _refuse(name, f"an integer from {low} to {high}")
             value = int(value)
         if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
@@ -128,8 +132,8 @@ def _decimal(value: Any, name: str) -> Decimal:
     except (InvalidOperation, TypeError, ValueError):
         raise _refuse(name, "a decimal number") from None
     digits = number.as_tuple()
-    if not number.is_finite() or abs(number.adjusted()) > 1000 or len(digits.digits) > 1000:
-        raise _refuse(name, "a finite decimal number of at most 1000 digits")
+    if not number.is_finite() or max(abs(number.adjusted()), len(digits.digits)) > MAX_DIGITS:
+        raise _refuse(name, f"a finite decimal number of at most {MAX_DIGITS} digits")
     return number
 
 
@@ -270,7 +274,7 @@ def _array_kind(item: Kind) -> Kind:
             raise _refuse(name, "a list")
         return [None if part is None else item.bind(part, name) for part in value]
 
-    def parse(text: str, name: str) -> Any:
+    def parse(_: str, name: str) -> Any:
         raise _refuse(name, "a value that can be ordered")
 
     return Kind(
@@ -310,7 +314,7 @@ def kind_of(column: sa.Column[Any], annotation: Any, where: str) -> Kind:
 
 
 def _same_list(annotation: Any, kind: Kind) -> bool:
-    arguments = getattr(annotation, "__args__", ())
+    arguments: tuple[Any, ...] = getattr(annotation, "__args__", ())
     item = kind.item
     return (
         item is not None

@@ -28,6 +28,8 @@ BigInt = NewType("BigInt", int)
 Bytes = NewType("Bytes", bytes)
 Duration = NewType("Duration", timedelta)
 
+MAX_DURATION = 64
+
 _DURATION = re.compile(
     r"(?P<sign>-)?P(?:(?P<weeks>\d+)W)?(?:(?P<days>\d+)D)?"
     r"(?:T(?:(?P<hours>\d+)H)?(?:(?P<minutes>\d+)M)?(?:(?P<seconds>\d+(?:\.\d{1,6})?)S)?)?"
@@ -57,7 +59,11 @@ def parse_bytes(value: Any) -> bytes:
 
 def parse_duration(value: Any) -> timedelta:
     """ISO 8601 duration without years and months to `timedelta`. Raises GraphQLError."""
-    match = _DURATION.fullmatch(value) if isinstance(value, str) and len(value) < 64 else None
+    match = (
+        _DURATION.fullmatch(value)
+        if isinstance(value, str) and len(value) <= MAX_DURATION
+        else None
+    )
     if match is None or value.endswith(("P", "T")):
         raise _wrong("Duration", "an ISO 8601 duration of weeks, days and times, such as P1DT2H")
     parts = match.groupdict(default="0")

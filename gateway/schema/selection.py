@@ -19,7 +19,7 @@ from graphql import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from graphql import DirectiveNode, FragmentDefinitionNode, SelectionSetNode
+    from graphql import DirectiveNode, FragmentDefinitionNode, SelectionSetNode, ValueNode
 
     from gateway.schema.catalog import Catalog, FieldInfo
 
@@ -105,7 +105,7 @@ class Reader:
         for directive in directives:
             name = directive.name.value
             if name in {"skip", "include"}:
-                value = directive.arguments[0].value
+                value = _condition(directive)
                 if isinstance(value, VariableNode):
                     holds = self.conditions[value.name.value]
                 else:
@@ -113,6 +113,12 @@ class Reader:
                 if holds == (name == "skip"):
                     return False
         return True
+
+
+def _condition(directive: DirectiveNode) -> ValueNode:
+    """The `if` of a `@skip` or `@include`."""
+    (argument,) = directive.arguments or ()
+    return argument.value
 
 
 def condition_variables(
@@ -126,7 +132,7 @@ def condition_variables(
         for node in waiting.pop().selections:
             for directive in node.directives or ():
                 if directive.name.value in {"skip", "include"}:
-                    value = directive.arguments[0].value
+                    value = _condition(directive)
                     if isinstance(value, VariableNode):
                         found.add(value.name.value)
             if isinstance(node, FragmentSpreadNode):

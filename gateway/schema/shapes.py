@@ -141,9 +141,7 @@ def order_of(
     catalog: Catalog, entity: EntityInfo, order_by: list[Mapping[str, Any]] | None
 ) -> tuple[OrderKey, ...]:
     """A total order: what was asked for, then the entity's key."""
-    keys: list[OrderKey] = []
-    for part in order_by or ():
-        keys.append(_order_key(catalog, entity, part))
+    keys = [_order_key(catalog, entity, part) for part in order_by or ()]
     if len(keys) > 8:  # noqa: PLR2004 - more keys than any list needs
         raise InputError("`orderBy` has more than 8 keys.")
     given = {key.column for key in keys if not key.path}

@@ -1,10 +1,10 @@
-"""What a source is to the engine: prepare once, execute in batches, never outlive the deadline.
+r"""What a source is to the engine: prepare once, execute in batches, never outlive the deadline.
 
 Every source answers in *response shape*: JSON bytes that go into the response as they are. Where
 an answer needs a value of another source it leaves a **hole**, which the engine fills before the
 bytes leave (`gateway.execution.splice`):
 
-    TAB [slot,key1,key2,…] TAB        e.g.  {"title":"x","views":\\t[0,12]\\t}
+    TAB [slot,key1,key2,…] TAB        e.g.  {"title":"x","views":\t[0,12]\t}
 
 `slot` is the index of the dependent fetch, the rest is its key as JSON scalars. A raw tab cannot
 occur anywhere else: JSON writers escape it inside strings, and a source must not use it as white
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 Key: TypeAlias = tuple[Any, ...]
 """The values of an entity's key columns, in the order the entity declares them."""
 
-Value: TypeAlias = "bytes | None | PlaitError"
+Value: TypeAlias = "bytes | PlaitError | None"
 """What a source gives for one key (or for a plan without keys): JSON, absent, or failed."""
 
 HOLE = b"\t"
@@ -98,4 +98,4 @@ class Source(Protocol):
         """
 
     def describe(self, prepared: Any) -> Mapping[str, Any]:
-        """The native request for `explain` and the golden plans: SQL text, engine call, document."""
+        """The native request, for `explain` and the golden plans."""

@@ -9,6 +9,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 if TYPE_CHECKING:
     import asyncio
 
+_PUNCTUATION = len(b": \r\n")
+
 _TOO_LARGE = (
     b"HTTP/1.1 431 Request Header Fields Too Large\r\n"
     b"content-length: 0\r\n"
@@ -95,7 +97,8 @@ class GuardedProtocol(HttpToolsProtocol):
         super().timeout_keep_alive_handler()
 
     def _head_size(self) -> int:
-        return len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
+        lines = sum(len(name) + len(value) + _PUNCTUATION for name, value in self.headers)
+        return len(self.url) + lines
 
     def _refuse_head(self) -> None:
         self.transport.write(_TOO_LARGE)

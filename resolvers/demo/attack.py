@@ -16,9 +16,11 @@ from resolvers.demo.texts import ReportDate, Text, plain, report_date
 
 ORIGIN = "MITRE ATT&CK v18.1"
 LICENCE = (
-    "© The MITRE Corporation. This work is reproduced and distributed with the permission of "
-    "The MITRE Corporation. https://attack.mitre.org/resources/legal-and-branding/terms-of-use/"
+    "Copyright 2015-2025, The MITRE Corporation. MITRE ATT&CK and ATT&CK are registered trademarks "
+    "of The MITRE Corporation. Reproduced and distributed with the permission of The MITRE "
+    "Corporation; terms of use: https://attack.mitre.org/resources/terms-of-use/"
 )
+"""The attribution that ATT&CK's terms ask for; it is stored with every load."""
 
 _USERS = {"intrusion-set": "group", "campaign": "campaign", "malware": "malware", "tool": "tool"}
 

@@ -117,6 +117,15 @@ async def test_a_lost_password_is_replaced(folder):
         assert await fetch(engines.urls.postgres, "SELECT 1") == 1
 
 
+def test_a_damaged_cluster_without_its_password(folder):
+    """What the tool that should help complains of is in the error, with the folder."""
+    begin(folder).stop()
+    (folder / "postgres.password").unlink()
+    (folder / "postgres" / "global" / "pg_control").unlink()
+    with pytest.raises(ConfigurationError, match=rf"postgres failed in {folder}: .*pg_control"):
+        begin(folder)
+
+
 def test_what_an_interrupted_first_start_left(folder):
     """A half-made cluster is removed, not used."""
     folder.mkdir()
@@ -156,7 +165,7 @@ async def test_children_of_a_killed_server_are_waited_for(folder, monkeypatch):
         backend = Member.of(connection.get_server_pid())
         backend.send(signal.SIGSTOP)
         os.kill(engines.processes["postgres"].pid, signal.SIGKILL)
-        with pytest.raises(ConfigurationError, match=str(folder)):
+        with pytest.raises(ConfigurationError, match=f"earlier PostgreSQL still use {folder}"):
             engines.restart("postgres")
         backend.send(signal.SIGKILL)
         monkeypatch.undo()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import threading
 
@@ -10,6 +11,8 @@ import pytest
 from embedded.life import NAMES, fetch, last_engines, remember, remembered
 
 from gateway.embedded import Engines, EngineUrls, start
+from gateway.embedded import engines as engines_module
+from gateway.embedded.ports import free_port
 from gateway.embedded.records import Records
 from gateway.errors import ConfigurationError
 
@@ -115,6 +118,41 @@ async def test_a_port_taken_in_the_meantime(folder):
         other.listen()
         with begin(folder, "valkey") as engines:
             assert engines.urls.redis != f"redis://127.0.0.1:{other.getsockname()[1]}/0"
+
+
+def test_a_port_taken_between_choice_and_start(folder, monkeypatch):
+    """Where another program is faster, the engine is started again on another port."""
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        taken = other.getsockname()[1]
+        ports = iter([taken, taken, free_port()])
+        monkeypatch.setattr(engines_module, "free_port", lambda _=None: next(ports))
+        with begin(folder, "valkey") as engines:
+            assert str(taken) not in engines.urls.redis
+            assert engines.processes["valkey"].alive
+
+
+def test_a_restart_whose_port_is_gone(folder, monkeypatch):
+    """A restart keeps the port or says that it cannot."""
+    monkeypatch.setattr(engines_module, "_PORT_SECONDS", 0.1)
+    with begin(folder, "valkey") as engines, socket.socket() as other:
+        engines.processes["valkey"].kill()
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        other.bind(("127.0.0.1", Records(folder).get("valkey").port))
+        other.listen()
+        with pytest.raises(ConfigurationError, match="valkey was taken by another program"):
+            engines.restart("valkey")
+
+
+def test_a_restart_that_fails(folder):
+    """The error says what the engine complained of."""
+    with begin(folder, "valkey") as engines:
+        engines.processes["valkey"].kill()
+        shutil.rmtree(folder / "valkey" / "appendonlydir")
+        (folder / "valkey" / "appendonlydir").write_text("")
+        with pytest.raises(ConfigurationError, match="valkey did not start"):
+            engines.restart("valkey")
 
 
 @pytest.mark.parametrize("name", NAMES)

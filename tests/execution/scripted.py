@@ -1,4 +1,4 @@
-"""A source whose executions end when the test says so."""
+"""A source whose executions end when the test says so, and groups over it."""
 
 from __future__ import annotations
 
@@ -6,12 +6,20 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
+from gateway.execution.groups import Groups
 from gateway.sources.contract import Batch, Budget, Health, Prepared
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from gateway.sources.contract import Value
+
+ROWS = Prepared(source="scripted", by_key=True)
+LIST = Prepared(source="scripted", by_key=False)
+
+Call = asyncio.Task[Any]
 
 
 @dataclass(eq=False)
@@ -87,3 +95,77 @@ async def settle() -> None:
     """Let everything that can run without the test's doing run."""
     for _ in range(12):
         await asyncio.sleep(0)
+
+
+class Bench:
+    """Groups over a scripted source, and short words for what tests do with them."""
+
+    def __init__(self, concurrency: int = 4, **settings: Any) -> None:
+        self.source = ScriptedSource(concurrency)
+        self.groups = Groups(self.source, **settings)
+        self.start = asyncio.get_running_loop().time()
+
+    async def rows(self, *keys: Any, after: float = 100.0, **more: Any) -> Call:
+        """Ask for rows by key, and let the call get as far as it can."""
+        return await self.ask(
+            self.groups.by_key(
+                more.get("prepared", ROWS),
+                [(key,) for key in keys],
+                more.get("arguments", ()),
+                more.get("scope", ()),
+                self.start + after,
+            )
+        )
+
+    async def list(self, *arguments: Any, after: float = 100.0, scope: Any = ()) -> Call:
+        """Ask for the one value of a plan without keys."""
+        return await self.ask(self.groups.single(LIST, arguments, scope, self.start + after))
+
+    async def ask(self, work: Any) -> Call:
+        call = asyncio.create_task(work)
+        await settle()
+        return call
+
+    @property
+    def under_way(self) -> list[Execution]:
+        return self.source.under_way
+
+    async def answer(self, number: int = 0) -> None:
+        """End the execution under way of that number, the oldest first."""
+        self.under_way[number].answer()
+        await settle()
+
+    async def fail(self, error: Exception, number: int = 0) -> None:
+        self.under_way[number].fail(error)
+        await settle()
+
+    async def answer_all(self) -> None:
+        while self.under_way:
+            await self.answer()
+
+    async def at(self, after: float) -> None:
+        """The clock as the deadlines see it reaches `after`."""
+        self.groups._deadlines.turn(self.start + after)
+        await settle()
+
+    def is_empty(self) -> bool:
+        """Nothing is remembered of what is over."""
+        figures = self.groups.figures()
+        return figures["groups"] == figures["waiting"] == figures["flying"] == 0
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    """Let the loop turn, a step at a time, until `holds`."""
+    for _ in range(100):
+        if holds():
+            return
+        await asyncio.sleep(0)
+    pytest.fail("it never held")
+
+
+def row(key: Any, arguments: tuple[Any, ...] = (), scope: Any = ()) -> bytes:
+    return repr(((key,), arguments, scope)).encode()
+
+
+def listing(*arguments: Any, scope: Any = ()) -> bytes:
+    return repr((arguments, scope)).encode()

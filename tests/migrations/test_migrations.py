@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import shutil
+import sys
 from pathlib import Path
 
+import anyio
 import asyncpg
 import pytest
 import sqlalchemy as sa
@@ -159,6 +162,24 @@ async def test_connection_errors_are_typed_and_keep_the_secret(postgres_url):
         await migrate.current("postgresql://plait:hunter2@127.0.0.1:1/plait")
     assert "not-the-password" not in str(refused.value)
     assert "hunter2" not in str(unreachable.value)
+
+
+async def _alembic(folder, url, *arguments):
+    command = [sys.executable, "-m", "alembic", "-c", str(folder / "alembic.ini"), *arguments]
+    environment = {**os.environ, "PLAIT_MIGRATIONS_URL": url}
+    result = await anyio.run_process(command, env=environment, cwd=folder.parent)
+    return result.stdout.decode()
+
+
+async def test_alembics_own_command_line_works(fresh_database, migrations_folder):
+    """A developer can upgrade, compare and print with Alembic itself, on the same driver."""
+    url = (await fresh_database()).replace("postgresql://", "postgresql+asyncpg://")
+    await _alembic(migrations_folder, url, "upgrade", "head")
+    said = await _alembic(migrations_folder, url, "check")
+    assert "No new upgrade operations detected" in said
+    printed = await _alembic(migrations_folder, "", "upgrade", "head", "--sql")
+    assert "CREATE TABLE trends" in printed
+    assert "CREATE TRIGGER count_inserted" in printed
 
 
 def test_head_is_the_last_version(migrations_folder):

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import json
 import logging
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from toy_engine import SECRET, ToyEngine
 from toy_site import JSON, STRICT, client_of, site_of
 
@@ -353,3 +356,38 @@ async def test_a_body_beyond_its_limit_is_413(engine: ToyEngine, *, announced: b
     assert code_of(response) == "PAYLOAD_TOO_LARGE"
     assert response.headers["connection"] == "close"
     assert sent == (0 if announced else 11_000)
+
+
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+DOCUMENTS = st.text(alphabet='{}()[]:@!$."# \necho textbrokenquery', max_size=60) | st.sampled_from(
+    ["{ echo }", "query($t: String!) { echo(text: $t) }", "{ broken }", "mutation { count }"]
+)
+BODIES = st.binary(max_size=80) | st.fixed_dictionaries(
+    {"query": DOCUMENTS | JSON_VALUES},
+    optional={
+        "variables": JSON_VALUES | st.fixed_dictionaries({"t": JSON_VALUES}),
+        "operationName": JSON_VALUES,
+        "extensions": JSON_VALUES,
+    },
+).map(lambda body: json.dumps(body).encode())
+
+
+@given(st.lists(BODIES, min_size=20, max_size=20))
+@settings(deadline=None, max_examples=50)
+def test_no_body_breaks_the_endpoint(bodies: list[bytes]) -> None:
+    """A thousand bodies of all kinds: 200 or 400, and always a GraphQL response."""
+
+    async def send_all() -> None:
+        async with client_of(site_of(ToyEngine())) as client:
+            for body in bodies:
+                response = await client.post("/graphql", content=body, headers=JSON)
+                assert response.status_code in {200, 400}
+                assert set(response.json()) <= {"data", "errors"}
+
+    asyncio.run(send_all())

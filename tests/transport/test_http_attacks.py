@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 import time
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ from toy_site import serving
 from gateway.transport.limits import HttpLimits
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable
 
 HEAD = "POST /graphql HTTP/1.1\r\nHost: plait\r\nContent-Type: application/json\r\n"

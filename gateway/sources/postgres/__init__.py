@@ -1,0 +1,1 @@
+"""PostgreSQL: asks compiled to SQL, run on dedicated connections."""

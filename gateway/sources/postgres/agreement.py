@@ -20,9 +20,7 @@ where a.attrelid = to_regclass($1) and a.attnum > 0 and not a.attisdropped
 """
 
 
-async def disagreements(
-    slots: Slots, catalog: Catalog, source: str, deadline: float
-) -> list[str]:
+async def disagreements(slots: Slots, catalog: Catalog, source: str, deadline: float) -> list[str]:
     """A line for every table, column or null that contradicts an entity of `source`.
 
     What a view returns cannot be known; its columns are only looked for. Raises `SourceError`.

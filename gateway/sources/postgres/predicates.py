@@ -16,6 +16,20 @@ if TYPE_CHECKING:
 
 Expression = sa.ColumnElement[Any]
 
+_TEXT_OPERAND = frozenset({"like", "ilike", "hasKey"})
+_SYMBOLS = {
+    "eq": "=",
+    "ne": "<>",
+    "lt": "<",
+    "lte": "<=",
+    "gt": ">",
+    "gte": ">=",
+    "contains": "@>",
+    "containedBy": "<@",
+    "overlaps": "&&",
+    "hasKey": "?",
+}
+
 
 def join_condition(relation: Relation, near: Any, far: Any, between: Any = None) -> Expression:
     """The equalities that relate alias `near` to alias `far` (by way of alias `between`)."""
@@ -77,26 +91,24 @@ class Predicates:
 
     def _is(self, entity: EntityInfo, row: Any, name: str, operator: str) -> Expression:
         info = entity.columns[name]
-        column = row.c[info.column.name]
+        column: Expression = row.c[info.column.name]
         if operator in {"isNull", "isNotNull"}:
             return column.is_(None) if operator == "isNull" else column.is_not(None)
         if operator in {"in", "notIn"}:
             values = self.bind(sa.ARRAY(info.column.type))
             return column == sa.any_(values) if operator == "in" else column != sa.all_(values)
-        if operator in {"like", "ilike", "hasKey"}:
-            value = self.bind(sa.Text())
-            if operator == "hasKey":
-                return column.op("?", is_comparison=True)(value)
-            return column.like(value) if operator == "like" else column.ilike(value)
-        value = self.bind(info.column.type)
-        spelled = {"contains": "@>", "containedBy": "<@", "overlaps": "&&", "eq": "=", "ne": "<>"}
-        symbols = {**spelled, "lt": "<", "lte": "<=", "gt": ">", "gte": ">="}
-        return column.op(symbols[operator], is_comparison=True)(value)
+        value = self.bind(sa.Text() if operator in _TEXT_OPERAND else info.column.type)
+        if operator == "like":
+            return column.like(value)
+        if operator == "ilike":
+            return column.ilike(value)
+        return column.op(_SYMBOLS[operator], is_comparison=True, return_type=sa.Boolean())(value)
 
     def order_expression(self, entity: EntityInfo, row: Any, key: OrderKey) -> Expression:
         """The value an order key sorts by, on the rows of alias `row`."""
         if not key.path:
-            return row.c[entity.columns[key.column].column.name]
+            own: Expression = row.c[entity.columns[key.column].column.name]
+            return own
         relation = entity.relations[key.path[0]]
         target = self.catalog.entities[relation.target]
         far = self.alias(target.table, "r")

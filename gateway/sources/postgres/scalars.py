@@ -39,7 +39,7 @@ def join(*parts: Expression) -> Expression:
     return joined
 
 
-def write(info: ColumnInfo, column: Expression) -> Expression:
+def write(info: ColumnInfo, column: Expression) -> Expression:  # noqa: PLR0911 - a table, row by row
     """The column as `row_to_json` must see it for the JSON its kind promises."""
     kind = info.kind
     if kind.labels:

@@ -80,9 +80,7 @@ class PostgresSource:
             value = await self._slots.run_value(prepared.text, batch.arguments, budget.deadline)
             return (value,)
         columns = tuple(zip(*batch.keys, strict=True))
-        return await self._slots.run(
-            prepared.text, (*columns, *batch.arguments), budget.deadline
-        )
+        return await self._slots.run(prepared.text, (*columns, *batch.arguments), budget.deadline)
 
     def describe(self, prepared: Statement) -> Mapping[str, Any]:
         """The SQL text."""

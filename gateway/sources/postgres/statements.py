@@ -115,7 +115,7 @@ class _Build:
 
     def finish(self, source: str, select: sa.Select[Any], *, by_key: bool) -> Statement:
         compiled = select.compile(dialect=_DIALECT)
-        order = list(compiled.positiontup or ())  # type: ignore[attr-defined]  # of SQLCompiler
+        order = list(compiled.positiontup or ())
         keys = sorted(name for name in order if name.startswith("k"))
         ranked = [*keys, *(name for name in order if name.startswith("p"))]
         place = {str(order.index(name) + 1): str(rank + 1) for rank, name in enumerate(ranked)}
@@ -170,7 +170,7 @@ class _Build:
 
     def _hole(self, hole: asks.Hole, table: Any) -> Expression:
         keys = [table.c[info.column.name] for info in hole.columns]
-        slot = sa.literal_column(str(hole.slot))
+        slot: Expression = sa.literal_column(str(hole.slot))
         body = sa.cast(sa.func.json_build_array(slot, *keys), sa.Text)
         tab = sa.literal_column(r"E'\t'", sa.Text)
         value = sa.cast(join(tab, body, tab), JSON)
@@ -333,7 +333,7 @@ class _Page:
             separator = aggregate_order_by(separator, page.c[NUMBER].asc())
         aggregated: Expression = sa.func.string_agg(item, separator)
         if self.peeks:
-            aggregated = aggregated.filter(page.c[NUMBER] <= self.size)  # type: ignore[attr-defined]  # of FunctionElement
+            aggregated = aggregated.filter(page.c[NUMBER] <= self.size)
         return join(text(f'"{key}":['), sa.func.coalesce(aggregated, text("")), text("]"))
 
     def _key(self, page: Any, index: int) -> Expression:

@@ -85,10 +85,18 @@ def _geo_radius(condition: conditions.GeoRadius) -> models.FieldCondition:
     return models.FieldCondition(key=condition.field, geo_radius=circle)
 
 
-def _geo_box(condition: conditions.GeoBox) -> models.FieldCondition:
+def _geo_box(condition: conditions.GeoBox) -> Any:
+    """One box, or the two halves of one across the date line: Qdrant's geo index misses those."""
+    if condition.left <= condition.right:
+        return _box(condition, condition.left, condition.right)
+    halves = [_box(condition, condition.left, 180), _box(condition, -180, condition.right)]
+    return models.Filter(should=halves)
+
+
+def _box(condition: conditions.GeoBox, left: float, right: float) -> models.FieldCondition:
     box = models.GeoBoundingBox(
-        top_left=models.GeoPoint(lat=condition.top, lon=condition.left),
-        bottom_right=models.GeoPoint(lat=condition.bottom, lon=condition.right),
+        top_left=models.GeoPoint(lat=condition.top, lon=left),
+        bottom_right=models.GeoPoint(lat=condition.bottom, lon=right),
     )
     return models.FieldCondition(key=condition.field, geo_bounding_box=box)
 

@@ -26,7 +26,7 @@ def own_qdrant(tmp_path_factory):
             yield engines
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def connect(own_qdrant):
     """Makes sources of the engine, not open yet."""
 

@@ -1,0 +1,115 @@
+"""`plait demo` comes up from nothing, answers, stops without a trace, and comes up faster again."""
+
+import contextlib
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+
+import psutil
+import pytest
+
+SECONDS = 100
+
+pytestmark = pytest.mark.timeout(2 * SECONDS)
+
+
+class Demo:
+    """A running demo and what it said so far."""
+
+    def __init__(self, environment, folder):
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "gateway.cli", "demo", "--port", "0", "--folder", str(folder)],
+            env=environment | {"POSTGRES_HOST": "elsewhere", "REDIS_URL": "redis://elsewhere"},
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        self.said = ""
+        for line in self.process.stderr:
+            self.said += line
+            if "Ctrl-C stops" in line:
+                break
+        found = re.search(r"http://127\.0\.0\.1:\d+", self.said)
+        assert found, self.said
+        self.url = found[0]
+        self.family = [
+            self.process.pid,
+            *(each.pid for each in psutil.Process(self.process.pid).children(recursive=True)),
+        ]
+
+    def ask(self, query):
+        """The data that the gateway answers."""
+        request = urllib.request.Request(  # noqa: S310 - the address is our own
+            f"{self.url}/graphql",
+            json.dumps({"query": query}).encode(),
+            {"content-type": "application/json"},
+        )
+        with urllib.request.urlopen(request, timeout=30) as response:  # noqa: S310 - likewise
+            answer = json.load(response)
+        assert "errors" not in answer
+        return answer["data"]
+
+    def stop(self, number):
+        """Tell it to stop as a terminal or a supervisor does; gives the exit code."""
+        self.process.send_signal(number)
+        with self.process.stderr:
+            self.said += self.process.stderr.read()
+        return self.process.wait(SECONDS)
+
+    def leftovers(self):
+        """What of its processes is still there."""
+        return [pid for pid in self.family if psutil.pid_exists(pid)]
+
+
+@contextlib.contextmanager
+def demo(environment, folder):
+    """A demo that is certainly gone after the block."""
+    running = Demo(environment, folder)
+    try:
+        yield running
+    finally:
+        if running.process.poll() is None:
+            os.killpg(running.process.pid, signal.SIGKILL)
+            running.process.wait(SECONDS)
+            running.process.stderr.close()
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A folder for data that does not exist yet."""
+    return tmp_path / "data"
+
+
+def test_the_demo_serves_stops_and_serves_again(environment, folder):
+    """Filled once; every printed query answers; Ctrl-C and SIGTERM leave no process behind."""
+    with demo(environment, folder) as first:
+        assert first.ask("{ __typename }") == {"__typename": "Query"}
+        titles = first.ask("{ trends(first: 3) { edges { node { title } } } }")
+        assert len(titles["trends"]["edges"]) == 3
+        assert first.stop(signal.SIGINT) == 0
+        assert not first.leftovers()
+    with demo(environment, folder) as second:
+        assert "embed" in first.said
+        assert "embed" not in second.said
+        assert second.ask("{ trends(first: 3) { edges { node { title } } } }") == titles
+        assert second.stop(signal.SIGTERM) == 0
+        assert not second.leftovers()
+        assert second.said.rstrip().endswith("stopped")
+
+
+def test_a_taken_port_is_said_before_anything_starts(plait, folder):
+    """The message names the port and `--port`, and no engine was begun."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        done = plait("demo", "--port", port, "--folder", str(folder))
+    assert done.returncode == 2
+    assert f"port {port}" in done.stderr
+    assert "--port" in done.stderr
+    assert not folder.exists()
