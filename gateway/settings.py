@@ -139,6 +139,9 @@ class Grouping(_Section, frozen=True, kw_only=True):
     in_flight: Annotated[
         int, Meta(ge=1, le=64, description="Statements of one group under way at once.")
     ] = 2
+    max_waiting: Annotated[
+        int, Meta(ge=1, le=1_000_000, description="Calls that may wait for one source.")
+    ] = 2_048
 
 
 class Postgres(_Section, frozen=True, kw_only=True):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections import OrderedDict
-from typing import TYPE_CHECKING, Any, Literal
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from graphql import (
     FragmentDefinitionNode,
@@ -19,12 +21,20 @@ from gateway.documents.validation import Validator
 from gateway.errors import Code, RequestError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from graphql import DocumentNode, GraphQLSchema, VariableDefinitionNode
 
 _BYTES_PER_TOKEN = 550
 """Memory of a parsed token with its node and location, measured; the most that was seen."""
+
+
+class Parsed(NamedTuple):
+    """A document's text, its tree, and its fragments by name."""
+
+    text: str
+    node: DocumentNode
+    fragments: Mapping[str, FragmentDefinitionNode]
 
 
 class Operation:
@@ -36,8 +46,8 @@ class Operation:
 
     __slots__ = ("document", "fragments", "kind", "node", "plans", "variable_definitions")
 
-    def __init__(self, document: Document, node: OperationDefinitionNode) -> None:
-        self.document = document
+    def __init__(self, document: Parsed, node: OperationDefinitionNode) -> None:
+        self.document = document  # not the `Document`: that would make a cycle
         self.node = node
         self.kind: Literal["query", "mutation", "subscription"] = node.operation.value
         self.fragments = document.fragments
@@ -50,19 +60,19 @@ class Operation:
 class Document:
     """A parsed and valid document. `weight` is the memory it holds, estimated, in bytes."""
 
-    __slots__ = ("_operations", "fragments", "node", "text", "weight")
+    __slots__ = ("_operations", "text", "weight")
 
     def __init__(self, text: str, node: DocumentNode, weight: int) -> None:
         self.text = text
-        self.node = node
         self.weight = weight
-        self.fragments: Mapping[str, FragmentDefinitionNode] = {
+        fragments = {
             each.name.value: each
             for each in node.definitions
             if isinstance(each, FragmentDefinitionNode)
         }
+        parsed = Parsed(text, node, fragments)
         self._operations = {
-            each.name.value if each.name else None: Operation(self, each)
+            each.name.value if each.name else None: Operation(parsed, each)
             for each in node.definitions
             if isinstance(each, OperationDefinitionNode)
         }
@@ -124,7 +134,8 @@ class DocumentStore:
         if document is not None:
             documents.move_to_end(text)
             return document
-        document = self._check(text)
+        with _own_garbage():
+            document = self._check(text)
         self._keep(document)
         return document
 
@@ -142,6 +153,7 @@ class DocumentStore:
             node = parse(text, max_lexical_tokens=self._limits.max_tokens)
         except GraphQLSyntaxError as error:
             raise InvalidDocument([reported(error, Code.GRAPHQL_PARSE_FAILED)]) from None
+        _unlink_tokens(node)
         enforce(node, self._limits)
         self._validator.validate(node)
         return Document(text, node, sys.getsizeof(text) + tokens * _BYTES_PER_TOKEN)
@@ -152,3 +164,29 @@ class DocumentStore:
         while len(self._documents) > self._capacity or self._weight > self._max_bytes:
             _, oldest = self._documents.popitem(last=False)
             self._weight -= oldest.weight
+
+
+@contextmanager
+def _own_garbage() -> Iterator[None]:
+    """Collect the garbage of a check at once, before it is promoted.
+
+    Validation leaves thousands of objects in cycles. Left to the collector they would pile up in
+    its oldest generation, until one unlucky request waits for all of them together.
+    """
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+        gc.collect(0)
+
+
+def _unlink_tokens(node: DocumentNode) -> None:
+    """Cut the parser's chain of tokens: nodes keep the few they begin and end with."""
+    token = node.loc.start_token if node.loc else None
+    while token is not None:
+        following = token.next
+        token.prev = token.next = None
+        token = following

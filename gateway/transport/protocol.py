@@ -32,7 +32,7 @@ class GuardedProtocol(HttpToolsProtocol):
         super().__init__(*args, **kwargs)
         self._awaiting_head = True
         self._head_timer: asyncio.TimerHandle | None = None
-        self._received = 0  # bytes since the last head was complete, none of them body
+        self._received = 0  # at least the bytes of the open head, so far
         self._too_large = False
 
     def connection_made(  # type: ignore[override]  # narrowed by uvicorn
@@ -47,10 +47,17 @@ class GuardedProtocol(HttpToolsProtocol):
         self._unwatch_head()
         super().connection_lost(exc)
 
+    # The next three are called for every request: super() would cost more than what they do.
+
     def data_received(self, data: bytes) -> None:
-        """Parse, then see whether a head is still open and within its size."""
-        self._received += len(data)
-        super().data_received(data)
+        """Parse, then see whether a head is still open, in time and within its size."""
+        cycle = self.cycle
+        # uvicorn's annotation leaves out that there is none before the first request
+        if cycle is None or cycle.response_complete:  # type: ignore[redundant-expr]
+            self._awaiting_head = True
+        if self._awaiting_head:
+            self._received += len(data)
+        HttpToolsProtocol.data_received(self, data)
         if self._awaiting_head and not self.transport.is_closing():
             if self._received > self.max_header_bytes:
                 self._refuse_head()
@@ -60,7 +67,7 @@ class GuardedProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """A head began: `data_received` gives it its time if it does not end in the same data."""
         self._awaiting_head = True
-        super().on_message_begin()
+        HttpToolsProtocol.on_message_begin(self)
 
     def on_headers_complete(self) -> None:
         """The head is whole: measure it if it may be too large, and stop its clock."""
@@ -69,19 +76,9 @@ class GuardedProtocol(HttpToolsProtocol):
             raise ValueError("the head of the request is too large")  # ends the parsing
         self._awaiting_head = False
         self._received = 0
-        self._unwatch_head()
-        super().on_headers_complete()
-
-    def on_body(self, body: bytes) -> None:
-        """Body bytes do not count as head."""
-        self._received = 0
-        super().on_body(body)
-
-    def on_response_complete(self) -> None:
-        """The next bytes on this connection begin a head."""
-        if self.cycle.response_complete:  # or it is that of an earlier, pipelined request
-            self._awaiting_head = True
-        super().on_response_complete()
+        if self._head_timer is not None:
+            self._unwatch_head()
+        HttpToolsProtocol.on_headers_complete(self)
 
     def send_400_response(self, msg: str) -> None:
         """Say 431 where that is what is wrong."""

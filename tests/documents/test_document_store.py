@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
+
 import pytest
 import strawberry
-from graphql import GraphQLSchema, build_schema
+from graphql import GraphQLSchema, Node, build_schema
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -212,3 +215,24 @@ def test_any_text_is_accepted_or_refused_with_a_code(text: str) -> None:
         DocumentStore(SCHEMA).load(text)
     except InvalidDocument as error:
         assert error.errors  # noqa: PT017 - the refusal is one of two right outcomes
+
+
+@pytest.mark.parametrize("text", ["{ title }", "{ nope }", "{" + " title" * 30 + "}"])
+def test_what_is_not_kept_is_gone_at_once(text: str) -> None:
+    """Neither an evicted nor a refused document waits for a full collection to be freed."""
+    store = DocumentStore(SCHEMA, capacity=1)
+    with contextlib.suppress(InvalidDocument):
+        store.load("{ book(id: 1) { title } }")
+        store.load(text)
+    gc.collect()
+    gc.disable()
+    try:
+        before = sum(isinstance(each, Node) for each in gc.get_objects())
+        for _ in range(20):
+            with contextlib.suppress(InvalidDocument):
+                store.load(text + " ")
+                store.load(text)
+        after = sum(isinstance(each, Node) for each in gc.get_objects())
+    finally:
+        gc.enable()
+    assert after <= before + 5

@@ -15,7 +15,7 @@ import pytest
 from embedded.life import as_root, fetch
 
 from gateway.embedded import postgres, start
-from gateway.embedded.process import Member
+from gateway.embedded.process import Member, wait_until
 from gateway.embedded.records import Records
 from gateway.errors import ConfigurationError
 
@@ -164,7 +164,9 @@ async def test_children_of_a_killed_server_are_waited_for(folder, monkeypatch):
         connection = await asyncpg.connect(engines.urls.postgres, timeout=10)
         backend = Member.of(connection.get_server_pid())
         backend.send(signal.SIGSTOP)
-        os.kill(engines.processes["postgres"].pid, signal.SIGKILL)
+        process = engines.processes["postgres"]
+        process.member.send(signal.SIGKILL)
+        assert wait_until(lambda: not process.alive, 5)
         with pytest.raises(ConfigurationError, match=f"earlier PostgreSQL still use {folder}"):
             engines.restart("postgres")
         backend.send(signal.SIGKILL)

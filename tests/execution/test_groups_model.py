@@ -137,7 +137,7 @@ class GroupsMachine(RuleBasedStateMachine):
         self.do(waiter.call.cancel)
 
     @precondition(lambda self: self.source.under_way and self.waiters)
-    @rule(ended=st.integers(0, 10), turns=st.integers(0, 4), pick=st.integers(0, 50))
+    @rule(ended=st.integers(0, 3), turns=st.integers(0, 3), pick=st.integers(0, 3))
     def answer_and_cancel(self, ended: int, turns: int, pick: int) -> None:
         """An answer is on its way to one waiter while another, or the same, gives up."""
         under_way = self.source.under_way

@@ -287,7 +287,7 @@ class Groups:
         """From here on nobody joins."""
         pending.sent = True
         if pending.group.open is pending:
-            pass
+            pending.group.open = None
         self._waiting -= len(pending.members)
 
     async def _alone(self, group: Group, keys: Sequence[Key], deadline: float) -> Sequence[Value]:

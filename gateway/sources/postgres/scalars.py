@@ -39,6 +39,14 @@ def join(*parts: Expression) -> Expression:
     return joined
 
 
+def commas(parts: Sequence[Expression]) -> list[Expression]:
+    """The parts with a comma between each two."""
+    spaced: list[Expression] = []
+    for part in parts:
+        spaced += [text(","), part] if spaced else [part]
+    return spaced
+
+
 def write(info: ColumnInfo, column: Expression) -> Expression:  # noqa: PLR0911 - a table, row by row
     """The column as `row_to_json` must see it for the JSON its kind promises."""
     kind = info.kind

@@ -175,9 +175,19 @@ def _text(field: str, value: Any, path: str) -> Text:
 def _range(field: str, given: Mapping[str, Any], path: str) -> NumberRange | DatetimeRange:
     if all(_is_number(value) for value in given.values()):
         numbers = {name: _number(value, f"{path}.{name}") for name, value in given.items()}
-        return NumberRange(field, tuple(numbers.items()))
+        return NumberRange(field, _tightest(numbers))
     moments = {name: _moment(value, f"{path}.{name}") for name, value in given.items()}
-    return DatetimeRange(field, tuple(moments.items()))
+    return DatetimeRange(field, _tightest(moments))
+
+
+def _tightest(given: dict[str, Any]) -> tuple[tuple[str, Any], ...]:
+    """At most one bound on either side: Qdrant's indexes forget one of two."""
+    bounds = dict(given)
+    if "gt" in bounds and "gte" in bounds:
+        del bounds["gte" if bounds["gt"] >= bounds["gte"] else "gt"]
+    if "lt" in bounds and "lte" in bounds:
+        del bounds["lte" if bounds["lt"] <= bounds["lte"] else "lt"]
+    return tuple(bounds.items())
 
 
 def _is_number(value: Any) -> bool:
@@ -210,12 +220,10 @@ def _moment(value: Any, path: str) -> datetime:
 
 def _values_count(field: str, value: Any, path: str) -> ValuesCount:
     given = _object(value, path, _BOUNDS)
-    bounds = []
     for name, bound in given.items():
         if isinstance(bound, bool) or not isinstance(bound, int) or not 0 <= bound < 2**63:
             raise InputError(f"{path}.{name} must be an integer of 0 or more")
-        bounds.append((name, bound))
-    return ValuesCount(field, tuple(bounds))
+    return ValuesCount(field, _tightest(dict(given)))
 
 
 def _is_null(field: str, value: Any, path: str) -> Absent:

@@ -89,7 +89,10 @@ def _geo_box(condition: conditions.GeoBox) -> Any:
     """One box, or the two halves of one across the date line: Qdrant's geo index misses those."""
     if condition.left <= condition.right:
         return _box(condition, condition.left, condition.right)
-    halves = [_box(condition, condition.left, 180), _box(condition, -180, condition.right)]
+    halves: list[Any] = [
+        _box(condition, condition.left, 180),
+        _box(condition, -180, condition.right),
+    ]
     return models.Filter(should=halves)
 
 

@@ -114,6 +114,15 @@ def test_the_order_of_conditions_does_not_matter():
     assert parse_filter(first) == parse_filter(second)
 
 
+def test_of_two_bounds_the_tighter_counts():
+    """Both are given, one is enough."""
+    two = {"gt": 1, "gte": 2, "lt": 5, "lte": 5}
+    assert parse_filter({"a": two}) == parse_filter({"a": {"gte": 2, "lt": 5}})
+    assert parse_filter({"a": {"valuesCount": two}}) == parse_filter(
+        {"a": {"valuesCount": {"gte": 2, "lt": 5}}}
+    )
+
+
 def test_both_ways_to_name_a_field():
     """By key, or as `field` for names GraphQL cannot spell."""
     assert parse_filter({"a": {"match": 1}}) == parse_filter({"field": "a", "match": 1})

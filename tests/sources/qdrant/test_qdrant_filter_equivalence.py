@@ -80,8 +80,6 @@ CONDITIONS = st.one_of(
     st.builds(lambda v: {"any": v}, st.lists(WHOLE, min_size=1)),
     st.builds(lambda v: {"except": v}, st.lists(st.sampled_from(WORDS), min_size=1)),
     st.builds(lambda v: {"except": v}, st.lists(WHOLE, min_size=1)),
-    bounds(NUMBER),
-    bounds(DAY),
     st.builds(lambda v: {"isNull": v}, st.booleans()),
     st.builds(lambda v: {"isEmpty": v}, st.booleans()),
     st.builds(lambda v: {"valuesCount": v}, bounds(st.integers(0, 3))),
@@ -89,6 +87,9 @@ CONDITIONS = st.one_of(
 ON_FIELD = st.one_of(
     st.just({}),
     st.builds(lambda field, condition: {field: condition}, FIELDS, CONDITIONS),
+    # A number index takes a datetime for a count of microseconds; without one it is no number.
+    st.builds(lambda v: {"day": v}, bounds(DAY)),
+    st.builds(lambda f, v: {f: v}, st.sampled_from(["whole", "real", "word"]), bounds(NUMBER)),
     st.builds(lambda condition: {"field": "deep.er", **condition}, CONDITIONS),
     st.builds(
         lambda center, radius: {"place": {"geoRadius": {"center": center, "radius": radius}}},
@@ -146,7 +147,7 @@ async def engine(request, connect):
 
 
 @settings(
-    max_examples=1500, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(written=FILTERS)
 async def test_the_same_points_as_local_mode(engine, local, ask, written):

@@ -11,6 +11,7 @@ import orjson
 import pytest
 from sources.contract import SourceContract, Subject
 
+from gateway.embedding.local import LocalEmbedder
 from gateway.errors import (
     Code,
     ConfigurationError,
@@ -263,6 +264,36 @@ async def test_text_needs_an_embedder(source, collection, ask):
     with pytest.raises(SourceRefused, match="vector or id") as raised:
         await ask(source, prepared, arguments=(search_arguments(text="hello"),))
     assert raised.value.code is Code.BAD_USER_INPUT
+
+
+async def test_search_by_text(connect, collection_name, collection, ask):
+    """Text is embedded by the source's model; what the model cannot place is refused."""
+    embedder = LocalEmbedder()
+    source = connect(embedder=embedder)
+    await source.open()
+    try:
+        texts = ["theft of browser passwords", "phishing mail", "a recipe for apple pie"]
+        name = f"{collection_name}_text"
+        vectors = await embedder.embed(texts, asyncio.get_running_loop().time() + 60)
+        await source.administration.ensure_collection(name, 256, model=embedder.model)
+        await source.administration.upsert(
+            name, [Point(number, vector) for number, vector in enumerate(vectors)]
+        )
+        bound = VectorCollection(name)
+        prepared = prepare_search("vectors", bound, (ID,), typename="Hit")
+        for text, best in (("steal saved credentials in chrome", "0"), ("baking fruit cake", "2")):
+            (value,) = await ask(source, prepared, arguments=(search_arguments(text=text),))
+            assert ids_of(value)[0] == best
+        with pytest.raises(SourceRefused, match="other words") as raised:
+            await ask(source, prepared, arguments=(Search(text=""),))
+        assert raised.value.code is Code.BAD_USER_INPUT
+        small = prepare_search("vectors", collection, (ID,), typename="Hit")
+        with pytest.raises(SourceRefused, match="makes 256 dimensions") as raised:
+            await ask(source, small, arguments=(search_arguments(text="hello"),))
+        assert raised.value.code is Code.CONFIGURATION
+    finally:
+        await source.close()
+        embedder.close()
 
 
 async def test_recall_of_more_like_this(source, collection_name, ask):

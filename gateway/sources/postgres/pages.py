@@ -1,0 +1,206 @@
+"""A connection in a statement: a page of rows, and the connection object made of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import aggregate_order_by
+
+from gateway.schema import asks
+from gateway.schema.orders import cursor_head
+from gateway.sources.postgres.predicates import join_condition
+from gateway.sources.postgres.scalars import commas, join, opaque, text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gateway.schema.catalog import Relation
+    from gateway.schema.shapes import OrderKey, PageShape
+    from gateway.sources.postgres.statements import Build
+
+Expression = sa.ColumnElement[Any]
+
+NUMBER = "~n"
+"""The row number within a page, under a name no column has."""
+
+
+class Page:
+    """One connection in a statement: a page of rows, and what is made of it."""
+
+    def __init__(
+        self, build: Build, ask: asks.Connection, parent: tuple[Relation, Any] | None
+    ) -> None:
+        self.build = build
+        self.ask = ask
+        self.parent = parent
+        self.shape: PageShape = build.shapes[ask.spec]
+        self.entity = ask.entity
+        facts = {
+            fact.name
+            for part in ask.parts
+            if isinstance(part, asks.PageFacts)
+            for fact in part.parts
+            if isinstance(fact, asks.PageFact)
+        }
+        self.cursors = bool(facts & {"startCursor", "endCursor"})
+        self.peeks = ("hasPreviousPage" if self.shape.backward else "hasNextPage") in facts
+        self.numbered = self.peeks or self.cursors or self.shape.backward
+        self.size: Expression | None = None
+
+    def select(self) -> sa.Select[Any]:
+        page = self._rows()
+        sources: list[Any] = [page]
+        parts = [self._member(part, page, sources) for part in self.ask.parts]
+        joined: Any = sources[0]
+        for source in sources[1:]:
+            joined = sa.join(joined, source, sa.true())
+        object_text = join(text("{"), *commas(parts), text("}"))
+        return sa.select(object_text).select_from(joined)
+
+    # The rows
+
+    def _pick(self, rows: Any) -> tuple[list[Any], list[Expression]]:
+        """The FROM and the conditions of the whole list, taking its values from the first on."""
+        build = self.build
+        build.spec = self.ask.spec
+        build.taken[build.spec] = 0
+        froms: list[Any] = [rows]
+        conditions: list[Expression] = []
+        if self.parent is not None:
+            relation, near = self.parent
+            between = None
+            if relation.through is not None:
+                between = build.alias(relation.through.table, "j")
+                froms.append(between)
+            conditions.append(join_condition(relation, near, rows, between))
+        if self.shape.where is not None:
+            conditions.append(build.predicates.where(self.entity, rows, self.shape.where))
+        return froms, conditions
+
+    def _rows(self) -> Any:
+        """The page as a subquery: the entity's columns, computed order keys, row numbers."""
+        build, shape = self.build, self.shape
+        rows = build.alias(self.entity.table, "t")
+        froms, conditions = self._pick(rows)
+        keys = [
+            (key, build.predicates.order_expression(self.entity, rows, key)) for key in shape.order
+        ]
+        for nulls, before in ((shape.after, False), (shape.before, True)):
+            if nulls is not None:
+                conditions.append(build.predicates.beyond(self.entity, keys, nulls, before=before))
+        columns = list(rows.c)
+        columns += [value.label(f"~o{i}") for i, (key, value) in enumerate(keys) if key.path]
+        select = sa.select(*columns).select_from(*froms).where(*conditions)
+        for key, value in keys:
+            select = select.order_by(
+                build.predicates.order_by(self.entity, key, value, backward=shape.backward)
+            )
+        more = 1 if self.peeks else 0
+        select = select.limit(sa.literal_column(str(shape.bound + more)))
+        if self.parent is not None:
+            select = select.correlate(self.parent[1])
+        if shape.limit is None:
+            build.spec = self.ask.spec
+            self.size = build.bind(sa.Integer())
+            inner = select.subquery(build.name("q"))
+            limit = self.size + sa.literal_column("1") if more else self.size
+            select = sa.select(*inner.c).limit(limit)
+        else:
+            self.size = sa.literal_column(str(shape.limit))
+        if self.numbered:
+            inner = select.subquery(build.name("q"))
+            select = sa.select(*inner.c, sa.func.row_number().over().label(NUMBER))
+        return select.subquery(build.name("t"))
+
+    # The members
+
+    def _member(self, part: asks.ConnectionPart, page: Any, sources: list[Any]) -> Expression:
+        match part:
+            case asks.Constant():
+                return text(f'"{part.key}":"{part.text}"')
+            case asks.Nodes():
+                found = self.build.row(part.row, page)
+                _extend(sources, found.source, page)
+                return self._list(part.key, sa.cast(found.json, sa.Text), page)
+            case asks.Edges():
+                return self._edges(part, page, sources)
+            case asks.PageFacts():
+                facts = [self._fact(fact, page) for fact in part.parts]
+                return join(text(f'"{part.key}":{{'), *commas(facts), text("}"))
+            case asks.TotalCount():
+                return join(text(f'"{part.key}":'), sa.cast(self._total(), sa.Text))
+        raise TypeError(f"not a part of a connection: {part!r}")
+
+    def _edges(self, part: asks.Edges, page: Any, sources: list[Any]) -> Expression:
+        members: list[Expression] = []
+        for member in part.parts:
+            if isinstance(member, asks.Constant):
+                members.append(text(f'"{member.key}":"{member.text}"'))
+            elif isinstance(member, asks.Cursor):
+                cursor = self._cursor([self._key(page, i) for i in range(len(self.shape.order))])
+                members.append(join(text(f'"{member.key}":"'), cursor, text('"')))
+            else:
+                found = self.build.row(member.row, page)
+                _extend(sources, found.source, page)
+                members.append(join(text(f'"{member.key}":'), sa.cast(found.json, sa.Text)))
+        return self._list(part.key, join(text("{"), *commas(members), text("}")), page)
+
+    def _list(self, key: str, item: Expression, page: Any) -> Expression:
+        separator: Any = sa.literal_column("','")
+        if self.shape.backward:
+            separator = aggregate_order_by(separator, page.c[NUMBER].desc())
+        elif self.numbered:
+            separator = aggregate_order_by(separator, page.c[NUMBER].asc())
+        aggregated: Expression = sa.func.string_agg(item, separator)
+        if self.peeks:
+            aggregated = aggregated.filter(page.c[NUMBER] <= self.size)
+        return join(text(f'"{key}":['), sa.func.coalesce(aggregated, text("")), text("]"))
+
+    def _key(self, page: Any, index: int) -> Expression:
+        key: OrderKey = self.shape.order[index]
+        if key.path:
+            return page.c[f"~o{index}"]  # type: ignore[no-any-return]  # page is untyped
+        return page.c[self.entity.columns[key.column].column.name]  # type: ignore[no-any-return]  # likewise
+
+    def _cursor(self, keys: Sequence[Expression]) -> Expression:
+        return opaque(cursor_head(self.entity, self.shape.order), keys)
+
+    def _fact(self, fact: asks.Constant | asks.PageFact, page: Any) -> Expression:
+        if isinstance(fact, asks.Constant):
+            return text(f'"{fact.key}":"{fact.text}"')
+        label = text(f'"{fact.key}":')
+        backward = self.shape.backward
+        if fact.name in {"hasNextPage", "hasPreviousPage"}:
+            if (fact.name == "hasPreviousPage") == backward:
+                return join(label, sa.cast(sa.func.count() > self.size, sa.Text))
+            given = self.shape.before if backward else self.shape.after
+            return join(label, text("true" if given is not None else "false"))
+        shown = sa.func.least(sa.func.count(), self.size)
+        at_front = (fact.name == "startCursor") != backward
+        place = sa.literal_column("1") if at_front else sa.cast(shown, sa.Integer)
+        ends = [
+            sa.func.array_agg(
+                aggregate_order_by(self._key(page, i), page.c[NUMBER].asc()),
+                type_=sa.ARRAY(self._key(page, i).type),
+            )[place]
+            for i in range(len(self.shape.order))
+        ]
+        quoted = join(text('"'), self._cursor(ends), text('"'))
+        return join(label, sa.case((shown > sa.literal_column("0"), quoted), else_=text("null")))
+
+    def _total(self) -> Expression:
+        rows = self.build.alias(self.entity.table, "t")
+        taken = dict(self.build.taken)
+        froms, conditions = self._pick(rows)
+        self.build.taken = taken
+        select = sa.select(sa.func.count()).select_from(*froms).where(*conditions)
+        if self.parent is not None:
+            select = select.correlate(self.parent[1])
+        return select.scalar_subquery()
+
+
+def _extend(sources: list[Any], source: Any, page: Any) -> None:
+    """Add to the FROM what an object needs beside the page itself."""
+    if source is not page:
+        sources.append(source.right)

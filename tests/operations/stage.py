@@ -1,0 +1,182 @@
+"""The whole gateway on the bundled domain, over a small data set whose every value is written out.
+
+Rows are in `rows.sql`. Trends are embedded by the local model, one point a trend; items have
+vectors of four numbers made by hand, compared by dot product, so that their scores are exact.
+Either collection has a point whose row is gone, and lacks one for a row that is there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import asyncpg
+import httpx
+from redis.asyncio import Redis
+
+import gateway.app
+from gateway.embedding.local import LocalEmbedder
+from gateway.settings import load
+from gateway.sources.postgres.migrate import upgrade
+from gateway.sources.qdrant import QdrantSource
+from gateway.sources.qdrant.points import Distance, Point
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
+
+    from starlette.types import ASGIApp
+
+HERE = Path(__file__).parent
+MIGRATIONS = HERE.parent.parent / "migrations"
+PATIENT = {
+    "PLAIT_SERVE_DEADLINE_SECONDS": "60",
+    "QDRANT_TIMEOUT_SECONDS": "60",
+    "REDIS_SOCKET_TIMEOUT": "60",
+}
+"""Settings under which no answer depends on how busy the machine is."""
+
+VIEWS = {"views:trend_1": "1200", "views:trend_3": "7"}
+TREND_TEXTS = {
+    1: "Aurora over Rome. Northern lights were seen far in the south.",
+    2: "Satellites fail. A solar storm disturbed satellites and navigation.",
+    3: "Password stealers. Malware steals passwords saved in a browser.",
+    4: "Passkeys arrive. Sign in without a password by a key on the phone.",
+    5: "Marathon unter zwei Stunden. Der schnellste Marathon aller Zeiten.",
+    99: "A row that was deleted after its vector was made.",
+}
+ITEM_VECTORS = {
+    1: (1.0, 0.0, 0.0, 0.0),
+    2: (0.5, 0.5, 0.0, 0.0),
+    3: (0.25, 0.0, 1.0, 0.0),
+    4: (0.0, 0.75, 0.0, 0.0),
+    5: (0.0, 0.0, 1.0, 0.5),
+    6: (0.0, 0.0, 0.0, 2.0),
+    77: (0.0, 0.125, 0.0, 0.0),
+}
+
+
+@dataclass(frozen=True)
+class Addresses:
+    """Where the engines listen; `postgres` names a database of the stage's own."""
+
+    postgres: str
+    qdrant: str
+    redis: str
+
+    def environment(self) -> dict[str, str]:
+        """The settings that name them."""
+        return {
+            "POSTGRES_URL": self.postgres,
+            "QDRANT_URL": self.qdrant,
+            "QDRANT_GRPC_PORT": self.qdrant.rpartition(":")[2],
+            "REDIS_URL": self.redis,
+        }
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A served gateway: its ASGI application, a client of it, and what is inside."""
+
+    app: ASGIApp
+    client: httpx.AsyncClient
+    gateway: gateway.app.Gateway
+
+    def sent(self) -> dict[str, int]:
+        """How many requests each source was sent so far."""
+        return {name: int(one.figures()["sent"]) for name, one in self.gateway.groups.items()}
+
+    async def ask(self, query: str, variables: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """The body of the response to a POST."""
+        body = {"query": query, "variables": variables}
+        response = await self.client.post("/graphql", json=body)
+        answer: dict[str, Any] = response.json()
+        return answer
+
+
+async def fill(addresses: Addresses) -> None:
+    """Migrate the database and store the data set in all three engines."""
+    await upgrade(addresses.postgres, MIGRATIONS)
+    connection = await asyncpg.connect(addresses.postgres, timeout=10)
+    try:
+        await connection.execute((HERE / "rows.sql").read_text("utf-8"), timeout=30)
+    finally:
+        await connection.close()
+    async with Redis.from_url(addresses.redis) as client:
+        await client.flushdb()
+        await client.mset(VIEWS)
+    await _fill_vectors(addresses)
+
+
+async def _fill_vectors(addresses: Addresses) -> None:
+    embedder = LocalEmbedder()
+    until = asyncio.get_running_loop().time() + 60
+    made = await embedder.embed(list(TREND_TEXTS.values()), until)
+    embedder.close()
+    trends = [
+        Point(key, vector, {"text": text, "odd": key % 2 == 1})
+        for (key, text), vector in zip(TREND_TEXTS.items(), made, strict=True)
+    ]
+    items = [Point(key, vector, {"item": key}) for key, vector in ITEM_VECTORS.items()]
+    source = QdrantSource(
+        "qdrant", addresses.qdrant, grpc_port=int(addresses.qdrant.rpartition(":")[2])
+    )
+    await source.open()
+    try:
+        for name, points, distance in (
+            ("trend_embeddings", trends, Distance.COSINE),
+            ("item_embeddings", items, Distance.DOT),
+        ):
+            await source.administration.delete_collection(name)
+            await source.administration.ensure_collection(name, len(points[0].vector), distance)
+            await source.administration.upsert(name, points)
+    finally:
+        await source.close()
+
+
+@asynccontextmanager
+async def served(
+    addresses: Addresses, settings: Mapping[str, str] = PATIENT
+) -> AsyncIterator[Stage]:
+    """The application as `create_app` makes it, its lifespan run around the block."""
+    made: list[gateway.app.Gateway] = []
+
+    class Kept(gateway.app.Gateway):
+        """Remembers the gateway that the application closes over."""
+
+        def __init__(self, *arguments: Any) -> None:
+            super().__init__(*arguments)
+            made.append(self)
+
+    original = gateway.app.Gateway
+    gateway.app.Gateway = Kept  # type: ignore[misc]  # put back below
+    try:
+        app = gateway.app.create_app(load(environ={**addresses.environment(), **settings}))
+    finally:
+        gateway.app.Gateway = original  # type: ignore[misc]  # as it was
+    transport = httpx.ASGITransport(app)
+    async with lifespan(app), httpx.AsyncClient(transport=transport, base_url="http://plait") as to:
+        yield Stage(app, to, made[0])
+
+
+@asynccontextmanager
+async def lifespan(app: ASGIApp) -> AsyncIterator[None]:
+    """Start an application and shut it down, as a server does."""
+    inbox: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+    outbox: asyncio.Queue[Any] = asyncio.Queue()
+    running = asyncio.create_task(
+        app({"type": "lifespan", "asgi": {"version": "3.0"}}, inbox.get, outbox.put)
+    )
+    await inbox.put({"type": "lifespan.startup"})
+    started = await asyncio.wait_for(outbox.get(), 60)
+    if started["type"] != "lifespan.startup.complete":
+        await running
+        raise RuntimeError(started.get("message", "the application did not start"))
+    try:
+        yield
+    finally:
+        await inbox.put({"type": "lifespan.shutdown"})
+        await asyncio.wait_for(outbox.get(), 60)
+        await running

@@ -1,0 +1,143 @@
+"""The zoo behind a running engine: PostgreSQL, Redis, and everything between document and bytes."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import asyncpg
+import orjson
+import redis.asyncio
+from toy import rows, tables
+from toy.domain import domain as zoo_domain
+
+from gateway.documents.store import DocumentStore
+from gateway.execution.engine import Engine
+from gateway.execution.exchange import GraphQLRequest
+from gateway.execution.executor import WalkingExecutor, install_resolvers
+from gateway.execution.groups import Groups
+from gateway.planning.arguments import PageLimits
+from gateway.planning.plan import Planner
+from gateway.planning.registry import Registry
+from gateway.schema.build import Api, Domain, build
+from gateway.sources.postgres.source import PostgresSource
+from gateway.sources.redis.source import RedisSource
+from gateway.viewer import ANONYMOUS, Viewer
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+
+    from gateway.execution.exchange import Answer
+    from gateway.sources.contract import Batch, Budget, Value
+
+KEEPER = Viewer(subject="ann", roles=frozenset({"keeper"}))
+SECONDS = 20.0
+LIMITS = PageLimits(default=5, most=50)
+
+
+class CountedPostgres(PostgresSource):
+    """Remembers which statements it ran."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.ran: list[str] = []
+        self.compiled = 0
+
+    async def execute(self, prepared: Any, batch: Batch, budget: Budget) -> Sequence[Value]:
+        self.ran.append(prepared.text)
+        return await super().execute(prepared, batch, budget)
+
+    def prepare_rows(self, row: Any, shapes: Any) -> Any:
+        self.compiled += 1
+        return super().prepare_rows(row, shapes)
+
+    def prepare_page(self, connection: Any, shapes: Any) -> Any:
+        self.compiled += 1
+        return super().prepare_page(connection, shapes)
+
+
+@dataclass
+class Zoo:
+    """A running engine, its parts, and a connection of the test's own to the same database."""
+
+    api: Api
+    engine: Engine
+    postgres: CountedPostgres
+    redis: RedisSource
+    connection: asyncpg.Connection[Any]
+    url: str
+    documents: list[str] = field(default_factory=list)
+
+    async def answer(
+        self,
+        document: str,
+        variables: dict[str, Any] | None = None,
+        *,
+        viewer: Viewer = ANONYMOUS,
+        extensions: dict[str, Any] | None = None,
+        seconds: float = SECONDS,
+    ) -> Answer:
+        """The engine's answer as it is."""
+        request = GraphQLRequest(document, None, variables, extensions)
+        deadline = asyncio.get_running_loop().time() + seconds
+        return await self.engine.answer(
+            request, viewer, allow_mutations=False, deadline=deadline
+        )
+
+    async def ask(
+        self, document: str, variables: dict[str, Any] | None = None, **options: Any
+    ) -> dict[str, Any]:
+        """The body of the answer, decoded."""
+        body: dict[str, Any] = orjson.loads((await self.answer(document, variables, **options)).body)
+        return body
+
+    async def data(
+        self, document: str, variables: dict[str, Any] | None = None, **options: Any
+    ) -> Any:
+        """The data of an answer that must be without errors."""
+        body = await self.ask(document, variables, **options)
+        assert "errors" not in body, body["errors"]
+        return body["data"]
+
+
+@asynccontextmanager
+async def running(
+    make_database: Callable[[], Awaitable[str]],
+    redis_url: str,
+    domain: Domain = zoo_domain,
+    *,
+    document_limits: Any = None,
+) -> AsyncIterator[Zoo]:
+    """A zoo with a database of its own, filled."""
+    url = await make_database()
+    connection = await asyncpg.connect(url)
+    store = redis.asyncio.Redis.from_url(redis_url)
+    try:
+        await tables.create(connection)
+        await rows.insert(connection)
+        for number, value in rows.VISITS.items():
+            await store.set(f"zoo:visits_{number}", value)
+        api = build(domain, executor=WalkingExecutor)
+        install_resolvers(api)
+        postgres = CountedPostgres("postgres", url, api.catalog, concurrency=3)
+        state = RedisSource("redis", redis_url, socket_timeout=5.0)
+        sources: dict[str, Any] = {"postgres": postgres, "redis": state}
+        groups = {name: Groups(source) for name, source in sources.items()}
+        registry = Registry({"default": postgres}, {}, {"default": state})
+        engine = Engine(
+            api,
+            DocumentStore(api.catalog.schema, document_limits),
+            Planner(api.catalog, registry, LIMITS),
+            groups,
+            lambda prepared: sources[prepared.source].describe(prepared),
+        )
+        try:
+            yield Zoo(api, engine, postgres, state, connection, url)
+        finally:
+            await asyncio.gather(*(group.close() for group in groups.values()))
+            await asyncio.gather(*(source.close() for source in sources.values()))
+    finally:
+        await store.aclose()
+        await connection.close()
