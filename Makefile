@@ -2,6 +2,7 @@
 # Everything else comes into .venv from the hash-locked requirements.
 
 PYTHON ?= python3
+PORT ?= 8000
 VENV := .venv
 BIN := $(VENV)/bin
 PAGE := gateway/transport/static/graphiql/index.html
@@ -21,8 +22,8 @@ BUILD := --group pyproject.toml:build
 help: ## say what there is
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST) | expand -t 20
 
-demo: $(VENV)/.demo page ## real engines, real data, served on http://127.0.0.1:8000
-	@$(BIN)/python -m gateway.cli demo
+demo: $(VENV)/.demo page ## real engines, real data, served on http://127.0.0.1:8000 (PORT=…)
+	@$(BIN)/python -m gateway.cli demo --port $(PORT)
 
 test: $(VENV)/.dev ## run the tests
 	$(BIN)/python -m pytest

@@ -29,6 +29,18 @@ if TYPE_CHECKING:
     )
     from gateway.schema.build import Domain
     from gateway.schema.connection import Connection, Hits
+    from gateway.schema.mutations import (
+        delete,
+        delete_many,
+        insert,
+        insert_many,
+        mutations,
+        update,
+        update_many,
+        upsert,
+        upsert_many,
+    )
+    from gateway.schema.rules import Rule, ViewerColumns
     from gateway.schema.scalars import BigInt, Bytes, Duration
     from gateway.viewer import Viewer
 
@@ -52,6 +64,18 @@ _HOMES = {
     ),
     "gateway.schema.build": ("Domain",),
     "gateway.schema.connection": ("Connection", "Hits"),
+    "gateway.schema.mutations": (
+        "delete",
+        "delete_many",
+        "insert",
+        "insert_many",
+        "mutations",
+        "update",
+        "update_many",
+        "upsert",
+        "upsert_many",
+    ),
+    "gateway.schema.rules": ("Rule", "ViewerColumns"),
     "gateway.schema.scalars": ("BigInt", "Bytes", "Duration"),
     "gateway.viewer": ("Viewer",),
 }
@@ -68,21 +92,32 @@ __all__ = [
     "InputError",
     "PlaitError",
     "RequestContext",
+    "Rule",
     "Viewer",
+    "ViewerColumns",
     "belongs_to",
     "by_key",
     "column",
+    "delete",
+    "delete_many",
     "entity",
     "field",
     "has_many",
     "has_one",
+    "insert",
+    "insert_many",
     "listing",
     "many_through",
+    "mutations",
     "nearest",
     "queries",
     "reference",
     "search",
     "state_counter",
+    "update",
+    "update_many",
+    "upsert",
+    "upsert_many",
 ]
 
 

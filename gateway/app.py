@@ -103,7 +103,8 @@ class Gateway:
             suggestions=settings.serve.introspection,
         )
         planner = Planner(self.api.catalog, self.registry, PageLimits(most=limits.max_list_page))
-        self.engine = Engine(self.api, store, planner, self.groups, self.describe)
+        writers = {source.name: source for source in self.registry.rows.values()}
+        self.engine = Engine(self.api, store, planner, self.groups, self.describe, writers=writers)
 
     def describe(self, prepared: Prepared) -> Mapping[str, Any]:
         """A prepared request in its source's own words."""
@@ -218,6 +219,8 @@ def _registry(settings: Settings, api: Api) -> Registry:
                 concurrency=one.pool_size,
                 prepare=one.statement_cache,
                 statement_timeout=one.command_timeout,
+                writers=max(1, one.max_overflow),
+                wait=one.pool_timeout,
             )
             for name, one in settings.postgres.items()
         },

@@ -8,6 +8,7 @@
         ├── SourceUnavailable   not reachable, connection lost, shutting down
         ├── SourceTimeout       the request's deadline passed while the source worked
         ├── SourceOverloaded    the source's queue is full
+        ├── SourceConflict      concurrent transactions conflicted; worth trying again
         ├── SourceDataError     this input made the source fail; others of its batch are innocent
         └── SourceRefused       the source answered, and the answer is an error
 
@@ -41,6 +42,9 @@ class Code(StrEnum):
     BAD_USER_INPUT = "BAD_USER_INPUT"
     UNAUTHENTICATED = "UNAUTHENTICATED"
     FORBIDDEN = "FORBIDDEN"
+    CONSTRAINT_VIOLATION = "CONSTRAINT_VIOLATION"
+    VERSION_CONFLICT = "VERSION_CONFLICT"
+    TRANSACTION_ROLLED_BACK = "TRANSACTION_ROLLED_BACK"
     SOURCE_UNAVAILABLE = "SOURCE_UNAVAILABLE"
     SOURCE_TIMEOUT = "SOURCE_TIMEOUT"
     SOURCE_OVERLOADED = "SOURCE_OVERLOADED"
@@ -65,6 +69,9 @@ HTTP_STATUS: Mapping[Code, int] = {
     Code.BAD_USER_INPUT: 400,
     Code.UNAUTHENTICATED: 401,
     Code.FORBIDDEN: 403,
+    Code.CONSTRAINT_VIOLATION: 409,
+    Code.VERSION_CONFLICT: 409,
+    Code.TRANSACTION_ROLLED_BACK: 409,
     Code.SOURCE_UNAVAILABLE: 503,
     Code.SOURCE_TIMEOUT: 504,
     Code.SOURCE_OVERLOADED: 503,
@@ -167,6 +174,10 @@ class SourceDataError(SourceError):
     """
 
     code = Code.SOURCE_DATA
+
+
+class SourceConflict(SourceError):
+    """Concurrent transactions got in each other's way; the whole one may be tried again."""
 
 
 class SourceRefused(SourceError):

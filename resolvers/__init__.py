@@ -1,11 +1,18 @@
 """The bundled domain: a trend-intelligence platform with a vector catalogue."""
 
 from gateway import Domain
-from resolvers.catalogue import CatalogueQueries, Collection, EmbeddingJob, User, VectorMetadata
-from resolvers.items import Item, ItemQueries
-from resolvers.operations import OperationsQueries, PipelineRun, PluginHealth
-from resolvers.topics import Topic, TopicItem, TopicQueries
-from resolvers.trends import TopTrend, Trend, TrendQueries
+from resolvers.catalogue import (
+    CatalogueMutations,
+    CatalogueQueries,
+    Collection,
+    EmbeddingJob,
+    User,
+    VectorMetadata,
+)
+from resolvers.items import Item, ItemMutations, ItemQueries
+from resolvers.operations import OperationsMutations, OperationsQueries, PipelineRun, PluginHealth
+from resolvers.topics import Topic, TopicItem, TopicMutations, TopicQueries
+from resolvers.trends import TopTrend, Trend, TrendMutations, TrendQueries
 
 domain = Domain(
     entities=[
@@ -20,6 +27,13 @@ domain = Domain(
         Collection,
         VectorMetadata,
         EmbeddingJob,
+    ],
+    mutations=[
+        TrendMutations,
+        TopicMutations,
+        ItemMutations,
+        OperationsMutations,
+        CatalogueMutations,
     ],
     queries=[TrendQueries, TopicQueries, ItemQueries, OperationsQueries, CatalogueQueries],
 )

@@ -5,7 +5,22 @@ from uuid import UUID
 
 from strawberry import ID
 
-from gateway import BigInt, Connection, belongs_to, by_key, entity, has_many, listing, queries
+from gateway import (
+    BigInt,
+    Connection,
+    belongs_to,
+    by_key,
+    delete,
+    delete_many,
+    entity,
+    has_many,
+    insert,
+    listing,
+    mutations,
+    queries,
+    update,
+    upsert_many,
+)
 from resolvers import models
 from resolvers.models import CollectionStatus, RunStatus, UserRole, VectorDistance
 
@@ -86,3 +101,22 @@ class CatalogueQueries:
     vector_metadata: Connection[VectorMetadata] | None = listing(description="All vectors' origin.")
     embedding_job: EmbeddingJob | None = by_key(description="The job with this id.")
     embedding_jobs: Connection[EmbeddingJob] | None = listing(description="All jobs.")
+
+
+@mutations
+class CatalogueMutations:
+    """Writing the catalogue."""
+
+    insert_collection: Collection | None = insert(description="A new collection's entry.")
+    update_collection: Collection | None = update(
+        version="version", description="Changes to a collection's entry."
+    )
+    delete_collection: Collection | None = delete(description="Deletes a collection's entry.")
+    upsert_vector_metadata: list[VectorMetadata] | None = upsert_many(
+        "collection_id", "point_id", description="What stored vectors were made of."
+    )
+    delete_vector_metadata: list[VectorMetadata] | None = delete_many(
+        description="Forgets what vectors were made of."
+    )
+    insert_embedding_job: EmbeddingJob | None = insert(description="A job to do.")
+    update_embedding_job: EmbeddingJob | None = update(description="A job's progress or end.")

@@ -9,12 +9,21 @@ from gateway import (
     Connection,
     Hits,
     by_key,
+    delete,
+    delete_many,
     entity,
+    insert,
+    insert_many,
     listing,
     many_through,
+    mutations,
     nearest,
     queries,
     search,
+    update,
+    update_many,
+    upsert,
+    upsert_many,
 )
 from resolvers import models
 from resolvers.models import ItemSource
@@ -53,4 +62,24 @@ class ItemQueries:
     items: Connection[Item] | None = listing(description="All items.")
     search_items: Hits[Item] | None = search(
         "item_embeddings", description="Items by what they mean."
+    )
+
+
+@mutations
+class ItemMutations:
+    """Writing items: what a source brings twice is brought up to date."""
+
+    insert_item: Item | None = insert(description="A new item.")
+    insert_items: list[Item] | None = insert_many(description="New items.")
+    upsert_item: Item | None = upsert(
+        "source", "source_id", description="A new item, or the one its source already brought."
+    )
+    upsert_items: list[Item] | None = upsert_many(
+        "source", "source_id", description="Items, new or already brought."
+    )
+    update_item: Item | None = update(description="Changes to an item.")
+    update_items: list[Item] | None = update_many(description="Changes to several items.")
+    delete_item: Item | None = delete(description="Deletes an item.")
+    delete_items: list[Item] | None = delete_many(
+        description="Deletes several items, such as those collected before a date."
     )

@@ -6,7 +6,19 @@ from uuid import UUID
 from strawberry import ID
 from strawberry.scalars import JSON
 
-from gateway import Connection, by_key, entity, listing, queries
+from gateway import (
+    Connection,
+    by_key,
+    delete,
+    delete_many,
+    entity,
+    insert,
+    listing,
+    mutations,
+    queries,
+    update,
+    upsert,
+)
 from resolvers import models
 from resolvers.models import PluginStatus, RunStatus
 
@@ -50,3 +62,14 @@ class OperationsQueries:
     plugins: Connection[PluginHealth] | None = listing(description="All collectors.")
     pipeline_run: PipelineRun | None = by_key(description="The run with this id.")
     pipeline_runs: Connection[PipelineRun] | None = listing(description="All runs.")
+
+
+@mutations
+class OperationsMutations:
+    """Writing operations: what collectors and pipelines report."""
+
+    upsert_plugin: PluginHealth | None = upsert("name", description="A collector's state.")
+    delete_plugin: PluginHealth | None = delete(description="Forgets a collector.")
+    insert_pipeline_run: PipelineRun | None = insert(description="A run that begins.")
+    update_pipeline_run: PipelineRun | None = update(description="A run's progress or end.")
+    delete_pipeline_runs: list[PipelineRun] | None = delete_many(description="Forgets runs.")

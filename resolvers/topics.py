@@ -10,11 +10,19 @@ from gateway import (
     Connection,
     belongs_to,
     by_key,
+    delete,
+    delete_many,
     entity,
     has_many,
+    insert,
+    insert_many,
     listing,
     many_through,
+    mutations,
     queries,
+    update,
+    update_many,
+    upsert,
 )
 from resolvers import models
 from resolvers.models import TrendCategory
@@ -64,3 +72,19 @@ class TopicQueries:
     topic: Topic | None = by_key(description="The topic with this id.")
     topics: Connection[Topic] | None = listing(description="All topics.")
     topic_item: TopicItem | None = by_key(description="An item's place in a topic.")
+
+
+@mutations
+class TopicMutations:
+    """Writing topics."""
+
+    insert_topic: Topic | None = insert(description="A new topic, its items and trends with it.")
+    insert_topics: list[Topic] | None = insert_many(description="New topics.")
+    update_topic: Topic | None = update(description="Changes to a topic.")
+    update_topics: list[Topic] | None = update_many(description="Changes to several topics.")
+    delete_topic: Topic | None = delete(description="Deletes a topic.")
+    delete_topics: list[Topic] | None = delete_many(description="Deletes several topics.")
+    upsert_topic_item: TopicItem | None = upsert(
+        "topic_id", "item_id", description="Puts an item into a topic, or moves it there."
+    )
+    delete_topic_item: TopicItem | None = delete(description="Takes an item out of a topic.")

@@ -11,13 +11,20 @@ from gateway import (
     Hits,
     belongs_to,
     by_key,
+    delete,
+    delete_many,
     entity,
     field,
+    insert,
+    insert_many,
     listing,
+    mutations,
     nearest,
     queries,
     search,
     state_counter,
+    update,
+    update_many,
 )
 from resolvers import models
 from resolvers.models import TrendCategory, TrendState
@@ -99,3 +106,15 @@ class TrendQueries:
     search_trends: Hits[Trend] | None = search(
         "trend_embeddings", description="Trends by what they mean."
     )
+
+
+@mutations
+class TrendMutations:
+    """Writing trends."""
+
+    insert_trend: Trend | None = insert(description="A new trend.")
+    insert_trends: list[Trend] | None = insert_many(description="New trends.")
+    update_trend: Trend | None = update(version="version", description="Changes to a trend.")
+    update_trends: list[Trend] | None = update_many(description="Changes to several trends.")
+    delete_trend: Trend | None = delete(description="Deletes a trend.")
+    delete_trends: list[Trend] | None = delete_many(description="Deletes several trends.")

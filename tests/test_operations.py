@@ -18,15 +18,19 @@ from operations.layout import plan_text
 from operations.stage import HERE, Addresses, Stage, fill, served
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import AsyncIterator, Mapping
     from pathlib import Path
+
+    from conftest import FreshDatabase
 
 NAMES = sorted(path.parent.name for path in HERE.glob("*/query.graphql"))
 WRITE = os.environ.get("PLAIT_GOLDEN") == "write"
 
 
 @pytest.fixture(scope="module")
-async def stage(module_database, qdrant_endpoint, redis_url):
+async def stage(
+    module_database: FreshDatabase, qdrant_endpoint: str, redis_url: str
+) -> AsyncIterator[Stage]:
     """The gateway over the data set, in a database, collections and a Redis number of its own."""
     redis = f"{redis_url.rpartition('/')[0]}/11"
     addresses = Addresses(await module_database(), qdrant_endpoint, redis)

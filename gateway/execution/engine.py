@@ -16,10 +16,12 @@ from gateway.execution.context import RequestContext
 from gateway.execution.exchange import Answer, refusal
 from gateway.execution.executor import execute_walked
 from gateway.execution.failures import error_entry, ours
+from gateway.execution.mutations import Mutations, isolation_of
 from gateway.execution.walk import Walk
 from gateway.execution.waves import Waves
 from gateway.planning.explanation import explanation
 from gateway.planning.variables import VariableCoercer
+from gateway.schema.rules import viewer_values
 from gateway.schema.selection import Reader, condition_variables
 
 if TYPE_CHECKING:
@@ -55,7 +57,8 @@ class Engine:
     """Answers requests for one API; shared by all requests of a process.
 
     `groups` are the sources' queues by the name their prepared requests carry; `describe` shows a
-    prepared request for `explain`, which is refused unless `explains`.
+    prepared request for `explain`, which is refused unless `explains`. `writers` are the sources
+    that write, by the same names.
     """
 
     def __init__(  # noqa: PLR0913 - one collaborator each
@@ -66,6 +69,7 @@ class Engine:
         groups: Mapping[str, Groups],
         describe: Callable[[Prepared], Mapping[str, Any]],
         *,
+        writers: Mapping[str, Any],
         explains: bool = True,
     ) -> None:
         self.api = api
@@ -73,6 +77,7 @@ class Engine:
         self.planner = planner
         self.groups = groups
         self._describe = describe
+        self._writers = writers
         self._explains = explains
 
     async def answer(
@@ -89,13 +94,22 @@ class Engine:
             outline, reader = self._outline(operation, planned, variables)
             read = [spec.read(variables) for spec in outline.specs]
             plan = outline.plan(tuple([shape for shape, _ in read]))
-            waves = Waves(self.groups, tuple([values for _, values in read]), (), deadline)
+            values = tuple([values for _, values in read])
+            waves = Waves(self.groups, (*values, viewer_values(viewer)), (), deadline)
             if request.extensions:
                 extensions = self._extensions(request.extensions, plan)
                 if extensions is not None:
                     return Answer(orjson.dumps({"data": None, "extensions": extensions}))
+            isolation = None
+            if operation.kind == "mutation":
+                isolation = _isolation(operation, whole=outline.whole)
+                waves.mutations = Mutations(self._writers, waves)
             if outline.whole:
-                return Answer(_spliced(plan, await waves.run(plan), waves))
+                if waves.mutations is not None:
+                    answers = await waves.mutations.run(plan, isolation)
+                else:
+                    answers = await waves.run(plan)
+                return Answer(_spliced(plan, answers, waves))
             walk = Walk(
                 planner=self.planner,
                 reader=reader,
@@ -173,6 +187,17 @@ def _refuse_kind(operation: Operation, *, allow_mutations: bool) -> None:
         raise RequestError(
             "A mutation needs a POST request; GET is for queries.", code=Code.METHOD_NOT_ALLOWED
         )
+
+
+def _isolation(operation: Operation, *, whole: bool) -> str | None:
+    """The isolation level of `@transaction`, which only planned fields can take part in."""
+    isolation = isolation_of(operation.node)
+    if isolation is not None and not whole:
+        raise RequestError(
+            "`@transaction` takes only fields that write to a source directly.",
+            code=Code.BAD_USER_INPUT,
+        )
+    return isolation
 
 
 def _spliced(plan: Plan, answers: Sequence[Value], waves: Waves) -> bytes:

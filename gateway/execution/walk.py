@@ -18,6 +18,7 @@ from graphql import get_named_type, is_leaf_type
 from gateway.errors import PlaitError
 from gateway.planning.steps import Plan
 from gateway.schema import kinds
+from gateway.schema.rules import VIEWER_SPEC
 from gateway.schema.selection import Field
 
 if TYPE_CHECKING:
@@ -77,7 +78,10 @@ class Walk:
         return self._place(row[key], info)
 
     async def _root(self, root: Root, info: GraphQLResolveInfo[Any]) -> Any:
-        if root.field.info is not None and root.field.info.walked:
+        value: Value
+        if root.write_spec is not None and self.waves.mutations is not None:
+            value = await self.waves.mutations.one(root)
+        elif root.field.info is not None and root.field.info.walked:
             (value,) = await self.waves.run(Plan((root,)))
         else:
             value = (await self._all())[root.field.key]
@@ -161,7 +165,8 @@ class Walk:
             self._walked |= outline.walked
             read = [spec.read(self.variables) for spec in outline.specs]
             plan = outline.plan(tuple(shape for shape, _ in read))
-            waves = self.waves.with_values(tuple(values for _, values in read))
+            viewer = self.waves.values[VIEWER_SPEC]
+            waves = self.waves.with_values((*(values for _, values in read), viewer))
             fetch = plan.roots[0].fetch
 
             async def load(keys: list[Any]) -> list[Any]:

@@ -19,11 +19,12 @@ if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping, Sequence
 
     from gateway.execution.groups import Groups
+    from gateway.execution.mutations import Mutations
     from gateway.planning.steps import Fetch, Plan, Root
     from gateway.sources.contract import Key, Value
 
 Values = tuple[tuple[Any, ...], ...]
-"""What each argument reader of a plan gave, by its index."""
+"""What each argument reader of a plan gave, by its index; the viewer's values come last."""
 
 
 class _Call:
@@ -53,9 +54,10 @@ class Waves:
     """One plan's execution for one request.
 
     `failures` collects what went wrong below the roots; it puts a marker where the value would be.
+    `mutations` runs the root fields that write, where the operation is a mutation.
     """
 
-    __slots__ = ("deadline", "failures", "groups", "scope", "values")
+    __slots__ = ("deadline", "failures", "groups", "mutations", "scope", "values")
 
     def __init__(
         self,
@@ -70,6 +72,7 @@ class Waves:
         self.scope = scope
         self.deadline = deadline
         self.failures = Failures() if failures is None else failures
+        self.mutations: Mutations | None = None
 
     def with_values(self, values: Values) -> Waves:
         """The same execution for another outline's values; failures are collected together."""
@@ -97,6 +100,11 @@ class Waves:
         answers = await self._by_key(fetch, keys)
         (filled,) = await self._fill([(fetch, answers)])
         return filled
+
+    async def filled(self, fetch: Fetch, rows: list[Value]) -> list[Value]:
+        """Rows that were read elsewhere, their holes filled."""
+        (answers,) = await self._fill([(fetch, rows)])
+        return answers
 
     async def _root(self, root: Root) -> Value:
         fetch = root.fetch

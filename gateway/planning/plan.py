@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from gateway.planning.arguments import KeySpec, NodeSpec, PageLimits, PageSpec, SearchSpec, Spec
 from gateway.planning.steps import Fetch, Plan, Root, Step, Verb
+from gateway.planning.writing import WriteSpec
 from gateway.schema import asks
 from gateway.schema import bindings as b
 from gateway.schema.kinds import INT, INT_ID, TEXT, TEXT_ID, UUID, UUID_ID
+from gateway.schema.mutations import WriteBinding
 from gateway.schema.selection import TYPENAME, Field, Reader
 
 if TYPE_CHECKING:
@@ -33,7 +35,7 @@ _READY_KEYS = {INT, INT_ID, TEXT, TEXT_ID, UUID, UUID_ID}
 class RootOutline:
     """A root field before its arguments are known: a constant, or one step (by type, for nodes)."""
 
-    __slots__ = ("constant", "field", "key_spec", "steps")
+    __slots__ = ("constant", "field", "key_spec", "steps", "write_spec")
 
     def __init__(
         self,
@@ -41,11 +43,13 @@ class RootOutline:
         constant: bytes | None,
         steps: Mapping[str, Step],
         key_spec: int | None,
+        write_spec: int | None = None,
     ) -> None:
         self.field = field
         self.constant = constant
         self.steps = steps
         self.key_spec = key_spec
+        self.write_spec = write_spec
 
 
 class Outline:
@@ -97,7 +101,9 @@ class Outline:
         kind = shapes[root.key_spec] if root.key_spec is not None else ()
         step = root.steps[kind if isinstance(kind, str) else ""]
         fetch = self._fetch(step, shapes, prepared)
-        return Root(root.field, prefix, nullable, None, fetch, root.key_spec)
+        binding = info.binding if info else None
+        many = isinstance(binding, WriteBinding) and binding.many
+        return Root(root.field, prefix, nullable, None, fetch, root.key_spec, root.write_spec, many)
 
     def _fetch(
         self, step: Step, shapes: tuple[Hashable, ...], prepared: dict[Hashable, Any]
@@ -113,7 +119,10 @@ class Outline:
             entity = step.ask.entity.name
             if not all(info.kind in _READY_KEYS for info in step.ask.entity.key):
                 convert = tuple(info.kind.bind for info in step.ask.entity.key)
-        return Fetch(step.verb, step.source, native, slots, holes, step.field, convert, entity)
+        constants = getattr(native, "constants", ())
+        return Fetch(
+            step.verb, step.source, native, slots, holes, step.field, constants, convert, entity
+        )
 
 
 class Planner:
@@ -181,6 +190,10 @@ class _Making:
             entity = self.catalog.entities[info.type_name]
             key = self._spec(KeySpec(field, entity))
             return RootOutline(field, None, {"": self.rows(field, entity)}, key)
+        if isinstance(binding, WriteBinding) and info is not None:
+            entity = self.catalog.entities[info.type_name]
+            spec = self._spec(WriteSpec(field, binding, entity, self.catalog))
+            return RootOutline(field, None, {"": self.rows(field, entity)}, None, spec)
         if isinstance(binding, b.Listing):
             return RootOutline(field, None, {"": self.page(field)}, None)
         if isinstance(binding, b.Search):

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
         async def verify(self, source: str, budget: Budget) -> list[str]:
             """What the live tables of entities bound to `source` contradict."""
 
+        def transaction(self, deadline: float, isolation: str) -> Any:
+            """An asynchronous context manager: a session that commits at its end."""
+
         def prepare_rows(self, row: asks.Row, shapes: Mapping[int, Any]) -> Any:
             """Rows by key; the result also has `slots`."""
 

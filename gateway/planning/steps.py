@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from gateway.schema import asks
+from gateway.schema.rules import CONSTANT_SPEC
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping
@@ -46,7 +47,10 @@ class Step:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Fetch:
-    """One prepared request. `slots` say which reader's which value is its n-th argument.
+    """One prepared request.
+
+    `slots` say which reader's which value is its n-th argument, or which of the `constants` that
+    row rules hold.
 
     `convert` makes bind values of the JSON scalars a hole's key carries; None where they serve as
     they are. `entity` is the type of the rows it fetches, where it fetches rows.
@@ -58,12 +62,20 @@ class Fetch:
     slots: tuple[tuple[int, int], ...]
     holes: tuple[Fetch, ...]
     field: Field
+    constants: tuple[Any, ...] = ()
     convert: tuple[Callable[[Any, str], Any], ...] | None = None
     entity: str | None = None
 
     def arguments(self, values: tuple[tuple[Any, ...], ...]) -> tuple[Any, ...]:
-        """The bind values, of what the readers gave."""
-        return tuple(values[spec][index] for spec, index in self.slots)
+        """The bind values, of what the readers gave; the viewer's stand behind those."""
+        if not self.constants:
+            return tuple([values[spec][index] for spec, index in self.slots])
+        return tuple(
+            [
+                self.constants[index] if spec == CONSTANT_SPEC else values[spec][index]
+                for spec, index in self.slots
+            ]
+        )
 
 
 class Preparer(Protocol):
@@ -84,7 +96,8 @@ class Preparer(Protocol):
 class Root:
     """A root field of a plan: constant bytes, or a fetch.
 
-    `key_spec` is the reader whose values are the key of a fetch by key.
+    `key_spec` is the reader whose values are the key of a fetch by key. Of a write, `write_spec` is
+    the reader that gives it, `many` says that its rows form a list, and the fetch reads them.
     """
 
     field: Field
@@ -93,6 +106,8 @@ class Root:
     constant: bytes | None = None
     fetch: Fetch | None = None
     key_spec: int | None = None
+    write_spec: int | None = None
+    many: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)

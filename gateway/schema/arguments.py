@@ -10,6 +10,7 @@ from strawberry.types.arguments import StrawberryArgument
 from strawberry.types.unset import UNSET
 
 from gateway.schema import bindings as b
+from gateway.schema import mutations as m
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,7 +29,10 @@ def _argument(name: str, annotation: Any, says: str, default: Any = UNSET) -> St
 
 
 def arguments_for(  # noqa: PLR0911 - one return per sort of binding
-    binding: b.Binding, entity: EntityInfo | None, inputs: Mapping[str, tuple[type, type]]
+    binding: b.Binding,
+    entity: EntityInfo | None,
+    inputs: Mapping[str, tuple[type, type]],
+    writes: Mapping[str, tuple[type, type]],
 ) -> list[StrawberryArgument]:
     """The arguments of a field with this binding; `entity` is what it returns, if any."""
     if isinstance(binding, b.ByNodeId):
@@ -36,12 +40,11 @@ def arguments_for(  # noqa: PLR0911 - one return per sort of binding
     if entity is None:
         return []
     if isinstance(binding, b.ByKey):
-        return [
-            _argument(info.name, info.kind.annotation, f"The row's `{info.name}`.")
-            for info in entity.key
-        ]
+        return _key(entity)
     if isinstance(binding, b.Listing | b.HasMany | b.ManyThrough):
         return _page(*inputs[entity.name])
+    if isinstance(binding, m.WriteBinding):
+        return _write(binding, entity, inputs[entity.name], writes[entity.name])
     if isinstance(binding, b.Search):
         return _search()
     if isinstance(binding, b.Nearest):
@@ -50,6 +53,38 @@ def arguments_for(  # noqa: PLR0911 - one return per sort of binding
             _argument("scoreThreshold", float | None, "Leave out hits scored below this."),
         ]
     return []
+
+
+def _key(entity: EntityInfo) -> list[StrawberryArgument]:
+    return [
+        _argument(info.name, info.kind.annotation, f"The row's `{info.name}`.")
+        for info in entity.key
+    ]
+
+
+def _write(
+    binding: m.WriteBinding,
+    entity: EntityInfo,
+    inputs: tuple[type, type],
+    writes: tuple[type, type],
+) -> list[StrawberryArgument]:
+    new, patch = writes
+    if isinstance(binding, m.Insert):
+        if binding.many:
+            return [_argument("inputs", list[new], "The new rows.")]  # type: ignore[valid-type]  # made at run time
+        return [_argument("input", new, "The new row.")]
+    changes = [_argument("set", patch, "The new values.")] if isinstance(binding, m.Update) else []
+    if binding.many:
+        return [
+            _argument("where", inputs[0], "Which rows."),
+            *changes,
+            _argument("all", bool, "Confirms that an empty `where` means all rows.", default=False),
+        ]
+    lock = []
+    if isinstance(binding, m.Update) and binding.version:
+        says = "The version that was read; another one by now is a conflict."
+        lock = [_argument("version", int | None, says)]
+    return [*_key(entity), *changes, *lock]
 
 
 def _page(where: type, order: type) -> list[StrawberryArgument]:

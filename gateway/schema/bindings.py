@@ -18,6 +18,7 @@ from strawberry.types.field import StrawberryField
 
 from gateway.errors import ConfigurationError
 from gateway.schema.connection import FieldFromAnswer
+from gateway.schema.rules import Rule
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -162,7 +163,8 @@ def _names(columns: Sequence[Any]) -> tuple[str, ...]:
     return tuple(column if isinstance(column, str) else str(column.name) for column in columns)
 
 
-def _bound(binding: Binding, options: dict[str, Any]) -> Any:
+def bound(binding: Binding, options: dict[str, Any]) -> Any:
+    """A field with this binding and the options of a Strawberry field."""
     return Bound(
         binding,
         graphql_name=options.get("name"),
@@ -176,7 +178,7 @@ def _bound(binding: Binding, options: dict[str, Any]) -> Any:
 
 def column(name: Any = None, *, init: Literal[False] = False, **options: Any) -> Any:
     """A column under another name than the field's, or one with a description or permissions."""
-    return _bound(ColumnBinding(None if name is None else _names((name,))[0]), options)
+    return bound(ColumnBinding(None if name is None else _names((name,))[0]), options)
 
 
 def belongs_to(
@@ -186,53 +188,53 @@ def belongs_to(
 
     `references` names the other side's columns where they are not its key.
     """
-    return _bound(BelongsTo(_names(columns), _names(references)), options)
+    return bound(BelongsTo(_names(columns), _names(references)), options)
 
 
 def has_one(*columns: Any, init: Literal[False] = False, **options: Any) -> Any:
     """To-one from the other side: `columns` of the other table hold this key and are unique."""
-    return _bound(HasOne(_names(columns)), options)
+    return bound(HasOne(_names(columns)), options)
 
 
 def has_many(*columns: Any, init: Literal[False] = False, **options: Any) -> Any:
     """To-many: `trends: Connection["Trend"] = has_many("topic_id")`, a column of the other side."""
-    return _bound(HasMany(_names(columns)), options)
+    return bound(HasMany(_names(columns)), options)
 
 
 def many_through(table: sa.Table, *, init: Literal[False] = False, **options: Any) -> Any:
     """Many-to-many: `items: Connection["Item"] = many_through(models.topic_items)`."""
-    return _bound(ManyThrough(table), options)
+    return bound(ManyThrough(table), options)
 
 
 def by_key(*, init: Literal[False] = False, **options: Any) -> Any:
     """A root field that finds one row or null: `trend: Trend | None = by_key()`."""
-    return _bound(ByKey(), options)
+    return bound(ByKey(), options)
 
 
 def listing(*, init: Literal[False] = False, **options: Any) -> Any:
     """A root field that lists rows: `trends: Connection[Trend] | None = listing()`."""
-    return _bound(Listing(), options)
+    return bound(Listing(), options)
 
 
 def search(
     collection: str, *, source: str = "default", init: Literal[False] = False, **options: Any
 ) -> Any:
     """A root field over a vector collection: `search_trends: Hits[Trend] | None = search("…")`."""
-    return _bound(Search(collection, source), options)
+    return bound(Search(collection, source), options)
 
 
 def nearest(
     collection: str, *, source: str = "default", init: Literal[False] = False, **options: Any
 ) -> Any:
     """An entity's nearest neighbours: `similar: "Hits[Trend] | None" = nearest("…")`."""
-    return _bound(Nearest(collection, source), options)
+    return bound(Nearest(collection, source), options)
 
 
 def state_counter(
     pattern: str, *, source: str = "default", init: Literal[False] = False, **options: Any
 ) -> Any:
     """A counter kept outside SQL: `views: int | None = state_counter("views:trend_{id}")`."""
-    return _bound(Counter(pattern, source), options)
+    return bound(Counter(pattern, source), options)
 
 
 def field(  # noqa: PLR0913 - each is an option of a Strawberry field
@@ -272,6 +274,7 @@ class EntityOptions:
     table: sa.Table
     key: tuple[str, ...]
     source: str
+    rule: Rule | None = None
 
 
 @dataclass_transform(
@@ -286,24 +289,26 @@ class EntityOptions:
         state_counter,
     ),
 )
-def entity(
+def entity(  # noqa: PLR0913 - each is an option of an entity
     table: sa.Table,
     *,
     key: str | Sequence[str] = "id",
     source: str = "default",
+    rule: Rule | None = None,
     name: str | None = None,
     description: str | None = None,
 ) -> Callable[[type[T]], type[T]]:
     """A class bound to a table or view: each bare annotation is a column of the same name.
 
-    `key` names the columns that identify a row, one or several. The class docstring, else the
+    `key` names the columns that identify a row, one or several. `rule` is the condition under
+    which a row exists for a viewer (`gateway.schema.rules`). The class docstring, else the
     table's comment, becomes the GraphQL description. Raises ConfigurationError at import where a
     column does not exist.
     """
 
     def decorate(cls: type[T]) -> type[T]:
         keys = (key,) if isinstance(key, str) else tuple(key)
-        options = EntityOptions(table, keys, source)
+        options = EntityOptions(table, keys, source, rule)
         for column_name in keys:
             _existing(options, column_name, f"the key of {cls.__name__}")
         for attribute in vars(cls).get("__annotations__", {}):

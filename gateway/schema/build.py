@@ -23,14 +23,17 @@ from gateway.schema.catalog import Catalog, ColumnInfo, EntityInfo, FieldInfo
 from gateway.schema.connection import Connection, Edge, Hits, Node, PageInfo
 from gateway.schema.inputs import Inputs
 from gateway.schema.kinds import kind_of
+from gateway.schema.mutations import Insert, WriteBinding, transaction
 from gateway.schema.relations import relation_of
 from gateway.schema.scalars import SCALARS
+from gateway.schema.writes import children, conflict_columns, writable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from strawberry.extensions import SchemaExtension
 
+_ROOTS = (b.ByKey, b.Listing, b.Search, WriteBinding)
 _BACKREF = "strawberry-definition"
 
 
@@ -40,6 +43,7 @@ class Domain:
 
     entities: Sequence[type]
     queries: Sequence[type]
+    mutations: Sequence[type] = ()
     types: Sequence[type] = ()
     extensions: Sequence[type[SchemaExtension] | Callable[[], SchemaExtension]] = ()
 
@@ -56,7 +60,7 @@ class Api:
 class NodeQueries:
     """The root field every API has."""
 
-    node: Node | None = b._bound(b.ByNodeId(), {"description": "Any row, by its global id."})  # noqa: SLF001 - not for resolver authors
+    node: Node | None = b.bound(b.ByNodeId(), {"description": "Any row, by its global id."})
 
 
 def build(domain: Domain, *, executor: type | None = None) -> Api:
@@ -86,24 +90,34 @@ class _Builder:
             info.name: self.inputs.declare(info.name, info.columns, info.relations)
             for info in self.by_class.values()
         }
+        write_types = self._write_types()
         roots = [*self.domain.queries, NodeQueries]
         for cls in self.domain.entities:
             _add_node_id(cls)
-        for cls in (*self.domain.entities, *roots):
-            self._finish(cls, hints.get(cls) or self._hints(cls), where_types)
-        query = strawberry.type(
-            type("Query", tuple(roots), {"__annotations__": {}, "__module__": __name__}),
-            name="Query",
-            description="Where every read begins.",
-        )
+        for cls in (*self.domain.entities, *roots, *self.domain.mutations):
+            self._finish(cls, hints.get(cls) or self._hints(cls), where_types, write_types)
+        mutation = None
+        if self.domain.mutations:
+            mutation = _root("Mutation", self.domain.mutations, "Where every write begins.")
         schema = strawberry.Schema(
-            query,
+            _root("Query", roots, "Where every read begins."),
+            mutation,
+            directives=[transaction] if mutation else (),
             types=[*self.domain.entities, *self.domain.types],
             extensions=self.domain.extensions,
             execution_context_class=executor,
             config=StrawberryConfig(scalar_map=SCALARS),
         )
         return Api(schema, self._catalog(schema))
+
+    def _write_types(self) -> dict[str, tuple[type, type]]:
+        """The inputs of writes, for the entities that some mutation writes and their children."""
+        wanted = {info.name for info in self.by_class.values()} if self.domain.mutations else set()
+        return {
+            info.name: self.inputs.declare_writes(info.name, writable(info), children(info))
+            for info in self.by_class.values()
+            if info.name in wanted
+        }
 
     def _hints(self, cls: type) -> dict[str, Any]:
         module = vars(sys.modules[cls.__module__])
@@ -158,7 +172,15 @@ class _Builder:
             raise ConfigurationError(f"{cls.__name__}: key column {missing[0]!r} has no field.")
         key = tuple(by_column[column] for column in options.key)
         return EntityInfo(
-            name, options.table, options.source, cls, key, columns, relations, attributes
+            name,
+            options.table,
+            options.source,
+            cls,
+            key,
+            columns,
+            relations,
+            attributes,
+            options.rule,
         )
 
     def _options(self, target: Any, where: str) -> b.EntityOptions:
@@ -171,7 +193,11 @@ class _Builder:
         return self.converter.from_type(cls.__strawberry_definition__)  # type: ignore[attr-defined]
 
     def _finish(
-        self, cls: type, hints: Mapping[str, Any], inputs: Mapping[str, tuple[type, type]]
+        self,
+        cls: type,
+        hints: Mapping[str, Any],
+        inputs: Mapping[str, tuple[type, type]],
+        writes: Mapping[str, tuple[type, type]],
     ) -> None:
         """Give every bound field its resolved type and its arguments."""
         for field in _fields(cls):
@@ -186,11 +212,13 @@ class _Builder:
                 if entity is None:
                     raise ConfigurationError(f"{where}: Hits[…] must name an entity.")
                 inner = list[self._hit_type(entity)]  # type: ignore[misc]  # made at run time
-            elif isinstance(field.binding, b.ByKey | b.Listing | b.Search) and entity is None:
+            elif isinstance(field.binding, _ROOTS) and entity is None:
                 raise ConfigurationError(f"{where}: annotate it with an entity of the domain.")
+            if isinstance(field.binding, Insert) and field.binding.conflict and entity:
+                conflict_columns(entity, field.binding.conflict, where)
             field.settle(
                 inner | None if nullable else inner,
-                arguments_for(field.binding, entity, inputs),
+                arguments_for(field.binding, entity, inputs, writes),
             )
 
     def _target(self, inner: Any) -> EntityInfo | None:
@@ -241,6 +269,11 @@ class _Builder:
         }
         short = not self.domain.extensions
         return Catalog(core, entities, fields, hits, possible, frozenset(structures), short)
+
+
+def _root(name: str, classes: Sequence[type], description: str) -> type:
+    body = {"__annotations__": {}, "__module__": __name__}
+    return strawberry.type(type(name, tuple(classes), body), name=name, description=description)
 
 
 def _is_structure(definition: Any) -> bool:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from gateway.schema.bindings import Binding
     from gateway.schema.kinds import Kind
+    from gateway.schema.rules import Rule
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,6 +65,8 @@ class EntityInfo:
     relations: Mapping[str, Relation]
     attributes: Mapping[str, ColumnInfo]
     """Columns by the Python attribute a resolver's `needs` may name."""
+    rule: Rule | None = None
+    """The condition under which a row exists for a viewer."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import enum
-from typing import TYPE_CHECKING, Any, Optional
+from typing import TYPE_CHECKING, Any, Optional, get_args
 
 import strawberry
 from strawberry.annotation import StrawberryAnnotation
 from strawberry.scalars import JSON
 from strawberry.types.unset import UNSET
+
+from gateway.schema.writes import required
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -90,6 +93,27 @@ class Inputs:
         order_type = self._make(f"{entity}OrderBy", order, "One key of an ordering.", one_of=True)
         return filter_type, order_type
 
+    def declare_writes(
+        self, entity: str, columns: Mapping[str, ColumnInfo], children: Mapping[str, Relation]
+    ) -> tuple[type, type]:
+        """`<Entity>Insert` and `<Entity>Patch`; children may name entities declared later."""
+        new: dict[str, tuple[Any, str]] = {}
+        patch: dict[str, tuple[Any, str]] = {}
+        for name, info in columns.items():
+            says = info.column.comment or ""
+            new[name] = (info.kind.annotation if required(info) else None, says)
+            patch[name] = (info.kind.annotation | None, says)
+            # A nested child gets its foreign key from its parent, so no foreign key is required.
+            if new[name][0] is None or info.column.foreign_keys:
+                new[name] = (info.kind.annotation | None, says)
+        for name, relation in children.items():
+            says = "Rows to insert together with this one."
+            new[name] = (f"Optional[list[{relation.target}Insert]]", says)
+        return (
+            self._make(f"{entity}Insert", new, f"A new {entity}."),
+            self._make(f"{entity}Patch", patch, f"Changes to a {entity}; what is left out stays."),
+        )
+
     def _filter(self, kind: Kind) -> type:
         name = f"{kind.annotation.__name__ if kind.labels else kind.name}Filter"
         if kind.item is not None:
@@ -116,8 +140,11 @@ class Inputs:
         for member, (annotation, says) in members.items():
             attribute = f"{member}_"
             attributes["__annotations__"][attribute] = annotation
+            optional = isinstance(annotation, str) or type(None) in get_args(annotation)
             attributes[attribute] = strawberry.field(
-                name=member, default=UNSET, description=says or None
+                name=member,
+                default=UNSET if optional else dataclasses.MISSING,
+                description=says or None,
             )
         made = type(name, (), attributes)
         made = strawberry.input(made, name=name, description=description, one_of=one_of)

@@ -294,6 +294,12 @@ def natural(column: sa.Column[Any], where: str) -> Kind:
     return kind_of(column, None, where)
 
 
+def key_kind(column: sa.Column[Any], where: str) -> Kind:
+    """The kind of a column that holds another row's key: an ID where it can be one."""
+    kinds = _kinds(column.type, None, where)
+    return next((kind for kind in kinds if kind.annotation is strawberry.ID), kinds[0])
+
+
 def kind_of(column: sa.Column[Any], annotation: Any, where: str) -> Kind:
     """The kind of a column under the Python annotation a resolver class gives it.
 

@@ -39,9 +39,8 @@ async def sources(engines, qdrant_endpoint, fresh_database):
 
 def test_the_schema_is_printed_written_and_checked(plait, tmp_path):
     """One text, printed and written alike; the check passes on it and fails on another."""
-    printed = plait("schema").stdout
+    printed = plait("schema", "print").stdout
     assert "type Trend " in printed
-    assert plait("schema", "print").stdout == printed
     assert plait("schema", "print", "--out", "schema.graphql").returncode == 0
     file = tmp_path / "schema.graphql"
     assert file.read_text() == printed

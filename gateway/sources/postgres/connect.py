@@ -58,7 +58,7 @@ def connector(  # noqa: PLR0913  # each is a setting of its own
                 server_settings=settings,
             )
             try:
-                await _speak_bytes(connection)
+                await speak_bytes(connection)
             except BaseException:
                 connection.terminate()
                 raise
@@ -67,7 +67,8 @@ def connector(  # noqa: PLR0913  # each is a setting of its own
     return connect
 
 
-async def _speak_bytes(connection: Connection) -> None:
+async def speak_bytes(connection: Connection) -> None:
+    """Make `text`, `json` and `jsonb` come as bytes; as arguments they may be either."""
     codecs: dict[str, tuple[Callable[[Any], bytes], Callable[[bytes], bytes]]] = {
         "text": (_encoded, bytes),
         "json": (_encoded, bytes),

@@ -47,8 +47,10 @@ class Page:
         self.peeks = ("hasPreviousPage" if self.shape.backward else "hasNextPage") in facts
         self.numbered = self.peeks or self.cursors or self.shape.backward
         self.size: Expression | None = None
+        self.read = False
 
     def select(self) -> sa.Select[Any]:
+        """`select <the connection's JSON text>`."""
         page = self._rows()
         sources: list[Any] = [page]
         parts = [self._member(part, page, sources) for part in self.ask.parts]
@@ -56,7 +58,8 @@ class Page:
         for source in sources[1:]:
             joined = sa.join(joined, source, sa.true())
         object_text = join(text("{"), *commas(parts), text("}"))
-        return sa.select(object_text).select_from(joined)
+        # Only an aggregate makes one row of a page; where none is asked for, the page is not read.
+        return sa.select(object_text).select_from(joined) if self.read else sa.select(object_text)
 
     # The rows
 
@@ -66,7 +69,7 @@ class Page:
         build.spec = self.ask.spec
         build.taken[build.spec] = 0
         froms: list[Any] = [rows]
-        conditions: list[Expression] = []
+        conditions = build.predicates.visible(self.entity, rows)
         if self.parent is not None:
             relation, near = self.parent
             between = None
@@ -147,6 +150,7 @@ class Page:
         return self._list(part.key, join(text("{"), *commas(members), text("}")), page)
 
     def _list(self, key: str, item: Expression, page: Any) -> Expression:
+        self.read = True
         separator: Any = sa.literal_column("','")
         if self.shape.backward:
             separator = aggregate_order_by(separator, page.c[NUMBER].desc())
@@ -171,11 +175,12 @@ class Page:
             return text(f'"{fact.key}":"{fact.text}"')
         label = text(f'"{fact.key}":')
         backward = self.shape.backward
-        if fact.name in {"hasNextPage", "hasPreviousPage"}:
-            if (fact.name == "hasPreviousPage") == backward:
-                return join(label, sa.cast(sa.func.count() > self.size, sa.Text))
+        if fact.name == ("hasNextPage" if backward else "hasPreviousPage"):
             given = self.shape.before if backward else self.shape.after
             return join(label, text("true" if given is not None else "false"))
+        self.read = True
+        if fact.name in {"hasNextPage", "hasPreviousPage"}:
+            return join(label, sa.cast(sa.func.count() > self.size, sa.Text))
         shown = sa.func.least(sa.func.count(), self.size)
         at_front = (fact.name == "startCursor") != backward
         place = sa.literal_column("1") if at_front else sa.cast(shown, sa.Integer)

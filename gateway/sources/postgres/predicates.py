@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from gateway.schema.orders import order_column
+from gateway.schema.rules import BoundViewer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -55,6 +56,10 @@ class Predicates:
         self.alias = alias
         self.bind = bind
 
+    def visible(self, entity: EntityInfo, row: Any) -> list[Expression]:
+        """What the entity's rule demands of the rows of alias `row`: nothing, or one condition."""
+        return [] if entity.rule is None else [entity.rule(row.c, BoundViewer())]
+
     def where(self, entity: EntityInfo, row: Any, shape: WhereShape) -> Expression:
         """The condition of a `where` on the rows of alias `row`; takes its values in order."""
         match shape:
@@ -83,7 +88,11 @@ class Predicates:
         found = (
             sa.select(sa.literal_column("1"))
             .select_from(*([far] if between is None else [far, between]))
-            .where(join_condition(relation, row, far, between), condition)
+            .where(
+                join_condition(relation, row, far, between),
+                *self.visible(target, far),
+                condition,
+            )
             .correlate(row)
             .exists()
         )
@@ -115,7 +124,7 @@ class Predicates:
         rest = type(key)(key.path[1:], key.column, key.descending, key.nulls_first)
         return (
             sa.select(self.order_expression(target, far, rest))
-            .where(join_condition(relation, row, far))
+            .where(join_condition(relation, row, far), *self.visible(target, far))
             .correlate(row)
             .scalar_subquery()
         )

@@ -1,18 +1,18 @@
 """How SQL writes each kind of column as JSON, and opaque text such as cursors.
 
 The table of `gateway.schema.kinds`, for PostgreSQL. A value GraphQL cannot represent (NaN,
-infinite times) is null where the field may be null; where it may not, the cast to an integer
-fails, and so does the field, as the GraphQL specification has it for such results.
+infinite times, a list with a null in it) is null where the field may be null; where it may not, a
+cast fails, and so does the field, as the GraphQL specification has it for such results.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import JSON, JSONB
 
-from gateway.errors import ConfigurationError
 from gateway.schema import kinds as k
 
 if TYPE_CHECKING:
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 Expression = sa.ColumnElement[Any]
 
 _AS_TEXT = {k.BIGINT.name, k.INT_ID.name, k.TEXT_ID.name, k.UUID_ID.name, k.DECIMAL.name}
+_MAYBE_INFINITE = {k.MOMENT.name, k.DATE.name, k.DURATION.name}
+_AS_THEY_ARE = {k.INT.name, k.TEXT.name, k.BOOLEAN.name, k.TIME.name, k.UUID.name}
 
 
 def text(literal: str) -> Expression:
@@ -55,10 +57,11 @@ def write(info: ColumnInfo, column: Expression) -> Expression:  # noqa: PLR0911 
     if kind.name in _AS_TEXT:
         return sa.cast(column, sa.Text)
     if kind is k.FLOAT:
-        broken = None if info.nullable else sa.cast(sa.cast(column, sa.Text), sa.Integer)
-        return sa.case((column - column == sa.literal_column("0"), column), else_=broken)
-    if kind is k.MOMENT or kind is k.LOCAL_MOMENT or kind is k.DATE:
-        return _finite_moment(info, column)
+        finite = column - column == sa.literal_column("0")
+        return sa.case((finite, column), else_=_unfit(info, column, info.column.type))
+    if kind.name in _MAYBE_INFINITE:
+        finite = sa.func.isfinite(column)
+        return sa.case((finite, column), else_=_unfit(info, column, info.column.type))
     if kind is k.BYTES:
         encoded = sa.func.encode(column, sa.literal_column("'base64'"))
         return sa.func.translate(encoded, sa.literal_column(r"E'\n'"), sa.literal_column("''"))
@@ -69,12 +72,9 @@ def write(info: ColumnInfo, column: Expression) -> Expression:  # noqa: PLR0911 
     return column
 
 
-def _finite_moment(info: ColumnInfo, column: Expression) -> Expression:
-    broken: Expression | None = None
-    if not info.nullable:
-        number = sa.cast(sa.cast(sa.cast(column, sa.Text), sa.Integer), sa.Float)
-        broken = sa.cast(sa.func.to_timestamp(number), info.column.type)
-    return sa.case((sa.func.isfinite(column), column), else_=broken)
+def _unfit(info: ColumnInfo, column: Expression, type_: Any) -> Expression | None:
+    """What stands for a value GraphQL cannot represent: null, or a cast that fails."""
+    return None if info.nullable else sa.cast(join(text("!"), sa.cast(column, sa.Text)), type_)
 
 
 def _enum(labels: tuple[tuple[str, str], ...], label: Expression) -> Expression:
@@ -86,15 +86,23 @@ def _enum(labels: tuple[tuple[str, str], ...], label: Expression) -> Expression:
 
 
 def _array(info: ColumnInfo, item: k.Kind, column: Expression) -> Expression:
-    if item.labels:
-        if any(value.upper() != name for value, name in item.labels):
-            raise ConfigurationError(
-                f"{info.column}: a list of enum values must name its members as the labels "
-                "in capitals."
-            )
-        texts = sa.cast(column, sa.ARRAY(sa.Text))
-        return sa.cast(sa.func.upper(sa.cast(texts, sa.Text)), sa.ARRAY(sa.Text))
-    return sa.cast(column, sa.ARRAY(sa.Text)) if item.name in _AS_TEXT else column
+    """A list, unless there is a null or another unfit item in it: then it is unfit itself."""
+    if not item.labels and item.name in _AS_TEXT | _AS_THEY_ARE:
+        type_: Any = sa.ARRAY(sa.Text) if item.name in _AS_TEXT else info.column.type
+        items = sa.cast(column, type_) if item.name in _AS_TEXT else column
+        whole = sa.func.array_position(column, sa.null()).is_(None)
+        return sa.case((whole, items), else_=_unfit(info, column, type_))
+    each = sa.func.unnest(column).column_valued("e")
+    written = write(replace(info, kind=item, nullable=True), each)
+    listed = sa.func.coalesce(sa.func.json_agg(written), sa.literal_column("'[]'::json"))
+    whole = sa.func.count() == sa.func.count(written)
+    unfit = _unfit(info, column, JSON)
+    return sa.case(
+        (
+            column.is_not(None),
+            sa.select(sa.case((whole, listed), else_=unfit)).scalar_subquery(),
+        )
+    )
 
 
 def opaque(head: str, values: Sequence[Expression]) -> Expression:

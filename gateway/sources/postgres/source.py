@@ -10,21 +10,25 @@ from gateway.sources.postgres.agreement import disagreements
 from gateway.sources.postgres.connect import connector
 from gateway.sources.postgres.slots import Slots
 from gateway.sources.postgres.statements import Statements
+from gateway.sources.postgres.writer import Writer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from contextlib import AbstractAsyncContextManager
 
     from gateway.schema import asks
     from gateway.schema.catalog import Catalog
     from gateway.schema.shapes import PageShape
     from gateway.sources.contract import Batch, Budget, Value
     from gateway.sources.postgres.statements import Statement
+    from gateway.sources.postgres.writer import Session
 
 
 class PostgresSource:
     """One database; `catalog` is the schema whose entities live in it.
 
     `concurrency` is the number of slots: connections, each running one statement at a time.
+    `writers` bounds the connections that write, `wait` the seconds to wait for one of them.
     """
 
     def __init__(  # noqa: PLR0913 - one parameter per setting
@@ -36,6 +40,8 @@ class PostgresSource:
         concurrency: int = 20,
         prepare: bool = True,
         statement_timeout: float = 30.0,
+        writers: int = 10,
+        wait: float = 30.0,
     ) -> None:
         self.name = name
         self.concurrency = concurrency
@@ -43,6 +49,14 @@ class PostgresSource:
         self._statements = Statements(name, catalog)
         connect = connector(dsn, statement_timeout=statement_timeout, pooled=not prepare)
         self._slots = Slots(connect, concurrency, prepare=prepare)
+        self._writer = Writer(
+            dsn,
+            catalog,
+            size=writers,
+            statement_timeout=statement_timeout,
+            wait=wait,
+            prepare=prepare,
+        )
 
     def prepare_rows(self, row: asks.Row, shapes: Mapping[int, PageShape]) -> Statement:
         """Rows by key, compiled. Pure."""
@@ -64,6 +78,7 @@ class PostgresSource:
 
     async def close(self) -> None:
         """Close the connections; idempotent, bounded in time."""
+        await self._writer.close()
         await self._slots.close()
 
     async def check(self, budget: Budget) -> Health:
@@ -81,6 +96,10 @@ class PostgresSource:
             return (value,)
         columns = tuple(zip(*batch.keys, strict=True))
         return await self._slots.run(prepared.text, (*columns, *batch.arguments), budget.deadline)
+
+    def transaction(self, deadline: float, isolation: str) -> AbstractAsyncContextManager[Session]:
+        """A transaction on a connection of the writers'; see `Writer.transaction`."""
+        return self._writer.transaction(deadline, isolation)
 
     def describe(self, prepared: Statement) -> Mapping[str, Any]:
         """The SQL text."""

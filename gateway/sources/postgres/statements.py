@@ -18,6 +18,7 @@ from sqlalchemy.dialects.postgresql.asyncpg import dialect as asyncpg_dialect
 from sqlalchemy.sql.elements import quoted_name
 
 from gateway.schema import asks
+from gateway.schema.rules import CONSTANT_SPEC, VIEWER_SPEC
 from gateway.sources.contract import Prepared
 from gateway.sources.postgres.pages import Page
 from gateway.sources.postgres.predicates import Predicates, join_condition
@@ -32,7 +33,9 @@ if TYPE_CHECKING:
 Expression = sa.ColumnElement[Any]
 
 MAX_IDENTIFIER = 63
-_DIALECT = asyncpg_dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy leaves it untyped
+KEY, ARGUMENT, VIEWER = "plait_k_", "plait_p", "plait_v_"
+"""How the parameters' names begin; any other is a constant that a rule wrote."""
+DIALECT = asyncpg_dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy leaves it untyped
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,11 +43,12 @@ class Statement(Prepared):
     """SQL whose every row is one JSON value in its first column, null where there is none.
 
     By key its first parameters are one array per key column; the others follow, taken from the
-    argument readers' values as `slots` says: (reader, index).
+    argument readers' values as `slots` says: (reader, index). `constants` are a rule's own.
     """
 
     text: str
     slots: tuple[tuple[int, int], ...]
+    constants: tuple[Any, ...] = ()
 
 
 class Statements:
@@ -59,7 +63,7 @@ class Statements:
         build = Build(self.catalog, shapes)
         entity = row.entity
         arrays = [
-            sa.bindparam(f"k{index}", type_=sa.ARRAY(info.column.type))
+            sa.bindparam(f"plait_k_{index}", type_=sa.ARRAY(info.column.type))
             for index, info in enumerate(entity.key)
         ]
         names = [f"k{index}" for index in range(len(arrays))]
@@ -77,7 +81,8 @@ class Statements:
                 *(
                     table.c[info.column.name] == wanted.c[name]
                     for info, name in zip(entity.key, names, strict=True)
-                )
+                ),
+                *build.predicates.visible(entity, table),
             )
             .correlate(wanted)
             .scalar_subquery()
@@ -112,13 +117,17 @@ class Build:
         self.predicates = Predicates(catalog, self.alias, self.bind)
 
     def finish(self, source: str, select: sa.Select[Any], *, by_key: bool) -> Statement:
-        compiled = select.compile(dialect=_DIALECT)
+        """The statement, its parameters renumbered: keys first, then the others as they come."""
+        compiled = select.compile(dialect=DIALECT)
         order = list(compiled.positiontup or ())
-        keys = sorted(name for name in order if name.startswith("k"))
-        ranked = [*keys, *(name for name in order if name.startswith("p"))]
+        keys = sorted(name for name in order if name.startswith(KEY))
+        others = [name for name in order if not name.startswith(KEY)]
+        ranked = [*keys, *others]
         place = {str(order.index(name) + 1): str(rank + 1) for rank, name in enumerate(ranked)}
         sql = re.sub(r"\$(\d+)", lambda found: f"${place[found[1]]}", str(compiled))
-        return Statement(source, by_key, sql, tuple(_slot(name) for name in ranked[len(keys) :]))
+        constants: list[Any] = []
+        slots = tuple(_slot(name, compiled.params, constants) for name in others)
+        return Statement(source, by_key, sql, slots, tuple(constants))
 
     def alias(self, table: Any, prefix: str) -> Any:
         """The table under a name no other level of the statement has."""
@@ -126,13 +135,15 @@ class Build:
         return table.alias(f"{prefix}{self.count}")
 
     def name(self, prefix: str) -> str:
+        """A name no other level of the statement has."""
         self.count += 1
         return f"{prefix}{self.count}"
 
     def bind(self, type_: Any) -> Expression:
+        """The parameter of the current reader's next value."""
         index = self.taken.get(self.spec, 0)
         self.taken[self.spec] = index + 1
-        return sa.bindparam(f"p{self.spec}_{index}", type_=type_)
+        return sa.bindparam(f"plait_p{self.spec}_{index}", type_=type_)
 
     # Objects ---------------------------------------------------------------------------------
 
@@ -144,10 +155,10 @@ class Build:
     def _object(self, members: Sequence[tuple[str, Expression]], table: Any) -> Found:
         if any(len(key) > MAX_IDENTIFIER for key, _ in members):
             return Found(sa.cast(_spelled(members), JSON), table)
-        name = self.name("x")
+        name = self.name("~x")  # no member can have this name, which would hide the row
         columns = [value.label(quoted_name(key, quote=True)) for key, value in members]
         inner = sa.select(*columns).correlate(table).lateral(name)
-        whole = sa.func.row_to_json(sa.literal_column(name), type_=JSON)
+        whole = sa.func.row_to_json(sa.literal_column(f'"{name}"'), type_=JSON)
         return Found(whole, sa.join(table, inner, sa.true()))
 
     def _part(self, part: asks.RowPart, entity: EntityInfo, table: Any) -> Expression:
@@ -183,7 +194,10 @@ class Build:
         return (
             sa.select(found.json)
             .select_from(found.source)
-            .where(join_condition(entity.relations[part.relation.name], table, far))
+            .where(
+                join_condition(entity.relations[part.relation.name], table, far),
+                *self.predicates.visible(target, far),
+            )
             .limit(sa.literal_column("1"))
             .correlate(table)
             .scalar_subquery()
@@ -202,9 +216,15 @@ class Build:
         return Page(self, ask, parent).select()
 
 
-def _slot(name: str) -> tuple[int, int]:
-    spec, _, index = name[1:].partition("_")
-    return int(spec), int(index)
+def _slot(name: str, params: Mapping[str, Any], constants: list[Any]) -> tuple[int, int]:
+    """Where a parameter's value comes from: a reader, the viewer, or a rule's constant."""
+    if name.startswith(ARGUMENT):
+        spec, _, index = name.removeprefix(ARGUMENT).partition("_")
+        return int(spec), int(index)
+    if name.startswith(VIEWER):
+        return VIEWER_SPEC, int(name.removeprefix(VIEWER))
+    constants.append(params[name])
+    return CONSTANT_SPEC, len(constants) - 1
 
 
 def _spelled(members: Sequence[tuple[str, Expression]]) -> Expression:

@@ -1,0 +1,147 @@
+"""Runs the write fields of a mutation: one after the other, each in a transaction of its own.
+
+With `@transaction` all of them run on one connection and commit together. What a write returns is
+read by the planner's statement within the transaction; holes in it are filled after the commit.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from typing import TYPE_CHECKING, Any
+
+from graphql import EnumValueNode
+
+from gateway.errors import Code, PlaitError, RequestError, SourceConflict
+from gateway.execution.failures import ours
+from gateway.schema.rules import VIEWER_SPEC
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+    from graphql import OperationDefinitionNode
+
+    from gateway.execution.waves import Waves
+    from gateway.planning.steps import Fetch, Plan, Root
+    from gateway.sources.contract import Value
+
+ATTEMPTS = 4
+"""How often a transaction is tried that conflicts with others."""
+_PAUSE = 0.02
+
+DIRECTIVE = "transaction"
+
+
+def isolation_of(operation: OperationDefinitionNode) -> str | None:
+    """The isolation level of the operation's `@transaction`, None where it has none."""
+    for directive in operation.directives or ():
+        if directive.name.value == DIRECTIVE:
+            for argument in directive.arguments or ():
+                if isinstance(argument.value, EnumValueNode):
+                    return argument.value.value.lower()
+            return "read_committed"
+    return None
+
+
+class Mutations:
+    """The writes of one operation. `writers` are the sources that write, by name."""
+
+    def __init__(self, writers: Mapping[str, Any], waves: Waves) -> None:
+        self._writers = writers
+        self._waves = waves
+
+    async def run(self, plan: Plan, isolation: str | None) -> list[Value]:
+        """The value of every root, in order; a root that failed is its error."""
+        if isolation is not None:
+            return await self._together(plan.roots, isolation)
+        return [await self.one(root) for root in plan.roots]
+
+    async def one(self, root: Root) -> Value:
+        """One write field, in a transaction of its own."""
+        if root.fetch is None:
+            return root.constant
+        fetch = root.fetch
+        try:
+
+            async def attempt() -> list[Value]:
+                async with self._session(fetch, "read_committed") as session:
+                    return await self._write(session, root, fetch)
+
+            rows = await self._repeated(attempt)
+            return await self._finished(root, fetch, rows)
+        except Exception as error:  # noqa: BLE001 - this field fails, the others do not
+            return ours(error)
+
+    async def _together(self, roots: Sequence[Root], isolation: str) -> list[Value]:
+        fetches = [root.fetch for root in roots if root.fetch is not None]
+        if len({fetch.prepared.source for fetch in fetches}) > 1:
+            raise RequestError(
+                "`@transaction` needs fields of one source.", code=Code.BAD_USER_INPUT
+            )
+
+        async def attempt() -> list[list[Value]]:
+            async with self._session(fetches[0], isolation) as session:
+                done = []
+                for place, root in enumerate(roots):
+                    reached[0] = place
+                    if root.fetch is not None:
+                        done.append(await self._write(session, root, root.fetch))
+                return done
+
+        reached = [0]
+        try:
+            written = iter(await self._repeated(attempt) if fetches else ())
+        except Exception as error:  # noqa: BLE001 - every field fails, with its own reason
+            return [
+                ours(error) if place == reached[0] else _rolled_back()
+                for place in range(len(roots))
+            ]
+        return [
+            root.constant
+            if root.fetch is None
+            else await self._finished(root, root.fetch, next(written))
+            for root in roots
+        ]
+
+    def _session(self, fetch: Fetch, isolation: str) -> Any:
+        writer = self._writers[fetch.prepared.source]
+        return writer.transaction(self._waves.deadline, isolation)
+
+    async def _write(self, session: Any, root: Root, fetch: Fetch) -> list[Value]:
+        """The rows a write gives, holes still open."""
+        values = self._waves.values
+        if root.write_spec is None:
+            raise TypeError(f"{root.field.name} is no write")
+        (write,) = values[root.write_spec]
+        viewer = values[VIEWER_SPEC]
+        arguments = fetch.arguments(values)
+        if write.rows or write.patch is not None:
+            keys = await session.apply(write, viewer)
+            return list(await session.rows(fetch.prepared, keys, arguments))
+        keys = await session.lock(write, viewer)
+        rows = await session.rows(fetch.prepared, keys, arguments)
+        await session.delete(write, keys)
+        return list(rows)
+
+    async def _finished(self, root: Root, fetch: Fetch, rows: list[Value]) -> Value:
+        """A field's value of its rows, the holes filled."""
+        filled = await self._waves.filled(fetch, rows)
+        if not root.many:
+            return filled[0] if filled else None
+        return b"[" + b",".join(row for row in filled if isinstance(row, bytes)) + b"]"
+
+    async def _repeated(self, attempt: Callable[[], Awaitable[Any]]) -> Any:
+        """Try a transaction again that conflicted with others, a bounded number of times."""
+        for number in range(1, ATTEMPTS):
+            try:
+                return await attempt()
+            except SourceConflict:
+                await asyncio.sleep(_PAUSE * number * random.uniform(0.5, 1.5))  # noqa: S311 - jitter
+        return await attempt()
+
+
+def _rolled_back() -> PlaitError:
+    return PlaitError(
+        "Another field of this transaction failed, so this one was undone.",
+        code=Code.TRANSACTION_ROLLED_BACK,
+    )

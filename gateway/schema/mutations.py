@@ -1,0 +1,114 @@
+"""Bindings of root mutation fields: writes to an entity's table.
+
+Every write returns rows, of which any selection may be asked. One field is one transaction, unless
+the operation carries `@transaction`: then all its fields are.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from typing import Any, Literal, TypeVar
+
+import strawberry
+from strawberry.directive import DirectiveLocation, DirectiveValue
+
+from gateway.schema.bindings import Binding, bound
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class WriteBinding(Binding):
+    """A write; `many` says that it takes and returns several rows."""
+
+    many: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Insert(WriteBinding):
+    """New rows. `conflict` names the unique columns by which an existing row is updated instead."""
+
+    conflict: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Update(WriteBinding):
+    """Changed columns, by key or by `where`; `version` is the optimistic lock's column."""
+
+    version: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Delete(WriteBinding):
+    """Deleted rows, by key or by `where`; they are returned as they were."""
+
+
+def insert(*, init: Literal[False] = False, **options: Any) -> Any:
+    """One new row: `insert_trend: Trend | None = insert()`."""
+    return bound(Insert(), options)
+
+
+def insert_many(*, init: Literal[False] = False, **options: Any) -> Any:
+    """New rows in one statement: `insert_trends: list[Trend] | None = insert_many()`."""
+    return bound(Insert(many=True), options)
+
+
+def upsert(*columns: str, init: Literal[False] = False, **options: Any) -> Any:
+    """A new row, or the one with the same unique `columns` brought up to date."""
+    return bound(Insert(conflict=columns), options)
+
+
+def upsert_many(*columns: str, init: Literal[False] = False, **options: Any) -> Any:
+    """Like `upsert`, for several rows in one statement."""
+    return bound(Insert(many=True, conflict=columns), options)
+
+
+def update(*, version: str | None = None, init: Literal[False] = False, **options: Any) -> Any:
+    """Changes to the row with this key; null where there is none.
+
+    `version` names an integer column: with it the field takes the version that was read, and
+    refuses where the row has another by now.
+    """
+    return bound(Update(version=version), options)
+
+
+def update_many(*, init: Literal[False] = False, **options: Any) -> Any:
+    """Changes to all rows a `where` picks."""
+    return bound(Update(many=True), options)
+
+
+def delete(*, init: Literal[False] = False, **options: Any) -> Any:
+    """Deletes the row with this key and returns it as it was; null where there is none."""
+    return bound(Delete(), options)
+
+
+def delete_many(*, init: Literal[False] = False, **options: Any) -> Any:
+    """Deletes all rows a `where` picks and returns them as they were."""
+    return bound(Delete(many=True), options)
+
+
+def mutations(cls: type[T]) -> type[T]:
+    """A class whose fields become root fields of Mutation."""
+    return strawberry.type(cls)
+
+
+@strawberry.enum(description="How much of what others do a transaction may see.")
+class Isolation(enum.Enum):
+    """PostgreSQL's isolation levels."""
+
+    READ_COMMITTED = "read_committed"
+    REPEATABLE_READ = "repeatable_read"
+    SERIALIZABLE = "serializable"
+
+
+@strawberry.directive(
+    locations=[DirectiveLocation.MUTATION],
+    description="All fields of this mutation commit together, or none does.",
+)
+def transaction(
+    value: DirectiveValue[object], isolation: Isolation = Isolation.READ_COMMITTED
+) -> object:
+    """Read by the engine from the operation; as a field directive it does nothing."""
+    del isolation
+    return value

@@ -1,0 +1,86 @@
+"""Row rules: predicates over the viewer that every statement on an entity carries.
+
+A rule is written in SQLAlchemy Core beside the entity and compiled into the SQL of reads and
+writes alike, through relations, filters, counts and orderings too:
+
+    @entity(models.notes, rule=lambda row, viewer: row.owner == viewer.subject)
+
+What it reads of the viewer is bound as parameters, so two viewers share an answer only where those
+values are equal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol, TypeAlias
+
+import sqlalchemy as sa
+
+from gateway.viewer import Viewer
+
+Expression = sa.ColumnElement[Any]
+
+
+class ViewerColumns(Protocol):
+    """The viewer as SQL sees it: each attribute a bound parameter."""
+
+    @property
+    def subject(self) -> Expression:
+        """Text; null for an anonymous viewer."""
+
+    @property
+    def tenant(self) -> Expression:
+        """Text; null where there is none."""
+
+    def has_role(self, role: str) -> Expression:
+        """Whether the viewer has this role."""
+
+    def has_scope(self, scope: str) -> Expression:
+        """Whether the viewer has this scope."""
+
+
+Rule: TypeAlias = Callable[[Any, ViewerColumns], Expression]
+"""(the row's columns, the viewer) → the condition under which the row exists for the viewer."""
+
+VIEWER_SPEC = -1
+"""The place of the viewer's values among those of the argument readers: behind all of them."""
+CONSTANT_SPEC = -2
+"""Stands for a value that a rule itself wrote."""
+
+SUBJECT, TENANT, ROLES, SCOPES = range(4)
+
+
+def viewer_values(viewer: Viewer) -> tuple[Any, ...]:
+    """The values a compiled rule may read, in the order of the constants above."""
+    return (
+        viewer.subject,
+        viewer.tenant,
+        tuple(sorted(viewer.roles)),
+        tuple(sorted(viewer.scopes)),
+    )
+
+
+class BoundViewer:
+    """The viewer of one statement: remembers nothing, names its parameters by what they hold."""
+
+    @property
+    def subject(self) -> Expression:
+        """See `ViewerColumns`."""
+        return sa.bindparam(f"plait_v_{SUBJECT}", type_=sa.Text)
+
+    @property
+    def tenant(self) -> Expression:
+        """See `ViewerColumns`."""
+        return sa.bindparam(f"plait_v_{TENANT}", type_=sa.Text)
+
+    def has_role(self, role: str) -> Expression:
+        """See `ViewerColumns`."""
+        return sa.literal(role, sa.Text) == sa.any_(_texts(ROLES))
+
+    def has_scope(self, scope: str) -> Expression:
+        """See `ViewerColumns`."""
+        return sa.literal(scope, sa.Text) == sa.any_(_texts(SCOPES))
+
+
+def _texts(index: int) -> Expression:
+    return sa.bindparam(f"plait_v_{index}", type_=sa.ARRAY(sa.Text))

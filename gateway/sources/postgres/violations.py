@@ -1,0 +1,45 @@
+"""What goes wrong in a write: violated constraints by column, conflicts worth a retry."""
+
+from __future__ import annotations
+
+import re
+
+import asyncpg
+
+from gateway.errors import Code, SourceConflict, SourceError, SourceRefused
+from gateway.sources.postgres.faults import fault
+
+_KINDS = {"23505": "unique", "23503": "foreignKey", "23514": "check", "23502": "notNull"}
+_SAYS = {
+    "unique": "A row with the same {columns} is there already.",
+    "foreignKey": "{columns} must refer to a row that is there, or is still referred to.",
+    "check": "A value is not allowed by the check {constraint}.",
+    "notNull": "{columns} must have a value.",
+}
+_KEY = re.compile(r"^Key \(([^)]*)\)")
+
+
+def write_fault(error: Exception) -> SourceError:
+    """What a failed write means. Names of columns and constraints are told, values never."""
+    if isinstance(error, asyncpg.SerializationError | asyncpg.DeadlockDetectedError):
+        return SourceConflict("Concurrent writes conflicted; try again.")
+    kind = _KINDS.get(getattr(error, "sqlstate", None) or "")
+    if kind is None:
+        return fault(error)
+    columns = _columns(error)
+    constraint = getattr(error, "constraint_name", None) or ""
+    named = " and ".join(f"`{column}`" for column in columns) or "the row"
+    return SourceRefused(
+        _SAYS[kind].format(columns=named, constraint=constraint),
+        code=Code.CONSTRAINT_VIOLATION,
+        extensions={"kind": kind, "constraint": constraint, "columns": columns},
+    )
+
+
+def _columns(error: Exception) -> list[str]:
+    """The columns a violation is about; of the server's detail only the names are read."""
+    column = getattr(error, "column_name", None)
+    if column:
+        return [column]
+    found = _KEY.match(getattr(error, "detail", None) or "")
+    return [part.strip().strip('"') for part in found[1].split(",")] if found else []

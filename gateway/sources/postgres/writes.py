@@ -1,0 +1,276 @@
+"""Writes compiled to SQL. Every statement returns the keys of the rows it touched."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import orjson
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql as pg
+
+from gateway.schema.scalars import write_duration
+from gateway.schema.writes import Write
+from gateway.sources.postgres.statements import DIALECT, VIEWER, Build
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from gateway.schema.catalog import Catalog, EntityInfo, Relation
+    from gateway.schema.writes import NewRow
+    from gateway.sources.contract import Key
+
+Expression = sa.ColumnElement[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """SQL text and the values of its parameters."""
+
+    text: str
+    arguments: tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Nested:
+    """Children to insert after their parents; `links` makes the rows of a table between."""
+
+    write: Write
+    links: Callable[[Sequence[Key]], Compiled] | None
+
+
+class Writes:
+    """Compiles writes for one catalog; holds no state between them."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self.catalog = catalog
+
+    def inserts(
+        self, entity: EntityInfo, rows: Sequence[NewRow], conflict: tuple[str, ...]
+    ) -> Iterator[tuple[list[int], Compiled]]:
+        """A statement for each set of columns, with the places of its rows."""
+        by_columns: dict[tuple[str, ...], list[int]] = {}
+        for place, row in enumerate(rows):
+            by_columns.setdefault(tuple(sorted(row.values)), []).append(place)
+        for columns, places in by_columns.items():
+            if columns:
+                values = [rows[place].values for place in places]
+                yield places, self._insert(entity, columns, values, conflict)
+            else:
+                bare = sa.insert(entity.table).returning(*_keys(entity, entity.table))
+                for place in places:
+                    yield [place], _compile(bare, {})
+
+    def _insert(
+        self,
+        entity: EntityInfo,
+        columns: tuple[str, ...],
+        values: Sequence[Mapping[str, Any]],
+        conflict: tuple[str, ...],
+    ) -> Compiled:
+        table = entity.table
+        given = _recordset([table.c[name] for name in columns])
+        insert = pg.insert(table).from_select(
+            list(columns), sa.select(*(given.c[name] for name in columns))
+        )
+        if conflict:
+            changed = [name for name in columns if name not in conflict] or [conflict[0]]
+            target = pg.insert(table).excluded
+            insert = insert.on_conflict_do_update(
+                index_elements=[table.c[name] for name in conflict],
+                set_={name: target[name] for name in changed},
+            )
+        documents = {name for name in columns if isinstance(table.c[name].type, sa.JSON)}
+        rows = [_with_documents(row, documents) for row in values] if documents else values
+        return _compile(insert.returning(*_keys(entity, table)), {"rows": _json(rows)})
+
+    def children(
+        self, entity: EntityInfo, rows: Sequence[NewRow], keys: Mapping[int, Key]
+    ) -> Iterator[Nested]:
+        """The children of all rows, a write for each relation, their parents' keys filled in."""
+        by_relation: dict[str, tuple[Relation, list[NewRow], list[Key]]] = {}
+        for place, row in enumerate(rows):
+            for relation, nested in row.children:
+                _, gathered, parents = by_relation.setdefault(relation.name, (relation, [], []))
+                gathered += nested
+                parents += [keys[place]] * len(nested)
+        for relation, gathered, parents in by_relation.values():
+            target = self.catalog.entities[relation.target]
+            links = None
+            if relation.through is None:
+                _fill_in(entity, relation, gathered, parents)
+            else:
+                links = self._links(entity, target, relation, parents)
+            yield Nested(Write(target, rows=gathered), links)
+
+    def _links(
+        self, near: EntityInfo, far: EntityInfo, relation: Relation, parents: Sequence[Key]
+    ) -> Callable[[Sequence[Key]], Compiled]:
+        through = relation.through
+        if through is None:
+            raise TypeError("a direct relation has no links")
+        own = [(name, _place(near, column)) for name, column in through.near]
+        other = [(name, _place(far, column)) for name, column in through.far]
+        columns = [name for name, _ in (*own, *other)]
+
+        def compile_links(children: Sequence[Key]) -> Compiled:
+            values = [
+                {
+                    **{name: parent[place] for name, place in own},
+                    **{name: child[place] for name, place in other},
+                }
+                for parent, child in zip(parents, children, strict=True)
+            ]
+            given = _recordset([through.table.c[name] for name in columns])
+            insert = sa.insert(through.table).from_select(
+                columns, sa.select(*(given.c[name] for name in columns))
+            )
+            return _compile(insert, {"rows": _json(values)})
+
+        return compile_links
+
+    def update(self, write: Write, viewer: tuple[Any, ...]) -> Compiled:
+        """Set the patch on the rows a write aims at."""
+        rows, conditions = self._aim(write)
+        patch = write.patch or {}
+        values = {f"plait_s_{index}": value for index, value in enumerate(patch.values())}
+        statement = (
+            sa.update(rows)
+            .values(
+                {
+                    rows.c[name]: sa.bindparam(f"plait_s_{index}", type_=rows.c[name].type)
+                    for index, name in enumerate(patch)
+                }
+            )
+            .where(*conditions)
+        )
+        if write.version is not None:
+            column, version = write.version
+            values["plait_version"] = version
+            wanted = sa.bindparam("plait_version", type_=rows.c[column].type)
+            statement = statement.where(rows.c[column] == wanted)
+        return _compile(
+            statement.returning(*_keys(write.entity, rows)),
+            {**values, **_aimed(write), **_viewer(viewer)},
+        )
+
+    def lock(self, write: Write, viewer: tuple[Any, ...]) -> Compiled:
+        """The keys of the rows a write aims at, in key order, locked."""
+        rows, conditions = self._aim(write)
+        keys = _keys(write.entity, rows)
+        statement = sa.select(*keys).where(*conditions).order_by(*keys).with_for_update(of=rows)
+        return _compile(statement, {**_aimed(write), **_viewer(viewer)})
+
+    def delete(self, entity: EntityInfo, keys: Sequence[Key]) -> Compiled:
+        """Delete rows by key."""
+        return _compile(sa.delete(entity.table).where(_among(entity, entity.table)), _arrays(keys))
+
+    def outside(self, entity: EntityInfo, keys: Sequence[Key], viewer: tuple[Any, ...]) -> Compiled:
+        """How many of these rows the entity's rule hides from the viewer."""
+        build = Build(self.catalog, {})
+        rows = build.alias(entity.table, "t")
+        hidden = sa.and_(sa.true(), *build.predicates.visible(entity, rows)).is_not(sa.true())
+        statement = sa.select(sa.func.count()).select_from(rows)
+        return _compile(
+            statement.where(_among(entity, rows), hidden), {**_arrays(keys), **_viewer(viewer)}
+        )
+
+    def _aim(self, write: Write) -> tuple[Any, list[Expression]]:
+        """The rows a write is about: an alias of the table, and conditions on it."""
+        build = Build(self.catalog, {})
+        entity = write.entity
+        rows = build.alias(entity.table, "t")
+        conditions = build.predicates.visible(entity, rows)
+        if write.key is not None:
+            conditions += [
+                rows.c[info.column.name] == sa.bindparam(f"plait_k_{index}", type_=info.column.type)
+                for index, info in enumerate(entity.key)
+            ]
+        elif write.where is not None:
+            conditions.append(build.predicates.where(entity, rows, write.where))
+        return rows, conditions
+
+
+def _keys(entity: EntityInfo, rows: Any) -> list[Any]:
+    return [rows.c[info.column.name] for info in entity.key]
+
+
+def _place(entity: EntityInfo, column: str) -> int:
+    """Where a column stands in the entity's key."""
+    return [info.column.name for info in entity.key].index(column)
+
+
+def _fill_in(
+    entity: EntityInfo, relation: Relation, rows: Sequence[NewRow], parents: Sequence[Key]
+) -> None:
+    for row, parent in zip(rows, parents, strict=True):
+        for local, remote in relation.pairs:
+            row.values[remote] = parent[_place(entity, local)]
+
+
+def _among(entity: EntityInfo, rows: Any) -> Expression:
+    """The rows whose keys are in the arrays `plait_k_0` and so on."""
+    arrays = [
+        sa.bindparam(f"plait_k_{index}", type_=sa.ARRAY(info.column.type))
+        for index, info in enumerate(entity.key)
+    ]
+    names = [f"k{index}" for index in range(len(arrays))]
+    wanted = sa.func.unnest(*arrays).table_valued(*names, name="k").render_derived()
+    return sa.tuple_(*_keys(entity, rows)).in_(sa.select(*(wanted.c[name] for name in names)))
+
+
+def _arrays(keys: Sequence[Key]) -> dict[str, Any]:
+    return {f"plait_k_{index}": column for index, column in enumerate(zip(*keys, strict=True))}
+
+
+def _aimed(write: Write) -> dict[str, Any]:
+    """The values of the parameters `_aim` makes."""
+    if write.key is not None:
+        return {f"plait_k_{index}": value for index, value in enumerate(write.key)}
+    return {f"plait_p0_{index}": value for index, value in enumerate(write.values)}
+
+
+def _viewer(viewer: tuple[Any, ...]) -> dict[str, Any]:
+    return {f"{VIEWER}{index}": value for index, value in enumerate(viewer)}
+
+
+def _recordset(columns: Sequence[sa.Column[Any]]) -> Any:
+    """`json_to_recordset(:rows) as r(column type, …)`: the rows of one JSON parameter."""
+    rows = sa.cast(sa.bindparam("rows", type_=sa.Text), pg.JSON)
+    return (
+        sa.func.json_to_recordset(rows)
+        .table_valued(*(sa.column(column.name, column.type) for column in columns), name="r")
+        .render_derived(with_types=True)
+    )
+
+
+def _with_documents(row: Mapping[str, Any], documents: set[str]) -> dict[str, Any]:
+    """The row with its JSON columns, which are bound as text, as the JSON they are."""
+    return {
+        name: orjson.Fragment(value) if name in documents and value is not None else value
+        for name, value in row.items()
+    }
+
+
+def _json(rows: Sequence[Mapping[str, Any]]) -> str:
+    # Column names are a subclass of str.
+    return orjson.dumps(rows, default=_plain, option=orjson.OPT_NON_STR_KEYS).decode()
+
+
+def _plain(value: Any) -> Any:
+    """What orjson cannot write, as PostgreSQL reads it from JSON."""
+    if isinstance(value, Decimal):
+        return str(value)
+    if isinstance(value, bytes):
+        return "\\x" + value.hex()
+    if isinstance(value, dt.timedelta):
+        return write_duration(value)
+    raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+def _compile(statement: Any, values: Mapping[str, Any]) -> Compiled:
+    compiled = statement.compile(dialect=DIALECT)
+    known = {**compiled.params, **values}
+    return Compiled(str(compiled), tuple(known[name] for name in compiled.positiontup or ()))
