@@ -107,12 +107,12 @@ $(VENV)/.dev: requirements-dev.txt pyproject.toml hatch_build.py | $(BIN)/python
 	@touch $@ $(VENV)/.demo
 
 page:
-	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory $(PAGE) || \
+	@if command -v npm >/dev/null; then $(MAKE) --silent $(PAGE) || \
 		echo "GraphiQL's full page could not be built (see above): the small one is served."; \
 	else echo "npm is absent: the small page is served instead of GraphiQL's full one."; fi
 
 $(PAGE): ui/package-lock.json ui/index.html ui/vite.config.ts $(shell find ui/src -type f 2>/dev/null)
 	@echo "== GraphiQL's page"
 	npm --prefix ui ci --no-audit --no-fund --loglevel=error
-	npm --prefix ui run build --silent
+	npm --prefix ui run build --silent -- --logLevel warn
 	@touch $@

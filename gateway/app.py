@@ -6,6 +6,7 @@ The only module that sees everything; it loads the domain by the name the settin
 from __future__ import annotations
 
 import asyncio
+import gc
 import importlib
 import logging
 from contextlib import asynccontextmanager
@@ -98,9 +99,19 @@ class Gateway:
         limits = settings.limits
         store = DocumentStore(
             self.api.catalog.schema,
-            DocumentLimits(),
+            DocumentLimits(
+                max_chars=limits.max_document_chars,
+                max_tokens=limits.max_tokens,
+                max_depth=limits.max_depth,
+                max_fields=limits.max_fields,
+                max_aliases=limits.max_aliases,
+                max_root_fields=limits.max_root_fields,
+                max_directives=limits.max_directives,
+            ),
             capacity=settings.documents.cache_size,
+            max_bytes=settings.documents.cache_bytes,
             suggestions=settings.serve.introspection,
+            introspection=settings.serve.introspection,
         )
         planner = Planner(self.api.catalog, self.registry, PageLimits(most=limits.max_list_page))
         writers = {source.name: source for source in self.registry.rows.values()}
@@ -152,6 +163,9 @@ def create_app(settings: Settings) -> ASGIApp:
     @asynccontextmanager
     async def lifespan(_: Any) -> AsyncIterator[None]:
         await gateway.open()
+        # What start-up made lives as long as the process: the collector need not look at it again.
+        gc.collect()
+        gc.freeze()
         try:
             yield
         finally:
@@ -162,6 +176,8 @@ def create_app(settings: Settings) -> ASGIApp:
         gateway.engine,
         limits=HttpLimits(
             max_body_bytes=settings.limits.max_body_bytes,
+            max_batch=settings.limits.batch,
+            body_seconds=serve.body_seconds,
             answer_seconds=serve.deadline_seconds,
         ),
     )

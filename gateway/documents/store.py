@@ -104,10 +104,10 @@ class DocumentStore:
     Bounded twice: at most `capacity` documents, and at most `max_bytes` of estimated memory.
     Refused documents are not kept. `suggestions` lets validation errors name fields that the client
     may have meant: for development only, since it tells what the schema has and costs up to
-    20 ms an error.
+    20 ms an error. Without `introspection` a document that asks for the schema is invalid.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one parameter per setting
         self,
         schema: GraphQLSchema,
         limits: DocumentLimits | None = None,
@@ -115,9 +115,12 @@ class DocumentStore:
         capacity: int = 1_000,
         max_bytes: int = 64 * 1024 * 1024,
         suggestions: bool = False,
+        introspection: bool = True,
     ) -> None:
         self._limits = limits or DocumentLimits()
-        self._validator = Validator(schema, self._limits, suggestions=suggestions)
+        self._validator = Validator(
+            schema, self._limits, suggestions=suggestions, introspection=introspection
+        )
         self._capacity = capacity
         self._max_bytes = max_bytes
         self._weight = 0

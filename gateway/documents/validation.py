@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from graphql import (
     GraphQLError,
+    NoSchemaIntrospectionCustomRule,
     NullValueNode,
     OverlappingFieldsCanBeMergedRule,
     ValidationRule,
@@ -81,7 +82,14 @@ def _is_one_of(type_: Any) -> bool:
 class Validator:
     """Validates documents against one schema; its rules are put together once."""
 
-    def __init__(self, schema: GraphQLSchema, limits: DocumentLimits, *, suggestions: bool) -> None:
+    def __init__(
+        self,
+        schema: GraphQLSchema,
+        limits: DocumentLimits,
+        *,
+        suggestions: bool,
+        introspection: bool = True,
+    ) -> None:
         self._schema = schema
         self._max_errors = limits.max_errors
         self._suggestions = suggestions
@@ -93,6 +101,7 @@ class Validator:
             ),
             MaybeNullValidationRule,
             OneOfRule,
+            *(() if introspection else (NoSchemaIntrospectionCustomRule,)),
         ]
 
     def validate(self, document: DocumentNode) -> None:

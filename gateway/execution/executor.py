@@ -182,7 +182,8 @@ def _entry(error: GraphQLError) -> dict[str, Any]:
 
 
 def _code_of(error: GraphQLError) -> Code:
-    """The code of an error whose author gave none: permissions are the commonest."""
-    if error.original_error is None and not error.message.startswith(_NULL_IN_NON_NULL):
+    """The code of an error whose author gave none: Strawberry's permissions raise such errors."""
+    raised = error.original_error
+    if isinstance(raised, StrawberryGraphQLError | PermissionError):
         return Code.FORBIDDEN
     return Code.INTERNAL_SERVER_ERROR

@@ -19,7 +19,7 @@ from strawberry.types.enum import has_enum_definition
 from gateway.errors import ConfigurationError
 from gateway.schema import bindings as b
 from gateway.schema.arguments import arguments_for
-from gateway.schema.catalog import Catalog, ColumnInfo, EntityInfo, FieldInfo
+from gateway.schema.catalog import Catalog, ColumnInfo, EntityInfo, FieldInfo, Relation
 from gateway.schema.connection import Connection, Edge, Hits, Node, PageInfo
 from gateway.schema.inputs import Inputs
 from gateway.schema.kinds import kind_of
@@ -87,7 +87,7 @@ class _Builder:
         for cls in self.domain.entities:
             self.by_class[cls] = self._entity(cls, hints[cls])
         where_types = {
-            info.name: self.inputs.declare(info.name, info.columns, info.relations)
+            info.name: self.inputs.declare(info.name, *self._open(info))
             for info in self.by_class.values()
         }
         write_types = self._write_types()
@@ -109,6 +109,19 @@ class _Builder:
             config=StrawberryConfig(scalar_map=SCALARS),
         )
         return Api(schema, self._catalog(schema))
+
+    def _open(
+        self, entity: EntityInfo
+    ) -> tuple[Mapping[str, ColumnInfo], Mapping[str, Relation]]:
+        """What anybody may filter and order by: not what needs a permission to be read."""
+        guarded = {
+            self.converter.from_field(field)
+            for field in _fields(entity.cls)
+            if field.permission_classes
+        }
+        columns = {name: of for name, of in entity.columns.items() if name not in guarded}
+        relations = {name: of for name, of in entity.relations.items() if name not in guarded}
+        return columns, relations
 
     def _write_types(self) -> dict[str, tuple[type, type]]:
         """The inputs of writes, for the entities that some mutation writes and their children."""
@@ -136,7 +149,7 @@ class _Builder:
         attributes: dict[str, ColumnInfo] = {}
         relations = {}
         for field in _fields(cls):
-            if not isinstance(field, b.Bound):
+            if not isinstance(field, b.Bound) or isinstance(field.binding, b.NodeIdBinding):
                 continue
             public = self.converter.from_field(field)
             where = f"{cls.__name__}.{field.python_name}"

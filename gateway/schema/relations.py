@@ -84,4 +84,5 @@ def _foreign_keys(table: sa.Table, other: sa.Table) -> list[tuple[tuple[str, str
         for constraint in table.foreign_key_constraints
         if constraint.referred_table is other
     ]
-    return sorted(found)
+    declared = list(table.c.keys())
+    return sorted(found, key=lambda pairs: [declared.index(own) for own, _ in pairs])

@@ -8,6 +8,9 @@ How each is written in JSON is one decision, taken here for input and output and
 | `BigInt`   | string of digits: 64 bits do not fit a JS number | `int`       |
 | `Bytes`    | base64 with padding, one line                   | `bytes`     |
 | `Duration` | ISO 8601, e.g. `P1DT2H30M`                      | `timedelta` |
+
+Strawberry's own `DateTime`, `Time` and `Decimal` are written as PostgreSQL writes them, too: no
+zeros at the end of a fraction of a second, and no exponents.
 """
 
 from __future__ import annotations
@@ -15,10 +18,17 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, time, timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NewType
 
 from graphql import GraphQLError
+from strawberry.schema.types.base_scalars import (
+    DateTimeDefinition,
+    DecimalDefinition,
+    TimeDefinition,
+)
 from strawberry.types.scalar import scalar
 
 if TYPE_CHECKING:
@@ -31,8 +41,9 @@ Duration = NewType("Duration", timedelta)
 MAX_DURATION = 64
 
 _DURATION = re.compile(
-    r"(?P<sign>-)?P(?:(?P<weeks>\d+)W)?(?:(?P<days>\d+)D)?"
-    r"(?:T(?:(?P<hours>\d+)H)?(?:(?P<minutes>\d+)M)?(?:(?P<seconds>\d+(?:\.\d{1,6})?)S)?)?"
+    r"(?P<sign>-)?P(?:(?P<years>-?\d+)Y)?(?:(?P<months>-?\d+)M)?(?:(?P<weeks>-?\d+)W)?"
+    r"(?:(?P<days>-?\d+)D)?(?:T(?:(?P<hours>-?\d+)H)?(?:(?P<minutes>-?\d+)M)?"
+    r"(?:(?P<seconds>-?\d+(?:\.\d{1,6})?)S)?)?"
 )
 
 
@@ -58,18 +69,20 @@ def parse_bytes(value: Any) -> bytes:
 
 
 def parse_duration(value: Any) -> timedelta:
-    """ISO 8601 duration without years and months to `timedelta`. Raises GraphQLError."""
-    match = (
-        _DURATION.fullmatch(value)
-        if isinstance(value, str) and len(value) <= MAX_DURATION
-        else None
-    )
+    """ISO 8601 duration to `timedelta`, any part of it negative. Raises GraphQLError.
+
+    A month has 30 days and a year 12 months, as when PostgreSQL compares intervals.
+    """
+    fits = isinstance(value, str) and len(value) <= MAX_DURATION
+    match = _DURATION.fullmatch(value) if fits else None
     if match is None or value.endswith(("P", "T")):
-        raise _wrong("Duration", "an ISO 8601 duration of weeks, days and times, such as P1DT2H")
+        raise _wrong("Duration", "an ISO 8601 duration, such as P1DT2H")
     parts = match.groupdict(default="0")
     sign = parts.pop("sign")
     try:
+        months = int(parts.pop("years")) * 12 + int(parts.pop("months"))
         span = timedelta(**{unit: float(amount) for unit, amount in parts.items()})
+        span += timedelta(days=30 * months)
     except OverflowError:
         raise _wrong("Duration", "shorter than a million days") from None
     return -span if sign == "-" else span
@@ -93,6 +106,17 @@ def write_duration(value: timedelta | str) -> str:
     return f"P{days}" + (f"T{clock}" if clock else "")
 
 
+def write_moment(value: datetime | time) -> str:
+    """A date and time, or a time, in ISO 8601 as PostgreSQL writes it."""
+    text = value.isoformat()
+    fraction = f".{value.microsecond:06d}"
+    return text.replace(fraction, fraction.rstrip("0")) if value.microsecond else text
+
+
+def _digits(value: Any) -> str:
+    return f"{value:f}" if isinstance(value, Decimal) else str(value)
+
+
 def _text(value: Any) -> str:
     return value if isinstance(value, str) else str(value)
 
@@ -102,6 +126,9 @@ def _base64(value: Any) -> str:
 
 
 SCALARS: dict[object, ScalarDefinition] = {
+    datetime: replace(DateTimeDefinition, serialize=write_moment),
+    time: replace(TimeDefinition, serialize=write_moment),
+    Decimal: replace(DecimalDefinition, serialize=_digits),
     BigInt: scalar(
         name="BigInt",
         description="A 64-bit integer, as a string of digits.",

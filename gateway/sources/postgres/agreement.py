@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import orjson
+from sqlalchemy.dialects.postgresql import dialect
 
 if TYPE_CHECKING:
     from gateway.schema.catalog import Catalog, EntityInfo
@@ -18,6 +19,7 @@ select coalesce(json_object_agg(a.attname, a.attnotnull or c.relkind in ('v', 'm
 from pg_attribute a join pg_class c on c.oid = a.attrelid
 where a.attrelid = to_regclass($1) and a.attnum > 0 and not a.attisdropped
 """
+_QUOTING = dialect().identifier_preparer  # type: ignore[no-untyped-call]  # SQLAlchemy leaves it untyped
 
 
 async def disagreements(slots: Slots, catalog: Catalog, source: str, deadline: float) -> list[str]:
@@ -28,9 +30,9 @@ async def disagreements(slots: Slots, catalog: Catalog, source: str, deadline: f
     found: list[str] = []
     for entity in catalog.entities.values():
         if entity.source == source:
-            name = entity.table.fullname
-            text = await slots.run_value(_COLUMNS, (name,), deadline)
-            found += _compare(entity, name, orjson.loads(text))
+            quoted = _QUOTING.format_table(entity.table)
+            text = await slots.run_value(_COLUMNS, (quoted,), deadline)
+            found += _compare(entity, entity.table.fullname, orjson.loads(text))
     return found
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
+
 
 from gateway.schema.orders import order_column
 from gateway.schema.rules import BoundViewer
@@ -103,10 +105,17 @@ class Predicates:
         column: Expression = row.c[info.column.name]
         if operator in {"isNull", "isNotNull"}:
             return column.is_(None) if operator == "isNull" else column.is_not(None)
+        type_: Any = info.column.type
         if operator in {"in", "notIn"}:
-            values = self.bind(sa.ARRAY(info.column.type))
-            return column == sa.any_(values) if operator == "in" else column != sa.all_(values)
-        value = self.bind(sa.Text() if operator in _TEXT_OPERAND else info.column.type)
+            values = self.bind(sa.ARRAY(type_))
+            if operator == "in":
+                return column == sa.any_(values)
+            # Of no values a null would be "different from all".
+            return sa.and_(column.is_not(None), column != sa.all_(values))
+        if isinstance(type_, sa.JSON):  # only jsonb can be compared
+            type_ = JSONB()
+            column = column if isinstance(info.column.type, JSONB) else sa.cast(column, type_)
+        value = self.bind(sa.Text() if operator in _TEXT_OPERAND else type_)
         if operator == "like":
             return column.like(value)
         if operator == "ilike":

@@ -80,9 +80,8 @@ class Shape:
         return b"[" + b",".join(map(self._encode, hits)) + b"]"
 
     def _encode(self, hit: Hit) -> bytes:
-        return (
-            b"".join(part for prefix, write in self._parts for part in (prefix, write(hit))) + b"}"
-        )
+        members = b"".join(part for prefix, write in self._parts for part in (prefix, write(hit)))
+        return (members or b"{") + b"}"
 
     def _writer(self, field: HitField, typename: str) -> Callable[[Hit], bytes]:
         if field.kind is HitKind.TYPENAME:

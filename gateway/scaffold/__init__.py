@@ -1,0 +1,1 @@
+"""Writes a resolvers package from what a database holds, and keeps what a person made of it."""

@@ -1,0 +1,188 @@
+"""Names of a database made into names of Python and GraphQL, and kept apart from each other."""
+
+from __future__ import annotations
+
+import builtins
+import keyword
+import re
+import unicodedata
+from functools import cache
+from typing import TYPE_CHECKING
+
+import inflect
+from strawberry.utils.str_converters import to_camel_case
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+_ENGLISH = inflect.engine()
+_UNCOUNTABLE = frozenset(
+    "data feedback hardware info information inventory media metadata software staff".split()
+)
+_SINGULAR_ENDS = ("ss", "us", "is", "as")
+"""Ends of words that look like plurals and mostly are none: status, analysis, alias."""
+
+_NO_DECOMPOSITION = str.maketrans(
+    {"ß": "ss", "æ": "ae", "ø": "o", "đ": "d", "ł": "l", "þ": "th", "œ": "oe", "ı": "i"}
+)
+
+BUILTINS = frozenset(dir(builtins))
+KEYWORDS = frozenset(keyword.kwlist)
+
+TYPES = frozenset(
+    "Query Mutation Subscription Node PageInfo Connection Edge Hits Direction Isolation Any "
+    "Int Float String Boolean ID BigInt Bytes Duration JSON UUID Date DateTime Time Decimal "
+    "Void Upload Domain StrEnum".split()
+)
+"""Names of types that GraphQL, Strawberry or the engine has taken."""
+
+TYPE_ENDS = (
+    "Aggregate",
+    "Connection",
+    "Edge",
+    "Filter",
+    "Group",
+    "Hit",
+    "Input",
+    "Insert",
+    "OrderBy",
+    "Patch",
+    "Queries",
+    "Where",
+)
+"""Ends of the names that the engine makes from those of entities."""
+
+FIELDS = frozenset({"node", "nodeId", "and", "or", "not"})
+"""GraphQL names the engine has taken: of fields, and in a `where`."""
+
+ATTRIBUTES = frozenset(
+    "bool bytes dict float int list str dt models column belongs_to by_key entity has_many has_one "
+    "listing many_through queries is_type_of resolve_type resolve_reference".split()
+)
+"""What stands in a generated module and must not be hidden by an attribute of a class."""
+
+
+def words(name: str) -> list[str]:
+    """The words of a name, in lower case and plain ASCII: `OrderID 2` → order, id, 2."""
+    plain = unicodedata.normalize("NFKD", name.replace("ß", "ss").translate(_NO_DECOMPOSITION))
+    ascii_ = "".join(letter for letter in plain if not unicodedata.combining(letter))
+    apart = re.sub(r"([a-z0-9])([A-Z])|([A-Z]+)([A-Z][a-z])", r"\1\3_\2\4", ascii_)
+    return [word.lower() for word in re.split(r"[^A-Za-z0-9]+", apart) if word]
+
+
+@cache
+def singular(word: str) -> str:
+    """One of several: `categories` → `category`; a word that is singular stays."""
+    if word in _UNCOUNTABLE or len(word) <= 3 or word.endswith(_SINGULAR_ENDS):  # noqa: PLR2004 - gps, bus
+        return word
+    return str(_ENGLISH.singular_noun(word) or word)  # type: ignore[arg-type]  # its Word is a str
+
+
+@cache
+def plural(word: str) -> str:
+    """Several of one: `category` → `categories`; `word` is singular."""
+    if word in _UNCOUNTABLE or not word[-1:].isalpha():
+        return word
+    return str(_ENGLISH.plural_noun(word))  # type: ignore[arg-type]  # likewise
+
+
+def singular_words(name: str) -> list[str]:
+    """The words of a table's name, the last one singular."""
+    found = words(name)
+    return [*found[:-1], singular(found[-1])] if found else []
+
+
+def plural_of(snake: str) -> str:
+    """A singular snake_case name in the plural."""
+    head, _, last = snake.rpartition("_")
+    return f"{head}_{plural(last)}" if head else plural(last)
+
+
+def snake(parts: Sequence[str], otherwise: str) -> str:
+    """snake_case; `otherwise` begins a name that would begin with a digit, or is one."""
+    name = "_".join(parts)
+    if not name:
+        return otherwise
+    return f"{otherwise}_{name}" if name[0].isdigit() else name
+
+
+def pascal(parts: Sequence[str], otherwise: str) -> str:
+    """PascalCase, likewise."""
+    name = "".join(part.capitalize() for part in parts)
+    if not name:
+        return otherwise
+    return f"{otherwise}{name}" if name[0].isdigit() else name
+
+
+def human(snake_name: str) -> str:
+    """A snake_case name for people: `film_actor` → `film actor`."""
+    return snake_name.replace("_", " ")
+
+
+def article(noun: str) -> str:
+    """`a film`, `an actor`."""
+    return str(_ENGLISH.a(noun))  # type: ignore[arg-type]  # likewise
+
+
+def is_free_type(name: str) -> bool:
+    """Whether neither Python, GraphQL nor the engine uses a type's name."""
+    taken = name in TYPES or name in BUILTINS or name in KEYWORDS
+    return not taken and not name.endswith(TYPE_ENDS)
+
+
+def is_free_field(camel: str) -> bool:
+    """Whether the engine does not use a field's GraphQL name."""
+    return camel not in FIELDS and not camel.startswith("__")
+
+
+class Names:
+    """The names of one namespace, each given once.
+
+    `form` makes what must differ from a name; `free` says which of these nobody may have.
+    """
+
+    def __init__(
+        self,
+        form: Callable[[str], str] = str,
+        free: Callable[[str], bool] = lambda _: True,
+        taken: Iterable[str] = (),
+    ) -> None:
+        self._form = form
+        self._free = free
+        self._taken = set(taken)
+
+    def is_free(self, name: str) -> bool:
+        """Whether `take` would give this name."""
+        form = self._form(name)
+        return form not in self._taken and self._free(form)
+
+    def take(self, *candidates: str) -> str:
+        """The first free candidate, else the last one with the first free number."""
+        name = next((one for one in candidates if self.is_free(one)), None)
+        number = 2
+        while name is None:
+            numbered = f"{candidates[-1]}_{number}"
+            name = numbered if self.is_free(numbered) else None
+            number += 1
+        self._taken.add(self._form(name))
+        return name
+
+
+def field_names() -> Names:
+    """The namespace of a class's fields, which must differ in GraphQL too."""
+    return Names(to_camel_case, is_free_field)
+
+
+def type_names() -> Names:
+    """The namespace of a schema's types."""
+    return Names(free=is_free_type)
+
+
+def attribute(name: str) -> str:
+    """The Python attribute of a field: a name that hides nothing its class needs."""
+    return f"{name}_" if name in KEYWORDS or name in ATTRIBUTES else name
+
+
+def variable(name: str) -> str:
+    """The Python variable of a module: a name that hides no builtin."""
+    return f"{name}_" if name in KEYWORDS or name in BUILTINS else name
