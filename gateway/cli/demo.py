@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -40,17 +40,15 @@ def demo(
     from gateway.settings import load
 
     out = console()
-    with _stopping_on_sigterm(), bind(HOST, port) as listener:
+    with suppress(KeyboardInterrupt), _stopping_on_sigterm(), bind(HOST, port) as listener:
+        with out.status("starting PostgreSQL, Valkey and Qdrant's engine"):
+            engines = start(folder)
         try:
-            with out.status("starting PostgreSQL, Valkey and Qdrant's engine"):
-                engines = start(folder)
             with engines:
                 _use(engines.urls)
                 settings = load()
                 asyncio.run(_fill(settings))
                 _serve(settings, listener)
-        except KeyboardInterrupt:
-            pass
         finally:
             out.print("stopped")
 

@@ -7,6 +7,7 @@ import asyncio
 import typer
 
 from gateway.cli.output import FAILED
+from gateway.errors import ConfigurationError
 
 
 def doctor() -> None:
@@ -19,6 +20,8 @@ def doctor() -> None:
     from gateway.settings import load
 
     found = asyncio.run(check_sources(load()))
+    if not found:
+        raise ConfigurationError("there is no source to check; name one, as POSTGRES_URL does")
     table = Table("source", "state", "detail", "figures", box=None, header_style="bold")
     for name, health in sorted(found.items()):
         state = Text("ready", "green") if health.ready else Text("not ready", "bold red")

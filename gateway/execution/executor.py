@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any, cast
 
 from graphql import ExecutionResult, GraphQLError, GraphQLObjectType, execute, is_non_null_type
+from strawberry.exceptions import StrawberryGraphQLError, StrawberryInputCoercionError
 from strawberry.execution import optimized_is_awaitable
 from strawberry.extensions import SchemaExtension
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
@@ -28,6 +29,14 @@ _NULL_IN_NON_NULL = "Cannot return null for non-nullable field"
 class WalkingExecutor(StrawberryGraphQLCoreExecutionContext):
     """graphql-core's executor, for which planned values are complete as they come."""
 
+    @staticmethod
+    def complete_leaf_value(return_type: Any, result: Any) -> Any:
+        """As graphql-core does, but without quoting to the client what a resolver returned."""
+        try:
+            return StrawberryGraphQLCoreExecutionContext.complete_leaf_value(return_type, result)
+        except GraphQLError as error:
+            raise TypeError(f"a resolver returned no {return_type}") from error
+
     def complete_value(  # noqa: PLR0913, PLR0917 - graphql-core's signature
         self,
         return_type: Any,
@@ -46,7 +55,7 @@ class WalkingExecutor(StrawberryGraphQLCoreExecutionContext):
                 )
             return result.value
         if type(result) is Reference:
-            fetched = info.context.walk.fetch(result, info)
+            fetched = info.context.walk.fetch(result, info, path)
             return self.complete_awaitable_value(
                 return_type, field_details_list, info, path, fetched, position_context
             )
@@ -184,6 +193,8 @@ def _entry(error: GraphQLError) -> dict[str, Any]:
 def _code_of(error: GraphQLError) -> Code:
     """The code of an error whose author gave none: Strawberry's permissions raise such errors."""
     raised = error.original_error
-    if isinstance(raised, StrawberryGraphQLError | PermissionError):
+    if isinstance(raised, StrawberryInputCoercionError):
+        return Code.BAD_USER_INPUT
+    if isinstance(raised, StrawberryGraphQLError):
         return Code.FORBIDDEN
     return Code.INTERNAL_SERVER_ERROR

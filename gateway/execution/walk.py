@@ -23,6 +23,7 @@ from gateway.schema.selection import Field
 
 if TYPE_CHECKING:
     from graphql import GraphQLResolveInfo
+    from graphql.pyutils import Path
 
     from gateway.execution.context import Reference
     from gateway.execution.waves import Waves
@@ -138,8 +139,8 @@ class Walk:
 
     # References ------------------------------------------------------------------------------
 
-    async def fetch(self, reference: Reference, info: GraphQLResolveInfo[Any]) -> Any:
-        """The selected part of the row a plain resolver referred to, or None."""
+    async def fetch(self, reference: Reference, info: GraphQLResolveInfo[Any], path: Path) -> Any:
+        """The selected part of the row a plain resolver referred to at `path`, or None."""
         entity = next(
             found for found in self.catalog.entities.values() if found.cls is reference.cls
         )
@@ -152,7 +153,7 @@ class Walk:
             raise value
         if value is None:
             return None
-        value, errors = self.waves.failures.locate(value, info.path.as_list())
+        value, errors = self.waves.failures.locate(value, path.as_list())
         self.errors += errors
         return _object(entity, orjson.loads(value), whole=not self._is_walked(info))
 

@@ -138,7 +138,8 @@ def is_free_field(camel: str) -> bool:
 class Names:
     """The names of one namespace, each given once.
 
-    `form` makes what must differ from a name; `free` says which of these nobody may have.
+    `form` makes what must differ from a name; `free` says which of these may be had at all; `gap`
+    stands between a name and its number.
     """
 
     def __init__(
@@ -146,10 +147,12 @@ class Names:
         form: Callable[[str], str] = str,
         free: Callable[[str], bool] = lambda _: True,
         taken: Iterable[str] = (),
+        gap: str = "_",
     ) -> None:
         self._form = form
         self._free = free
         self._taken = set(taken)
+        self._gap = gap
 
     def is_free(self, name: str) -> bool:
         """Whether `take` would give this name."""
@@ -161,7 +164,7 @@ class Names:
         name = next((one for one in candidates if self.is_free(one)), None)
         number = 2
         while name is None:
-            numbered = f"{candidates[-1]}_{number}"
+            numbered = f"{candidates[-1]}{self._gap}{number}"
             name = numbered if self.is_free(numbered) else None
             number += 1
         self._taken.add(self._form(name))
@@ -175,7 +178,7 @@ def field_names() -> Names:
 
 def type_names() -> Names:
     """The namespace of a schema's types."""
-    return Names(free=is_free_type)
+    return Names(free=is_free_type, gap="")
 
 
 def attribute(name: str) -> str:

@@ -110,9 +110,7 @@ class _Builder:
         )
         return Api(schema, self._catalog(schema))
 
-    def _open(
-        self, entity: EntityInfo
-    ) -> tuple[Mapping[str, ColumnInfo], Mapping[str, Relation]]:
+    def _open(self, entity: EntityInfo) -> tuple[Mapping[str, ColumnInfo], Mapping[str, Relation]]:
         """What anybody may filter and order by: not what needs a permission to be read."""
         guarded = {
             self.converter.from_field(field)

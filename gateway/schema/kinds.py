@@ -13,7 +13,7 @@ import enum
 import math
 import re
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -201,19 +201,39 @@ def _document(value: Any, name: str) -> str:
     return text
 
 
+def _or(bind: Callable[[Any, str], Any], more: Mapping[str, Any]) -> Callable[[str, str], Any]:
+    """Reads what SQL wrote into a cursor: a value that a client may give, too, or one of `more`."""
+    return lambda text, name: more[text] if text in more else bind(text, name)
+
+
+def _infinite(kind: Any) -> dict[str, Any]:
+    """What asyncpg takes for infinity: the ends of Python's calendar."""
+    return {"infinity": kind.max, "-infinity": kind.min}
+
+
+_NUMBERS = ("NaN", "Infinity", "-Infinity")
+_AWARE = {text: end.replace(tzinfo=dt.UTC) for text, end in _infinite(dt.datetime).items()}
+
+_read_float = _or(_float, {text: float(text) for text in _NUMBERS})
+_read_decimal = _or(_decimal, {text: Decimal(text) for text in _NUMBERS})
+_read_moment = _or(_moment, _AWARE)
+_read_local = _or(_local_moment, _infinite(dt.datetime))
+_bind_date = _iso(dt.date, "a date")
+_read_date = _or(_bind_date, _infinite(dt.date))
+
 INT = Kind("Int", int, _integer(32), _integer(32), ORDERED, (int,))
 BIGINT = Kind("BigInt", BigInt, _integer(64), _integer(64), ORDERED, (BigInt,))
 INT_ID = Kind("IntID", strawberry.ID, _integer(64), _integer(64), ORDERED, (strawberry.ID,))
-FLOAT = Kind("Float", float, _float, _float, ORDERED, (float,))
+FLOAT = Kind("Float", float, _float, _read_float, ORDERED, (float,))
 TEXT = Kind("String", str, _text, _text, TEXTUAL, (str,))
 TEXT_ID = Kind("TextID", strawberry.ID, _text, _text, ORDERED, (strawberry.ID,))
 BOOLEAN = Kind("Boolean", bool, _boolean, _boolean_text, ("eq", "ne", "isNull"), (bool,))
 UUID = Kind("UUID", uuid.UUID, _uuid, _uuid, ORDERED, (uuid.UUID,))
 UUID_ID = Kind("UUIDID", strawberry.ID, _uuid, _uuid, ORDERED, (strawberry.ID,))
-DECIMAL = Kind("Decimal", Decimal, _decimal, _decimal, ORDERED, (Decimal,))
-MOMENT = Kind("DateTime", dt.datetime, _moment, _moment, ORDERED, (dt.datetime,))
-LOCAL_MOMENT = Kind("DateTime", dt.datetime, _local_moment, _local_moment, ORDERED, (dt.datetime,))
-DATE = Kind("Date", dt.date, _iso(dt.date, "a date"), _iso(dt.date, "a date"), ORDERED, (dt.date,))
+DECIMAL = Kind("Decimal", Decimal, _decimal, _read_decimal, ORDERED, (Decimal,))
+MOMENT = Kind("DateTime", dt.datetime, _moment, _read_moment, ORDERED, (dt.datetime,))
+LOCAL_MOMENT = Kind("DateTime", dt.datetime, _local_moment, _read_local, ORDERED, (dt.datetime,))
+DATE = Kind("Date", dt.date, _bind_date, _read_date, ORDERED, (dt.date,))
 TIME = Kind("Time", dt.time, _iso(dt.time, "a time"), _iso(dt.time, "a time"), ORDERED, (dt.time,))
 DURATION = Kind("Duration", Duration, _span, _span, ORDERED, (Duration, dt.timedelta))
 BYTES = Kind("Bytes", Bytes, _bytes, _hex, EQUALITY, (Bytes, bytes))

@@ -119,6 +119,13 @@ def test_doctor_names_sources_that_do_not_answer(plait):
     assert "Traceback" not in done.stderr
 
 
+def test_doctor_wants_something_to_check(plait):
+    """Without any source nothing is called healthy."""
+    done = plait("doctor")
+    assert done.returncode == 2
+    assert "no source" in done.stderr
+
+
 @contextlib.contextmanager
 def served(environment, *arguments):
     """`plait serve` on a free port; gives the process and its address once it answers."""

@@ -132,6 +132,7 @@ async def running(
             Planner(api.catalog, registry, LIMITS),
             groups,
             lambda prepared: sources[prepared.source].describe(prepared),
+            writers={"postgres": postgres},
         )
         try:
             yield Zoo(api, engine, postgres, state, connection, url)

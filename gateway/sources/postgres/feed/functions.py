@@ -24,7 +24,7 @@ SELECT plait_unwatch(relation) FROM (
 """Statements that unwatch every table and drop the functions."""
 
 WATCHED = """
-SELECT n.nspname::text AS schema, c.relname::text AS name
+SELECT n.nspname AS schema, c.relname AS name
 FROM pg_trigger AS t
 JOIN pg_proc AS p ON p.oid = t.tgfoid
 JOIN pg_class AS c ON c.oid = t.tgrelid

@@ -20,7 +20,7 @@ DECLARE
     tail_bytes CONSTANT integer := 80; -- number and transaction, 20 digits each
     relation CONSTANT oid := coalesce(pg_partition_root(TG_RELID), TG_RELID);
     named json := json_build_array(TG_TABLE_SCHEMA, TG_TABLE_NAME);
-    rows integer;
+    rows integer; -- counted up to most_rows + 1
     query text;
     head text;
     room integer;
@@ -33,7 +33,8 @@ DECLARE
     number bigint;
 BEGIN
     IF TG_OP <> 'TRUNCATE' THEN
-        SELECT count(*) INTO rows FROM (SELECT FROM plait_rows LIMIT most_rows + 1) AS changed;
+        -- No variables here: one could bear the name of a column of the table.
+        SELECT count(*) INTO rows FROM (SELECT FROM plait_rows LIMIT 501) AS changed;
         IF rows = 0 THEN
             RETURN NULL;
         END IF;
@@ -46,19 +47,22 @@ BEGIN
     END IF;
 
     IF rows <= most_rows AND TG_ARGV[2] <> '' THEN
-        query := 'SELECT json_build_array(' || TG_ARGV[2] || ')::text AS key FROM plait_rows';
-        IF TG_OP = 'UPDATE' THEN -- a key that was changed is two rows to those who know it
-            query := query || ' UNION SELECT json_build_array(' || TG_ARGV[2] || ')::text FROM plait_old';
-        END IF;
+        query := 'SELECT json_build_array(' || TG_ARGV[2] || ')::text AS key FROM ';
+        query := CASE TG_OP
+            -- A row whose key was changed is two rows to those who know it by its key.
+            WHEN 'UPDATE' THEN query || 'plait_rows UNION ' || query || 'plait_old'
+            ELSE query || 'plait_rows'
+        END;
         BEGIN
-            EXECUTE 'SELECT array_agg(key), max(octet_length(key)), sum(octet_length(key) + 1) FROM ('
-                || query || ') AS changed' INTO keys, longest, total;
-        EXCEPTION WHEN undefined_column THEN -- renamed since it is watched: no reason to fail a write
-            keys := NULL;
+            EXECUTE 'SELECT array_agg(key), max(octet_length(key)), sum(octet_length(key) + 1)'
+                ' FROM (' || query || ') AS changed' INTO keys, longest, total;
+        EXCEPTION WHEN undefined_column THEN
+            total := NULL; -- a key column has another name now: that must not fail the write
         END;
     END IF;
 
-    head := '{"table":' || named || ',"operation":"' || TG_OP || '","columns":' || TG_ARGV[1] || ',"keys":';
+    head := '{"table":' || named || ',"operation":"' || TG_OP
+        || '","columns":' || TG_ARGV[1] || ',"keys":';
     room := most_bytes - tail_bytes - octet_length(head);
     IF total <= room THEN
         parts := ARRAY['[' || array_to_string(keys, ',') || ']'];
@@ -80,7 +84,8 @@ BEGIN
         number := number + 1;
         PERFORM pg_notify(
             TG_ARGV[0],
-            head || part || ',"number":' || number || ',"transaction":' || pg_current_xact_id() || '}'
+            head || part || ',"number":' || number
+                || ',"transaction":' || pg_current_xact_id() || '}'
         );
     END LOOP;
     PERFORM set_config('plait.messages', number::text, false);

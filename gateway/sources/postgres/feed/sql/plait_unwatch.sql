@@ -5,7 +5,7 @@ AS $$
 DECLARE
     member regclass;
     name text;
-    found boolean := false;
+    removed boolean := false;
 BEGIN
     FOR member, name IN
         SELECT tgrelid, tgname FROM pg_trigger
@@ -14,8 +14,8 @@ BEGIN
         )
     LOOP
         EXECUTE format('DROP TRIGGER %I ON %s', name, member);
-        found := true;
+        removed := true;
     END LOOP;
-    RETURN found;
+    RETURN removed;
 END
 $$;

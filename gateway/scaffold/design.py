@@ -1,0 +1,109 @@
+"""What a package will say: its entities, their fields, and the files these stand in. Plain values.
+
+Made by `planning` from what a database holds, and written out by `models_text`, `subject_text` and
+`package_text`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from gateway.scaffold.naming import Names
+    from gateway.sources.postgres.introspection.catalogue import EnumType, ForeignKey, Name, Table
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """A field that is a column. `public` is its GraphQL name where it is not the usual one."""
+
+    name: str
+    column: str
+    annotation: str
+    public: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RelationField:
+    """A field that is a relation to `target`.
+
+    `columns` and `references` are what its binding takes; `through` is a join table instead.
+    """
+
+    name: str
+    binding: Literal["belongs_to", "has_one", "has_many", "many_through"]
+    target: Entity
+    columns: tuple[str, ...] = ()
+    references: tuple[str, ...] = ()
+    through: Name | None = None
+    description: str | None = None
+
+    @property
+    def many(self) -> bool:
+        """Whether it is a connection."""
+        return self.binding in {"has_many", "many_through"}
+
+
+@dataclass(slots=True, eq=False)
+class Entity:
+    """A class bound to a table. `one` and `all` are its root fields; `snake` its name in a field.
+
+    `remarks` are comments for whoever reads the class.
+    """
+
+    name: str
+    snake: str
+    table: Table
+    key: tuple[str, ...]
+    fields: Names
+    one: str = ""
+    all: str = ""
+    attributes: list[Attribute] = field(default_factory=list)
+    relations: list[RelationField] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Enumeration:
+    """A Python enum of a PostgreSQL one: `members` are (name, label); `variable` is its type."""
+
+    type: EnumType
+    name: str
+    variable: str
+    members: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelTable:
+    """A table as SQLAlchemy has it: its variable, and the foreign keys that can be told."""
+
+    table: Table
+    variable: str
+    path: str
+    foreign_keys: tuple[ForeignKey, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A file of entities that belong together; `queries` is the name of its root class."""
+
+    module: str
+    queries: str
+    entities: tuple[Entity, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """Everything.
+
+    `path` of a model table is how a subject names it: `models.film`, `models.music.track`.
+    `no_entities` are sentences about the tables and views that are none.
+    """
+
+    source: str
+    schemas: tuple[str, ...]
+    models: dict[Name, ModelTable]
+    enums: dict[Name, Enumeration]
+    subjects: tuple[Subject, ...]
+    no_entities: tuple[str, ...]

@@ -1,0 +1,236 @@
+"""The bundled domain through the gateway: every field, every condition and every order works.
+
+The queries are made from the schema, so that a field added to the domain is tried as well.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from graphql import (
+    GraphQLField,
+    GraphQLInputObjectType,
+    GraphQLObjectType,
+    get_named_type,
+    is_leaf_type,
+)
+from operations.stage import Addresses, Stage, fill, served
+
+from gateway.app import load_schema
+from gateway.settings import load
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+    from conftest import FreshDatabase
+
+SCHEMA = load_schema(load(environ={}))._schema
+LISTS = {
+    get_named_type(get_named_type(field.type).fields["nodes"].type).name: name
+    for name, field in SCHEMA.query_type.fields.items()
+    if get_named_type(field.type).name.endswith("Connection")
+}
+"""Entity → the root field that lists it."""
+
+INCLUDES = ("eq", "in", "lte", "gte", "containedBy", "overlaps", "contains")
+EXCLUDES = ("ne", "notIn", "lt", "gt")
+OF_LISTS = ("in", "notIn")
+DIRECTIONS = ("ASC", "DESC_NULLS_FIRST")  # the others differ in the place of nulls alone
+SIZE = 3
+"""Rows of a page: some lists end with a full page, some with a part of one."""
+VALUES = 3
+"""Different values tried of a column."""
+
+
+@pytest.fixture(scope="module")
+async def stage(
+    module_database: FreshDatabase, qdrant_endpoint: str, redis_url: str
+) -> AsyncIterator[Stage]:
+    """The gateway over the data set of the golden operations."""
+    redis = f"{redis_url.rpartition('/')[0]}/13"
+    addresses = Addresses(await module_database(), qdrant_endpoint, redis)
+    await fill(addresses)
+    async with served(addresses) as running:
+        yield running
+
+
+def entity(name: str) -> GraphQLObjectType:
+    """The object type of an entity."""
+    found = SCHEMA.get_type(name)
+    assert isinstance(found, GraphQLObjectType)
+    return found
+
+
+def selection(field: GraphQLField) -> str:
+    """A small selection of a field's value; empty for a scalar."""
+    named = get_named_type(field.type)
+    if is_leaf_type(named):
+        return ""
+    assert isinstance(named, GraphQLObjectType)
+    if named.name.endswith("Connection"):
+        return " { nodes { nodeId } pageInfo { hasNextPage endCursor } totalCount }"
+    if named.name.endswith("Hit"):
+        return " { id score payload }"
+    return " { nodeId }"
+
+
+def columns(name: str) -> Iterator[tuple[str, GraphQLInputObjectType]]:
+    """The columns an entity's list can be filtered by, each with its input."""
+    where = SCHEMA.get_type(f"{name}Where")
+    assert isinstance(where, GraphQLInputObjectType)
+    for member, given in where.fields.items():
+        named = get_named_type(given.type)
+        if named.name.endswith("Filter") and isinstance(named, GraphQLInputObjectType):
+            yield member, named
+
+
+def distinct(everything: list[dict[str, Any]], column: str) -> list[dict[str, Any]]:
+    """Rows with different values in a column, null among them where there is one; a few."""
+    by_value = {json.dumps(row[column]): row for row in everything}
+    return sorted(by_value.values(), key=lambda row: row[column] is not None)[:VALUES]
+
+
+async def rows(stage: Stage, name: str, variables: dict[str, Any]) -> dict[str, Any]:
+    """A page of an entity's list: its rows with all scalars, and where it lies."""
+    own = entity(name)
+    scalars = " ".join(
+        field for field, given in own.fields.items() if not selection(given) and not given.args
+    )
+    answer = await stage.ask(
+        f"query ($where: {name}Where, $order: [{name}OrderBy!],"
+        " $first: Int, $after: String, $last: Int, $before: String) {"
+        f" {LISTS[name]}(where: $where, orderBy: $order,"
+        " first: $first, after: $after, last: $last, before: $before)"
+        f" {{ nodes {{ {scalars} }} pageInfo {{ hasNextPage hasPreviousPage"
+        " startCursor endCursor } totalCount } }",
+        variables,
+    )
+    assert "errors" not in answer, (variables, answer["errors"])
+    page: dict[str, Any] = answer["data"][LISTS[name]]
+    return page
+
+
+def ids(page: dict[str, Any]) -> list[str]:
+    """The rows of a page by their global ids."""
+    return [row["nodeId"] for row in page["nodes"]]
+
+
+@pytest.mark.parametrize("name", sorted(LISTS))
+async def test_every_field_is_answered(name: str, stage: Stage) -> None:
+    """All fields of an entity at once, in a list and by global id: the same row, and no error."""
+    everything = " ".join(field + selection(given) for field, given in entity(name).fields.items())
+    answer = await stage.ask(f"{{ {LISTS[name]} {{ nodes {{ {everything} }} }} }}")
+    assert "errors" not in answer
+    nodes = answer["data"][LISTS[name]]["nodes"]
+    assert nodes
+    for node in nodes:
+        again = await stage.ask(
+            f"query ($id: ID!) {{ node(nodeId: $id) {{ ... on {name} {{ {everything} }} }} }}",
+            {"id": node["nodeId"]},
+        )
+        assert again == {"data": {"node": node}}
+
+
+@pytest.mark.parametrize("name", sorted(LISTS))
+async def test_every_condition_holds_for_its_rows(name: str, stage: Stage) -> None:
+    """Each operator on each column, with the values rows have, finds those rows and counts them.
+
+    Equal values are found and unequal ones are not; a null is found by `isNull` alone.
+    """
+    everything = (await rows(stage, name, {}))["nodes"]
+    for column, given in columns(name):
+        for row in distinct(everything, column):
+            value = row[column]
+            if value is None:
+                found = ids(await rows(stage, name, {"where": {column: {"isNull": True}}}))
+                assert row["nodeId"] in found, column
+                continue
+            for operator in given.fields:
+                if operator not in INCLUDES + EXCLUDES or (operator, value) == ("overlaps", []):
+                    continue
+                operand = [value] if operator in OF_LISTS else value
+                page = await rows(stage, name, {"where": {column: {operator: operand}}})
+                assert (row["nodeId"] in ids(page)) == (operator in INCLUDES), (column, operator)
+                assert page["totalCount"] == len(page["nodes"])
+
+
+@pytest.mark.parametrize("name", sorted(LISTS))
+async def test_every_order_can_be_paged_both_ways(name: str, stage: Stage) -> None:
+    """Page by page from either end: each row once, in the order of the whole list."""
+    order = SCHEMA.get_type(f"{name}OrderBy")
+    assert isinstance(order, GraphQLInputObjectType)
+    scalars = [
+        key for key, given in order.fields.items() if is_leaf_type(get_named_type(given.type))
+    ]
+    for column in scalars:
+        for direction in DIRECTIONS:
+            asked = {"order": [{column: direction}]}
+            whole = await rows(stage, name, asked)
+            nulls = [row[column] is None for row in whole["nodes"]]
+            assert nulls == sorted(nulls, reverse="FIRST" in direction)
+            assert await forwards(stage, name, asked) == ids(whole), (column, direction)
+            assert await backwards(stage, name, asked) == ids(whole), (column, direction)
+
+
+async def forwards(stage: Stage, name: str, asked: dict[str, Any]) -> list[str]:
+    """All rows by pages from the beginning."""
+    found: list[str] = []
+    page = await rows(stage, name, {**asked, "first": SIZE})
+    while True:
+        found += ids(page)
+        if not page["pageInfo"]["hasNextPage"]:
+            return found
+        after = page["pageInfo"]["endCursor"]
+        page = await rows(stage, name, {**asked, "first": SIZE, "after": after})
+
+
+async def backwards(stage: Stage, name: str, asked: dict[str, Any]) -> list[str]:
+    """All rows by pages from the end."""
+    found: list[str] = []
+    page = await rows(stage, name, {**asked, "last": SIZE})
+    while True:
+        found = ids(page) + found
+        if not page["pageInfo"]["hasPreviousPage"]:
+            return found
+        before = page["pageInfo"]["startCursor"]
+        page = await rows(stage, name, {**asked, "last": SIZE, "before": before})
+
+
+def test_every_entity_can_be_listed_or_reached_by_key() -> None:
+    """No entity is without a way to it; a table between two others needs no list of its own."""
+    node = SCHEMA.get_type("Node")
+    entities = {found.name for found in SCHEMA.get_possible_types(node)}
+    assert entities - set(LISTS) == {"TopicItem"}
+
+
+def test_secrets_are_not_in_the_schema() -> None:
+    """Neither to be read nor to be filtered or ordered by: passwords, keys, and their hashes."""
+    for found in SCHEMA.type_map.values():
+        for name in getattr(found, "fields", {}):
+            assert not {"password", "apikey", "secret"} & {
+                word for word in ("password", "apikey", "secret") if word in name.lower()
+            }, f"{found.name}.{name}"
+
+
+def test_everything_is_described() -> None:
+    """A person who explores the schema finds a sentence at every type and every field."""
+    bare = [
+        f"{found.name}.{name}"
+        for found in SCHEMA.type_map.values()
+        if isinstance(found, GraphQLObjectType) and not found.name.startswith("__")
+        for name, field in found.fields.items()
+        if not (found.description and field.description)
+    ]
+    assert not bare
+
+
+@pytest.mark.parametrize(
+    ("id_", "momentum"),
+    [(1, "viral, growing"), (3, "sustained, fading"), (4, "emerging, steady"), (6, "dead, fading")],
+)
+async def test_momentum_says_state_and_direction(id_: int, momentum: str, stage: Stage) -> None:
+    """The words of a trend's momentum follow its state and the sign of its velocity."""
+    answer = await stage.ask("query ($id: ID!) { trend(id: $id) { momentum } }", {"id": id_})
+    assert answer == {"data": {"trend": {"momentum": momentum}}}
