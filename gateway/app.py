@@ -68,7 +68,11 @@ def load_domain(settings: Settings) -> Domain:
 
 def load_api(settings: Settings) -> Api:
     """The built schema and its catalog."""
-    api = build(load_domain(settings), executor=WalkingExecutor)
+    return _built(load_domain(settings))
+
+
+def _built(domain: Domain) -> Api:
+    api = build(domain, executor=WalkingExecutor)
     install_resolvers(api)
     return api
 
@@ -83,7 +87,8 @@ class Gateway:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.api = load_api(settings)
+        self.domain = load_domain(settings)
+        self.api = _built(self.domain)
         self.registry = _registry(settings, self.api)
         self.sources: dict[str, Source] = {source.name: source for source in self.registry.all()}
         grouping = settings.grouping
@@ -181,7 +186,7 @@ def create_app(settings: Settings) -> ASGIApp:
             answer_seconds=serve.deadline_seconds,
         ),
     )
-    examples = _examples(settings)
+    examples = [query.strip() for query in gateway.domain.examples.values()]
     return build_site(
         graphql=endpoint,
         readiness=gateway.check,
@@ -213,15 +218,6 @@ def explain(settings: Settings, document: str, variables: Mapping[str, Any] | No
                 text = str(value).replace("\n", "\n      ")
                 lines.append(f"    {name}: {text}")
     return "\n".join(lines)
-
-
-def _examples(settings: Settings) -> list[str]:
-    """The example queries of the domain's demo, where it has some."""
-    try:
-        demo = importlib.import_module(f"{settings.resolvers}.demo")
-    except ModuleNotFoundError:
-        return []
-    return [query.strip() for query in getattr(demo, "QUERIES", {}).values()]
 
 
 def _registry(settings: Settings, api: Api) -> Registry:

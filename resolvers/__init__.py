@@ -9,6 +9,7 @@ from resolvers.catalogue import (
     User,
     VectorMetadata,
 )
+from resolvers.examples import EXAMPLES
 from resolvers.items import Item, ItemMutations, ItemQueries
 from resolvers.operations import OperationsMutations, OperationsQueries, PipelineRun, PluginHealth
 from resolvers.topics import Topic, TopicItem, TopicMutations, TopicQueries
@@ -35,5 +36,6 @@ domain = Domain(
         OperationsMutations,
         CatalogueMutations,
     ],
+    examples=EXAMPLES,
     queries=[TrendQueries, TopicQueries, ItemQueries, OperationsQueries, CatalogueQueries],
 )

@@ -78,12 +78,12 @@ def _serve(settings: Settings, listener: socket.socket) -> None:
     """Serve until told to stop; says what to open once requests are answered."""
     import uvicorn
 
-    from gateway.app import create_app
+    from gateway.app import create_app, load_domain
     from gateway.cli.listener import ListenerConfig
     from gateway.telemetry import configure_logging
 
     configure_logging()
-    queries = getattr(_domain(settings), "QUERIES", {})
+    queries = load_domain(settings).examples
 
     class Announced(uvicorn.Server):
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -107,13 +107,17 @@ def _announce(port: int, queries: Mapping[str, str]) -> None:
     out.print(f"\n[bold green]Plait is ready:[/] open http://{HOST}:{port}/graphql\n")
     for title, query in queries.items():
         out.print(f"[bold]{title}[/]")
-        out.print(Syntax(query.strip(), "graphql", background_color="default", padding=(0, 2)))
+        out.print(
+            Syntax(
+                query.strip(), "graphql", background_color="default", padding=(0, 2), word_wrap=True
+            )
+        )
         out.print()
     out.print("Ctrl-C stops the gateway and its engines.")
 
 
 def _domain(settings: Settings) -> Any:
-    """The domain's own `demo` module: `prepare(…)` fills the sources, `QUERIES` are to try."""
+    """The domain's own `demo` module: `prepare(…)` fills the sources."""
     from gateway.cli.project import load_module
 
     return load_module(f"{settings.resolvers}.demo", "resolvers (PLAIT_RESOLVERS)")

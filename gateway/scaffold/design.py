@@ -26,7 +26,7 @@ class Attribute:
 
 @dataclass(frozen=True, slots=True)
 class RelationField:
-    """A field that is a relation to `target`.
+    """A field that is a relation to `target`. `public` is as of an attribute.
 
     `columns` and `references` are what its binding takes; `through` is a join table instead.
     """
@@ -37,6 +37,7 @@ class RelationField:
     columns: tuple[str, ...] = ()
     references: tuple[str, ...] = ()
     through: Name | None = None
+    public: str | None = None
     description: str | None = None
 
     @property
@@ -47,13 +48,16 @@ class RelationField:
 
 @dataclass(slots=True, eq=False)
 class Entity:
-    """A class bound to a table. `one` and `all` are its root fields; `snake` its name in a field.
+    """A class bound to a table.
 
+    `snake` is its name as a variable, `short` the same without what tells schemas apart. `one` and
+    `all` are its root fields.
     `remarks` are comments for whoever reads the class.
     """
 
     name: str
     snake: str
+    short: str
     table: Table
     key: tuple[str, ...]
     fields: Names

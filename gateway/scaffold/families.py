@@ -4,7 +4,8 @@ A table joins the file of
 
 1. the table its name begins with (`film_actor` is about `film`);
 2. else the table that its key is made of (an order's lines);
-3. else the one table that refers to it, where it refers to none itself (a lookup such as `genre`).
+3. else the one table that refers to it, not by its key, where it refers to none itself: a lookup
+   such as `genre`.
 
 Tables that share nothing but their first word (`auth_user`, `auth_group`) make a file of that word.
 """
@@ -14,7 +15,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING
 
-from gateway.scaffold.naming import singular_words
+from gateway.scaffold.naming import singular, singular_words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -44,6 +45,9 @@ class _Families:
         self._keys = keys
         self._tables = {table.name: table for table in tables}
         self._words = {name: tuple(singular_words(name.own)) for name in self._tables}
+        self._stems = {
+            name: tuple(singular(word) for word in words) for name, words in self._words.items()
+        }
         self._heads: dict[Name, Name] = {}
 
     def found(self) -> dict[Name, str]:
@@ -71,13 +75,13 @@ class _Families:
         return seen[-1]
 
     def _by_name(self, name: Name) -> Name | None:
-        own = self._words[name]
+        own = self._stems[name]
         begins = [
             other
-            for other, words in self._words.items()
-            if 0 < len(words) < len(own) and own[: len(words)] == words
+            for other, stems in self._stems.items()
+            if 0 < len(stems) < len(own) and own[: len(stems)] == stems
         ]
-        return max(begins, key=lambda other: len(self._words[other]), default=None)
+        return max(begins, key=lambda other: len(self._stems[other]), default=None)
 
     def _by_key(self, name: Name) -> Name | None:
         key = set(self._keys.get(name, ()))
@@ -94,13 +98,17 @@ class _Families:
         table = self._tables[name]
         if name in self._heads or name in self._heads.values() or table.foreign_keys:
             return None
-        referring = {
-            other.name
+        referring = [
+            (other.name, foreign.columns)
             for other in self._tables.values()
             for foreign in other.foreign_keys
             if foreign.table == name
-        }
-        return referring.pop() if len(referring) == 1 else None
+        ]
+        if len({other for other, _ in referring}) != 1:
+            return None
+        only, columns = referring[0]
+        joins = set(columns) <= set(self._keys.get(only, ()))
+        return None if joins else only
 
     def _titles(self, heads: Sequence[Name]) -> dict[Name, str]:
         """What the file of each head is called: its own name, or the first word of several."""

@@ -7,6 +7,7 @@ import sys
 import types
 import typing
 from dataclasses import dataclass
+from dataclasses import field as member
 from typing import TYPE_CHECKING, Any, Union
 
 import strawberry
@@ -46,6 +47,8 @@ class Domain:
     mutations: Sequence[type] = ()
     types: Sequence[type] = ()
     extensions: Sequence[type[SchemaExtension] | Callable[[], SchemaExtension]] = ()
+    examples: Mapping[str, str] = member(default_factory=dict)
+    """Queries to begin with, by a title for people."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +180,7 @@ class _Builder:
                     f"{where}: a field of another source must be `… | None`, as it may fail."
                 )
         _check_needs(cls, attributes)
-        by_column = {info.column.name: info for info in columns.values()}
+        by_column = {info.column.name: info for info in reversed(columns.values())}
         missing = [column for column in options.key if column not in by_column]
         if missing:
             raise ConfigurationError(f"{cls.__name__}: key column {missing[0]!r} has no field.")

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 
-
 from gateway.schema.orders import order_column
 from gateway.schema.rules import BoundViewer
 

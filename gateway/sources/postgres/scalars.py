@@ -95,12 +95,12 @@ def _array(info: ColumnInfo, item: k.Kind, column: Expression) -> Expression:
     each = sa.func.unnest(column).column_valued("e")
     written = write(replace(info, kind=item, nullable=True), each)
     listed = sa.func.coalesce(sa.func.json_agg(written), sa.literal_column("'[]'::json"))
-    whole = sa.func.count() == sa.func.count(written)
+    complete = sa.func.count() == sa.func.count(written)
     unfit = _unfit(info, column, JSON)
     return sa.case(
         (
             column.is_not(None),
-            sa.select(sa.case((whole, listed), else_=unfit)).scalar_subquery(),
+            sa.select(sa.case((complete, listed), else_=unfit)).scalar_subquery(),
         )
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
 import asyncpg
 
@@ -49,9 +50,9 @@ async def connected(url: str) -> AsyncIterator[asyncpg.Connection]:
 
 
 @asynccontextmanager
-async def listening(url: str, **options: float | str) -> AsyncIterator[ChangeFeed]:
+async def listening(database: Any, **options: float | str) -> AsyncIterator[ChangeFeed]:
     """An open feed."""
-    feed = ChangeFeed(url, **options)
+    feed = ChangeFeed(database, **options)
     await feed.open()
     try:
         yield feed

@@ -1,0 +1,1 @@
+"""Named SQL: statements in `.sql` files whose typed header makes them fields."""

@@ -1,0 +1,116 @@
+"""A gateway over a toy domain, put together as `plait serve` does, and ways to look behind it."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import asyncpg
+import orjson
+
+from gateway.app import Gateway
+from gateway.execution.exchange import GraphQLRequest
+from gateway.settings import load
+from gateway.viewer import ANONYMOUS, Viewer
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
+
+    from gateway.execution.exchange import Answer
+
+PATIENT = 60.0
+"""Seconds under which no answer depends on how busy the machine is."""
+SETTINGS = {
+    "POSTGRES_POOL_SIZE": "4",
+    "POSTGRES_MAX_OVERFLOW": "4",
+    "REDIS_SOCKET_TIMEOUT": "60",
+}
+
+
+@dataclass
+class Stand:
+    """A running gateway, and a connection of the test's own to the same database."""
+
+    gateway: Gateway
+    connection: asyncpg.Connection[Any]
+    url: str
+
+    async def answer(  # noqa: PLR0913 - each says one thing about a request
+        self,
+        document: str,
+        variables: Mapping[str, Any] | None = None,
+        *,
+        viewer: Viewer = ANONYMOUS,
+        seconds: float = PATIENT,
+        extensions: Mapping[str, Any] | None = None,
+        allow_mutations: bool = True,
+    ) -> Answer:
+        """The engine's answer as it is."""
+        request = GraphQLRequest(document, None, dict(variables or {}), extensions)
+        deadline = asyncio.get_running_loop().time() + seconds
+        return await self.gateway.engine.answer(
+            request, viewer, allow_mutations=allow_mutations, deadline=deadline
+        )
+
+    async def ask(
+        self, document: str, variables: Mapping[str, Any] | None = None, **options: Any
+    ) -> dict[str, Any]:
+        """The body of the answer, decoded."""
+        body: dict[str, Any] = orjson.loads((await self.answer(document, variables, **options)).body)
+        return body
+
+    async def data(
+        self, document: str, variables: Mapping[str, Any] | None = None, **options: Any
+    ) -> Any:
+        """The data of an answer that must be without errors."""
+        body = await self.ask(document, variables, **options)
+        assert "errors" not in body, body["errors"]
+        return body["data"]
+
+    async def error(
+        self, document: str, variables: Mapping[str, Any] | None = None, **options: Any
+    ) -> dict[str, Any]:
+        """The one error of an answer that must have exactly one."""
+        body = await self.ask(document, variables, **options)
+        (error,) = body["errors"]
+        found: dict[str, Any] = error
+        return found
+
+    async def rows(self, sql: str, *arguments: Any) -> list[tuple[Any, ...]]:
+        """What the database holds, past the gateway."""
+        return [tuple(row) for row in await self.connection.fetch(sql, *arguments, timeout=30)]
+
+    async def value(self, sql: str, *arguments: Any) -> Any:
+        """One value the database holds."""
+        return await self.connection.fetchval(sql, *arguments, timeout=30)
+
+    def sent(self) -> dict[str, int]:
+        """How many reads each source was sent by way of its groups so far."""
+        return {name: int(one.figures()["sent"]) for name, one in self.gateway.groups.items()}
+
+
+def code_of(error: Mapping[str, Any]) -> str:
+    """An error's code."""
+    return str(error["extensions"]["code"])
+
+
+@asynccontextmanager
+async def standing(
+    resolvers: str, script: str, addresses: Mapping[str, str], **settings: str
+) -> AsyncIterator[Stand]:
+    """A gateway over the domain of a module, its tables made by a script in an empty database."""
+    url = addresses["POSTGRES_URL"]
+    connection = await asyncpg.connect(url, timeout=10)
+    try:
+        await connection.execute(script, timeout=30)
+        environment = {**SETTINGS, "PLAIT_RESOLVERS": resolvers, **addresses, **settings}
+        gateway = Gateway(load(environ=environment))
+        await gateway.open()
+        try:
+            yield Stand(gateway, connection, url)
+        finally:
+            await gateway.close()
+    finally:
+        await connection.close()
