@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _LOGGER = logging.getLogger("gateway")
 
-_OURS = ("gateway", "resolvers", "uvicorn")
+_OURS = ("gateway", "plait", "resolvers", "uvicorn")
 """Loggers heard from INFO on, and trusted with more than the first line of a message."""
 
 _MOST_FRAMES = 40
@@ -64,11 +64,12 @@ def configure_logging(stream: TextIO | None = None) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
-    for name in _OURS:
-        logger = logging.getLogger(name)
-        logger.handlers.clear()
-        logger.propagate = True
-        logger.setLevel(logging.INFO)
+    for name in (*_OURS, *logging.root.manager.loggerDict):
+        if name.partition(".")[0] in _OURS:
+            logger = logging.getLogger(name)
+            logger.handlers.clear()
+            logger.propagate = True
+            logger.setLevel(logging.INFO if name in _OURS else logging.NOTSET)
 
 
 def log_internal(error: BaseException) -> str:

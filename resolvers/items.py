@@ -61,7 +61,7 @@ class ItemQueries:
     item: Item | None = by_key(description="The item with this id.")
     items: Connection[Item] | None = listing(description="All items.")
     search_items: Hits[Item] | None = search(
-        "item_embeddings", description="Items by what they mean."
+        "item_embeddings", size=256, description="Items by what they mean."
     )
 
 

@@ -104,7 +104,7 @@ class TrendQueries:
         description="The top trends of each category, as of the last refresh."
     )
     search_trends: Hits[Trend] | None = search(
-        "trend_embeddings", description="Trends by what they mean."
+        "trend_embeddings", size=256, description="Trends by what they mean."
     )
 
 

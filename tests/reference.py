@@ -139,7 +139,7 @@ class PlainApi:
                 raise PlaitError("lost", code=Code.SOURCE_DATA)
             return None if value is LOST else value
         if isinstance(field.binding, b.NodeIdBinding):
-            return opaque.encode(entity.name, _key_texts(entity, row))
+            return self.node_id(entity, row)
         if isinstance(field.binding, b.Counter):
             return self._counter(row)
         relation = entity.relations[field.name]
@@ -163,6 +163,10 @@ class PlainApi:
         nodes = self.catalog.fields[field.type_name, "nodes"]
         entity = self.catalog.entities[nodes.type_name]
         return self._page(entity, self.store.rows(entity), arguments)
+
+    def node_id(self, entity: EntityInfo, row: Row) -> str:
+        """The row's global id."""
+        return opaque.encode(entity.name, _key_texts(entity, row))
 
     def _counter(self, row: Row) -> int:
         stored = self.counters.get(str(row["id"]), b"0").decode()

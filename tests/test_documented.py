@@ -4,10 +4,12 @@ import re
 from pathlib import Path
 
 import pytest
+from graphql import build_schema, parse, validate
 
 import gateway
+from gateway.app import load_schema
 from gateway.errors import HTTP_STATUS, Code
-from gateway.settings import Secret, all_settings
+from gateway.settings import Secret, Settings, all_settings
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -57,8 +59,24 @@ def test_every_error_code_is_documented(code):
 def test_every_facade_name_is_documented():
     """What `from gateway import …` offers is described in docs/write-a-domain.md."""
     text = (DOCS / "write-a-domain.md").read_text()
-    missing = [name for name in gateway.__all__ if f"\n| `{name}" not in text]
+    described = set(re.findall(r"`(\w+)", "".join(re.findall(r"^\|[^|]+\|", text, re.MULTILINE))))
+    missing = set(gateway.__all__) - described
     assert not missing
+
+
+@pytest.mark.parametrize(
+    "page", [ROOT / "README.md", *DOCS.glob("*.md")], ids=lambda page: page.name
+)
+def test_queries_in_documents_are_valid(page, schema):
+    """What a reader copies from a page fits the schema of today."""
+    for query in re.findall(r"```graphql\n(.*?)```", page.read_text(), re.DOTALL):
+        assert validate(schema, parse(query)) == []
+
+
+@pytest.fixture(scope="module")
+def schema():
+    """The schema of the bundled domain."""
+    return build_schema(load_schema(Settings()).as_str())
 
 
 def test_links_between_documents_hold():

@@ -18,7 +18,8 @@ SECRET = "hunter2"
 def lines():
     """Configures logging into memory; calling it gives the objects logged so far."""
     stream = io.StringIO()
-    names = ["", "gateway", "resolvers", "uvicorn"]
+    names = ["", "gateway", "plait", "resolvers", "uvicorn", "uvicorn.error"]
+    logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
     loggers = [logging.getLogger(name) for name in names]
     before = [(one.level, one.propagate, one.handlers[:]) for one in loggers]
     configure_logging(stream)

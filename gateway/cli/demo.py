@@ -68,7 +68,7 @@ async def _fill(settings: Settings) -> None:
     try:
         await source.open()
         with Bars() as bars:
-            await _domain(settings).prepare(url, embedder, source.administration, bars)
+            await _loader(settings).prepare(url, embedder, source.administration, bars)
     finally:
         await source.close()
         embedder.close()
@@ -116,7 +116,7 @@ def _announce(port: int, queries: Mapping[str, str]) -> None:
     out.print("Ctrl-C stops the gateway and its engines.")
 
 
-def _domain(settings: Settings) -> Any:
+def _loader(settings: Settings) -> Any:
     """The domain's own `demo` module: `prepare(…)` fills the sources."""
     from gateway.cli.project import load_module
 

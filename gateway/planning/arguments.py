@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from gateway.schema.selection import Field
 
 
+MAX_PAYLOAD_FIELDS = 100
+
+
 @dataclass(frozen=True, slots=True)
 class PageLimits:
     """How many rows a page has when nothing is said, and at most."""
@@ -237,6 +240,22 @@ class PageSpec:
             if part is not None
         ]
         return nulls, bound
+
+
+class PayloadSpec:
+    """The arguments of a hit's `payload`: which of its fields are wanted, or all."""
+
+    def __init__(self, field: Field) -> None:
+        self._arguments = Arguments(field)
+
+    def read(self, variables: Variables) -> tuple[Hashable, tuple[Any, ...]]:
+        """The names as the shape, None for all; no values."""
+        names = self._arguments.read(variables).get("fields")
+        if names is None:
+            return None, ()
+        if len(names) > MAX_PAYLOAD_FIELDS:
+            raise InputError(f"`fields` has more than {MAX_PAYLOAD_FIELDS} names.")
+        return tuple(names), ()
 
 
 class SearchSpec:

@@ -9,7 +9,15 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
 
-from gateway.planning.arguments import KeySpec, NodeSpec, PageLimits, PageSpec, SearchSpec, Spec
+from gateway.planning.arguments import (
+    KeySpec,
+    NodeSpec,
+    PageLimits,
+    PageSpec,
+    PayloadSpec,
+    SearchSpec,
+    Spec,
+)
 from gateway.planning.steps import Fetch, Plan, Root, Step, Verb
 from gateway.planning.writing import WriteSpec
 from gateway.schema import asks
@@ -197,7 +205,7 @@ class _Making:
         if isinstance(binding, b.Listing):
             return RootOutline(field, None, {"": self.page(field)}, None)
         if isinstance(binding, b.Search):
-            step = self.hits(Verb.SEARCH, field, binding.source, binding.collection)
+            step = self.hits(Verb.SEARCH, field, binding)
             return RootOutline(field, None, {"": step}, None)
         raise TypeError(f"{field.name} is not bound to a source at the root")
 
@@ -220,26 +228,29 @@ class _Making:
         specs = self._own(first, holes)
         return Step(Verb.PAGE, source, connection, specs, tuple(holes), field)
 
-    def hits(self, verb: Verb, field: Field, source: str, collection: str) -> Step:
+    def hits(self, verb: Verb, field: Field, binding: b.Search | b.Nearest) -> Step:
         """Vector hits, at the root or of an entity."""
         type_name = field.info.type_name if field.info else ""
         entity = self.catalog.entities[self.catalog.hits[type_name]]
         preparer = self.planner.preparer
-        spec = self._spec(
-            SearchSpec(field, lambda given: preparer.arguments(verb, source, collection, given))
-        )
+        spec = self._spec(SearchSpec(field, lambda given: preparer.arguments(binding, given)))
+        specs = [spec]
         holes: list[Step] = []
         parts: list[asks.HitPart] = []
         for child in self.reader.below(field, type_name):
             if child.name == TYPENAME:
                 parts.append(asks.HitPart(child.key, TYPENAME, text=type_name))
+            elif child.name == "payload":
+                wanted = self._spec(PayloadSpec(child))
+                specs.append(wanted)
+                parts.append(asks.HitPart(child.key, child.name, spec=wanted))
             elif child.info is not None and child.info.leaf:
                 parts.append(asks.HitPart(child.key, child.name))
             else:
                 parts.append(asks.HitPart(child.key, "entity", slot=len(holes)))
                 holes.append(self.rows(child, entity))
-        ask = asks.Hits(collection, type_name, tuple(parts))
-        return Step(verb, source, ask, (spec,), tuple(holes), field)
+        ask = asks.Hits(binding.collection, type_name, tuple(parts))
+        return Step(verb, binding.source, ask, tuple(specs), tuple(holes), field)
 
     def _own(self, first: int, holes: list[Step]) -> tuple[int, ...]:
         """The readers added since `first`, less those that belong to the holes."""
@@ -276,7 +287,7 @@ class _Making:
             return asks.One(child.key, relation, self._row(child, target, holes))
         slot = len(holes)
         if isinstance(binding, b.Nearest):
-            holes.append(self.hits(Verb.NEAREST, child, binding.source, binding.collection))
+            holes.append(self.hits(Verb.NEAREST, child, binding))
             return asks.Hole(child.key, slot, entity.key)
         if isinstance(binding, b.Counter):
             names = b.placeholders(binding.pattern)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from gateway.errors import ConfigurationError
+from gateway.errors import ConfigurationError, InputError
 from gateway.planning.steps import Verb
+from gateway.schema.bindings import Nearest, Search
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping, Sequence
@@ -32,13 +33,15 @@ if TYPE_CHECKING:
     class VectorSource(Source, Protocol):
         """Has vectors: compiles searches and neighbours."""
 
-        def prepare_hits(self, hits: asks.Hits, *, by_key: bool) -> Prepared:
-            """A search, or the neighbours of stored points."""
+        def prepare_hits(
+            self, hits: asks.Hits, *, by_key: bool, fields: tuple[str, ...] | None
+        ) -> Prepared:
+            """A search, or the neighbours of stored points; `fields` of the payload, or all."""
 
-        def search_arguments(self, collection: str, values: Mapping[str, Any]) -> Hashable:
-            """A search's arguments as one value; raises InputError."""
+        def search_arguments(self, values: Mapping[str, Any], *, size: int | None) -> Hashable:
+            """A search's arguments as one value; `size` of the vectors, where it is declared."""
 
-        def nearest_arguments(self, collection: str, values: Mapping[str, Any]) -> Hashable:
+        def nearest_arguments(self, values: Mapping[str, Any]) -> Hashable:
             """The neighbours' arguments as one value; raises InputError."""
 
     class StateSource(Source, Protocol):
@@ -83,20 +86,23 @@ class Registry:
             case Verb.SEARCH | Verb.NEAREST:
                 vectors = _named(self.vectors, source, "vector")
                 by_key = verb is Verb.NEAREST
-                (spec,) = shapes
-                return vectors.prepare_hits(given, by_key=by_key), ((spec, 0),)
+                search, *payloads = shapes
+                wanted = {shapes[spec] for spec in payloads}
+                if len(wanted) > 1:
+                    raise InputError("Ask for the same `fields` wherever a hit's `payload` is.")
+                fields: Any = wanted.pop() if wanted else None
+                prepared = vectors.prepare_hits(given, by_key=by_key, fields=fields)
+                return prepared, ((search, 0),)
             case Verb.STATE:
                 state = _named(self.state, source, "state")
                 return state.prepare_counter(given.pattern, given.names), ()
 
-    def arguments(
-        self, verb: Verb, source: str, ask_for: str, values: Mapping[str, Any]
-    ) -> Hashable:
+    def arguments(self, binding: Search | Nearest, values: Mapping[str, Any]) -> Hashable:
         """The arguments of a search or of neighbours as the source's one value."""
-        vectors = _named(self.vectors, source, "vector")
-        if verb is Verb.SEARCH:
-            return vectors.search_arguments(ask_for, values)
-        return vectors.nearest_arguments(ask_for, values)
+        vectors = _named(self.vectors, binding.source, "vector")
+        if isinstance(binding, Search):
+            return vectors.search_arguments(values, size=binding.size)
+        return vectors.nearest_arguments(values)
 
 
 def _named(sources: Mapping[str, Found], name: str, family: str) -> Found:

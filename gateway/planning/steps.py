@@ -17,6 +17,7 @@ from gateway.schema.rules import CONSTANT_SPEC
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping
 
+    from gateway.schema.bindings import Nearest, Search
     from gateway.schema.selection import Field
     from gateway.sources.contract import Prepared
 
@@ -86,9 +87,7 @@ class Preparer(Protocol):
     ) -> tuple[Prepared, tuple[tuple[int, int], ...]]:
         """The native request, and where its arguments come from."""
 
-    def arguments(
-        self, verb: Verb, source: str, ask_for: str, values: Mapping[str, Any]
-    ) -> Hashable:
+    def arguments(self, binding: Search | Nearest, values: Mapping[str, Any]) -> Hashable:
         """The arguments of a search or of nearest as the source's one value; raises InputError."""
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from gateway.scaffold.naming import Names
-    from gateway.sources.postgres.introspection.catalogue import EnumType, ForeignKey, Name, Table
+    from gateway.sources.postgres.introspection.catalogue import EnumType, Name, Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +80,11 @@ class Enumeration:
 
 @dataclass(frozen=True, slots=True)
 class ModelTable:
-    """A table as SQLAlchemy has it: its variable, and the foreign keys that can be told."""
+    """A table as SQLAlchemy has it: its variable, and how a subject names it."""
 
     table: Table
     variable: str
     path: str
-    foreign_keys: tuple[ForeignKey, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,11 +98,7 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """Everything.
-
-    `path` of a model table is how a subject names it: `models.film`, `models.music.track`.
-    `no_entities` are sentences about the tables and views that are none.
-    """
+    """Everything; `no_entities` are sentences about the tables and views that are none."""
 
     source: str
     schemas: tuple[str, ...]

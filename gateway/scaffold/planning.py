@@ -7,6 +7,8 @@ from collections import defaultdict
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from strawberry.utils.str_converters import to_camel_case
+
 from gateway.errors import ConfigurationError
 from gateway.scaffold import naming
 from gateway.scaffold.design import Entity, Enumeration, ModelTable, Package, Subject
@@ -16,13 +18,19 @@ from gateway.scaffold.keys import keys_of, why_none
 from gateway.scaffold.relations import Relations, is_bare_join
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from gateway.scaffold.selection import Selection
-    from gateway.sources.postgres.introspection.catalogue import Database, Name, Table
+    from gateway.sources.postgres.introspection.catalogue import (
+        Database,
+        ForeignKey,
+        Name,
+        Table,
+    )
 
-_MODULES = frozenset({"models", "__init__", "__main__"})
-_VARIABLES = frozenset({"sa", "pg", "metadata", "enum_type", "_labels", "StrEnum"})
+_VARIABLES = frozenset({"sa", "pg", "metadata", "enum_type", "base"})
+"""Names that stand in a module of models."""
+_MODULES = frozenset({"models", *sys.stdlib_module_names})
 
 
 def plan(database: Database, selection: Selection) -> Package:
@@ -33,28 +41,25 @@ def plan(database: Database, selection: Selection) -> Package:
     tables = _selected(database, selection)
     if not tables:
         raise ConfigurationError(
-            f"there is nothing to pull: no table or view in {', '.join(selection.schemas)} that "
+            f"there is nothing to pull: in {', '.join(selection.schemas)} is no table or view that "
             "the role may read and --tables picks"
         )
     keys = keys_of(tables, selection.keys)
     by_name = {table.name: table for table in tables}
     types = naming.type_names()
-    entities = entities_of(
-        [table for table in tables if table.name in keys and not _only_joins(table, by_name, keys)],
-        keys,
-        types,
-    )
-    schemas = tuple(dict.fromkeys(table.name.schema for table in tables))
-    enums, models = _models(tables, schemas, types)
+    shown = [table for table in tables if table.name in keys and not _only_joins(table, tables)]
+    entities = entities_of(shown, keys, types)
+    variables = _variables(tables)
+    enums = enumerations_of(tables, types, _enum_names(variables))
     _add_fields(entities, by_name, enums)
     return Package(
         source=selection.source,
-        schemas=schemas,
-        models=models,
+        schemas=tuple(dict.fromkeys(table.name.schema for table in tables)),
+        models={table.name: variables[table.name] for table in tables},
         enums=enums,
-        subjects=_subjects(list(entities.values()), families(tables, keys)),
+        subjects=_subjects(entities, families(tables, keys)),
         no_entities=tuple(
-            _why_no_entity(table)
+            f"The {table.sort} {'.'.join(table.name)}: {why_none(table)}."
             for table in tables
             if table.name not in keys
         ),
@@ -64,17 +69,104 @@ def plan(database: Database, selection: Selection) -> Package:
 def _selected(database: Database, selection: Selection) -> list[Table]:
     """The tables that are selected, with the foreign keys that stay among them."""
     picked = {table.name: table for table in database.tables if selection.picks(table)}
-    return [
-        replace(
-            table,
-            columns=tuple(column for column in table.columns if _has_model(column.type)),
-            foreign_keys=tuple(
-                {
-                    (key.columns, key.table): key
-                    for key in reversed(table.foreign_keys)
-                    if _can_be_told(table, key, picked)
-                }.values()
-            )[::-1],
+
+    def kept(table: Table) -> tuple[ForeignKey, ...]:
+        told = [key for key in table.foreign_keys if _can_be_told(table, key, picked)]
+        return tuple({(key.columns, key.table): key for key in told}.values())
+
+    return [replace(table, foreign_keys=kept(table)) for table in picked.values()]
+
+
+def _can_be_told(table: Table, key: ForeignKey, picked: Mapping[Name, Table]) -> bool:
+    """Whether SQLAlchemy can say where a foreign key leads: it joins names by dots."""
+    other = picked.get(key.table)
+    if other is None or any("." in part for part in (*key.table, *key.references)):
+        return False
+    return _are_modelled(table, key.columns) and _are_modelled(other, key.references)
+
+
+def _are_modelled(table: Table, names: Iterable[str]) -> bool:
+    columns = (table.column(name) for name in names)
+    return all(column is not None and column.type.has_model for column in columns)
+
+
+def _only_joins(table: Table, tables: Sequence[Table]) -> bool:
+    """Whether a table is seen through only: it joins two others, and nothing else."""
+    referred = any(key.table == table.name for other in tables for key in other.foreign_keys)
+    return is_bare_join(table) and not referred
+
+
+def _variables(tables: Sequence[Table]) -> dict[Name, ModelTable]:
+    """What each table is called in the module of its schema, and by those who use it."""
+    modules = schema_modules(dict.fromkeys(table.name.schema for table in tables))
+    names = defaultdict(lambda: naming.Names(taken=_VARIABLES))
+    found = {}
+    for table in tables:
+        wanted = naming.variable(naming.snake(naming.words(table.name.own), "table"))
+        variable = names[table.name.schema].take(wanted)
+        module = modules[table.name.schema]
+        path = f"models.{module}.{variable}" if module else f"models.{variable}"
+        found[table.name] = ModelTable(table, variable, path)
+    return found
+
+
+def schema_modules(schemas: Iterable[str]) -> dict[str, str]:
+    """The module of each schema's tables within `models`; empty where there is one schema."""
+    schemas = list(schemas)
+    if len(schemas) == 1:
+        return {schemas[0]: ""}
+    names = naming.Names(taken={"base"})
+    return {
+        schema: names.take(naming.variable(naming.snake(naming.words(schema), "schema")))
+        for schema in schemas
+    }
+
+
+def _enum_names(tables: Mapping[Name, ModelTable]) -> naming.Names:
+    return naming.Names(taken={*_VARIABLES, *(table.variable for table in tables.values())})
+
+
+def _add_fields(
+    entities: Mapping[Name, Entity],
+    tables: Mapping[Name, Table],
+    enums: Mapping[Name, Enumeration],
+) -> None:
+    annotations = Annotations(entities, tables, enums)
+    relations = Relations(entities, tables)
+    for entity in entities.values():
+        add_attributes(entity, annotations, relations.renamed(entity))
+    relations.add()
+    roots = naming.Names(to_camel_case, naming.is_free_field, naming.ATTRIBUTES)
+    for entity in entities.values():
+        entity.one = roots.take(entity.snake, f"{entity.snake}_row")
+    for entity in entities.values():
+        plural = naming.plural_of(entity.snake)
+        entity.all = roots.take(plural, f"all_{plural}")
+
+
+def _subjects(entities: Mapping[Name, Entity], titles: Mapping[Name, str]) -> tuple[Subject, ...]:
+    """The files: one for each family, `public` first."""
+    members: dict[tuple[str, str], list[Entity]] = defaultdict(list)
+    for name, entity in entities.items():
+        members[name.schema, titles[name]].append(entity)
+    modules = naming.Names(taken=_MODULES)
+    classes = naming.Names(gap="")
+    subjects = []
+    for (schema, title), family in sorted(
+        members.items(), key=lambda item: (item[0][0] != "public", item[0])
+    ):
+        module = naming.snake(naming.words(naming.plural_of(title)), "tables")
+        prefix = naming.snake(naming.words(schema), "schema")
+        head = naming.pascal(naming.words(title), "Table")
+        subjects.append(
+            Subject(
+                module=modules.take(naming.variable(module), f"{prefix}_{module}"),
+                queries=classes.take(
+                    f"{head}Queries", f"{naming.pascal(naming.words(schema), 'Schema')}{head}Queries"
+                ),
+                entities=tuple(
+                    sorted(family, key=lambda one: (one.short != title, one.table.name))
+                ),
+            )
         )
-        for table in picked.values()
-    ]
+    return tuple(subjects)

@@ -11,6 +11,7 @@ from strawberry.types.unset import UNSET
 
 from gateway.schema import bindings as b
 from gateway.schema import mutations as m
+from gateway.schema.vectors import VectorFilter
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,8 +52,14 @@ def arguments_for(  # noqa: PLR0911 - one return per sort of binding
         return [
             _argument("first", int, "How many hits at most.", 10),
             _argument("scoreThreshold", float | None, "Leave out hits scored below this."),
+            _argument("filter", VectorFilter | None, "Only points like this."),
         ]
     return []
+
+
+def payload_arguments() -> list[StrawberryArgument]:
+    """The arguments of a hit's `payload`."""
+    return [_argument("fields", list[str] | None, "Only these fields of it.")]
 
 
 def _key(entity: EntityInfo) -> list[StrawberryArgument]:
@@ -110,4 +117,5 @@ def _search() -> list[StrawberryArgument]:
         _argument("limit", int, "How many hits at most.", 10),
         _argument("offset", int, "How many hits to leave out at the beginning.", 0),
         _argument("scoreThreshold", float | None, "Leave out hits scored below this."),
+        _argument("filter", VectorFilter | None, "Only points like this."),
     ]

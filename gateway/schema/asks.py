@@ -135,12 +135,16 @@ class Connection:
 
 @dataclass(frozen=True, slots=True)
 class HitPart:
-    """A member of a vector hit by its name: id, score, payload, vector, or `entity` by a hole."""
+    """A member of a vector hit by its name: id, score, payload, vector, or `entity` by a hole.
+
+    `spec` is the reader of a payload's arguments.
+    """
 
     key: str
     name: str
     slot: int | None = None
     text: str | None = None
+    spec: int | None = None
 
 
 RowPart: TypeAlias = Constant | Value | NodeId | Hole | One | Many

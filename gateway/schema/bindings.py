@@ -100,6 +100,7 @@ class Search(Binding):
 
     collection: str
     source: str = "default"
+    size: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,10 +218,18 @@ def listing(*, init: Literal[False] = False, **options: Any) -> Any:
 
 
 def search(
-    collection: str, *, source: str = "default", init: Literal[False] = False, **options: Any
+    collection: str,
+    *,
+    size: int | None = None,
+    source: str = "default",
+    init: Literal[False] = False,
+    **options: Any,
 ) -> Any:
-    """A root field over a vector collection: `search_trends: Hits[Trend] | None = search("…")`."""
-    return bound(Search(collection, source), options)
+    """A root field over a vector collection: `search_trends: Hits[Trend] | None = search("…")`.
+
+    `size` is the dimension of its vectors: where it is given, another one is refused at once.
+    """
+    return bound(Search(collection, source, size), options)
 
 
 def nearest(

@@ -19,7 +19,7 @@ from strawberry.types.enum import has_enum_definition
 
 from gateway.errors import ConfigurationError
 from gateway.schema import bindings as b
-from gateway.schema.arguments import arguments_for
+from gateway.schema.arguments import arguments_for, payload_arguments
 from gateway.schema.catalog import Catalog, ColumnInfo, EntityInfo, FieldInfo, Relation
 from gateway.schema.connection import Connection, Edge, Hits, Node, PageInfo
 from gateway.schema.inputs import Inputs
@@ -254,6 +254,7 @@ class _Builder:
                 "__module__": __name__,
                 **{name: strawberry.field(description=says) for name, (_, says) in members.items()},
             }
+            body["payload"].arguments = payload_arguments()
             name = f"{entity.name}Hit"
             self.hit_types[entity.cls] = strawberry.type(
                 type(name, (), body), name=name, description=f"A {entity.name} found by its vector."

@@ -13,6 +13,8 @@ import urllib.request
 import psutil
 import pytest
 
+from resolvers.examples import EXAMPLES
+
 SECONDS = 100
 
 pytestmark = pytest.mark.timeout(2 * SECONDS)
@@ -91,6 +93,9 @@ def test_the_demo_serves_stops_and_serves_again(environment, folder):
         assert first.ask("{ __typename }") == {"__typename": "Query"}
         titles = first.ask("{ trends(first: 3) { edges { node { title } } } }")
         assert len(titles["trends"]["edges"]) == 3
+        for title, query in EXAMPLES.items():
+            assert title in first.said
+            assert all(first.ask(query).values())
         assert first.stop(signal.SIGINT) == 0
         assert not first.leftovers()
     with demo(environment, folder) as second:

@@ -13,6 +13,7 @@ import redis.asyncio
 from toy import rows, tables
 from toy.domain import domain as zoo_domain
 
+from gateway.documents.limits import DocumentLimits
 from gateway.documents.store import DocumentStore
 from gateway.execution.engine import Engine
 from gateway.execution.exchange import GraphQLRequest
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 KEEPER = Viewer(subject="ann", roles=frozenset({"keeper"}))
 SECONDS = 20.0
 LIMITS = PageLimits(default=5, most=50)
+WIDE = DocumentLimits(max_tokens=20_000, max_aliases=2_000, max_chars=200_000, max_directives=500)
 
 
 class CountedPostgres(PostgresSource):

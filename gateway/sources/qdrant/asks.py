@@ -25,15 +25,18 @@ _KINDS = {
 }
 
 
-def hits(source: str, ask: asks.Hits, *, by_key: bool) -> PreparedHits:
+def hits(
+    source: str, ask: asks.Hits, *, by_key: bool, fields: tuple[str, ...] | None
+) -> PreparedHits:
     """A search, or the neighbours of the keys' points."""
-    fields = tuple(HitField(part.key, _KINDS[part.name], part.slot) for part in ask.parts)
+    shown = tuple(HitField(part.key, _KINDS[part.name], part.slot) for part in ask.parts)
     collection = VectorCollection(ask.collection)
     prepare = prepare_nearest if by_key else prepare_search
-    return prepare(source, collection, fields, typename=ask.type_name)
+    payload = True if fields is None else fields
+    return prepare(source, collection, shown, typename=ask.type_name, payload=payload)
 
 
-def search(values: Mapping[str, Any]) -> Search:
+def search(values: Mapping[str, Any], size: int | None) -> Search:
     """The arguments of a search field. Raises InputError."""
     return search_arguments(
         vector=values.get("vector"),
@@ -43,6 +46,7 @@ def search(values: Mapping[str, Any]) -> Search:
         offset=values.get("offset"),
         score_threshold=values.get("scoreThreshold"),
         filter=values.get("filter"),
+        dimensions=size,
     )
 
 

@@ -66,15 +66,20 @@ class QdrantSource:
         self._embedder = embedder
         self._open: Session | None = None
 
-    def prepare_hits(self, hits: Hits, *, by_key: bool) -> PreparedHits:
-        """A search, or the neighbours of stored points by key, compiled. Pure."""
-        return asks.hits(self.name, hits, by_key=by_key)
+    def prepare_hits(
+        self, hits: Hits, *, by_key: bool, fields: tuple[str, ...] | None
+    ) -> PreparedHits:
+        """A search, or the neighbours of stored points by key, compiled. Pure.
 
-    def search_arguments(self, collection: str, values: Mapping[str, Any]) -> Search:  # noqa: ARG002 - sizes are looked up when it runs
-        """The checked arguments of a search field. Raises `InputError`."""
-        return asks.search(values)
+        `fields` are those of the payload that are shown, None for all.
+        """
+        return asks.hits(self.name, hits, by_key=by_key, fields=fields)
 
-    def nearest_arguments(self, collection: str, values: Mapping[str, Any]) -> Nearest:  # noqa: ARG002 - likewise
+    def search_arguments(self, values: Mapping[str, Any], *, size: int | None) -> Search:
+        """The checked arguments of a search field; `size` of its vectors. Raises `InputError`."""
+        return asks.search(values, size)
+
+    def nearest_arguments(self, values: Mapping[str, Any]) -> Nearest:
         """The checked arguments of a neighbours field. Raises `InputError`."""
         return asks.nearest(values)
 

@@ -7,7 +7,6 @@ import gc
 import weakref
 from typing import TYPE_CHECKING
 
-import asyncpg
 import pytest
 from feeding import changes, connected, following, listening, prepare, until
 
@@ -19,6 +18,7 @@ from gateway.sources.postgres.feed import ChangeFeed, Loss, Lost, Operation
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    import asyncpg
     from conftest import FreshDatabase
 
 INSERT, UPDATE, DELETE, TRUNCATE = Operation
@@ -139,7 +139,7 @@ async def test_nothing_is_told_of_what_is_rolled_back(feed, writer) -> None:
 
 
 async def test_numbers_survive_functions_with_settings_of_their_own(feed, writer) -> None:
-    """Numbers are kept in a session setting: neither SET of a function nor RESET ALL may fork it."""
+    """They are kept in a session setting: a function's SET keeps them, RESET ALL starts anew."""
     await writer.execute(
         "CREATE FUNCTION add() RETURNS void LANGUAGE plpgsql SET work_mem = '1MB' AS $$"
         " BEGIN INSERT INTO things (name) VALUES ('f'); END $$"
@@ -270,7 +270,7 @@ async def test_a_slow_subscriber_is_told_so_and_goes_on(url, writer) -> None:
             assert feed.figures()["overflow"] == 3
 
 
-async def test_subscribers_that_leave_are_forgotten(feed, writer) -> None:
+async def test_subscribers_that_leave_are_forgotten(feed) -> None:
     """Closed or merely dropped, no subscription stays behind, and closing ends its iteration."""
     closed, dropped = feed.subscribe(), feed.subscribe()
     gone = weakref.ref(dropped)

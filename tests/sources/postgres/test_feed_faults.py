@@ -155,7 +155,7 @@ async def test_no_connection_stays_behind(url: str) -> None:
         async with listening(url):
             pass
     async with connected(url) as watcher, asyncio.timeout(20):
-        while await watcher.fetch(BACKENDS):
+        while await watcher.fetch(BACKENDS):  # noqa: ASYNC110 - nothing tells when it does
             await asyncio.sleep(0.01)
 
 
@@ -184,7 +184,7 @@ async def test_a_standby_is_refused(tmp_path: Path) -> None:
     with command.popen(stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as standby:
         try:
             async with asyncio.timeout(20):
-                while not await _reachable(url):
+                while not await _reachable(url):  # noqa: ASYNC110 - nothing tells when it is
                     await asyncio.sleep(0.02)
             with pytest.raises(ConfigurationError, match="primary server"):
                 await ChangeFeed(url).open()

@@ -47,6 +47,11 @@ class ColumnType:
         """Whether the gateway can serve a column of this type."""
         return not self.why
 
+    @property
+    def has_model(self) -> bool:
+        """Whether a SQLAlchemy table can have a column of this type."""
+        return self.model is not None or (self.enum is not None and bool(self.enum.labels))
+
 
 @dataclass(frozen=True, slots=True)
 class Column:

@@ -1,0 +1,179 @@
+"""Python source as `ruff format` would leave it, at 100 columns, without asking it.
+
+An expression stands on one line where it fits; else each of its arguments stands on a line of its
+own, with a trailing comma, which the formatter then keeps.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from dataclasses import dataclass
+from typing import TypeAlias
+
+WIDTH = 100
+INDENT = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Literal:
+    """A string."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Parts in brackets: a call (`head` is what is called), a list or a tuple.
+
+    A part with a name is a keyword argument.
+    """
+
+    head: str
+    parts: tuple[tuple[str, Node], ...]
+    brackets: str = "()"
+
+
+Node: TypeAlias = "str | Literal | Group"
+
+
+def call(head: str, *parts: Node, **named: Node | None) -> Group:
+    """A call; keyword arguments that are None are left out."""
+    given = [(f"{name}=", part) for name, part in named.items() if part is not None]
+    return Group(head, (*(("", part) for part in parts), *given))
+
+
+def listed(*parts: Node) -> Group:
+    """A list."""
+    return Group("", tuple(("", part) for part in parts), "[]")
+
+
+def strings(texts: tuple[str, ...]) -> Node:
+    """A string, or a tuple of several."""
+    if len(texts) == 1:
+        return Literal(texts[0])
+    return Group("", tuple(("", Literal(text)) for text in texts))
+
+
+def render(node: Node, used: int = 0, indent: int = 0, after: int = 0) -> str:
+    """The source of an expression.
+
+    `used`: columns taken before it on its line; `indent`: of that line; `after`: columns that
+    must be left behind it.
+    """
+    flat = _flat(node)
+    if used + len(flat) + after <= WIDTH:
+        return flat
+    if isinstance(node, Literal):
+        return f"\n{' ' * indent}".join(_pieces(node.text, indent, used, after))
+    if isinstance(node, str) or not node.parts:
+        return flat
+    inner = indent + INDENT
+    lines = [
+        f"{' ' * inner}{name}{render(part, inner + len(name), inner, 1)},"
+        for name, part in node.parts
+    ]
+    opening, closing = node.brackets
+    return "\n".join([f"{node.head}{opening}", *lines, f"{' ' * indent}{closing}"])
+
+
+def assignment(target: str, node: Node, indent: int = 0) -> str:
+    """`target = …`, indented."""
+    begins = f"{' ' * indent}{target} = "
+    return begins + render(node, len(begins), indent)
+
+
+def string(text: str) -> str:
+    """A string literal, in the quotes that need fewer escapes."""
+    quote = "'" if text.count('"') > text.count("'") else '"'
+    return quote + "".join(_escaped(letter, quote) for letter in text) + quote
+
+
+def docstring(text: str, indent: int = 0) -> str | None:
+    """A docstring on one line; None where the text does not suit one."""
+    plain = " ".join(text.split())
+    if not plain or not plain.isprintable() or "\\" in plain or '"' in plain:
+        return None
+    plain = plain[0].upper() + plain[1:]
+    if plain[-1] not in ".?!":
+        plain += "."
+    fits = indent + len(plain) + 2 * len('"""') <= WIDTH
+    return f'{" " * indent}"""{plain}"""' if fits else None
+
+
+def comment(text: str, indent: int = 0) -> list[str]:
+    """A comment, wrapped."""
+    begins = f"{' ' * indent}# "
+    return textwrap.wrap(
+        text, WIDTH, initial_indent=begins, subsequent_indent=begins, break_on_hyphens=False
+    )
+
+
+def imports(module: str, names: list[str], indent: int = 0) -> str:
+    """`from module import …`, the names in isort's order."""
+    ordered = sorted(set(names), key=_import_rank)
+    begins = f"{' ' * indent}from {module} import "
+    line = begins + ", ".join(ordered)
+    if len(line) <= WIDTH:
+        return line
+    inside = "".join(f"{' ' * (indent + INDENT)}{name},\n" for name in ordered)
+    return f"{begins}(\n{inside}{' ' * indent})"
+
+
+def _import_rank(name: str) -> tuple[int, str]:
+    """Constants, then classes, then the rest."""
+    bare = name.split(" as ", maxsplit=1)[0]
+    if bare.isupper() and len(bare) > 1:
+        return 0, bare
+    return (1 if bare[:1].isupper() else 2), bare
+
+
+def _flat(node: Node) -> str:
+    if isinstance(node, str):
+        return node
+    if isinstance(node, Literal):
+        return string(node.text)
+    opening, closing = node.brackets
+    inside = ", ".join(name + _flat(part) for name, part in node.parts)
+    if not node.head and node.brackets == "()" and len(node.parts) == 1:
+        inside += ","
+    return f"{node.head}{opening}{inside}{closing}"
+
+
+def _pieces(text: str, indent: int, used: int, after: int) -> list[str]:
+    """A long text as adjacent literals, each on a line of its own."""
+    pieces: list[str] = []
+    piece = ""
+    for word in _words(text):
+        room = WIDTH - after - (indent if pieces else max(used, indent))
+        if piece and len(string(piece + word)) > room:
+            pieces.append(piece)
+            piece = ""
+        piece += word
+    return [string(one) for one in [*pieces, piece]]
+
+
+def _words(text: str) -> list[str]:
+    """The words with the spaces behind them; a word too long for a line in parts."""
+    longest = WIDTH // 2
+    found: list[str] = []
+    for part in text.split(" "):
+        word = f"{part} "
+        found += [word[start : start + longest] for start in range(0, len(word), longest)]
+    found[-1] = found[-1].removesuffix(" ")
+    return found
+
+
+_ESCAPES = {"\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
+
+
+def _escaped(letter: str, quote: str) -> str:
+    if letter == quote:
+        return f"\\{quote}"
+    if letter in _ESCAPES:
+        return _ESCAPES[letter]
+    if letter.isprintable():
+        return letter
+    code = ord(letter)
+    if code < 0x100:  # noqa: PLR2004 - what two digits hold
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"  # noqa: PLR2004 - likewise, four

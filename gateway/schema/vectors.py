@@ -1,0 +1,96 @@
+"""The inputs of vector searches: a filter on what is stored with the points."""
+
+from __future__ import annotations
+
+import strawberry
+from strawberry import ID
+from strawberry.scalars import JSON
+from strawberry.types.unset import UNSET
+
+
+@strawberry.input(description="A place on the globe, in degrees.")
+class GeoPoint:
+    """Latitude and longitude."""
+
+    lat: float
+    lon: float
+
+
+@strawberry.input(description="All places within a distance of another.")
+class GeoRadius:
+    """A circle."""
+
+    center: GeoPoint
+    radius: float = strawberry.field(description="In metres.")
+
+
+@strawberry.input(description="All places between two corners.")
+class GeoBox:
+    """A rectangle; it may cross the date line."""
+
+    top_left: GeoPoint
+    bottom_right: GeoPoint
+
+
+@strawberry.input(description="How many values a payload field has.")
+class CountRange:
+    """Bounds, all of which hold."""
+
+    gt: int | None = UNSET
+    gte: int | None = UNSET
+    lt: int | None = UNSET
+    lte: int | None = UNSET
+
+
+@strawberry.input(
+    description="Which points: all given members hold. Conditions such as `match` are on `field`."
+)
+class VectorFilter:
+    """A filter on points, nested as needed."""
+
+    must: "list[VectorFilter] | None" = strawberry.field(  # noqa: UP037 - names itself
+        default=UNSET, description="All of these hold."
+    )
+    should: "list[VectorFilter] | None" = strawberry.field(  # noqa: UP037 - likewise
+        default=UNSET, description="At least one of these holds."
+    )
+    must_not: "list[VectorFilter] | None" = strawberry.field(  # noqa: UP037 - likewise
+        default=UNSET, description="None of these holds."
+    )
+    has_id: list[ID] | None = strawberry.field(
+        default=UNSET, description="The point has one of these ids."
+    )
+    field: str | None = strawberry.field(
+        default=UNSET, description="The payload field that the conditions below are on."
+    )
+    match: JSON | None = strawberry.field(
+        default=UNSET, description="It is this text, integer or boolean, or holds it."
+    )
+    any: list[JSON] | None = strawberry.field(
+        default=UNSET, description="It is one of these texts or integers."
+    )
+    except_: list[JSON] | None = strawberry.field(
+        name="except", default=UNSET, description="It is something else than these."
+    )
+    text: str | None = strawberry.field(default=UNSET, description="It holds all these words.")
+    gt: JSON | None = strawberry.field(
+        default=UNSET, description="A number greater than this, or a moment after it."
+    )
+    gte: JSON | None = strawberry.field(default=UNSET, description="The same, or equal.")
+    lt: JSON | None = strawberry.field(
+        default=UNSET, description="A number less than this, or a moment before it."
+    )
+    lte: JSON | None = strawberry.field(default=UNSET, description="The same, or equal.")
+    is_null: bool | None = strawberry.field(default=UNSET, description="It is null, or is not.")
+    is_empty: bool | None = strawberry.field(
+        default=UNSET, description="It is missing, null or an empty list, or is not."
+    )
+    geo_radius: GeoRadius | None = strawberry.field(
+        default=UNSET, description="It is a place near another."
+    )
+    geo_box: GeoBox | None = strawberry.field(
+        default=UNSET, description="It is a place between two corners."
+    )
+    values_count: CountRange | None = strawberry.field(
+        default=UNSET, description="It has this many values."
+    )

@@ -1,0 +1,51 @@
+"""The migration that brings the feed to the bundled domain."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from feeding import connected, following, listening
+
+from gateway.sources.contract import Budget
+from gateway.sources.postgres import migrate
+
+if TYPE_CHECKING:
+    from conftest import FreshDatabase
+
+MIGRATIONS = Path(__file__).parents[3] / "migrations"
+TABLES = """SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace
+    AND relkind IN ('r', 'p') AND relname <> 'alembic_version'"""
+LEFT = "SELECT (SELECT count(*) FROM pg_trigger WHERE tgname ~ '^plait_')"
+
+
+async def test_every_table_of_the_domain_is_watched(fresh_database: FreshDatabase) -> None:
+    """Up watches all tables, also those of later versions; down removes it from any table."""
+    url = await fresh_database()
+    await migrate.upgrade(url, MIGRATIONS)
+    async with connected(url) as writer, listening(url) as feed:
+        tables = {row["relname"] for row in await writer.fetch(TABLES)}
+        assert len(tables) >= 10
+        budget = Budget(asyncio.get_running_loop().time() + 10)
+        assert await feed.watched(budget) == tables
+
+        with feed.subscribe(["topic_items", "topics"]) as events:
+            await writer.execute(
+                "WITH topic AS (INSERT INTO topics (id, title, category) VALUES (5, 't', 'other')),"
+                " item AS (INSERT INTO processed_items (id, source, source_id, title)"
+                " VALUES (7, 'rss', '1', 'i')) SELECT"
+            )
+            assert (await following(events)).keys == ((5,),)
+            await writer.execute("INSERT INTO topic_items VALUES (5, 7, 1, 0.5)")
+            # The trigger that counts a topic's items changes the topic.
+            found = {(await following(events)) for _ in range(2)}
+        assert {(change.table, change.keys) for change in found} == {
+            ("topic_items", ((5, 7),)),
+            ("topics", ((5,),)),
+        }
+        await writer.execute("CREATE TABLE later (id int PRIMARY KEY)")
+        await writer.execute("SELECT plait_watch('later')")
+    await migrate.downgrade(url, MIGRATIONS, "0006")
+    async with connected(url) as writer:
+        assert await writer.fetchval(LEFT) == 0
