@@ -80,6 +80,8 @@ check-schema: $(VENV)/.dev
 	@echo "== schema drift"
 	@$(BIN)/plait schema check
 
+# Processes of the tests run in folders of their own: only an absolute name brings all data here.
+check-tests: export COVERAGE_FILE := $(CURDIR)/.coverage/data
 check-tests: $(VENV)/.dev
 	@echo "== tests"
 	@rm -rf .coverage && mkdir .coverage

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
         upsert,
         upsert_many,
     )
+    from gateway.schema.named.binding import Row, Rows, named_sql
     from gateway.schema.rules import Rule, ViewerColumns
     from gateway.schema.scalars import BigInt, Bytes, Duration
     from gateway.viewer import Viewer
@@ -75,6 +76,7 @@ _HOMES = {
         "upsert",
         "upsert_many",
     ),
+    "gateway.schema.named.binding": ("Row", "Rows", "named_sql"),
     "gateway.schema.rules": ("Rule", "ViewerColumns"),
     "gateway.schema.scalars": ("BigInt", "Bytes", "Duration"),
     "gateway.viewer": ("Viewer",),
@@ -92,6 +94,8 @@ __all__ = [
     "InputError",
     "PlaitError",
     "RequestContext",
+    "Row",
+    "Rows",
     "Rule",
     "Viewer",
     "ViewerColumns",
@@ -109,6 +113,7 @@ __all__ = [
     "listing",
     "many_through",
     "mutations",
+    "named_sql",
     "nearest",
     "queries",
     "reference",

@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger("plait")
 
+_EMBEDDERS = {"local": LocalEmbedder}
+
 OPEN_SECONDS = 5.0
 """What all sources together get to open; one that is late is tried again when it is asked."""
 
@@ -98,6 +100,7 @@ class Gateway:
                 enabled=grouping.enabled,
                 batch=grouping.batch,
                 in_flight=grouping.in_flight,
+                max_waiting=grouping.max_waiting,
             )
             for name, source in self.sources.items()
         }
@@ -221,7 +224,7 @@ def explain(settings: Settings, document: str, variables: Mapping[str, Any] | No
 
 
 def _registry(settings: Settings, api: Api) -> Registry:
-    embedder = LocalEmbedder()
+    embedder = _EMBEDDERS[settings.embedding.kind]()
     return Registry(
         rows={
             name: PostgresSource(

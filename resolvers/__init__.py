@@ -12,6 +12,7 @@ from resolvers.catalogue import (
 from resolvers.examples import EXAMPLES
 from resolvers.items import Item, ItemMutations, ItemQueries
 from resolvers.operations import OperationsMutations, OperationsQueries, PipelineRun, PluginHealth
+from resolvers.reports import ReportMutations, ReportQueries
 from resolvers.topics import Topic, TopicItem, TopicMutations, TopicQueries
 from resolvers.trends import TopTrend, Trend, TrendMutations, TrendQueries
 
@@ -35,7 +36,15 @@ domain = Domain(
         ItemMutations,
         OperationsMutations,
         CatalogueMutations,
+        ReportMutations,
     ],
     examples=EXAMPLES,
-    queries=[TrendQueries, TopicQueries, ItemQueries, OperationsQueries, CatalogueQueries],
+    queries=[
+        TrendQueries,
+        TopicQueries,
+        ItemQueries,
+        OperationsQueries,
+        CatalogueQueries,
+        ReportQueries,
+    ],
 )

@@ -100,6 +100,7 @@ def merged(responses: list[httpx.Response]) -> dict[str, Any]:
 
 async def recovered(stage: Stage) -> None:
     """Ask until everything is answered again."""
+    responses: list[httpx.Response] = []
     for _ in range(100):
         responses = await both(stage)
         if not any("errors" in response.json() for response in responses):

@@ -14,7 +14,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from operations.layout import plan_text
+from operations.layout import json_text, plan_text
 from operations.stage import HERE, Addresses, Stage, fill, served
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ async def test_operation(name: str, stage: Stage) -> None:
     answer = await stage.ask(query, variables)
     made = {source: count - before[source] for source, count in stage.sent().items()}
 
-    expect(HERE / name / "response.json", json.dumps(answer, indent=2, ensure_ascii=False) + "\n")
+    expect(HERE / name / "response.json", json_text(answer) + "\n")
     expect(HERE / name / "plan.txt", plan_text(plan, made))
     most = fewest(plan)
     assert set(most) >= {source for source, count in made.items() if count}

@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from graphql import EnumValueNode
 
-from gateway.errors import Code, PlaitError, RequestError, SourceConflict
+from gateway.errors import Code, InputError, PlaitError, SourceConflict
 from gateway.execution.failures import ours
+from gateway.planning.steps import Verb
+from gateway.schema.named.binding import NamedSql
 from gateway.schema.rules import VIEWER_SPEC
 
 if TYPE_CHECKING:
@@ -33,12 +35,16 @@ DIRECTIVE = "transaction"
 
 
 def isolation_of(operation: OperationDefinitionNode) -> str | None:
-    """The isolation level of the operation's `@transaction`, None where it has none."""
+    """The isolation level of the operation's `@transaction`, None where it has none.
+
+    Raises InputError where a variable gives it: a document says itself how safe it is.
+    """
     for directive in operation.directives or ():
         if directive.name.value == DIRECTIVE:
             for argument in directive.arguments or ():
-                if isinstance(argument.value, EnumValueNode):
-                    return argument.value.value.lower()
+                if not isinstance(argument.value, EnumValueNode):
+                    raise InputError("`@transaction(isolation:)` takes no variable; write it out.")
+                return argument.value.value.lower()
             return "read_committed"
     return None
 
@@ -64,7 +70,8 @@ class Mutations:
         try:
 
             async def attempt() -> list[Value]:
-                async with self._session(fetch, "read_committed") as session:
+                alone = _commits_alone(root)
+                async with self._session(fetch, None if alone else "read_committed") as session:
                     return await self._write(session, root, fetch)
 
             rows = await self._repeated(attempt)
@@ -75,35 +82,40 @@ class Mutations:
     async def _together(self, roots: Sequence[Root], isolation: str) -> list[Value]:
         fetches = [root.fetch for root in roots if root.fetch is not None]
         if len({fetch.prepared.source for fetch in fetches}) > 1:
-            raise RequestError(
-                "`@transaction` needs fields of one source.", code=Code.BAD_USER_INPUT
-            )
+            raise InputError("`@transaction` needs fields of one source.")
+        for root in filter(_commits_alone, roots):
+            raise InputError(f"`{root.field.name}` cannot be part of a transaction.")
+
+        reached = 0
 
         async def attempt() -> list[list[Value]]:
+            nonlocal reached
+            reached = 0
             async with self._session(fetches[0], isolation) as session:
                 done = []
-                for place, root in enumerate(roots):
-                    reached[0] = place
-                    if root.fetch is not None:
-                        done.append(await self._write(session, root, root.fetch))
+                for place, root in enumerate(written):
+                    reached = place
+                    done.append(await self._write(session, root, fetches[place]))
                 return done
 
-        reached = [0]
+        written = [root for root in roots if root.fetch is not None]
         try:
-            written = iter(await self._repeated(attempt) if fetches else ())
+            rows = await self._repeated(attempt) if written else []
         except Exception as error:  # noqa: BLE001 - every field fails, with its own reason
-            return [
-                ours(error) if place == reached[0] else _rolled_back()
-                for place in range(len(roots))
-            ]
+            culprit = ours(error)
+            failed = iter(
+                culprit if place == reached else _rolled_back() for place in range(len(written))
+            )
+            return [root.constant if root.fetch is None else next(failed) for root in roots]
+        given = iter(rows)
         return [
             root.constant
             if root.fetch is None
-            else await self._finished(root, root.fetch, next(written))
+            else await self._finished(root, root.fetch, next(given))
             for root in roots
         ]
 
-    def _session(self, fetch: Fetch, isolation: str) -> Any:
+    def _session(self, fetch: Fetch, isolation: str | None) -> Any:
         writer = self._writers[fetch.prepared.source]
         return writer.transaction(self._waves.deadline, isolation)
 
@@ -112,10 +124,12 @@ class Mutations:
         values = self._waves.values
         if root.write_spec is None:
             raise TypeError(f"{root.field.name} is no write")
+        if fetch.verb is Verb.NAMED:
+            return [await session.call(fetch.prepared, fetch.arguments(values))]
         (write,) = values[root.write_spec]
         viewer = values[VIEWER_SPEC]
         arguments = fetch.arguments(values)
-        if write.rows or write.patch is not None:
+        if write.rows is not None or write.patch is not None:
             keys = await session.apply(write, viewer)
             return list(await session.rows(fetch.prepared, keys, arguments))
         keys = await session.lock(write, viewer)
@@ -138,6 +152,12 @@ class Mutations:
             except SourceConflict:
                 await asyncio.sleep(_PAUSE * number * random.uniform(0.5, 1.5))  # noqa: S311 - jitter
         return await attempt()
+
+
+def _commits_alone(root: Root) -> bool:
+    """Whether a field is a named statement that must not run within a transaction."""
+    binding = root.field.info.binding if root.field.info else None
+    return isinstance(binding, NamedSql) and not binding.settled().transaction
 
 
 def _rolled_back() -> PlaitError:

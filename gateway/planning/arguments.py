@@ -11,6 +11,7 @@ from graphql.execution.values import coerce_argument
 from gateway.errors import InputError
 from gateway.planning.variables import has_variables, input_error
 from gateway.schema import opaque
+from gateway.schema.fulltext import RANK, words_of
 from gateway.schema.orders import cursor_head, cursor_kinds
 from gateway.schema.shapes import Conditions, OrderKey, PageShape, order_of
 
@@ -141,8 +142,11 @@ class NodeSpec:
         return entity.name, key
 
 
+_BEST_FIRST = OrderKey((), RANK.name, descending=True, nulls_first=False)
+
+
 class PageSpec:
-    """The arguments of a connection: `first`, `after`, `last`, `before`, `where`, `orderBy`."""
+    """The arguments of a connection: of its page, `where`, `orderBy` and `search`."""
 
     def __init__(
         self, field: Field, entity: EntityInfo, catalog: Catalog, limits: PageLimits
@@ -158,7 +162,7 @@ class PageSpec:
             self._fixed = self._split(self._arguments.read(None))  # type: ignore[arg-type]  # no variable is read
 
     def read(self, variables: Variables) -> tuple[Hashable, tuple[Any, ...]]:
-        """The page's shape; the values of where, cursors and limit, in this order."""
+        """The page's shape; the values of where, search, cursors and limit, in this order."""
         if self._fixed is not None:
             return self._fixed
         values = self._arguments.read(variables)
@@ -186,6 +190,11 @@ class PageSpec:
             conditions = Conditions(self._catalog)
             where = conditions.where(self._entity, values["where"])
             bound_values = conditions.values
+        searched = values.get("search") is not None
+        if searched:
+            bound_values = [*bound_values, words_of(values["search"])]
+            if not values.get("orderBy"):
+                order = (_BEST_FIRST, *order)
         after, after_values = self._cursor(values, "after", order)
         before, before_values = self._cursor(values, "before", order)
         literal = {"first", "last"} <= self._arguments.literal
@@ -197,6 +206,7 @@ class PageSpec:
             before=before,
             where=where,
             order=order,
+            search=searched,
         )
         tail = () if literal else (size,)
         return shape, (*bound_values, *after_values, *before_values, *tail)

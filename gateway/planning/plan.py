@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
 
+from gateway.planning.aggregating import GroupSpec, computed, selected_keys
 from gateway.planning.arguments import (
     KeySpec,
     NodeSpec,
@@ -18,12 +19,14 @@ from gateway.planning.arguments import (
     SearchSpec,
     Spec,
 )
+from gateway.planning.naming import NamedSpec
 from gateway.planning.steps import Fetch, Plan, Root, Step, Verb
 from gateway.planning.writing import WriteSpec
 from gateway.schema import asks
 from gateway.schema import bindings as b
 from gateway.schema.kinds import INT, INT_ID, TEXT, TEXT_ID, UUID, UUID_ID
 from gateway.schema.mutations import WriteBinding
+from gateway.schema.named.binding import NamedSql
 from gateway.schema.selection import TYPENAME, Field, Reader
 
 if TYPE_CHECKING:
@@ -33,6 +36,7 @@ if TYPE_CHECKING:
 
     from gateway.planning.steps import Preparer
     from gateway.schema.catalog import Catalog, ColumnInfo, EntityInfo
+    from gateway.schema.named.statement import NamedStatement
 
 MAX_PLANS = 64
 """Plans kept per document and set of conditions: `where` shapes have no end."""
@@ -166,7 +170,7 @@ class Planner:
         making = _Making(self, reader)
         step = making.rows(field, entity)
         walked: set[int] = set()
-        making.walks(field, walked)
+        making.walks_below(field, walked)
         root = RootOutline(field, None, {"": step}, None)
         return Outline((root,), tuple(making.specs), self.preparer, frozenset(walked), whole=False)
 
@@ -202,6 +206,10 @@ class _Making:
             entity = self.catalog.entities[info.type_name]
             spec = self._spec(WriteSpec(field, binding, entity, self.catalog))
             return RootOutline(field, None, {"": self.rows(field, entity)}, None, spec)
+        if isinstance(binding, NamedSql):
+            step, spec = self.named(field, binding.settled())
+            writes = None if binding.settled().read_only else spec
+            return RootOutline(field, None, {"": step}, None, writes)
         if isinstance(binding, b.Listing):
             return RootOutline(field, None, {"": self.page(field)}, None)
         if isinstance(binding, b.Search):
@@ -227,6 +235,15 @@ class _Making:
         source = connection.entity.source
         specs = self._own(first, holes)
         return Step(Verb.PAGE, source, connection, specs, tuple(holes), field)
+
+    def named(self, field: Field, statement: NamedStatement) -> tuple[Step, int]:
+        """A named statement, and the reader of its arguments."""
+        spec = self._spec(NamedSpec(field, statement))
+        holes: list[Step] = []
+        row = self._row(field, statement.row, holes) if statement.row else None
+        ask = asks.Named(statement, spec, row)
+        specs = self._own(spec, holes)
+        return Step(Verb.NAMED, statement.source, ask, specs, tuple(holes), field), spec
 
     def hits(self, verb: Verb, field: Field, binding: b.Search | b.Nearest) -> Step:
         """Vector hits, at the root or of an entity."""
@@ -271,7 +288,7 @@ class _Making:
             else:
                 parts.append(self._part(child, entity, holes))
         parts.extend(asks.Value(f"~{name}", info) for name, info in needed.items())
-        return asks.Row(entity, tuple(parts) or (asks.Constant("~", ""),))
+        return asks.Row(entity, tuple(parts))
 
     def _part(self, child: Field, entity: EntityInfo, holes: list[Step]) -> asks.RowPart:
         binding = child.info.binding if child.info else None
@@ -317,18 +334,32 @@ class _Making:
                     for fact in self.reader.below(child, "PageInfo")
                 )
                 parts.append(asks.PageFacts(child.key, facts))
+            elif child.name == "aggregate":
+                of = computed(self.reader, child, self.catalog.aggregates[entity.name])
+                parts.append(asks.Aggregate(child.key, of))
+            elif child.name == "groups":
+                parts.append(self._groups(child, entity))
             else:
                 parts.append(asks.TotalCount(child.key))
         return asks.Connection(entity, spec, tuple(parts))
 
+    def _groups(self, field: Field, entity: EntityInfo) -> asks.Groups:
+        aggregates = self.catalog.aggregates[entity.name]
+        parts = computed(self.reader, field, aggregates)
+        keys = selected_keys(parts)
+        spec = GroupSpec(field, aggregates, self.catalog, self.planner.limits, keys)
+        return asks.Groups(field.key, self._spec(spec), parts)
+
     def _edges(self, field: Field, entity: EntityInfo, holes: list[Step]) -> asks.Edges:
         type_name = field.info.type_name if field.info else ""
-        parts: list[asks.Constant | asks.Cursor | asks.EdgeNode] = []
+        parts: list[asks.Constant | asks.Cursor | asks.EdgeNode | asks.Found] = []
         for child in self.reader.below(field, type_name):
             if child.name == TYPENAME:
                 parts.append(asks.Constant(child.key, type_name))
             elif child.name == "cursor":
                 parts.append(asks.Cursor(child.key))
+            elif child.name in {"rank", "headline"}:
+                parts.append(asks.Found(child.key, child.name))
             else:
                 parts.append(asks.EdgeNode(child.key, self._row(child, entity, holes)))
         return asks.Edges(field.key, tuple(parts))
@@ -337,17 +368,22 @@ class _Making:
 
     def walks(self, field: Field, walked: set[int]) -> bool:
         """Whether graphql-core must walk this field's value or run it; notes each such node."""
-        below = False
         if field.info is None:
             return False
-        if not field.info.leaf and not field.info.plain:
+        below = not field.info.plain and self.walks_below(field, walked)
+        return below or field.info.walked
+
+    def walks_below(self, field: Field, walked: set[int]) -> bool:
+        """Whether graphql-core must walk into this field's value, whoever gives it."""
+        below = False
+        if field.info is not None and not field.info.leaf:
             named = field.info.type_name
             for type_name in self.catalog.possible.get(named, (named,)):
                 for child in self.reader.below(field, type_name):
                     below |= self.walks(child, walked)
         if below:
             walked.update(id(node) for node in field.nodes)
-        return below or field.info.walked
+        return below
 
 
 def _all_specs(step: Step) -> set[int]:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
         async def verify(self, source: str, budget: Budget) -> list[str]:
             """What the live tables of entities bound to `source` contradict."""
 
-        def transaction(self, deadline: float, isolation: str) -> Any:
+        def transaction(self, deadline: float, isolation: str | None) -> Any:
             """An asynchronous context manager: a session that commits at its end."""
 
         def prepare_rows(self, row: asks.Row, shapes: Mapping[int, Any]) -> Any:
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
         def prepare_page(self, connection: asks.Connection, shapes: Mapping[int, Any]) -> Any:
             """A connection; the result also has `slots`."""
+
+        def prepare_named(self, named: asks.Named, shapes: Mapping[int, Any]) -> Any:
+            """A named statement; the result also has `slots`."""
 
     class VectorSource(Source, Protocol):
         """Has vectors: compiles searches and neighbours."""
@@ -96,6 +99,9 @@ class Registry:
             case Verb.STATE:
                 state = _named(self.state, source, "state")
                 return state.prepare_counter(given.pattern, given.names), ()
+            case Verb.NAMED:
+                named = _named(self.rows, source, "SQL").prepare_named(given, shapes)
+                return named, named.slots
 
     def arguments(self, binding: Search | Nearest, values: Mapping[str, Any]) -> Hashable:
         """The arguments of a search or of neighbours as the source's one value."""

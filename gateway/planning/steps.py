@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from gateway.schema.selection import Field
     from gateway.sources.contract import Prepared
 
-Ask: TypeAlias = asks.Row | asks.Connection | asks.Hits | asks.State
+Ask: TypeAlias = asks.Row | asks.Connection | asks.Hits | asks.State | asks.Named
 
 
 class Verb(StrEnum):
@@ -32,6 +32,7 @@ class Verb(StrEnum):
     SEARCH = "search"
     NEAREST = "nearest"
     STATE = "state"
+    NAMED = "named SQL"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from gateway.planning.variables import Variables
     from gateway.schema.catalog import Catalog, EntityInfo
     from gateway.schema.selection import Field
+    from gateway.schema.shapes import WhereShape
 
 
 class WriteSpec:
@@ -38,8 +39,8 @@ class WriteSpec:
         write = Write(self._entity)
         if isinstance(binding, Update):
             write.patch = read_patch(self._entity, values["set"])
-            if binding.version is not None and values.get("version") is not None:
-                write.version = (binding.version, values["version"])
+            if binding.version is not None:
+                write.version = (binding.version, values.get("version"))
         elif not isinstance(binding, Delete):
             raise TypeError(f"not a write: {binding!r}")
         self._aim(write, values)
@@ -64,9 +65,43 @@ class WriteSpec:
             return
         conditions = Conditions(self._catalog)
         write.where = conditions.where(self._entity, values["where"])
+        self._check_whole(self._entity, values["where"], "where")
         write.values = tuple(conditions.values)
-        if write.where == ("all", ()) and not values["all"]:
+        if _verdict(write.where) is True and not values["all"]:
             raise InputError(
                 "`where` is empty, which means every row; say `all: true` where you mean it.",
                 extensions={"argument": "where"},
             )
+
+    def _check_whole(self, entity: EntityInfo, where: Mapping[str, Any], path: str) -> None:
+        """Refuse a condition that is null: a list ignores it, but a write would touch more rows."""
+        for name, operand in where.items():
+            at = f"{path}.{name}"
+            if operand is None:
+                raise InputError(
+                    f"`{at}` must not be null; leave it out where it does not matter.",
+                    extensions={"argument": at},
+                )
+            if name in {"and", "or"}:
+                for part in operand:
+                    self._check_whole(entity, part, at)
+            elif name in entity.relations:
+                target = self._catalog.entities[entity.relations[name].target]
+                self._check_whole(target, operand, at)
+            elif name in {"not", "some", "every", "none"} and name not in entity.columns:
+                self._check_whole(entity, operand, at)
+
+
+def _verdict(shape: WhereShape) -> bool | None:
+    """Whether a condition holds for every row, or for none; None where that hangs on the row."""
+    match shape:
+        case ("all", parts):
+            verdicts = {_verdict(part) for part in parts}
+            return False if False in verdicts else None if None in verdicts else True
+        case ("any", parts):
+            verdicts = {_verdict(part) for part in parts}
+            return True if True in verdicts else None if None in verdicts else False
+        case ("not", part):
+            verdict = _verdict(part)
+            return None if verdict is None else not verdict
+    return None

@@ -38,6 +38,22 @@ _ANNOTATIONS = {
 }
 """How a class writes the annotation of a kind."""
 
+_SECRETS = tuple(
+    frozenset(words.split())
+    for words in (
+        "password",
+        "passwd",
+        "pwd",
+        "passphrase",
+        "secret",
+        "api key",
+        "private key",
+        "access token",
+        "refresh token",
+    )
+)
+"""Words of columns that nobody wants to have published by not looking."""
+
 _NUMBERS = frozenset({"Int", "BigInt"})
 
 
@@ -45,7 +61,7 @@ def entities_of(
     tables: Sequence[Table], keys: Mapping[Name, tuple[str, ...]], types: naming.Names
 ) -> dict[Name, Entity]:
     """An entity for every table with a key; names come from `types`, `public` chooses first."""
-    bases = {table.name: naming.pascal(_type_words(table), "Table") for table in tables}
+    bases = {table.name: type_base(table.name) for table in tables}
     often = Counter(bases.values())
     found: dict[Name, Entity] = {}
     for table in sorted(tables, key=lambda one: (one.name.schema != "public", one.name)):
@@ -58,7 +74,7 @@ def entities_of(
         found[table.name] = Entity(
             name=name,
             snake=naming.snake(naming.words(name), "table"),
-            short=naming.snake(_type_words(table), "table"),
+            short=naming.snake(naming.singular_words(table.name.own), "table"),
             table=table,
             key=keys[table.name],
             fields=naming.field_names(),
@@ -66,8 +82,9 @@ def entities_of(
     return found
 
 
-def _type_words(table: Table) -> list[str]:
-    return naming.singular_words(table.name.own)
+def type_base(name: Name) -> str:
+    """What a table or enum would be called, were it alone in the world."""
+    return naming.pascal(naming.singular_words(name.own), "Type")
 
 
 def enumerations_of(
@@ -82,7 +99,7 @@ def enumerations_of(
     }
     found = {}
     for name, enum in sorted(used.items()):
-        base = naming.pascal(naming.singular_words(name.own), "Enum")
+        base = type_base(name)
         schema = naming.pascal(naming.words(name.schema), "Schema")
         variable = naming.snake(naming.words(name.own), "enum")
         found[name] = Enumeration(
@@ -159,7 +176,10 @@ def add_attributes(entity: Entity, annotations: Annotations, renamed: Mapping[st
 
     `renamed` are columns whose own names are wanted for relations.
     """
-    shown = [column for column in entity.table.columns if column.type.bindable]
+    left_out = {
+        column.name: why for column in entity.table.columns if (why := _why_not(entity, column))
+    }
+    shown = [column for column in entity.table.columns if column.name not in left_out]
     plain = {
         column.name: renamed.get(column.name) or naming.snake(naming.words(column.name), "column")
         for column in shown
@@ -173,10 +193,20 @@ def add_attributes(entity: Entity, annotations: Annotations, renamed: Mapping[st
         annotation = annotations.of(entity.table, column, nullable=nullable)
         entity.attributes.append(Attribute(name, column.name, annotation, public))
     entity.remarks += [
-        f"Without {_printable(column.name)} ({_printable(column.type.sql)}): {column.type.why}."
+        f"Without {_printable(column.name)} ({_printable(column.type.sql)}): "
+        f"{left_out[column.name]}."
         for column in entity.table.columns
-        if not column.type.bindable
+        if column.name in left_out
     ]
+
+
+def _why_not(entity: Entity, column: Column) -> str:
+    """Why a column is not shown; empty where it is."""
+    if not column.type.bindable:
+        return column.type.why
+    found = set(naming.words(column.name))
+    secret = any(found >= words for words in _SECRETS) and column.name not in entity.key
+    return "it looks like a secret; write it down as a field if it is none" if secret else ""
 
 
 def field_name(entity: Entity, *wanted: str) -> tuple[str, str | None]:

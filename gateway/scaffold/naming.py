@@ -17,47 +17,102 @@ if TYPE_CHECKING:
 
 _ENGLISH = inflect.engine()
 _UNCOUNTABLE = frozenset(
-    "data feedback hardware info information inventory media metadata software staff".split()
+    {
+        "data",
+        "feedback",
+        "hardware",
+        "info",
+        "information",
+        "inventory",
+        "media",
+        "metadata",
+        "software",
+        "staff",
+    }
 )
 _SINGULAR_ENDS = ("ss", "us", "is", "as")
 """Ends of words that look like plurals and mostly are none: status, analysis, alias."""
 
 _NO_DECOMPOSITION = str.maketrans(
-    {"ß": "ss", "æ": "ae", "ø": "o", "đ": "d", "ł": "l", "þ": "th", "œ": "oe", "ı": "i"}
+    {"ß": "ss", "æ": "ae", "ø": "o", "đ": "d", "ł": "l", "þ": "th", "œ": "oe"}
 )
 
 BUILTINS = frozenset(dir(builtins))
 KEYWORDS = frozenset(keyword.kwlist)
 
 TYPES = frozenset(
-    "Query Mutation Subscription Node PageInfo Connection Edge Hits Direction Isolation Any "
-    "Int Float String Boolean ID BigInt Bytes Duration JSON UUID Date DateTime Time Decimal "
-    "Void Upload Domain StrEnum".split()
+    {
+        "Query",
+        "Mutation",
+        "Subscription",
+        "Node",
+        "PageInfo",
+        "Connection",
+        "Edge",
+        "Hits",
+        "Direction",
+        "Isolation",
+        "Any",
+        "Int",
+        "Float",
+        "String",
+        "Boolean",
+        "ID",
+        "BigInt",
+        "Bytes",
+        "Duration",
+        "JSON",
+        "UUID",
+        "Date",
+        "DateTime",
+        "Time",
+        "Decimal",
+        "Void",
+        "Upload",
+        "Domain",
+        "StrEnum",
+    }
 )
 """Names of types that GraphQL, Strawberry or the engine has taken."""
 
 TYPE_ENDS = (
-    "Aggregate",
-    "Connection",
-    "Edge",
-    "Filter",
-    "Group",
-    "Hit",
-    "Input",
-    "Insert",
-    "OrderBy",
-    "Patch",
-    "Queries",
-    "Where",
+    *("Aggregate", "Connection", "Edge", "Filter", "GroupBy", "GroupOrderBy", "Having", "Hit"),
+    *("Insert", "List", "ListFilter", "ListWhere", "OrderBy", "Patch", "Queries", "Where"),
+    *(
+        whole + part
+        for whole in ("Aggregate", "GroupOrderBy", "Having")
+        for part in ("Avg", "Group", "Key", "Max", "Min", "Sum")
+    ),
 )
-"""Ends of the names that the engine makes from those of entities."""
+"""Ends of the names that the engine makes from those of entities, enums and scalars."""
 
 FIELDS = frozenset({"node", "nodeId", "and", "or", "not"})
 """GraphQL names the engine has taken: of fields, and in a `where`."""
 
 ATTRIBUTES = frozenset(
-    "bool bytes dict float int list str dt models column belongs_to by_key entity has_many has_one "
-    "listing many_through queries is_type_of resolve_type resolve_reference".split()
+    {
+        "bool",
+        "bytes",
+        "dict",
+        "float",
+        "int",
+        "list",
+        "str",
+        "dt",
+        "models",
+        "column",
+        "belongs_to",
+        "by_key",
+        "entity",
+        "has_many",
+        "has_one",
+        "listing",
+        "many_through",
+        "queries",
+        "is_type_of",
+        "resolve_type",
+        "resolve_reference",
+    }
 )
 """What stands in a generated module and must not be hidden by an attribute of a class."""
 
@@ -75,7 +130,7 @@ def singular(word: str) -> str:
     """One of several: `categories` → `category`; a word that is singular stays."""
     if word in _UNCOUNTABLE or len(word) <= 3 or word.endswith(_SINGULAR_ENDS):  # noqa: PLR2004 - gps, bus
         return word
-    return str(_ENGLISH.singular_noun(word) or word)  # type: ignore[arg-type]  # its Word is a str
+    return str(_ENGLISH.singular_noun(word) or word)
 
 
 @cache
@@ -83,7 +138,7 @@ def plural(word: str) -> str:
     """Several of one: `category` → `categories`; `word` is singular."""
     if word in _UNCOUNTABLE or not word[-1:].isalpha():
         return word
-    return str(_ENGLISH.plural_noun(word))  # type: ignore[arg-type]  # likewise
+    return str(_ENGLISH.plural_noun(word))
 
 
 def singular_words(name: str) -> list[str]:
@@ -121,13 +176,12 @@ def human(snake_name: str) -> str:
 
 def article(noun: str) -> str:
     """`a film`, `an actor`."""
-    return str(_ENGLISH.a(noun))  # type: ignore[arg-type]  # likewise
+    return str(_ENGLISH.a(noun))
 
 
 def is_free_type(name: str) -> bool:
     """Whether neither Python, GraphQL nor the engine uses a type's name."""
-    taken = name in TYPES or name in BUILTINS or name in KEYWORDS
-    return not taken and not name.endswith(TYPE_ENDS)
+    return not (name in TYPES or name in BUILTINS or name in KEYWORDS)
 
 
 def is_free_field(camel: str) -> bool:
@@ -176,9 +230,14 @@ def field_names() -> Names:
     return Names(to_camel_case, is_free_field)
 
 
-def type_names() -> Names:
-    """The namespace of a schema's types."""
-    return Names(free=is_free_type, gap="")
+def type_names(bases: Iterable[str]) -> Names:
+    """The namespace of a schema's types; from `bases` and scalars the engine makes further names.
+
+    Beside `Film` there are a `FilmConnection`, a `FilmWhere` and a `FilmListWhere`, which is also
+    what the `FilmWhere` of a `FilmList` would be called.
+    """
+    made = {base + end for base in {*bases, *TYPES} for end in TYPE_ENDS}
+    return Names(free=is_free_type, taken=made, gap="")
 
 
 def attribute(name: str) -> str:

@@ -12,7 +12,13 @@ from strawberry.utils.str_converters import to_camel_case
 from gateway.errors import ConfigurationError
 from gateway.scaffold import naming
 from gateway.scaffold.design import Entity, Enumeration, ModelTable, Package, Subject
-from gateway.scaffold.entities import Annotations, add_attributes, entities_of, enumerations_of
+from gateway.scaffold.entities import (
+    Annotations,
+    add_attributes,
+    entities_of,
+    enumerations_of,
+    type_base,
+)
 from gateway.scaffold.families import families
 from gateway.scaffold.keys import keys_of, why_none
 from gateway.scaffold.relations import Relations, is_bare_join
@@ -30,7 +36,7 @@ if TYPE_CHECKING:
 
 _VARIABLES = frozenset({"sa", "pg", "metadata", "enum_type", "base"})
 """Names that stand in a module of models."""
-_MODULES = frozenset({"models", *sys.stdlib_module_names})
+_MODULES = frozenset({"models", "domain", *sys.stdlib_module_names})
 
 
 def plan(database: Database, selection: Selection) -> Package:
@@ -46,7 +52,7 @@ def plan(database: Database, selection: Selection) -> Package:
         )
     keys = keys_of(tables, selection.keys)
     by_name = {table.name: table for table in tables}
-    types = naming.type_names()
+    types = naming.type_names(_type_bases(tables))
     shown = [table for table in tables if table.name in keys and not _only_joins(table, tables)]
     entities = entities_of(shown, keys, types)
     variables = _variables(tables)
@@ -64,6 +70,14 @@ def plan(database: Database, selection: Selection) -> Package:
             if table.name not in keys
         ),
     )
+
+
+def _type_bases(tables: Sequence[Table]) -> set[str]:
+    """What tables and enums are called, as far as they have their way."""
+    names = [table.name for table in tables]
+    for table in tables:
+        names += [column.type.enum.name for column in table.columns if column.type.enum]
+    return {type_base(name) for name in names}
 
 
 def _selected(database: Database, selection: Selection) -> list[Table]:
@@ -99,7 +113,7 @@ def _only_joins(table: Table, tables: Sequence[Table]) -> bool:
 def _variables(tables: Sequence[Table]) -> dict[Name, ModelTable]:
     """What each table is called in the module of its schema, and by those who use it."""
     modules = schema_modules(dict.fromkeys(table.name.schema for table in tables))
-    names = defaultdict(lambda: naming.Names(taken=_VARIABLES))
+    names: dict[str, naming.Names] = defaultdict(lambda: naming.Names(taken=_VARIABLES))
     found = {}
     for table in tables:
         wanted = naming.variable(naming.snake(naming.words(table.name.own), "table"))
@@ -136,12 +150,27 @@ def _add_fields(
     for entity in entities.values():
         add_attributes(entity, annotations, relations.renamed(entity))
     relations.add()
+    _add_heirs(entities)
     roots = naming.Names(to_camel_case, naming.is_free_field, naming.ATTRIBUTES)
     for entity in entities.values():
         entity.one = roots.take(entity.snake, f"{entity.snake}_row")
     for entity in entities.values():
         plural = naming.plural_of(entity.snake)
         entity.all = roots.take(plural, f"all_{plural}")
+
+
+def _add_heirs(entities: Mapping[Name, Entity]) -> None:
+    """Remark on tables that show the rows of others, which inherit from them."""
+    heirs: dict[Name, list[str]] = defaultdict(list)
+    for entity in entities.values():
+        for parent in entity.table.inherits:
+            heirs[parent].append(entity.name)
+    for name, names in heirs.items():
+        if name in entities:
+            entities[name].remarks.append(
+                f"Shows the rows of {', '.join(names)}, too, which inherit from it; "
+                "their keys may occur twice."
+            )
 
 
 def _subjects(entities: Mapping[Name, Entity], titles: Mapping[Name, str]) -> tuple[Subject, ...]:
@@ -162,7 +191,8 @@ def _subjects(entities: Mapping[Name, Entity], titles: Mapping[Name, str]) -> tu
             Subject(
                 module=modules.take(naming.variable(module), f"{prefix}_{module}"),
                 queries=classes.take(
-                    f"{head}Queries", f"{naming.pascal(naming.words(schema), 'Schema')}{head}Queries"
+                    f"{head}Queries",
+                    f"{naming.pascal(naming.words(schema), 'Schema')}{head}Queries",
                 ),
                 entities=tuple(
                     sorted(family, key=lambda one: (one.short != title, one.table.name))

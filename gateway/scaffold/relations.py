@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 
     from gateway.sources.postgres.introspection.catalogue import ForeignKey, Name, Table
 
-_ENDS = frozenset("id ids uuid guid key code no nr num number fk ref".split())
+_ENDS = frozenset(
+    {"id", "ids", "uuid", "guid", "key", "code", "no", "nr", "num", "number", "fk", "ref"}
+)
 """Last words of a foreign key's column that say nothing about what it refers to."""
 
 
@@ -63,12 +65,12 @@ class Relations:
         """
         found = {}
         for key in self._keys(entity):
-            column = key.columns[0]
             name = self._name(entity, key)
-            if len(key.columns) == 1 and naming.snake(naming.words(column), "column") == name:
-                last = (naming.words(key.references[0]) or ["key"])[-1]
-                end = "key" if name.endswith(last) else last
-                found[column] = f"{name}_{end}"
+            for column, reference in _pairs(key):
+                if naming.snake(naming.words(column), "column") == name:
+                    last = (naming.words(reference) or ["key"])[-1]
+                    end = "key" if name.endswith(last) else last
+                    found[column] = f"{name}_{end}"
         return found
 
     def add(self) -> None:
@@ -98,10 +100,7 @@ class Relations:
         if alone and (len(key.columns) > 1 or key.columns == key.references):
             return target.short
         others = {
-            column
-            for one in entity.table.foreign_keys
-            if one is not key
-            for column in one.columns
+            column for one in entity.table.foreign_keys if one is not key for column in one.columns
         }
         own = [column for column in key.columns if column not in others] or list(key.columns)
         parts = naming.words(own[-1])
@@ -132,15 +131,10 @@ class Relations:
         parent = self._entities[key.table]
         columns, references = _in_key_order(key, parent)
         one = any(
-            set(unique) <= set(key.columns) for unique in (child.table.primary, *child.table.uniques)
+            set(unique) <= set(key.columns)
+            for unique in (child.table.primary, *child.table.uniques)
             if unique
         )
-        if references:
-            parent.remarks.append(
-                f"Without {_many(child, one=one)}: they refer to {', '.join(references)}, "
-                "which is not the key."
-            )
-            return
         own, public = field_name(parent, *self._reverse(child, key, one=one))
         parent.relations.append(
             RelationField(
@@ -149,6 +143,7 @@ class Relations:
                 binding="has_one" if one else "has_many",
                 target=child,
                 columns=columns,
+                references=references,
             )
         )
 
@@ -160,7 +155,9 @@ class Relations:
         by = f"{base}_by_{stem}"
         if child is parent and not one and stem.split("_")[0] == "parent":
             rest = stem.removeprefix("parent").removeprefix("_")
-            children = "children" if rest in {"", child.short} else f"child_{naming.plural_of(rest)}"
+            children = (
+                "children" if rest in {"", child.short} else f"child_{naming.plural_of(rest)}"
+            )
             return children, by
         if child is parent:
             return (by,)
@@ -202,10 +199,8 @@ def _pairs(key: ForeignKey) -> list[tuple[str, str]]:
     return list(zip(key.columns, key.references, strict=True))
 
 
-def _in_key_order(
-    key: ForeignKey, target: Entity
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The columns as `belongs_to` takes them: in the target's key's order, else with references."""
+def _in_key_order(key: ForeignKey, target: Entity) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The columns as bindings take them: in the order of the target's key, else with references."""
     own = dict(zip(key.references, key.columns, strict=True))
     if set(own) == set(target.key):
         return tuple(own[column] for column in target.key), ()
@@ -216,7 +211,3 @@ def _comment(entity: Entity, key: ForeignKey) -> str | None:
     """The comment of a foreign key's only column."""
     column = entity.table.column(key.columns[0]) if len(key.columns) == 1 else None
     return column.comment if column else None
-
-
-def _many(child: Entity, *, one: bool) -> str:
-    return naming.human(child.short if one else naming.plural_of(child.short))

@@ -7,14 +7,14 @@ for the same without being told.
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from gateway.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from gateway.sources.postgres.introspection.catalogue import Name, Table
 
@@ -33,19 +33,19 @@ class Selection:
     """Which tables of which source become entities.
 
     `tables` are patterns; one that begins with `!` leaves tables out. `keys` name the columns that
-    tell the rows of a view apart.
+    tell the rows of a view apart; `new_keys` are those that were named just now.
     """
 
     source: str = "default"
     schemas: tuple[str, ...] = ("public",)
     tables: tuple[str, ...] = ()
     keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    new_keys: frozenset[str] = frozenset()
 
-    @classmethod
-    def parse(
-        cls, source: str, schemas: Sequence[str], tables: Sequence[str], keys: Sequence[str]
+    def with_options(
+        self, source: str | None, schemas: Sequence[str], tables: Sequence[str], keys: Sequence[str]
     ) -> Selection:
-        """From options as they are typed; a key is `view=column,column`.
+        """With options as they are typed in place of its own; keys, `view=column`, are added.
 
         Raises `ConfigurationError`.
         """
@@ -55,8 +55,23 @@ class Selection:
             if not (table and equals and columns):
                 raise ConfigurationError("--key: expected VIEW=COLUMN or VIEW=COLUMN,COLUMN")
             named[table] = tuple(columns.split(","))
-        unique = tuple(dict.fromkeys(schemas)) or ("public",)
-        return cls(source, unique, tuple(dict.fromkeys(tables)), named)
+        return Selection(
+            source or self.source,
+            tuple(dict.fromkeys(schemas)) or self.schemas,
+            tuple(dict.fromkeys(tables)) or self.tables,
+            {**self.keys, **named},
+            frozenset(named),
+        )
+
+    def for_tables(self, names: Iterable[Name]) -> Selection:
+        """Without the keys of an earlier time whose tables are gone."""
+        names = list(names)
+        keys = {
+            table: key
+            for table, key in self.keys.items()
+            if table in self.new_keys or any(matches(table, name) for name in names)
+        }
+        return replace(self, keys=keys)
 
     def picks(self, table: Table) -> bool:
         """Whether a table is among those asked for."""
@@ -68,16 +83,15 @@ class Selection:
             and not any(matches(pattern, table.name) for pattern in unwanted)
         )
 
-    def comment(self) -> str:
-        """The options as a line of comment, which `remembered` reads back."""
-        words = ["--source", self.source]
-        for schema in self.schemas:
-            words += ["--schema", schema]
-        for pattern in self.tables:
-            words += ["--tables", pattern]
-        for table, columns in self.keys.items():
-            words += ["--key", f"{table}={','.join(columns)}"]
-        return f"# plait pull {shlex.join(words)}"
+    def comment(self) -> list[str]:
+        """The options as lines of comment, one each, which `remembered` reads back."""
+        options = [
+            ("--source", self.source),
+            *(("--schema", schema) for schema in self.schemas),
+            *(("--tables", pattern) for pattern in self.tables),
+            *(("--key", f"{table}={','.join(key)}") for table, key in self.keys.items()),
+        ]
+        return [f"# plait pull {shlex.join(option)}" for option in options]
 
 
 def remembered(text: str) -> Selection | None:
@@ -85,13 +99,13 @@ def remembered(text: str) -> Selection | None:
 
     Raises `ConfigurationError` where they cannot be read.
     """
-    line = next((line for line in text.splitlines() if line.startswith(_BEGINS)), None)
-    if line is None:
+    lines = [line for line in text.splitlines() if line.startswith(_BEGINS)]
+    if not lines:
         return None
     given: dict[str, list[str]] = {"--source": [], "--schema": [], "--tables": [], "--key": []}
     try:
-        words = shlex.split(line.removeprefix("# plait pull "))
-        for name, value in zip(words[::2], words[1::2], strict=True):
+        for line in lines:
+            name, value = shlex.split(line.removeprefix("# plait pull "))
             given[name].append(value)
         (source,) = given["--source"]
     except (ValueError, KeyError):
@@ -99,4 +113,4 @@ def remembered(text: str) -> Selection | None:
             "the options of the last `plait pull`, in a comment of __init__.py, cannot be read; "
             "give them anew"
         ) from None
-    return Selection.parse(source, given["--schema"], given["--tables"], given["--key"])
+    return Selection().with_options(source, given["--schema"], given["--tables"], given["--key"])

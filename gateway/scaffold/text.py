@@ -7,6 +7,7 @@ own, with a trailing comma, which the formatter then keeps.
 from __future__ import annotations
 
 import textwrap
+import unicodedata
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -61,7 +62,7 @@ def render(node: Node, used: int = 0, indent: int = 0, after: int = 0) -> str:
     must be left behind it.
     """
     flat = _flat(node)
-    if used + len(flat) + after <= WIDTH:
+    if used + width(flat) + after <= WIDTH:
         return flat
     if isinstance(node, Literal):
         return f"\n{' ' * indent}".join(_pieces(node.text, indent, used, after))
@@ -69,17 +70,23 @@ def render(node: Node, used: int = 0, indent: int = 0, after: int = 0) -> str:
         return flat
     inner = indent + INDENT
     lines = [
-        f"{' ' * inner}{name}{render(part, inner + len(name), inner, 1)},"
+        f"{' ' * inner}{name}{render(part, inner + width(name), inner, 1)},"
         for name, part in node.parts
     ]
-    opening, closing = node.brackets
-    return "\n".join([f"{node.head}{opening}", *lines, f"{' ' * indent}{closing}"])
+    return "\n".join(
+        [f"{node.head}{node.brackets[0]}", *lines, f"{' ' * indent}{node.brackets[1]}"]
+    )
+
+
+def width(text: str) -> int:
+    """The columns a text takes: two for each letter that East Asian fonts draw wide."""
+    return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in text)
 
 
 def assignment(target: str, node: Node, indent: int = 0) -> str:
     """`target = …`, indented."""
     begins = f"{' ' * indent}{target} = "
-    return begins + render(node, len(begins), indent)
+    return begins + render(node, width(begins), indent)
 
 
 def string(text: str) -> str:
@@ -96,7 +103,7 @@ def docstring(text: str, indent: int = 0) -> str | None:
     plain = plain[0].upper() + plain[1:]
     if plain[-1] not in ".?!":
         plain += "."
-    fits = indent + len(plain) + 2 * len('"""') <= WIDTH
+    fits = indent + width(plain) + 2 * len('"""') <= WIDTH
     return f'{" " * indent}"""{plain}"""' if fits else None
 
 
@@ -132,11 +139,10 @@ def _flat(node: Node) -> str:
         return node
     if isinstance(node, Literal):
         return string(node.text)
-    opening, closing = node.brackets
     inside = ", ".join(name + _flat(part) for name, part in node.parts)
     if not node.head and node.brackets == "()" and len(node.parts) == 1:
         inside += ","
-    return f"{node.head}{opening}{inside}{closing}"
+    return f"{node.head}{node.brackets[0]}{inside}{node.brackets[1]}"
 
 
 def _pieces(text: str, indent: int, used: int, after: int) -> list[str]:
@@ -145,7 +151,7 @@ def _pieces(text: str, indent: int, used: int, after: int) -> list[str]:
     piece = ""
     for word in _words(text):
         room = WIDTH - after - (indent if pieces else max(used, indent))
-        if piece and len(string(piece + word)) > room:
+        if piece and width(string(piece + word)) > room:
             pieces.append(piece)
             piece = ""
         piece += word
@@ -154,7 +160,7 @@ def _pieces(text: str, indent: int, used: int, after: int) -> list[str]:
 
 def _words(text: str) -> list[str]:
     """The words with the spaces behind them; a word too long for a line in parts."""
-    longest = WIDTH // 2
+    longest = WIDTH // 4  # of letters that may be two columns wide
     found: list[str] = []
     for part in text.split(" "):
         word = f"{part} "

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from gateway.schema.catalog import EntityInfo
 
 
-def _argument(name: str, annotation: Any, says: str, default: Any = UNSET) -> StrawberryArgument:
+def argument(name: str, annotation: Any, says: str, default: Any = UNSET) -> StrawberryArgument:
+    """An argument by its GraphQL name; without a default it is required unless it may be null."""
     return StrawberryArgument(
         python_name=name,
         graphql_name=name,
@@ -37,34 +38,42 @@ def arguments_for(  # noqa: PLR0911 - one return per sort of binding
 ) -> list[StrawberryArgument]:
     """The arguments of a field with this binding; `entity` is what it returns, if any."""
     if isinstance(binding, b.ByNodeId):
-        return [_argument("nodeId", strawberry.ID, "A global id, as `nodeId` of any row gives it.")]
+        return [argument("nodeId", strawberry.ID, "A global id, as `nodeId` of any row gives it.")]
     if entity is None:
         return []
     if isinstance(binding, b.ByKey):
         return _key(entity)
     if isinstance(binding, b.Listing | b.HasMany | b.ManyThrough):
-        return _page(*inputs[entity.name])
+        return [*_page(*inputs[entity.name]), *([_SEARCH] if entity.text else [])]
     if isinstance(binding, m.WriteBinding):
         return _write(binding, entity, inputs[entity.name], writes[entity.name])
     if isinstance(binding, b.Search):
         return _search()
     if isinstance(binding, b.Nearest):
         return [
-            _argument("first", int, "How many hits at most.", 10),
-            _argument("scoreThreshold", float | None, "Leave out hits scored below this."),
-            _argument("filter", VectorFilter | None, "Only points like this."),
+            argument("first", int, "How many hits at most.", 10),
+            argument("scoreThreshold", float | None, "Leave out hits scored below this."),
+            argument("filter", VectorFilter | None, "Only points like this."),
         ]
     return []
 
 
 def payload_arguments() -> list[StrawberryArgument]:
     """The arguments of a hit's `payload`."""
-    return [_argument("fields", list[str] | None, "Only these fields of it.")]
+    return [argument("fields", list[str] | None, "Only these fields of it.")]
+
+
+_SEARCH = argument(
+    "search",
+    str | None,
+    "Only rows with these words, best first unless ordered otherwise: `a b` both, `a or b` either, "
+    '`"a b"` in this order, `-a` without.',
+)
 
 
 def _key(entity: EntityInfo) -> list[StrawberryArgument]:
     return [
-        _argument(info.name, info.kind.annotation, f"The row's `{info.name}`.")
+        argument(info.name, info.kind.annotation, f"The row's `{info.name}`.")
         for info in entity.key
     ]
 
@@ -78,30 +87,30 @@ def _write(
     new, patch = writes
     if isinstance(binding, m.Insert):
         if binding.many:
-            return [_argument("inputs", list[new], "The new rows.")]  # type: ignore[valid-type]  # made at run time
-        return [_argument("input", new, "The new row.")]
-    changes = [_argument("set", patch, "The new values.")] if isinstance(binding, m.Update) else []
+            return [argument("inputs", list[new], "The new rows.")]  # type: ignore[valid-type]  # made at run time
+        return [argument("input", new, "The new row.")]
+    changes = [argument("set", patch, "The new values.")] if isinstance(binding, m.Update) else []
     if binding.many:
         return [
-            _argument("where", inputs[0], "Which rows."),
+            argument("where", inputs[0], "Which rows."),
             *changes,
-            _argument("all", bool, "Confirms that an empty `where` means all rows.", default=False),
+            argument("all", bool, "Confirms that an empty `where` means all rows.", default=False),
         ]
     lock = []
     if isinstance(binding, m.Update) and binding.version:
         says = "The version that was read; another one by now is a conflict."
-        lock = [_argument("version", int | None, says)]
+        lock = [argument("version", int | None, says)]
     return [*_key(entity), *changes, *lock]
 
 
 def _page(where: type, order: type) -> list[StrawberryArgument]:
     return [
-        _argument("first", int | None, "At most this many rows, from the beginning."),
-        _argument("after", str | None, "Only rows after this cursor."),
-        _argument("last", int | None, "At most this many rows, from the end."),
-        _argument("before", str | None, "Only rows before this cursor."),
-        _argument("where", where | None, "Only rows like this."),
-        _argument(
+        argument("first", int | None, "At most this many rows, from the beginning."),
+        argument("after", str | None, "Only rows after this cursor."),
+        argument("last", int | None, "At most this many rows, from the end."),
+        argument("before", str | None, "Only rows before this cursor."),
+        argument("where", where | None, "Only rows like this."),
+        argument(
             "orderBy",
             list[order] | None,  # type: ignore[valid-type]  # made at run time
             "The order; the key is always its last part, so that it is total.",
@@ -111,11 +120,11 @@ def _page(where: type, order: type) -> list[StrawberryArgument]:
 
 def _search() -> list[StrawberryArgument]:
     return [
-        _argument("text", str | None, "Find what means something like this."),
-        _argument("vector", list[float] | None, "Find what is near this vector."),
-        _argument("id", strawberry.ID | None, "Find what is near this stored point."),
-        _argument("limit", int, "How many hits at most.", 10),
-        _argument("offset", int, "How many hits to leave out at the beginning.", 0),
-        _argument("scoreThreshold", float | None, "Leave out hits scored below this."),
-        _argument("filter", VectorFilter | None, "Only points like this."),
+        argument("text", str | None, "Find what means something like this."),
+        argument("vector", list[float] | None, "Find what is near this vector."),
+        argument("id", strawberry.ID | None, "Find what is near this stored point."),
+        argument("limit", int, "How many hits at most.", 10),
+        argument("offset", int, "How many hits to leave out at the beginning.", 0),
+        argument("scoreThreshold", float | None, "Leave out hits scored below this."),
+        argument("filter", VectorFilter | None, "Only points like this."),
     ]

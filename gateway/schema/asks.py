@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from gateway.schema.catalog import ColumnInfo, EntityInfo, Relation
+from gateway.schema.named.statement import NamedStatement
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +87,19 @@ class EdgeNode:
 
 
 @dataclass(frozen=True, slots=True)
+class Found:
+    """How a row was found by a search, by its GraphQL name: rank or headline."""
+
+    key: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Edges:
     """The list of edges."""
 
     key: str
-    parts: tuple[Constant | Cursor | EdgeNode, ...]
+    parts: tuple[Constant | Cursor | EdgeNode | Found, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +134,31 @@ class TotalCount:
 
 
 @dataclass(frozen=True, slots=True)
+class Computed:
+    """An object of a computed row: the aggregates of one function, or the key of a group."""
+
+    key: str
+    row: Row
+
+
+@dataclass(frozen=True, slots=True)
+class Aggregate:
+    """What the whole list amounts to; values are columns of its computed row."""
+
+    key: str
+    parts: tuple[Constant | Value | Computed, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Groups:
+    """The whole list in groups, under the arguments read by `spec`."""
+
+    key: str
+    spec: int
+    parts: tuple[Constant | Value | Computed, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Connection:
     """A connection of `entity` under the arguments read by `spec`."""
 
@@ -148,7 +182,7 @@ class HitPart:
 
 
 RowPart: TypeAlias = Constant | Value | NodeId | Hole | One | Many
-ConnectionPart: TypeAlias = Constant | Edges | Nodes | PageFacts | TotalCount
+ConnectionPart: TypeAlias = Constant | Edges | Nodes | PageFacts | TotalCount | Aggregate | Groups
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,3 +200,12 @@ class State:
 
     pattern: str
     names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """What a named statement gives: its rows as `row` says, or its one value."""
+
+    statement: NamedStatement
+    spec: int
+    row: Row | None

@@ -55,16 +55,21 @@ class BelongsTo(Binding):
 
 @dataclass(frozen=True, slots=True)
 class HasOne(Binding):
-    """To-one from the other side: the other table's unique `columns` hold this entity's key."""
+    """To-one from the other side: the other table's unique `columns` hold this entity's key.
+
+    Or, where `references` are given, these columns of this table.
+    """
 
     columns: tuple[str, ...]
+    references: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class HasMany(Binding):
-    """To-many: the other table's `columns` hold this entity's key."""
+    """To-many: the other table's `columns` hold this entity's key, or its `references` columns."""
 
     columns: tuple[str, ...]
+    references: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,9 +182,12 @@ def bound(binding: Binding, options: dict[str, Any]) -> Any:
     )
 
 
-def column(name: Any = None, *, init: Literal[False] = False, **options: Any) -> Any:
-    """A column under another name than the field's, or one with a description or permissions."""
-    return bound(ColumnBinding(None if name is None else _names((name,))[0]), options)
+def column(of: Any = None, /, *, init: Literal[False] = False, **options: Any) -> Any:
+    """A column under another name than the field's, or one with a description or permissions.
+
+    `name` among the options is the field's name in GraphQL, where Python cannot have it.
+    """
+    return bound(ColumnBinding(None if of is None else _names((of,))[0]), options)
 
 
 def belongs_to(
@@ -192,14 +200,24 @@ def belongs_to(
     return bound(BelongsTo(_names(columns), _names(references)), options)
 
 
-def has_one(*columns: Any, init: Literal[False] = False, **options: Any) -> Any:
-    """To-one from the other side: `columns` of the other table hold this key and are unique."""
-    return bound(HasOne(_names(columns)), options)
+def has_one(
+    *columns: Any, references: Sequence[Any] = (), init: Literal[False] = False, **options: Any
+) -> Any:
+    """To-one from the other side: `columns` of the other table hold this key and are unique.
+
+    `references` names this side's columns where they are not its key.
+    """
+    return bound(HasOne(_names(columns), _names(references)), options)
 
 
-def has_many(*columns: Any, init: Literal[False] = False, **options: Any) -> Any:
-    """To-many: `trends: Connection["Trend"] = has_many("topic_id")`, a column of the other side."""
-    return bound(HasMany(_names(columns)), options)
+def has_many(
+    *columns: Any, references: Sequence[Any] = (), init: Literal[False] = False, **options: Any
+) -> Any:
+    """To-many: `trends: Connection["Trend"] = has_many("topic_id")`, a column of the other side.
+
+    `references` names this side's columns where they are not its key.
+    """
+    return bound(HasMany(_names(columns), _names(references)), options)
 
 
 def many_through(table: sa.Table, *, init: Literal[False] = False, **options: Any) -> Any:
@@ -284,6 +302,7 @@ class EntityOptions:
     key: tuple[str, ...]
     source: str
     rule: Rule | None = None
+    search: str | tuple[str, str] | None = None
 
 
 @dataclass_transform(
@@ -304,20 +323,23 @@ def entity(  # noqa: PLR0913 - each is an option of an entity
     key: str | Sequence[str] = "id",
     source: str = "default",
     rule: Rule | None = None,
+    search: str | tuple[str, str] | None = None,
     name: str | None = None,
     description: str | None = None,
 ) -> Callable[[type[T]], type[T]]:
     """A class bound to a table or view: each bare annotation is a column of the same name.
 
     `key` names the columns that identify a row, one or several. `rule` is the condition under
-    which a row exists for a viewer (`gateway.schema.rules`). The class docstring, else the
-    table's comment, becomes the GraphQL description. Raises ConfigurationError at import where a
+    which a row exists for a viewer (`gateway.schema.rules`). `search` names the tsvector column
+    of full-text search where the table has several, or that column and its text search
+    configuration where no generated column tells it. The class docstring, else the table's
+    comment, becomes the GraphQL description. Raises ConfigurationError at import where a
     column does not exist.
     """
 
     def decorate(cls: type[T]) -> type[T]:
         keys = (key,) if isinstance(key, str) else tuple(key)
-        options = EntityOptions(table, keys, source, rule)
+        options = EntityOptions(table, keys, source, rule, search)
         for column_name in keys:
             _existing(options, column_name, f"the key of {cls.__name__}")
         for attribute in vars(cls).get("__annotations__", {}):

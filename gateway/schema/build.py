@@ -6,7 +6,7 @@ import enum
 import sys
 import types
 import typing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from dataclasses import field as member
 from typing import TYPE_CHECKING, Any, Union
 
@@ -19,12 +19,24 @@ from strawberry.types.enum import has_enum_definition
 
 from gateway.errors import ConfigurationError
 from gateway.schema import bindings as b
+from gateway.schema.aggregates import aggregates_of, whole_list
 from gateway.schema.arguments import arguments_for, payload_arguments
-from gateway.schema.catalog import Catalog, ColumnInfo, EntityInfo, FieldInfo, Relation
-from gateway.schema.connection import Connection, Edge, Hits, Node, PageInfo
+from gateway.schema.catalog import (
+    Aggregates,
+    Catalog,
+    ColumnInfo,
+    EntityInfo,
+    FieldInfo,
+    Relation,
+)
+from gateway.schema.connection import Connection, Hits, Node, PageInfo
+from gateway.schema.fulltext import full_text
 from gateway.schema.inputs import Inputs
 from gateway.schema.kinds import kind_of
 from gateway.schema.mutations import Insert, WriteBinding, transaction
+from gateway.schema.named.binding import NamedSql
+from gateway.schema.named.fields import NamedFields
+from gateway.schema.outputs import list_types
 from gateway.schema.relations import relation_of
 from gateway.schema.scalars import SCALARS
 from gateway.schema.writes import children, conflict_columns, writable
@@ -81,6 +93,10 @@ class _Builder:
         self.inputs = Inputs()
         self.by_class: dict[type, EntityInfo] = {}
         self.hit_types: dict[type, type] = {}
+        self.named = NamedFields(self.by_class)
+        self.lists: dict[str, type] = {}
+        self.aggregates: dict[str, Aggregates] = {}
+        self.structures: set[str] = set()
         self.names = {cls.__name__: cls for cls in domain.entities}
         if len(self.names) != len(domain.entities):
             raise ConfigurationError("Two entities have the same class name.")
@@ -88,11 +104,17 @@ class _Builder:
     def build(self, executor: type | None) -> Api:
         hints = {cls: self._hints(cls) for cls in self.domain.entities}
         for cls in self.domain.entities:
-            self.by_class[cls] = self._entity(cls, hints[cls])
+            found = self._entity(cls, hints[cls])
+            search = self._options(cls, cls.__name__).search
+            shown, _ = self._open(found)
+            text = full_text(found.table, search, shown.values(), cls.__name__)
+            self.by_class[cls] = replace(found, text=text)
         where_types = {
             info.name: self.inputs.declare(info.name, *self._open(info))
             for info in self.by_class.values()
         }
+        for info in self.by_class.values():
+            self._declare_list(info)
         write_types = self._write_types()
         roots = [*self.domain.queries, NodeQueries]
         for cls in self.domain.entities:
@@ -123,6 +145,15 @@ class _Builder:
         columns = {name: of for name, of in entity.columns.items() if name not in guarded}
         relations = {name: of for name, of in entity.relations.items() if name not in guarded}
         return columns, relations
+
+    def _declare_list(self, entity: EntityInfo) -> None:
+        """The types of a list of the entity, and what may be computed over it."""
+        aggregates = aggregates_of(entity, self._open(entity)[0])
+        whole = whole_list(entity.name, aggregates, self.inputs)
+        connection, edge = list_types(entity, whole.members)
+        self.aggregates[entity.name] = aggregates
+        self.lists[entity.name] = connection
+        self.structures |= whole.structures | {self._type_name(connection), self._type_name(edge)}
 
     def _write_types(self) -> dict[str, tuple[type, type]]:
         """The inputs of writes, for the entities that some mutation writes and their children."""
@@ -219,6 +250,10 @@ class _Builder:
                 continue
             where = f"{cls.__name__}.{field.python_name}"
             inner, nullable = _optional(hints[field.python_name])
+            if isinstance(field.binding, NamedSql):
+                written = cls in self.domain.mutations
+                self.named.settle(field, cls, inner, nullable=nullable, writes=written)
+                continue
             entity = self._target(inner)
             if isinstance(field.binding, b.ColumnBinding):
                 inner = self.by_class[cls].attributes[field.python_name].kind.annotation
@@ -226,6 +261,8 @@ class _Builder:
                 if entity is None:
                     raise ConfigurationError(f"{where}: Hits[…] must name an entity.")
                 inner = list[self._hit_type(entity)]  # type: ignore[misc]  # made at run time
+            elif typing.get_origin(inner) is Connection and entity is not None:
+                inner = self.lists[entity.name]
             elif isinstance(field.binding, _ROOTS) and entity is None:
                 raise ConfigurationError(f"{where}: annotate it with an entity of the domain.")
             if isinstance(field.binding, Insert) and field.binding.conflict and entity:
@@ -268,13 +305,10 @@ class _Builder:
             self._type_name(hit): self.by_class[cls].name for cls, hit in self.hit_types.items()
         }
         fields: dict[tuple[str, str], FieldInfo] = {}
-        structures = set(hits)
+        structures = {*hits, *self.structures, self._type_name(PageInfo)}
         for type_ in core.type_map.values():
             if not isinstance(type_, GraphQLObjectType) or type_.name.startswith("__"):
                 continue
-            definition = type_.extensions.get(_BACKREF)
-            if _is_structure(definition):
-                structures.add(type_.name)
             for name, field in type_.fields.items():
                 fields[type_.name, name] = _field_info(type_.name, name, field)
         possible = {
@@ -283,19 +317,14 @@ class _Builder:
             if isinstance(type_, GraphQLInterfaceType)
         }
         short = not self.domain.extensions
-        return Catalog(core, entities, fields, hits, possible, frozenset(structures), short)
+        return Catalog(
+            core, entities, fields, hits, possible, frozenset(structures), short, self.aggregates
+        )
 
 
 def _root(name: str, classes: Sequence[type], description: str) -> type:
     body = {"__annotations__": {}, "__module__": __name__}
     return strawberry.type(type(name, tuple(classes), body), name=name, description=description)
-
-
-def _is_structure(definition: Any) -> bool:
-    generic = definition.concrete_of
-    return definition.origin is PageInfo or (
-        generic is not None and generic.origin in {Connection, Edge}
-    )
 
 
 def _field_info(parent: str, name: str, field: Any) -> FieldInfo:

@@ -53,6 +53,45 @@ class Relation:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class FullText:
+    """How an entity's rows are found by their words.
+
+    `vector` is the tsvector column, `configuration` the text search configuration it was made with
+    (None: the database's default), `texts` the columns its words come from, for headlines.
+    """
+
+    vector: str
+    configuration: str | None
+    texts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Measure:
+    """What is computed over rows: a function of a column, or their number where there is none.
+
+    `result` is the column of the computed row that holds it, by a dotted name such as `sum.score`.
+    """
+
+    function: str
+    column: ColumnInfo | None
+    result: ColumnInfo
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Aggregates:
+    """What can be computed over an entity's rows.
+
+    `measures` are by dotted name (`count`, `sum.score`), `keys` by the name of the column to group
+    by: (the table's column, the computed row's). `group` stands for a computed row: its columns
+    are those of all measures and keys.
+    """
+
+    measures: Mapping[str, Measure]
+    keys: Mapping[str, tuple[ColumnInfo, ColumnInfo]]
+    group: EntityInfo
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class EntityInfo:
     """A GraphQL type bound to a table of a source."""
 
@@ -67,6 +106,7 @@ class EntityInfo:
     """Columns by the Python attribute a resolver's `needs` may name."""
     rule: Rule | None = None
     """The condition under which a row exists for a viewer."""
+    text: FullText | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -104,3 +144,5 @@ class Catalog:
     """Connection, edge, hit and page types: planned as part of the field that returns them."""
     short: bool
     """Whether planned operations may bypass graphql-core: no schema extension wants to see them."""
+    aggregates: Mapping[str, Aggregates]
+    """By entity."""

@@ -32,24 +32,12 @@ class PageInfo:
     end_cursor: str | None = strawberry.field(description="The last row's cursor.")
 
 
-@strawberry.type(description="A row of a connection and its place in it.")
-class Edge(Generic[T]):
-    """Relay's edge."""
-
-    cursor: str = strawberry.field(description="Pass as `after` or `before` to go on from here.")
-    node: T = strawberry.field(description="The row itself.")
-
-
-@strawberry.type(description="A page of rows, with cursors to go on from.")
 class Connection(Generic[T]):
-    """Relay's connection, with `nodes` as a shortcut and a count on request."""
+    """The annotation of a list: a page of rows, and what the whole list amounts to.
 
-    edges: list[Edge[T]] = strawberry.field(description="The rows with their cursors.")
-    nodes: list[T] = strawberry.field(description="The rows alone.")
-    page_info: PageInfo = strawberry.field(description="Where this page lies.")
-    total_count: int = strawberry.field(
-        description="How many rows the whole list has; counted only when asked for."
-    )
+    `Connection[Trend]` becomes `TrendConnection` in the schema (`gateway.schema.outputs`), with
+    `edges`, `nodes`, `pageInfo`, `totalCount`, `aggregate` and `groups`.
+    """
 
 
 class Hits(Generic[T]):

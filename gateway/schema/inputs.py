@@ -11,6 +11,7 @@ from strawberry.annotation import StrawberryAnnotation
 from strawberry.scalars import JSON
 from strawberry.types.unset import UNSET
 
+from gateway.schema.documents import MEMBERS, PATH
 from gateway.schema.writes import required
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ class Inputs:
         }
         order: dict[str, tuple[Any, str]] = {}
         for name, info in columns.items():
-            where[name] = (self._filter(info.kind) | None, "")
+            where[name] = (self.filter_of(info.kind) | None, "")
             if info.kind.orderable:
                 order[name] = (Direction | None, "")
         for name, relation in relations.items():
@@ -80,8 +81,8 @@ class Inputs:
             else:
                 where[name] = (f"Optional[{target}Where]", "By the row related to this one.")
                 order[name] = (f"Optional[{target}OrderBy]", "By the row related to this one.")
-        filter_type = self._make(f"{entity}Where", where, "Which rows; all given members hold.")
-        self._make(
+        filter_type = self.make(f"{entity}Where", where, "Which rows; all given members hold.")
+        self.make(
             f"{entity}ListWhere",
             {
                 "some": (f"Optional[{entity}Where]", "At least one related row is like this."),
@@ -90,7 +91,7 @@ class Inputs:
             },
             "Which related rows there must be.",
         )
-        order_type = self._make(f"{entity}OrderBy", order, "One key of an ordering.", one_of=True)
+        order_type = self.make(f"{entity}OrderBy", order, "One key of an ordering.", one_of=True)
         return filter_type, order_type
 
     def declare_writes(
@@ -110,25 +111,34 @@ class Inputs:
             says = "Rows to insert together with this one."
             new[name] = (f"Optional[list[{relation.target}Insert]]", says)
         return (
-            self._make(f"{entity}Insert", new, f"A new {entity}."),
-            self._make(f"{entity}Patch", patch, f"Changes to a {entity}; what is left out stays."),
+            self.make(f"{entity}Insert", new, f"A new {entity}."),
+            self.make(f"{entity}Patch", patch, f"Changes to a {entity}; what is left out stays."),
         )
 
-    def _filter(self, kind: Kind) -> type:
+    def filter_of(self, kind: Kind) -> type:
+        """The conditions on values of a kind: `IntFilter` and the like."""
         name = f"{kind.annotation.__name__ if kind.labels else kind.name}Filter"
         if kind.item is not None:
             name = f"{kind.item.name}ListFilter"
         if kind.name in {"IntID", "TextID", "UUIDID"}:
             name = "IDFilter"
         if name not in self._filters:
-            self._filters[name] = self._make(
+            self._filters[name] = self.make(
                 name,
-                {op: (_operand(op, kind), _SAYS[op]) for op in kind.operators},
+                {op: (_operand(op, kind), _SAYS[op]) for op in kind.operators} | self._path(kind),
                 f"Conditions on {_article(kind)}; all given members hold.",
             )
         return self._filters[name]
 
-    def _make(
+    def _path(self, kind: Kind) -> dict[str, tuple[Any, str]]:
+        """The member for conditions within a document, where the kind is one."""
+        if kind.name != "JSON":
+            return {}
+        says = "Conditions on what lies at a path; all given members hold."
+        made = self.make("JSONPathFilter", MEMBERS, says)
+        return {PATH: (list[made] | None, "By what lies at a path within it.")}  # type: ignore[valid-type]  # made at run time
+
+    def make(
         self,
         name: str,
         members: Mapping[str, tuple[Any, str]],
@@ -136,6 +146,7 @@ class Inputs:
         *,
         one_of: bool = False,
     ) -> type:
+        """An input type of (annotation, description) by member; texts name types made later."""
         attributes: dict[str, Any] = {"__annotations__": {}, "__module__": __name__}
         for member, (annotation, says) in members.items():
             attribute = f"{member}_"

@@ -5,6 +5,8 @@ from __future__ import annotations
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
+from gateway.schema.fulltext import RANK
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -17,7 +19,7 @@ def order_column(catalog: Catalog, entity: EntityInfo, key: OrderKey) -> ColumnI
     """The column an order key ends at."""
     for name in key.path:
         entity = catalog.entities[entity.relations[name].target]
-    return entity.columns[key.column]
+    return RANK if key.column == RANK.name else entity.columns[key.column]
 
 
 def cursor_kinds(

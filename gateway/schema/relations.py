@@ -41,7 +41,7 @@ def relation_of(  # noqa: PLR0913 - one fact each
         _must(
             many == isinstance(binding, HasMany), where, "Connection[…] for many, … | None for one"
         )
-        local, remote = near.key, binding.columns
+        local, remote = binding.references or near.key, binding.columns
     else:
         raise ConfigurationError(f"{where}: not a relation.")
     if len(local) != len(remote):

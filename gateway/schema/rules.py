@@ -15,6 +15,8 @@ from collections.abc import Callable
 from typing import Any, Protocol, TypeAlias
 
 import sqlalchemy as sa
+from sqlalchemy.sql import operators
+from sqlalchemy.sql.visitors import replacement_traverse
 
 from gateway.viewer import Viewer
 
@@ -84,3 +86,25 @@ class BoundViewer:
 
 def _texts(index: int) -> Expression:
     return sa.bindparam(f"plait_v_{index}", type_=sa.ARRAY(sa.Text))
+
+
+def condition(rule: Rule, columns: Any) -> Expression:
+    """What a rule demands of a row with these columns.
+
+    `row.state.in_(…)` becomes a comparison with one array, as a statement is compiled but once.
+    """
+    found: Expression = replacement_traverse(rule(columns, BoundViewer()), {}, _with_array)
+    return found
+
+
+def _with_array(element: Any, **_: Any) -> Any:
+    operator = getattr(element, "operator", None)
+    if operator not in {operators.in_op, operators.not_in_op}:
+        return None
+    values = element.right
+    if not isinstance(values, sa.BindParameter):
+        return None
+    array = sa.literal(tuple(values.value or ()), sa.ARRAY(values.type))
+    if operator is operators.in_op:
+        return element.left == sa.any_(array)
+    return element.left != sa.all_(array)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from gateway.errors import InputError
+from gateway.schema.documents import PATH, path_condition
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,6 +27,7 @@ WhereShape: TypeAlias = tuple[Any, ...]
 - `("all" | "any", (shape, …))`
 - `("not", shape)`
 - `("is", column, operator)`: one value, except `isNull`, whose operand is part of the shape
+- `("path", column, operators)`: a path, then one value each, except for those that are flags
 - `("one", relation, shape)`, `("some" | "every" | "none", relation, shape)`
 
 where `column` and `relation` are the entity's GraphQL names.
@@ -58,20 +60,40 @@ class PageShape:
     before: tuple[bool, ...] | None
     where: WhereShape | None
     order: tuple[OrderKey, ...]
+    search: bool = False
+    """Whether there is a full-text search, whose words are bound behind the values of `where`."""
+
+
+@dataclass(frozen=True, slots=True)
+class GroupShape:
+    """What of the arguments of `groups` decides the SQL.
+
+    `by` are columns by their GraphQL names; `having` and `order` are of the computed row. `limit`
+    is a literal's, else None, and then it is bound behind the values of `having`.
+    """
+
+    by: tuple[str, ...]
+    having: WhereShape | None
+    order: tuple[OrderKey, ...]
+    limit: int | None
 
 
 class Conditions:
-    """Splits a coerced `where` into shape and values; raises InputError naming the bad part."""
+    """Splits a coerced `where` into shape and values; raises InputError naming the bad part.
 
-    def __init__(self, catalog: Catalog) -> None:
+    `argument` is what errors call it.
+    """
+
+    def __init__(self, catalog: Catalog, argument: str = "where") -> None:
         self.catalog = catalog
+        self.argument = argument
         self.values: list[Any] = []
         self.count = 0
 
     def where(self, entity: EntityInfo, where: Mapping[str, Any], depth: int = 0) -> WhereShape:
         """The shape of one `<Entity>Where`; its values are appended to `self.values`."""
         if depth > MAX_DEPTH:
-            raise InputError(f"`where` is nested deeper than {MAX_DEPTH} levels.")
+            raise InputError(f"`{self.argument}` is nested deeper than {MAX_DEPTH} levels.")
         shapes: list[WhereShape] = []
         for name, operand in where.items():
             if operand is None:
@@ -105,12 +127,15 @@ class Conditions:
         shapes: list[WhereShape] = []
         for operator, value in operand.items():
             self._tally()
-            where = f"where.{info.name}.{operator}"
+            where = f"{self.argument}.{info.name}.{operator}"
             if value is None:
                 raise InputError(
                     f"`{where}` must not be null; ask for missing values with `isNull: true`.",
                     extensions={"argument": where},
                 )
+            if operator == PATH:
+                shapes.extend(self._path(info, one, where) for one in value)
+                continue
             if operator == "isNull":
                 shapes.append(("is", info.name, "isNull" if value else "isNotNull"))
                 continue
@@ -118,10 +143,16 @@ class Conditions:
             self.values.append(_operand(info, operator, value, where))
         return shapes
 
+    def _path(self, info: ColumnInfo, given: Mapping[str, Any], where: str) -> WhereShape:
+        self._tally()
+        shape, values = path_condition(info.name, given, where)
+        self.values += values
+        return shape
+
     def _tally(self) -> None:
         self.count += 1
         if self.count > MAX_CONDITIONS:
-            raise InputError(f"`where` has more than {MAX_CONDITIONS} conditions.")
+            raise InputError(f"`{self.argument}` has more than {MAX_CONDITIONS} conditions.")
 
 
 def _operand(info: ColumnInfo, operator: str, value: Any, where: str) -> Any:
@@ -153,18 +184,23 @@ def order_of(
     return tuple(keys)
 
 
+def order_key(path: tuple[str, ...], column: str, given: Any) -> OrderKey:
+    """The key of a coerced `Direction`."""
+    direction = str(getattr(given, "value", given))
+    return OrderKey(
+        path,
+        column,
+        descending=direction.startswith("DESC"),
+        nulls_first=direction.endswith("NULLS_FIRST"),
+    )
+
+
 def _order_key(catalog: Catalog, entity: EntityInfo, part: Mapping[str, Any]) -> OrderKey:
     path: list[str] = []
     while True:
         ((name, operand),) = part.items()
         if name in entity.columns:
-            direction = str(getattr(operand, "value", operand))
-            return OrderKey(
-                tuple(path),
-                name,
-                descending=direction.startswith("DESC"),
-                nulls_first=direction.endswith("NULLS_FIRST"),
-            )
+            return order_key(tuple(path), name, operand)
         path.append(name)
         if len(path) > MAX_DEPTH:
             raise InputError(f"`orderBy` is nested deeper than {MAX_DEPTH} levels.")

@@ -36,35 +36,53 @@ class NewRow:
 class Write:
     """One write with everything a request gave for it.
 
-    `rows`: to insert. `key` or `where` with its `values`: which rows to update or delete. `patch`:
-    new values by column name. `version`: the column and the value a row must still have.
+    `rows`: to insert, None where the write is none of an insert. `key` or `where` with its
+    `values`: which rows to update or delete; one of the two is given. `patch`: new values by column
+    name, None where the write is no update. `version`: the column that counts the changes of a
+    row, and the value it must still have, None where any will do.
     """
 
     entity: EntityInfo
-    rows: list[NewRow] = field(default_factory=list)
+    rows: list[NewRow] | None = None
     conflict: tuple[str, ...] = ()
     key: tuple[Any, ...] | None = None
     where: WhereShape | None = None
     values: tuple[Any, ...] = ()
     patch: dict[str, Any] | None = None
-    version: tuple[str, int] | None = None
+    version: tuple[str, int | None] | None = None
 
 
 def writable(entity: EntityInfo) -> dict[str, ColumnInfo]:
     """The columns a client may write, by GraphQL name: those shown, and foreign keys.
 
-    Computed columns and always-generated identities are left out.
+    Computed columns and always-generated identities are left out, and so is a column that only a
+    field with a permission shows: who may not read it may not write it either.
     """
-    shown = {info.column.name: info for info in entity.columns.values()}
+    guarded = _guarded(entity)
+    visible = {info.column.name for info in entity.columns.values()}
+    shown: dict[str, ColumnInfo] = {}
+    for info in entity.columns.values():
+        if info.name not in guarded:
+            shown.setdefault(info.column.name, info)
     for relation in entity.relations.values():
-        if not relation.many and relation.through is None:
+        if not relation.many and relation.through is None and relation.name not in guarded:
             for name, _ in relation.pairs:
                 column = entity.table.c[name]
-                if name not in shown and not column.primary_key:
+                if name not in visible:
                     kind = key_kind(column, f"{entity.name}.{relation.name}")
                     public = to_camel_case(name)
                     shown[name] = ColumnInfo(public, column, kind, bool(column.nullable))
     return {info.name: info for info in shown.values() if not _generated(info.column)}
+
+
+def _guarded(entity: EntityInfo) -> set[str]:
+    """The fields, by GraphQL name, that ask for a permission."""
+    fields = entity.cls.__strawberry_definition__.fields  # type: ignore[attr-defined]  # an entity
+    return {
+        field.graphql_name or to_camel_case(field.python_name)
+        for field in fields
+        if field.permission_classes
+    }
 
 
 def _generated(column: sa.Column[Any]) -> bool:
@@ -75,17 +93,23 @@ def _generated(column: sa.Column[Any]) -> bool:
 def required(info: ColumnInfo) -> bool:
     """Whether an insert must give this column a value."""
     column = info.column
+    table: Any = column.table
     has_default = (
         column.server_default is not None
         or column.identity is not None
-        or (column.primary_key and column.autoincrement is True)
+        or column is table.autoincrement_column
     )
     return not column.nullable and not has_default
 
 
 def children(entity: EntityInfo) -> dict[str, Relation]:
     """The relations whose rows can be inserted together with a row of this entity."""
-    return {name: relation for name, relation in entity.relations.items() if relation.many}
+    guarded = _guarded(entity)
+    return {
+        name: relation
+        for name, relation in entity.relations.items()
+        if relation.many and name not in guarded
+    }
 
 
 class Rows:
@@ -94,6 +118,7 @@ class Rows:
     def __init__(self, catalog: Catalog) -> None:
         self.catalog = catalog
         self.count = 0
+        self._open: dict[str, tuple[dict[str, ColumnInfo], dict[str, Relation]]] = {}
 
     def read(
         self,
@@ -109,13 +134,18 @@ class Rows:
             raise InputError(f"`{where}` inserts more than {MAX_ROWS} rows.")
         if depth > MAX_DEPTH:
             raise InputError(f"`{where}` is nested deeper than {MAX_DEPTH} levels.")
-        columns = writable(entity)
+        columns, relations = self._of(entity)
         row = NewRow(_values(columns, given, where))
         for name, info in columns.items():
             column = info.column.name
-            if required(info) and column not in row.values and column not in implied:
+            if column in implied and column in row.values:
+                raise InputError(
+                    f"`{where}.{name}` comes from the row it is nested in; leave it out.",
+                    extensions={"argument": name},
+                )
+            if column not in row.values and column not in implied and required(info):
                 raise InputError(f"`{where}.{name}` is required.", extensions={"argument": name})
-        for name, relation in children(entity).items():
+        for name, relation in relations.items():
             if given.get(name):
                 target = self.catalog.entities[relation.target]
                 filled = frozenset(remote for _, remote in relation.pairs)
@@ -125,6 +155,12 @@ class Rows:
                 ]
                 row.children.append((relation, nested))
         return row
+
+    def _of(self, entity: EntityInfo) -> tuple[dict[str, ColumnInfo], dict[str, Relation]]:
+        """What may be written of an entity, found once for all of its rows."""
+        if entity.name not in self._open:
+            self._open[entity.name] = (writable(entity), children(entity))
+        return self._open[entity.name]
 
 
 def read_patch(entity: EntityInfo, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -167,5 +203,7 @@ def _unique_sets(table: sa.Table) -> Iterator[set[str]]:
         if isinstance(constraint, sa.UniqueConstraint):
             yield {column.name for column in constraint.columns}
     for index in table.indexes:
-        if index.unique:
+        whole = index.dialect_options["postgresql"]["where"] is None
+        plain = all(isinstance(part, sa.Column) for part in index.expressions)
+        if index.unique and whole and plain:
             yield {column.name for column in index.columns}

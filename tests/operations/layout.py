@@ -1,7 +1,8 @@
-"""Plans as text that people compare: SQL broken into lines by its clauses."""
+"""Plans and answers as text that people compare: SQL broken into lines by its clauses."""
 
 from __future__ import annotations
 
+import json
 import re
 import textwrap
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,21 @@ def plan_text(plan: Mapping[str, Any], made: Mapping[str, int]) -> str:
                 lines += _member(name, value)
     calls = ", ".join(f"{source} {count}" for source, count in sorted(made.items()) if count)
     return "\n".join([*lines, f"sent: {calls or 'nothing'}", ""])
+
+
+def json_text(value: Any, indent: str = "") -> str:
+    """JSON for reading: a member a line, but a list of plain values on one."""
+    deeper = f"{indent}  "
+    if isinstance(value, dict) and value:
+        members = [f"{json.dumps(key)}: {json_text(value[key], deeper)}" for key in value]
+        opening, closing = "{}"
+    elif isinstance(value, list) and any(isinstance(one, dict | list) for one in value):
+        members = [json_text(one, deeper) for one in value]
+        opening, closing = "[]"
+    else:
+        return json.dumps(value, ensure_ascii=False)
+    inner = f",\n{deeper}".join(members)
+    return f"{opening}\n{deeper}{inner}\n{indent}{closing}"
 
 
 def _member(name: str, value: Any) -> list[str]:

@@ -67,5 +67,9 @@ INSERT INTO pipeline_runs (id, pipeline, status, started_at, ended_at, items_col
     ('cccccccc-cccc-4ccc-8ccc-cccccccccccc', 'daily', 'succeeded', '2025-03-22T05:00Z', '2025-03-22T05:10Z', 7, 7, '[]', '{}'),
     ('dddddddd-dddd-4ddd-8ddd-dddddddddddd', 'daily', 'failed', '2025-03-21T05:00Z', '2025-03-21T05:01Z', 2, 0, '["rss: HTTP 503"]', '{}');
 
+-- Rows that are inserted later get the next numbers.
+SELECT setval(pg_get_serial_sequence(name, 'id'), 1000)
+FROM unnest('{topics,trends,processed_items,collections,vector_metadata,plugin_health}'::text[]) AS name;
+
 REFRESH MATERIALIZED VIEW top_trends_today;
 ANALYZE;

@@ -1,7 +1,7 @@
 """The whole gateway on the bundled domain, over a small data set whose every value is written out.
 
 Rows are in `rows.sql`. Trends are embedded by the local model, one point a trend; items have
-vectors of four numbers made by hand, compared by dot product, so that their scores are exact.
+vectors made by hand, compared by dot product, so that their scores are exact.
 Either collection has a point whose row is gone, and lacks one for a row that is there.
 """
 
@@ -25,7 +25,7 @@ from gateway.sources.qdrant import QdrantSource
 from gateway.sources.qdrant.points import Distance, Point
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Mapping, Sequence
 
     from starlette.types import ASGIApp
 
@@ -47,6 +47,7 @@ TREND_TEXTS = {
     5: "Marathon unter zwei Stunden. Der schnellste Marathon aller Zeiten.",
     99: "A row that was deleted after its vector was made.",
 }
+SIZE = 256
 ITEM_VECTORS = {
     1: (1.0, 0.0, 0.0, 0.0),
     2: (0.5, 0.5, 0.0, 0.0),
@@ -56,6 +57,7 @@ ITEM_VECTORS = {
     6: (0.125, 0.0, 0.0, 4.0),
     77: (0.0, 0.125, 0.0, 0.0),
 }
+"""The first numbers of each; the rest are zeros."""
 
 
 @dataclass(frozen=True)
@@ -119,7 +121,7 @@ async def _fill_vectors(addresses: Addresses) -> None:
         Point(key, vector, {"text": text, "odd": key % 2 == 1})
         for (key, text), vector in zip(TREND_TEXTS.items(), made, strict=True)
     ]
-    items = [Point(key, vector, {"item": key}) for key, vector in ITEM_VECTORS.items()]
+    items = [Point(key, padded(vector), {"item": key}) for key, vector in ITEM_VECTORS.items()]
     source = QdrantSource(
         "qdrant", addresses.qdrant, grpc_port=int(addresses.qdrant.rpartition(":")[2])
     )
@@ -134,6 +136,11 @@ async def _fill_vectors(addresses: Addresses) -> None:
             await source.administration.upsert(name, points)
     finally:
         await source.close()
+
+
+def padded(numbers: Sequence[float]) -> list[float]:
+    """A vector of the collections' size that begins with these."""
+    return [*numbers, *[0.0] * (SIZE - len(numbers))]
 
 
 @asynccontextmanager

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 LONG = "a" * 70
 ALIASES = ["a", "x1", "x2", "x3", "t1", "t2", "j3", "r4", "q5", "n", "k", "k0", "e", "i", "id", LONG]
-MAX_FIELDS = 4
+MOST_FIELDS = 30
 
 
 @dataclass
@@ -57,7 +57,7 @@ class Question:
 @st.composite
 def questions(draw: DrawFn, plain: PlainApi) -> Question:
     """An operation over the whole schema."""
-    asked = draw(_asked(plain, "Query", 4))
+    asked = draw(_asked(plain, "Query", [MOST_FIELDS]))
     return _Writing(draw, plain).operation(asked)
 
 
@@ -65,15 +65,19 @@ def questions(draw: DrawFn, plain: PlainApi) -> Question:
 
 
 @st.composite
-def _asked(draw: DrawFn, plain: PlainApi, type_name: str, depth: int, suffix: str = "") -> list[Asked]:
+def _asked(
+    draw: DrawFn, plain: PlainApi, type_name: str, left: list[int], suffix: str = ""
+) -> list[Asked]:
+    """Fields of a type; `left` counts down how many more the operation may have."""
     fields = plain.catalog.schema.type_map[type_name].fields
     names = [
         name
         for name in fields
-        if (depth > 0 or is_leaf_type(get_named_type(fields[name].type))) and name != "crash"
+        if left[0] > 0 or is_leaf_type(get_named_type(fields[name].type))
     ]
     found: dict[str, Asked] = {}
-    for name in draw(st.lists(st.sampled_from([*names, TYPENAME]), min_size=1, max_size=MAX_FIELDS)):
+    for name in draw(st.lists(st.sampled_from([*names, TYPENAME]), min_size=1, max_size=4)):
+        left[0] -= 1
         key = draw(st.sampled_from([name, *ALIASES]) if draw(st.booleans()) else st.just(name))
         key += suffix
         if key in found:
@@ -89,11 +93,9 @@ def _asked(draw: DrawFn, plain: PlainApi, type_name: str, depth: int, suffix: st
             concrete = draw(st.lists(st.sampled_from(possible), max_size=3, unique=True))
             concrete += [_type_of_node(asked.arguments["nodeId"])]
             for number, each in enumerate(dict.fromkeys(concrete)):
-                asked.below[each] = draw(_asked(plain, each, depth - 1, f"_{number}"))
+                asked.below[each] = draw(_asked(plain, each, left, f"_{number}"))
         elif not is_leaf_type(named):
-            # A connection's own layers cost no depth: rows do.
-            cost = 0 if named.name in plain.catalog.structures else 1
-            asked.below[named.name] = draw(_asked(plain, named.name, depth - cost))
+            asked.below[named.name] = draw(_asked(plain, named.name, left))
         found[key] = asked
     return list(found.values()) or [Asked(TYPENAME, TYPENAME, None)]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
@@ -60,17 +59,20 @@ class CountedPostgres(PostgresSource):
         return super().prepare_page(connection, shapes)
 
 
-@dataclass
 class Zoo:
     """A running engine, its parts, and a connection of the test's own to the same database."""
 
-    api: Api
-    engine: Engine
-    postgres: CountedPostgres
-    redis: RedisSource
-    connection: asyncpg.Connection[Any]
-    url: str
-    documents: list[str] = field(default_factory=list)
+    def __init__(
+        self,
+        api: Api,
+        engine: Engine,
+        postgres: CountedPostgres,
+        connection: asyncpg.Connection[Any],
+    ) -> None:
+        self.api = api
+        self.engine = engine
+        self.postgres = postgres
+        self.connection = connection
 
     async def answer(
         self,
@@ -137,7 +139,7 @@ async def running(
             writers={"postgres": postgres},
         )
         try:
-            yield Zoo(api, engine, postgres, state, connection, url)
+            yield Zoo(api, engine, postgres, connection)
         finally:
             await asyncio.gather(*(group.close() for group in groups.values()))
             await asyncio.gather(*(source.close() for source in sources.values()))

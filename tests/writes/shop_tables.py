@@ -1,6 +1,6 @@
 """A shop's tables: defaults, constraints of every sort, a table between, and a column of each kind.
 
-No trigger touches them but the one on `sealed_boxes`, which refuses.
+No trigger touches them but those of `sealed_boxes`.
 """
 
 from __future__ import annotations
@@ -131,6 +131,9 @@ EXTRA = """
 CREATE UNIQUE INDEX tags_by_lower_word ON tags (lower(word));
 CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN RAISE EXCEPTION 'the seal % is secret', OLD.seal; END $$;
+CREATE FUNCTION leave_out() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN RETURN CASE WHEN NEW.seal = 'none' THEN NULL ELSE NEW END; END $$;
+CREATE TRIGGER leave_out BEFORE INSERT ON sealed_boxes FOR EACH ROW EXECUTE FUNCTION leave_out();
 CREATE TRIGGER refuse BEFORE UPDATE ON sealed_boxes FOR EACH ROW EXECUTE FUNCTION refuse();
 """
 

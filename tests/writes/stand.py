@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,12 +16,18 @@ from gateway.settings import load
 from gateway.viewer import ANONYMOUS, Viewer
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Iterator, Mapping
 
     from gateway.execution.exchange import Answer
 
 PATIENT = 60.0
 """Seconds under which no answer depends on how busy the machine is."""
+_WRITERS = (
+    "select count(*) from pg_stat_activity"
+    " where application_name = 'plait-writer' and datname = current_database()"
+)
+_BLOCKED = _WRITERS + " and wait_event_type = 'Lock'"
+_BUSY = _WRITERS + " and state <> 'idle'"
 SETTINGS = {
     "POSTGRES_POOL_SIZE": "4",
     "POSTGRES_MAX_OVERFLOW": "4",
@@ -58,7 +64,9 @@ class Stand:
         self, document: str, variables: Mapping[str, Any] | None = None, **options: Any
     ) -> dict[str, Any]:
         """The body of the answer, decoded."""
-        body: dict[str, Any] = orjson.loads((await self.answer(document, variables, **options)).body)
+        body: dict[str, Any] = orjson.loads(
+            (await self.answer(document, variables, **options)).body
+        )
         return body
 
     async def data(
@@ -85,6 +93,39 @@ class Stand:
     async def value(self, sql: str, *arguments: Any) -> Any:
         """One value the database holds."""
         return await self.connection.fetchval(sql, *arguments, timeout=30)
+
+    @contextmanager
+    def statements(self) -> Iterator[list[str]]:
+        """The statements that writing connections run within the block.
+
+        They must be open before: connections that are made within it are not heard.
+        """
+        heard: list[str] = []
+
+        def hear(query: Any) -> None:
+            heard.append(query.query)
+
+        pool: Any = self.gateway.registry.rows["default"]._writer._pool  # type: ignore[attr-defined]  # nothing else tells
+        live = [holder._con for holder in pool._holders if holder._con is not None]
+        for connection in live:
+            connection.add_query_logger(hear)
+        try:
+            yield heard
+        finally:
+            for connection in live:
+                connection.remove_query_logger(hear)
+
+    async def blocked(self, count: int = 1) -> None:
+        """Wait until so many writing connections wait for a lock."""
+        async with asyncio.timeout(30):
+            while await self.value(_BLOCKED) < count:  # noqa: ASYNC110 - nothing tells when
+                await asyncio.sleep(0.005)
+
+    async def quiet(self) -> None:
+        """Wait until no writing connection is in a transaction."""
+        async with asyncio.timeout(30):
+            while await self.value(_BUSY):  # noqa: ASYNC110 - nothing tells when
+                await asyncio.sleep(0.005)
 
     def sent(self) -> dict[str, int]:
         """How many reads each source was sent by way of its groups so far."""

@@ -8,7 +8,10 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from gateway.schema import asks
+from gateway.schema.fulltext import RANK
 from gateway.schema.orders import cursor_head
+from gateway.sources.postgres import fulltext
+from gateway.sources.postgres.aggregates import WholeList
 from gateway.sources.postgres.predicates import join_condition
 from gateway.sources.postgres.scalars import commas, join, opaque, text
 
@@ -47,6 +50,7 @@ class Page:
         self.peeks = ("hasPreviousPage" if self.shape.backward else "hasNextPage") in facts
         self.numbered = self.peeks or self.cursors or self.shape.backward
         self.size: Expression | None = None
+        self.asked: Expression | None = None
         self.read = False
 
     def select(self) -> sa.Select[Any]:
@@ -79,21 +83,29 @@ class Page:
             conditions.append(join_condition(relation, near, rows, between))
         if self.shape.where is not None:
             conditions.append(build.predicates.where(self.entity, rows, self.shape.where))
+        if self.shape.search and self.entity.text is not None:
+            self.asked = fulltext.query(self.entity.text, build.bind(sa.Text()))
+            conditions.append(fulltext.matches(self.entity.text, rows, self.asked))
         return froms, conditions
+
+    def _order_value(self, rows: Any, key: OrderKey) -> Expression:
+        if key.column == RANK.name and self.entity.text is not None and self.asked is not None:
+            return fulltext.rank(self.entity.text, rows, self.asked)
+        return self.build.predicates.order_expression(self.entity, rows, key)
 
     def _rows(self) -> Any:
         """The page as a subquery: the entity's columns, computed order keys, row numbers."""
         build, shape = self.build, self.shape
         rows = build.alias(self.entity.table, "t")
         froms, conditions = self._pick(rows)
-        keys = [
-            (key, build.predicates.order_expression(self.entity, rows, key)) for key in shape.order
-        ]
+        keys = [(key, self._order_value(rows, key)) for key in shape.order]
         for nulls, before in ((shape.after, False), (shape.before, True)):
             if nulls is not None:
                 conditions.append(build.predicates.beyond(self.entity, keys, nulls, before=before))
         columns = list(rows.c)
         columns += [value.label(f"~o{i}") for i, (key, value) in enumerate(keys) if key.path]
+        if self.asked is not None and self.entity.text is not None:
+            columns.append(fulltext.rank(self.entity.text, rows, self.asked).label(RANK.name))
         select = sa.select(*columns).select_from(*froms).where(*conditions)
         for key, value in keys:
             select = select.order_by(
@@ -133,6 +145,10 @@ class Page:
                 return join(text(f'"{part.key}":{{'), *commas(facts), text("}"))
             case asks.TotalCount():
                 return join(text(f'"{part.key}":'), sa.cast(self._total(), sa.Text))
+            case asks.Aggregate():
+                return join(text(f'"{part.key}":'), self._whole().aggregate(part))
+            case asks.Groups():
+                return join(text(f'"{part.key}":'), self._whole().groups(part))
         raise TypeError(f"not a part of a connection: {part!r}")
 
     def _edges(self, part: asks.Edges, page: Any, sources: list[Any]) -> Expression:
@@ -143,11 +159,21 @@ class Page:
             elif isinstance(member, asks.Cursor):
                 cursor = self._cursor([self._key(page, i) for i in range(len(self.shape.order))])
                 members.append(join(text(f'"{member.key}":"'), cursor, text('"')))
+            elif isinstance(member, asks.Found):
+                members.append(join(text(f'"{member.key}":'), self._found(member.name, page)))
             else:
                 found = self.build.row(member.row, page)
                 _extend(sources, found.source, page)
                 members.append(join(text(f'"{member.key}":'), sa.cast(found.json, sa.Text)))
         return self._list(part.key, join(text("{"), *commas(members), text("}")), page)
+
+    def _found(self, name: str, page: Any) -> Expression:
+        """Rank or headline as JSON text."""
+        if self.asked is None or self.entity.text is None:
+            return text("null")
+        if name == "rank":
+            return sa.cast(page.c[RANK.name], sa.Text)
+        return fulltext.headline(self.entity.text, page, self.asked)
 
     def _list(self, key: str, item: Expression, page: Any) -> Expression:
         self.read = True
@@ -165,6 +191,8 @@ class Page:
         key: OrderKey = self.shape.order[index]
         if key.path:
             return page.c[f"~o{index}"]  # type: ignore[no-any-return]  # page is untyped
+        if key.column == RANK.name:
+            return page.c[RANK.name]  # type: ignore[no-any-return]  # likewise
         return page.c[self.entity.columns[key.column].column.name]  # type: ignore[no-any-return]  # likewise
 
     def _cursor(self, keys: Sequence[Expression]) -> Expression:
@@ -193,6 +221,10 @@ class Page:
         ]
         quoted = join(text('"'), self._cursor(ends), text('"'))
         return join(label, sa.case((shown > sa.literal_column("0"), quoted), else_=text("null")))
+
+    def _whole(self) -> WholeList:
+        near = self.parent[1] if self.parent else None
+        return WholeList(self.build, self.entity, near, self._pick)
 
     def _total(self) -> Expression:
         rows = self.build.alias(self.entity.table, "t")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 
+from gateway.schema.documents import ORDERING, PATTERNS
 from gateway.schema.orders import order_column
 from gateway.schema.rules import BoundViewer
 
@@ -72,6 +73,8 @@ class Predicates:
                 return self.where(entity, row, part).is_not(sa.true())
             case ("is", column, operator):
                 return self._is(entity, row, column, operator)
+            case ("path", column, operators):
+                return self._path(entity, row, column, operators)
             case (quantifier, name, part):
                 return self._related(entity, row, quantifier, name, part)
         raise TypeError(f"not a where shape: {shape[0]!r}")
@@ -120,6 +123,36 @@ class Predicates:
         if operator == "ilike":
             return column.ilike(value)
         return column.op(_SYMBOLS[operator], is_comparison=True, return_type=sa.Boolean())(value)
+
+    def _path(
+        self, entity: EntityInfo, row: Any, name: str, operators: Sequence[str]
+    ) -> Expression:
+        """What lies at a path within a document meets all operators."""
+        info = entity.columns[name]
+        column: Expression = row.c[info.column.name]
+        if not isinstance(info.column.type, JSONB):
+            column = sa.cast(column, JSONB())
+        path = self.bind(sa.ARRAY(sa.Text()))
+        found: Expression = column.op("#>", return_type=JSONB())(path)
+        written: Expression = column.op("#>>", return_type=sa.Text())(path)
+        conditions = [self._at_path(found, written, operator) for operator in operators]
+        return sa.and_(*conditions)
+
+    def _at_path(self, found: Expression, written: Expression, operator: str) -> Expression:
+        if operator in {"exists", "missing"}:
+            return found.is_not(None) if operator == "exists" else found.is_(None)
+        if operator in {"isNull", "isNotNull"}:  # a JSON null is written as SQL's
+            return written.is_(None) if operator == "isNull" else written.is_not(None)
+        kind: Expression = sa.func.jsonb_typeof(found, type_=sa.Text())
+        if operator in PATTERNS:
+            pattern = self.bind(sa.Text())
+            alike = written.like(pattern) if operator == "like" else written.ilike(pattern)
+            return sa.and_(kind == sa.literal_column("'string'"), alike)
+        value = self.bind(JSONB())
+        compare = found.op(_SYMBOLS[operator], is_comparison=True, return_type=sa.Boolean())
+        if operator in ORDERING:
+            return sa.and_(kind == sa.func.jsonb_typeof(value), compare(value))
+        return compare(value)
 
     def order_expression(self, entity: EntityInfo, row: Any, key: OrderKey) -> Expression:
         """The value an order key sorts by, on the rows of alias `row`."""

@@ -96,13 +96,9 @@ def _array(info: ColumnInfo, item: k.Kind, column: Expression) -> Expression:
     written = write(replace(info, kind=item, nullable=True), each)
     listed = sa.func.coalesce(sa.func.json_agg(written), sa.literal_column("'[]'::json"))
     complete = sa.func.count() == sa.func.count(written)
-    unfit = _unfit(info, column, JSON)
-    return sa.case(
-        (
-            column.is_not(None),
-            sa.select(sa.case((complete, listed), else_=unfit)).scalar_subquery(),
-        )
-    )
+    # The row's column is not named within the select, which would take its row for another table.
+    fit = sa.select(sa.case((complete, listed))).scalar_subquery()
+    return sa.case((column.is_not(None), sa.func.coalesce(fit, _unfit(info, column, JSON))))
 
 
 def opaque(head: str, values: Sequence[Expression]) -> Expression:

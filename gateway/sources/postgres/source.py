@@ -8,6 +8,8 @@ from gateway.errors import SourceError
 from gateway.sources.contract import Health
 from gateway.sources.postgres.agreement import disagreements
 from gateway.sources.postgres.connect import connector
+from gateway.sources.postgres.named.calls import Call, compile_call
+from gateway.sources.postgres.named.checks import Checks
 from gateway.sources.postgres.slots import Slots
 from gateway.sources.postgres.statements import Statements
 from gateway.sources.postgres.writer import Writer
@@ -49,6 +51,7 @@ class PostgresSource:
         self._statements = Statements(name, catalog)
         connect = connector(dsn, statement_timeout=statement_timeout, pooled=not prepare)
         self._slots = Slots(connect, concurrency, prepare=prepare)
+        self._checks = Checks(connect, self._statements)
         self._writer = Writer(
             dsn,
             catalog,
@@ -68,13 +71,21 @@ class PostgresSource:
         """A connection, compiled. Pure."""
         return self._statements.page(connection, shapes)
 
+    def prepare_named(self, named: asks.Named, shapes: Mapping[int, PageShape]) -> Call:
+        """A named statement, compiled. Pure."""
+        return compile_call(self._statements, named, shapes, self._checks)
+
     async def open(self) -> None:
         """Open the first connection. Raises `SourceUnavailable` or `ConfigurationError`."""
         await self._slots.open()
 
     async def verify(self, source: str, budget: Budget) -> list[str]:
-        """What the live tables of entities bound to `source` contradict, a line each."""
-        return await disagreements(self._slots, self._catalog, source, budget.deadline)
+        """What the live tables of entities bound to `source` contradict, a line each.
+
+        Then what is wrong with the named statements bound to it.
+        """
+        lines = await disagreements(self._slots, self._catalog, source, budget.deadline)
+        return lines or await self._checks.all(self._catalog, source, budget.deadline)
 
     async def close(self) -> None:
         """Close the connections; idempotent, bounded in time."""
@@ -91,16 +102,25 @@ class PostgresSource:
 
     async def execute(self, prepared: Statement, batch: Batch, budget: Budget) -> Sequence[Value]:
         """Run a statement: one value per key in their order, or the one value of a page."""
+        if isinstance(prepared, Call):
+            await self._checks.ensure(prepared.named, budget.deadline)
+            value = await self._slots.run_value(prepared.text, batch.arguments, budget.deadline)
+            return (prepared.checked(value),)
         if not prepared.by_key:
             value = await self._slots.run_value(prepared.text, batch.arguments, budget.deadline)
             return (value,)
         columns = tuple(zip(*batch.keys, strict=True))
         return await self._slots.run(prepared.text, (*columns, *batch.arguments), budget.deadline)
 
-    def transaction(self, deadline: float, isolation: str) -> AbstractAsyncContextManager[Session]:
+    def transaction(
+        self, deadline: float, isolation: str | None
+    ) -> AbstractAsyncContextManager[Session]:
         """A transaction on a connection of the writers'; see `Writer.transaction`."""
         return self._writer.transaction(deadline, isolation)
 
     def describe(self, prepared: Statement) -> Mapping[str, Any]:
-        """The SQL text."""
-        return {"sql": prepared.text}
+        """The SQL text; of a named statement its file, and what reads the rows it wrote."""
+        if not isinstance(prepared, Call):
+            return {"sql": prepared.text}
+        rows = {"rows": prepared.rows.text} if prepared.rows else {}
+        return {"file": prepared.named.name, "sql": prepared.text, **rows}

@@ -36,6 +36,8 @@ MAX_IDENTIFIER = 63
 KEY, ARGUMENT, VIEWER = "plait_k_", "plait_p", "plait_v_"
 """How the parameters' names begin; any other is a constant that a rule wrote."""
 DIALECT = asyncpg_dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy leaves it untyped
+_PARAMETER = re.compile(r"""\"(?:[^"]|"")*"|'(?:[^']|'')*'|(?<![\w$])\$(\d+)""")
+"""A parameter as `$1`; quoted text, and names such as `cost$1`, are met but not taken for one."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -124,7 +126,9 @@ class Build:
         others = [name for name in order if not name.startswith(KEY)]
         ranked = [*keys, *others]
         place = {str(order.index(name) + 1): str(rank + 1) for rank, name in enumerate(ranked)}
-        sql = re.sub(r"\$(\d+)", lambda found: f"${place[found[1]]}", str(compiled))
+        sql = _PARAMETER.sub(
+            lambda found: f"${place[found[1]]}" if found[1] else found[0], str(compiled)
+        )
         constants: list[Any] = []
         slots = tuple(_slot(name, compiled.params, constants) for name in others)
         return Statement(source, by_key, sql, slots, tuple(constants))
@@ -153,7 +157,7 @@ class Build:
         return self._object(members, table)
 
     def _object(self, members: Sequence[tuple[str, Expression]], table: Any) -> Found:
-        if any(len(key) > MAX_IDENTIFIER for key, _ in members):
+        if not members or any(len(key) > MAX_IDENTIFIER for key, _ in members):
             return Found(sa.cast(_spelled(members), JSON), table)
         name = self.name("~x")  # no member can have this name, which would hide the row
         columns = [value.label(quoted_name(key, quote=True)) for key, value in members]

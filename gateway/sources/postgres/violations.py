@@ -9,26 +9,44 @@ import asyncpg
 from gateway.errors import Code, SourceConflict, SourceError, SourceRefused
 from gateway.sources.postgres.faults import fault
 
-_KINDS = {"23505": "unique", "23503": "foreignKey", "23514": "check", "23502": "notNull"}
+_KINDS = {
+    "23505": "unique",
+    "23503": "foreignKey",
+    "23001": "foreignKey",  # ON DELETE RESTRICT
+    "23514": "check",
+    "23502": "notNull",
+    "23P01": "exclusion",
+}
 _SAYS = {
     "unique": "A row with the same {columns} is there already.",
     "foreignKey": "{columns} must refer to a row that is there, or is still referred to.",
     "check": "A value is not allowed by the check {constraint}.",
     "notNull": "{columns} must have a value.",
+    "exclusion": "The row collides with another by the constraint {constraint}.",
 }
-_KEY = re.compile(r"^Key \(([^)]*)\)")
+_KEY = re.compile(r"^Key \((.*?)\)=\(")
+_NAME = re.compile(r'(?:^|, )(?:(\w+)|"((?:[^"]|"")+)")(?=, |$)')
+_PASSING = (
+    asyncpg.SerializationError,
+    asyncpg.DeadlockDetectedError,
+    # A migration changed tables that a connection remembered; its next attempt knows.
+    asyncpg.InvalidCachedStatementError,
+    asyncpg.OutdatedSchemaCacheError,
+)
 
 
 def write_fault(error: Exception) -> SourceError:
     """What a failed write means. Names of columns and constraints are told, values never."""
-    if isinstance(error, asyncpg.SerializationError | asyncpg.DeadlockDetectedError):
-        return SourceConflict("Concurrent writes conflicted; try again.")
+    if isinstance(error, _PASSING):
+        return SourceConflict(
+            "Concurrent writes conflicted; try again.", code=Code.TRANSACTION_ROLLED_BACK
+        )
     kind = _KINDS.get(getattr(error, "sqlstate", None) or "")
     if kind is None:
         return fault(error)
     columns = _columns(error)
     constraint = getattr(error, "constraint_name", None) or ""
-    named = " and ".join(f"`{column}`" for column in columns) or "the row"
+    named = " and ".join(f"`{name}`" for name in columns or [constraint])
     return SourceRefused(
         _SAYS[kind].format(columns=named, constraint=constraint),
         code=Code.CONSTRAINT_VIOLATION,
@@ -42,4 +60,5 @@ def _columns(error: Exception) -> list[str]:
     if column:
         return [column]
     found = _KEY.match(getattr(error, "detail", None) or "")
-    return [part.strip().strip('"') for part in found[1].split(",")] if found else []
+    parts = _NAME.findall(found[1]) if found else []
+    return [plain or quoted.replace('""', '"') for plain, quoted in parts]

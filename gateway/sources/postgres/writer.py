@@ -18,28 +18,37 @@ from gateway.errors import (
     SourceTimeout,
     SourceUnavailable,
 )
-from gateway.sources.postgres.connect import speak_bytes
+from gateway.schema.writes import MAX_ROWS
+from gateway.sources.postgres.named.calls import run_call
 from gateway.sources.postgres.violations import write_fault
 from gateway.sources.postgres.writes import Writes
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
 
-    from gateway.schema.catalog import Catalog
+    from gateway.schema.catalog import Catalog, EntityInfo
     from gateway.schema.writes import NewRow, Write
     from gateway.sources.contract import Key, Value
+    from gateway.sources.postgres.named.calls import Call
     from gateway.sources.postgres.statements import Statement
     from gateway.sources.postgres.writes import Compiled
 
 _FAREWELL = 1.0
 """Seconds a connection gets to be clean again before it is cut off."""
 
-MAX_TOUCHED = 10_000
-"""Rows that one update or delete may touch."""
+_BEGIN = {
+    level: f"BEGIN ISOLATION LEVEL {level.replace('_', ' ').upper()}"
+    for level in ("read_committed", "repeatable_read", "serializable")
+}
+_LATE = "The database did not answer in time."
+_GONE = "The database cannot be reached."
 
 
 class Writer:
-    """The connections that write. `size` bounds them; they are opened when they are needed."""
+    """The connections that write. `size` bounds them; they are opened when they are needed.
+
+    At most `queue` transactions wait for one of them, each at most `wait` seconds.
+    """
 
     def __init__(  # noqa: PLR0913 - one parameter per setting
         self,
@@ -50,6 +59,7 @@ class Writer:
         statement_timeout: float,
         wait: float,
         prepare: bool,
+        queue: int = 1_000,
     ) -> None:
         self._dsn = dsn
         self._writes = Writes(catalog)
@@ -57,6 +67,8 @@ class Writer:
         self._statement_timeout = statement_timeout
         self._wait = wait
         self._prepare = prepare
+        self._queue = queue
+        self._waiting = 0
         self._pool: asyncpg.Pool[asyncpg.Record] | None = None
 
     async def close(self) -> None:
@@ -70,74 +82,117 @@ class Writer:
                 pool.terminate()
 
     def figures(self) -> Mapping[str, float]:
-        """Gauges: the pool's bound, its connections, those idle."""
-        if self._pool is None:
-            return {"size": self._size, "live": 0, "idle": 0}
+        """Gauges: the pool's bound, its connections, those idle, transactions that wait."""
+        pool = self._pool
         return {
             "size": self._size,
-            "live": self._pool.get_size(),
-            "idle": self._pool.get_idle_size(),
+            "live": pool.get_size() if pool else 0,
+            "idle": pool.get_idle_size() if pool else 0,
+            "waiting": self._waiting,
         }
 
     @asynccontextmanager
     async def transaction(
-        self, deadline: float, isolation: str = "read_committed"
+        self, deadline: float, isolation: str | None = "read_committed"
     ) -> AsyncIterator[Session]:
         """A transaction that commits when the block ends and rolls back when it raises.
 
+        Without an `isolation` there is none: every statement commits by itself.
         Raises `SourceError`: `SourceTimeout` at the deadline, `SourceOverloaded` where no
-        connection came free in time, or what the database's answer means.
+        connection came free in time, or what the database's answer means. Where the deadline
+        passes during the commit, nobody knows whether it took place.
         """
+        connection = await self._acquire(deadline)
+        committed = False
         try:
             async with asyncio.timeout_at(deadline):
-                connection = await self._acquire(deadline)
-                try:
-                    async with connection.transaction(isolation=isolation):
-                        yield Session(connection, self._writes, deadline)
-                finally:
-                    await self._release(connection)
+                if isolation is not None:
+                    await connection.execute(self._begin(deadline, isolation))
+                yield Session(connection, self._writes, deadline)
+                if isolation is not None:
+                    await connection.execute("COMMIT")
+            committed = True
         except TimeoutError:
-            raise SourceTimeout("The database did not answer in time.") from None
+            raise SourceTimeout(_LATE) from None
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+            if connection.is_closed():
+                raise SourceUnavailable(_GONE) from error
             raise write_fault(error) from error
+        finally:
+            await asyncio.shield(self._put_back(connection, clean=committed))
+
+    def _begin(self, deadline: float, isolation: str) -> str:
+        """Opens a transaction that the server itself ends, should nobody be there to do so."""
+        left = min(_left(deadline), self._statement_timeout)
+        return (
+            f"{_BEGIN[isolation]}; SET LOCAL statement_timeout = {_millis(left)};"
+            f" SET LOCAL idle_in_transaction_session_timeout = {_millis(left + _FAREWELL)}"
+        )
 
     async def _acquire(self, deadline: float) -> Any:
-        if self._pool is None:
-            self._pool = asyncpg.create_pool(
-                self._dsn,
-                min_size=0,
-                max_size=self._size,
-                init=speak_bytes,
-                statement_cache_size=100 if self._prepare else 0,
-                command_timeout=self._statement_timeout,
-                server_settings=_SETTINGS if self._prepare else None,
-            )
-            await self._pool
-        left = deadline - asyncio.get_running_loop().time()
+        if self._waiting >= self._queue:
+            raise SourceOverloaded("Too many writes wait for the database; try again later.")
+        left = _left(deadline)
+        self._waiting += 1
         try:
+            if self._pool is None:
+                self._pool = self._make_pool()
+                await self._pool
             return await self._pool.acquire(timeout=min(left, self._wait))
         except TimeoutError:
+            if left <= self._wait:
+                raise SourceTimeout(_LATE) from None
             raise SourceOverloaded("No connection came free in time; try again later.") from None
         except OSError:
-            raise SourceUnavailable("The database cannot be reached.") from None
+            raise SourceUnavailable(_GONE) from None
+        except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            raise write_fault(error) from error
+        finally:
+            self._waiting -= 1
 
-    async def _release(self, connection: Any) -> None:
+    def _make_pool(self) -> asyncpg.Pool[asyncpg.Record]:
+        return asyncpg.create_pool(
+            self._dsn,
+            min_size=0,
+            max_size=self._size,
+            statement_cache_size=100 if self._prepare else 0,
+            command_timeout=self._statement_timeout,
+            server_settings=_SETTINGS if self._prepare else None,
+        )
+
+    async def _put_back(self, connection: Any, *, clean: bool) -> None:
+        """Give a connection back fit for use, or not at all."""
         pool = self._pool
-        if pool is None:
-            connection.terminate()
-            return
         try:
-            await asyncio.shield(pool.release(connection, timeout=_FAREWELL))
+            async with asyncio.timeout(_FAREWELL):
+                if not clean:
+                    await connection.execute("ROLLBACK")
+                if pool is not None:
+                    await pool.release(connection, timeout=_FAREWELL)
+                    return
         except (TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
-            connection.terminate()
+            pass
+        connection.terminate()
 
 
 _SETTINGS = {
     "application_name": "plait-writer",
     "timezone": "UTC",
     "intervalstyle": "iso_8601",
+    "search_path": "public",
     "jit": "off",
 }
+
+
+def _millis(seconds: float) -> int:
+    return max(1, round(seconds * 1000))
+
+
+def _left(deadline: float) -> float:
+    left = deadline - asyncio.get_running_loop().time()
+    if left <= 0:
+        raise SourceTimeout("The request's deadline has passed.")
+    return left
 
 
 class Session:
@@ -154,20 +209,28 @@ class Session:
         Raises `SourceRefused`: VERSION_CONFLICT, or FORBIDDEN where a row would leave what the
         entity's rule allows the viewer.
         """
-        if write.rows:
+        if write.rows is not None:
             keys = await self._insert(write, write.rows, viewer)
-        else:
+        elif write.key is not None:
             keys = await self._keys(self._writes.update(write, viewer))
-            if not keys and write.version is not None:
+            if not keys:
                 await self._explain_nothing(write, viewer)
-        _bounded(keys)
-        await self._check_rule(write, keys, viewer)
+        else:
+            keys = await self._update_many(write, viewer)
+        await self._check_rule(write.entity, keys, viewer)
         return keys
 
     async def lock(self, write: Write, viewer: tuple[Any, ...]) -> list[Key]:
-        """The keys of the rows a delete will take, locked until the transaction ends."""
+        """The keys of the rows a write aims at, in their order, locked until the transaction ends.
+
+        Raises `SourceRefused` where they are more than one write may touch.
+        """
         keys = await self._keys(self._writes.lock(write, viewer))
-        _bounded(keys)
+        if len(keys) > MAX_ROWS:
+            raise SourceRefused(
+                f"This would touch more than {MAX_ROWS} rows; narrow `where`.",
+                code=Code.BAD_USER_INPUT,
+            )
         return keys
 
     async def delete(self, write: Write, keys: Sequence[Key]) -> None:
@@ -183,68 +246,84 @@ class Session:
             return []
         columns = tuple(zip(*keys, strict=True))
         found = await self._connection.fetch(
-            statement.text, *columns, *arguments, timeout=self._left()
+            statement.text, *columns, *arguments, timeout=_left(self._deadline)
         )
-        return [row[0] for row in found]
+        return [None if row[0] is None else row[0].encode() for row in found]
+
+    async def _update_many(self, write: Write, viewer: tuple[Any, ...]) -> list[Key]:
+        """Locked first, in the keys' order: thus bounded, and two of them wait, but never for ever.
+
+        A new value may be part of the key; then the rows come in the order of the new keys.
+        """
+        locked = await self.lock(write, viewer)
+        if not locked:
+            return []
+        changed = set(await self._keys(self._writes.update(write, viewer, locked)))
+        known = [key for key in locked if key in changed]
+        return known if len(known) == len(changed) else sorted(changed)
+
+    async def call(self, call: Call, arguments: Sequence[Any]) -> Value:
+        """Run a named statement: its result as JSON, or null."""
+        return await run_call(self._connection, call, arguments, self._deadline)
 
     async def _insert(
         self, write: Write, rows: Sequence[NewRow], viewer: tuple[Any, ...]
     ) -> list[Key]:
         """Rows and their children, a statement for each set of columns."""
         keys: dict[int, Key] = {}
-        for places, compiled in self._writes.inserts(write.entity, rows, write.conflict):
-            made = await self._keys(compiled)
+        for places, compiled in self._writes.inserts(write.entity, rows, write.conflict, viewer):
+            try:
+                made = await self._keys(compiled)
+            except asyncpg.CardinalityViolationError:
+                raise _twice() from None
             if len(made) != len(places):
-                raise SourceRefused(
-                    "Two of the rows are the same by the key of this upsert; give each once.",
-                    code=Code.BAD_USER_INPUT,
-                )
+                if write.conflict and write.entity.rule is not None:
+                    raise _forbidden(write.entity)
+                raise SourceRefused("The database left out some of these rows.")
             keys.update(zip(places, made, strict=True))
+        if write.conflict and len(set(keys.values())) < len(rows):
+            raise _twice()
         for nested in self._writes.children(write.entity, rows, keys):
-            child_keys = await self._insert(nested.write, nested.write.rows, viewer)
-            await self._check_rule(nested.write, child_keys, viewer)
+            child_keys = await self._insert(nested.write, nested.write.rows or (), viewer)
+            await self._check_rule(nested.write.entity, child_keys, viewer)
             if nested.links is not None:
                 await self._fetch(nested.links(child_keys))
         return [keys[place] for place in range(len(rows))]
 
-    async def _check_rule(self, write: Write, keys: Sequence[Key], viewer: tuple[Any, ...]) -> None:
-        if write.entity.rule is None or not keys:
+    async def _check_rule(
+        self, entity: EntityInfo, keys: Sequence[Key], viewer: tuple[Any, ...]
+    ) -> None:
+        """Refuse rows that the write took out of what the viewer may see."""
+        if entity.rule is None or not keys:
             return
-        (row,) = await self._fetch(self._writes.outside(write.entity, keys, viewer))
+        (row,) = await self._fetch(self._writes.outside(entity, keys, viewer))
         if row[0]:
-            raise SourceRefused(
-                f"The row rule of {write.entity.name} does not allow this.", code=Code.FORBIDDEN
-            )
+            raise _forbidden(entity)
 
     async def _explain_nothing(self, write: Write, viewer: tuple[Any, ...]) -> None:
         """Whether an update found no row because another version of it is there."""
-        if await self._keys(self._writes.lock(write, viewer)):
+        expected = None if write.version is None else write.version[1]
+        if expected is not None and await self.lock(write, viewer):
             raise SourceRefused(
                 "The row has another version by now; read it again.", code=Code.VERSION_CONFLICT
             )
 
     async def _keys(self, compiled: Compiled) -> list[Key]:
-        return [
-            tuple([part.decode() if type(part) is bytes else part for part in row])
-            for row in await self._fetch(compiled)
-        ]
+        return [tuple(row) for row in await self._fetch(compiled)]
 
     async def _fetch(self, compiled: Compiled) -> list[Any]:
         found: list[Any] = await self._connection.fetch(
-            compiled.text, *compiled.arguments, timeout=self._left()
+            compiled.text, *compiled.arguments, timeout=_left(self._deadline)
         )
         return found
 
-    def _left(self) -> float:
-        left = self._deadline - asyncio.get_running_loop().time()
-        if left <= 0:
-            raise SourceTimeout("The request's deadline has passed.")
-        return left
+
+def _twice() -> SourceRefused:
+    return SourceRefused(
+        "Two of the rows are the same by the key of this upsert; give each once.",
+        code=Code.BAD_USER_INPUT,
+    )
 
 
-def _bounded(keys: Sequence[Key]) -> None:
-    if len(keys) > MAX_TOUCHED:
-        raise SourceRefused(
-            f"This would touch {len(keys)} rows; at most {MAX_TOUCHED} are allowed at once.",
-            code=Code.BAD_USER_INPUT,
-        )
+def _forbidden(entity: EntityInfo) -> SourceRefused:
+    return SourceRefused(f"The row rule of {entity.name} does not allow this.", code=Code.FORBIDDEN)

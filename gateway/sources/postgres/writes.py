@@ -11,8 +11,9 @@ import orjson
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as pg
 
+from gateway.schema.rules import condition
 from gateway.schema.scalars import write_duration
-from gateway.schema.writes import Write
+from gateway.schema.writes import MAX_ROWS, Write
 from gateway.sources.postgres.statements import DIALECT, VIEWER, Build
 
 if TYPE_CHECKING:
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from gateway.sources.contract import Key
 
 Expression = sa.ColumnElement[Any]
+
+_BARE = 100
+"""Rows of nothing but defaults that one statement inserts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,20 +52,28 @@ class Writes:
         self.catalog = catalog
 
     def inserts(
-        self, entity: EntityInfo, rows: Sequence[NewRow], conflict: tuple[str, ...]
+        self,
+        entity: EntityInfo,
+        rows: Sequence[NewRow],
+        conflict: tuple[str, ...],
+        viewer: tuple[Any, ...],
     ) -> Iterator[tuple[list[int], Compiled]]:
-        """A statement for each set of columns, with the places of its rows."""
+        """A statement for each set of columns, with the places of its rows.
+
+        Rows that are in `conflict` are updated, unless the entity's rule hides them: those are left
+        out of what the statement returns.
+        """
         by_columns: dict[tuple[str, ...], list[int]] = {}
         for place, row in enumerate(rows):
             by_columns.setdefault(tuple(sorted(row.values)), []).append(place)
         for columns, places in by_columns.items():
             if columns:
                 values = [rows[place].values for place in places]
-                yield places, self._insert(entity, columns, values, conflict)
+                yield places, self._insert(entity, columns, values, conflict, viewer)
             else:
-                bare = sa.insert(entity.table).returning(*_keys(entity, entity.table))
-                for place in places:
-                    yield [place], _compile(bare, {})
+                for start in range(0, len(places), _BARE):
+                    part = places[start : start + _BARE]
+                    yield part, _bare(entity, len(part))
 
     def _insert(
         self,
@@ -69,22 +81,28 @@ class Writes:
         columns: tuple[str, ...],
         values: Sequence[Mapping[str, Any]],
         conflict: tuple[str, ...],
+        viewer: tuple[Any, ...],
     ) -> Compiled:
         table = entity.table
         given = _recordset([table.c[name] for name in columns])
         insert = pg.insert(table).from_select(
-            list(columns), sa.select(*(given.c[name] for name in columns))
+            list(columns),
+            sa.select(*(given.c[name] for name in columns)),
+            include_defaults=False,
         )
         if conflict:
             changed = [name for name in columns if name not in conflict] or [conflict[0]]
-            target = pg.insert(table).excluded
+            target = insert.excluded
             insert = insert.on_conflict_do_update(
                 index_elements=[table.c[name] for name in conflict],
                 set_={name: target[name] for name in changed},
+                where=None if entity.rule is None else condition(entity.rule, _Named(table)),
             )
         documents = {name for name in columns if isinstance(table.c[name].type, sa.JSON)}
         rows = [_with_documents(row, documents) for row in values] if documents else values
-        return _compile(insert.returning(*_keys(entity, table)), {"rows": _json(rows)})
+        return _compile(
+            insert.returning(*_keys(entity, table)), {"rows": _json(rows), **_viewer(viewer)}
+        )
 
     def children(
         self, entity: EntityInfo, rows: Sequence[NewRow], keys: Mapping[int, Key]
@@ -111,56 +129,71 @@ class Writes:
         through = relation.through
         if through is None:
             raise TypeError("a direct relation has no links")
-        own = [(name, _place(near, column)) for name, column in through.near]
-        other = [(name, _place(far, column)) for name, column in through.far]
-        columns = [name for name, _ in (*own, *other)]
+        one, other = near.table.alias("n"), far.table.alias("f")
+        given = _recordset(
+            [
+                sa.column(f"{side}{index}", info.column.type)
+                for side, entity in (("n", near), ("f", far))
+                for index, info in enumerate(entity.key)
+            ]
+        )
+        pairs = sa.select(
+            *(one.c[column] for _, column in through.near),
+            *(other.c[column] for _, column in through.far),
+        ).where(
+            *(key == given.c[f"n{index}"] for index, key in enumerate(_keys(near, one))),
+            *(key == given.c[f"f{index}"] for index, key in enumerate(_keys(far, other))),
+        )
+        insert = sa.insert(through.table).from_select(
+            [own for own, _ in (*through.near, *through.far)], pairs, include_defaults=False
+        )
 
         def compile_links(children: Sequence[Key]) -> Compiled:
             values = [
-                {
-                    **{name: parent[place] for name, place in own},
-                    **{name: child[place] for name, place in other},
-                }
+                {f"n{index}": part for index, part in enumerate(parent)}
+                | {f"f{index}": part for index, part in enumerate(child)}
                 for parent, child in zip(parents, children, strict=True)
             ]
-            given = _recordset([through.table.c[name] for name in columns])
-            insert = sa.insert(through.table).from_select(
-                columns, sa.select(*(given.c[name] for name in columns))
-            )
             return _compile(insert, {"rows": _json(values)})
 
         return compile_links
 
-    def update(self, write: Write, viewer: tuple[Any, ...]) -> Compiled:
-        """Set the patch on the rows a write aims at."""
-        rows, conditions = self._aim(write)
+    def update(
+        self, write: Write, viewer: tuple[Any, ...], keys: Sequence[Key] | None = None
+    ) -> Compiled:
+        """Set the patch on the rows a write aims at, or on those of them that `keys` names.
+
+        A column that counts versions counts this one, whether a trigger does so or not.
+        """
+        if keys is None:
+            rows, conditions = self._aim(write)
+            aimed = {**_aimed(write), **_viewer(viewer)}
+        else:
+            rows = write.entity.table.alias("t")
+            conditions, aimed = [_among(write.entity, rows)], _arrays(keys)
         patch = write.patch or {}
         values = {f"plait_s_{index}": value for index, value in enumerate(patch.values())}
-        statement = (
-            sa.update(rows)
-            .values(
-                {
-                    rows.c[name]: sa.bindparam(f"plait_s_{index}", type_=rows.c[name].type)
-                    for index, name in enumerate(patch)
-                }
-            )
-            .where(*conditions)
-        )
+        changes: dict[Any, Any] = {
+            rows.c[name]: sa.bindparam(f"plait_s_{index}", type_=rows.c[name].type)
+            for index, name in enumerate(patch)
+        }
         if write.version is not None:
-            column, version = write.version
-            values["plait_version"] = version
-            wanted = sa.bindparam("plait_version", type_=rows.c[column].type)
-            statement = statement.where(rows.c[column] == wanted)
-        return _compile(
-            statement.returning(*_keys(write.entity, rows)),
-            {**values, **_aimed(write), **_viewer(viewer)},
-        )
+            column, expected = write.version
+            changes.setdefault(rows.c[column], rows.c[column] + sa.literal_column("1"))
+            if expected is not None:
+                values["plait_version"] = expected
+                wanted = sa.bindparam("plait_version", type_=rows.c[column].type)
+                conditions.append(rows.c[column] == wanted)
+        statement = sa.update(rows).values(changes).where(*conditions)
+        return _compile(statement.returning(*_keys(write.entity, rows)), {**values, **aimed})
 
     def lock(self, write: Write, viewer: tuple[Any, ...]) -> Compiled:
-        """The keys of the rows a write aims at, in key order, locked."""
+        """The keys of the rows a write aims at, in order, locked; at most one too many."""
         rows, conditions = self._aim(write)
         keys = _keys(write.entity, rows)
-        statement = sa.select(*keys).where(*conditions).order_by(*keys).with_for_update(of=rows)
+        most: Expression = sa.literal_column(str(MAX_ROWS + 1))
+        statement = sa.select(*keys).where(*conditions).order_by(*keys).limit(most)
+        statement = statement.with_for_update(of=rows)
         return _compile(statement, {**_aimed(write), **_viewer(viewer)})
 
     def delete(self, entity: EntityInfo, keys: Sequence[Key]) -> Compiled:
@@ -190,6 +223,8 @@ class Writes:
             ]
         elif write.where is not None:
             conditions.append(build.predicates.where(entity, rows, write.where))
+        else:
+            raise TypeError("a write that aims at nothing must not touch everything")
         return rows, conditions
 
 
@@ -200,6 +235,31 @@ def _keys(entity: EntityInfo, rows: Any) -> list[Any]:
 def _place(entity: EntityInfo, column: str) -> int:
     """Where a column stands in the entity's key."""
     return [info.column.name for info in entity.key].index(column)
+
+
+class _Named:
+    """The columns of the row that an insert met, spelled out.
+
+    SQLAlchemy ties no subselect to the table of an INSERT; a name says what it means.
+    """
+
+    def __init__(self, table: sa.Table) -> None:
+        self._table = table
+
+    def __getattr__(self, name: str) -> Expression:
+        column = self._table.c[name]
+        quote = DIALECT.identifier_preparer.quote
+        return sa.literal_column(f"{quote(self._table.name)}.{quote(column.name)}", column.type)
+
+    __getitem__ = __getattr__
+
+
+def _bare(entity: EntityInfo, count: int) -> Compiled:
+    """Inserts rows of nothing but defaults."""
+    table = entity.table
+    default: dict[Any, Any] = {entity.key[0].column: sa.literal_column("DEFAULT")}
+    statement = sa.insert(table).values([default] * count).returning(*_keys(entity, table))
+    return _compile(statement, {})
 
 
 def _fill_in(
@@ -236,7 +296,7 @@ def _viewer(viewer: tuple[Any, ...]) -> dict[str, Any]:
     return {f"{VIEWER}{index}": value for index, value in enumerate(viewer)}
 
 
-def _recordset(columns: Sequence[sa.Column[Any]]) -> Any:
+def _recordset(columns: Sequence[sa.ColumnClause[Any]]) -> Any:
     """`json_to_recordset(:rows) as r(column type, …)`: the rows of one JSON parameter."""
     rows = sa.cast(sa.bindparam("rows", type_=sa.Text), pg.JSON)
     return (
@@ -255,8 +315,9 @@ def _with_documents(row: Mapping[str, Any], documents: set[str]) -> dict[str, An
 
 
 def _json(rows: Sequence[Mapping[str, Any]]) -> str:
-    # Column names are a subclass of str.
-    return orjson.dumps(rows, default=_plain, option=orjson.OPT_NON_STR_KEYS).decode()
+    # Column names are a subclass of str. A time with an offset is more than orjson can write.
+    options = orjson.OPT_NON_STR_KEYS | orjson.OPT_PASSTHROUGH_DATETIME
+    return orjson.dumps(rows, default=_plain, option=options).decode()
 
 
 def _plain(value: Any) -> Any:
@@ -267,6 +328,8 @@ def _plain(value: Any) -> Any:
         return "\\x" + value.hex()
     if isinstance(value, dt.timedelta):
         return write_duration(value)
+    if isinstance(value, dt.date | dt.time):
+        return value.isoformat()
     raise TypeError(f"{type(value).__name__} has no JSON form")
 
 

@@ -67,6 +67,9 @@ _MODEL_ONLY = {
 }
 """Types a SQLAlchemy table can have, but a GraphQL field cannot."""
 
+_NO_SCALAR = "a type the gateway has no scalar for"
+_WHY = {"tsvector": "what full-text search reads, no value to show"}
+
 _VARIABLE_LENGTH = 4
 """What PostgreSQL adds to a length in a type modifier."""
 
@@ -131,12 +134,12 @@ class Types:
             model += _measure(name, modifier)
         else:
             known = _MODEL_ONLY.get(name) if schema == _SYSTEM else None
-            return _unbindable(sql, known, "a type the gateway has no scalar for")
+            return _unbindable(sql, known, _WHY.get(name, _NO_SCALAR))
         try:
             # What suits keys may be an ID; whether this is a key is not for the type to say.
             kind = kinds.UUID if name == "uuid" else kinds.natural(sa.Column("c", type_), sql)
         except ConfigurationError:
-            return _unbindable(sql, model, "a type the gateway has no scalar for")
+            return _unbindable(sql, model, _NO_SCALAR)
         return ColumnType(sql, model, kind)
 
     def _enum(self, row: TypeRow) -> EnumType:

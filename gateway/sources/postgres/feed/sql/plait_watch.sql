@@ -56,7 +56,8 @@ BEGIN
     WHERE i.indrelid = watched AND i.indisprimary AND k.place <= i.indnkeyatts;
 
     arguments := format(
-        '%L, %L, %L', channel, to_json(coalesce(columns, '{}')), coalesce(expressions, '')
+        '%L, %L, %L', channel, to_json(coalesce(columns, '{}')),
+        coalesce('json_build_array(' || expressions || ')::text', 'NULL::text')
     );
     FOR member IN
         SELECT watched UNION SELECT relid FROM pg_partition_tree(watched)

@@ -1,0 +1,140 @@
+"""`plait pull`: a resolvers package from a live database."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from gateway.cli.output import FAILED, console
+from gateway.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from gateway.scaffold.comparing import FileChange
+    from gateway.scaffold.selection import Selection
+    from gateway.settings import Settings
+    from gateway.sources.postgres.introspection.catalogue import Database
+
+_COLOURS = {"+": "green", "-": "red", "@": "cyan"}
+_NOTES = {
+    "yours": "changed by hand: take over what you like of the diff, with its first line",
+    "gone": "its tables are gone",
+}
+
+
+def pull(  # noqa: PLR0913 - one parameter per option
+    *,
+    source: Annotated[
+        str | None,
+        typer.Option(help="The database's name in the settings.", show_default="default"),
+    ] = None,
+    schema: Annotated[
+        list[str] | None, typer.Option(help="A schema; may be repeated.", show_default="public")
+    ] = None,
+    tables: Annotated[
+        list[str] | None,
+        typer.Option(help="A pattern of tables, or !PATTERN of those to leave out; repeatable."),
+    ] = None,
+    key: Annotated[
+        list[str] | None,
+        typer.Option(help="VIEW=COLUMN,COLUMN: what tells a view's rows apart; repeatable."),
+    ] = None,
+    into: Annotated[
+        Path | None, typer.Option(help="The package's folder.", show_default="that of `resolvers`")
+    ] = None,
+    force: Annotated[
+        list[Path] | None,
+        typer.Option(help="A file to write although it was changed by hand; repeatable."),
+    ] = None,
+    write: Annotated[bool, typer.Option("--write", help="Write the files.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Compare without showing a diff.")] = False,
+) -> None:
+    """Write a resolvers package for the tables of a database, or show how it would change.
+
+    Without --write nothing is written, and the exit code is 1 where there are differences. Of the
+    options that say what is read, those of the last time hold where none is given.
+    """
+    if write and check:
+        raise ConfigurationError("--write and --check exclude each other")
+    from gateway.scaffold.changes import changes
+    from gateway.scaffold.comparing import compare
+    from gateway.scaffold.package_text import files_of
+    from gateway.scaffold.planning import plan
+    from gateway.settings import load
+
+    settings = load()
+    folder = into or Path(*settings.resolvers.split("."))
+    selection = _selection(folder, source, schema, tables, key)
+    database = _read(settings, selection)
+    selection = selection.for_tables(table.name for table in database.tables)
+    files = files_of(plan(database, selection), selection)
+    found = compare(folder, files, {path.resolve() for path in force or ()})
+    before = {change.path: change.before for change in found if change.before is not None}
+    _summarise(database, changes(before, files) if before else [], found)
+    if write:
+        _write(folder, found)
+    elif not check:
+        _show(found)
+    if any(change.state != "same" and not (write and change.may_be_written) for change in found):
+        raise typer.Exit(FAILED)
+
+
+def _selection(
+    folder: Path,
+    source: str | None,
+    schemas: list[str] | None,
+    tables: list[str] | None,
+    keys: list[str] | None,
+) -> Selection:
+    from gateway.scaffold.comparing import read
+    from gateway.scaffold.package_text import INDEX
+    from gateway.scaffold.selection import Selection, remembered
+
+    last = remembered(read(folder / INDEX) or "") or Selection()
+    return last.with_options(source, schemas or (), tables or (), keys or ())
+
+
+def _read(settings: Settings, selection: Selection) -> Database:
+    from gateway.cli.migrate import database_url
+    from gateway.sources.postgres.introspection.reading import read_database
+
+    url = database_url(settings, selection.source)
+    pooled = not settings.postgres[selection.source].statement_cache
+    return asyncio.run(read_database(url, selection.schemas, pooled=pooled))
+
+
+def _summarise(database: Database, news: list[str], found: list[FileChange]) -> None:
+    say = console()
+    for name in database.barred:
+        say.print(f"left out, as the role may not read it: {'.'.join(name)}", markup=False)
+    for line in news:
+        say.print(f"in the database: {line}", markup=False)
+    for change in found:
+        if change.state != "same":
+            note = _NOTES.get(change.state, "")
+            said = f"{change.state:8} {change.path}" + (f"  ({note})" if note else "")
+            say.print(said, markup=False)
+    same = sum(change.state == "same" for change in found)
+    say.print(f"{same} of {len(found)} files are as they would be written")
+
+
+def _show(found: list[FileChange]) -> None:
+    from rich.console import Console
+    from rich.text import Text
+
+    out = Console(file=sys.stdout, highlight=False, soft_wrap=True)
+    for change in found:
+        if change.state != "same":
+            for line in change.diff():
+                out.print(Text(line, style=_COLOURS.get(line[:1], "")))
+
+
+def _write(folder: Path, found: list[FileChange]) -> None:
+    from gateway.scaffold.writing import write
+
+    changes = [change for change in found if change.may_be_written]
+    write(folder, changes)
+    console().print(f"wrote {len(changes)} files to {folder}", markup=False)

@@ -1,0 +1,164 @@
+"""What is asked of a whole list: selections of aggregates and groups, and the groups' arguments."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from gateway.errors import InputError
+from gateway.planning.arguments import Arguments
+from gateway.schema import asks
+from gateway.schema.selection import TYPENAME
+from gateway.schema.shapes import MAX_DEPTH, Conditions, GroupShape, OrderKey, order_key
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Mapping, Sequence
+
+    from gateway.planning.arguments import PageLimits
+    from gateway.planning.variables import Variables
+    from gateway.schema.catalog import Aggregates, Catalog
+    from gateway.schema.selection import Field, Reader
+
+MAX_KEYS = 8
+"""Columns to group by, and keys of the groups' order, at most."""
+
+
+def computed(
+    reader: Reader, field: Field, aggregates: Aggregates
+) -> tuple[asks.Constant | asks.Value | asks.Computed, ...]:
+    """The members asked of an aggregate or a group."""
+    columns = aggregates.group.columns
+    parts: list[asks.Constant | asks.Value | asks.Computed] = []
+    for child in reader.below(field, _type_of(field)):
+        if child.name == TYPENAME:
+            parts.append(asks.Constant(child.key, _type_of(field)))
+        elif child.name in columns:
+            parts.append(asks.Value(child.key, columns[child.name]))
+        else:
+            members = tuple(
+                asks.Constant(of.key, _type_of(child))
+                if of.name == TYPENAME
+                else asks.Value(of.key, columns[f"{child.name}.{of.name}"])
+                for of in reader.below(child, _type_of(child))
+            )
+            parts.append(asks.Computed(child.key, asks.Row(aggregates.group, members)))
+    return tuple(parts)
+
+
+def selected_keys(
+    parts: Sequence[asks.Constant | asks.Value | asks.Computed],
+) -> frozenset[str]:
+    """The columns that stand in the `key` of what is asked of a group."""
+    names = {
+        value.column.name
+        for part in parts
+        if isinstance(part, asks.Computed)
+        for value in part.row.parts
+        if isinstance(value, asks.Value)
+    }
+    return frozenset(name.removeprefix("key.") for name in names if name.startswith("key."))
+
+
+def _type_of(field: Field) -> str:
+    return field.info.type_name if field.info else ""
+
+
+class GroupSpec:
+    """The arguments of `groups`: `by`, `having`, `orderBy`, `first`."""
+
+    def __init__(  # noqa: PLR0913, PLR0917 - what an argument reader needs, and what is selected
+        self,
+        field: Field,
+        aggregates: Aggregates,
+        catalog: Catalog,
+        limits: PageLimits,
+        selected: frozenset[str],
+    ) -> None:
+        self._arguments = Arguments(field)
+        self._aggregates = aggregates
+        self._catalog = catalog
+        self._limits = limits
+        self._selected = selected
+
+    def read(self, variables: Variables) -> tuple[Hashable, tuple[Any, ...]]:
+        """The groups' shape; the values of having, and the limit unless it is literal."""
+        values = self._arguments.read(variables)
+        by = self._by(values["by"])
+        having, bound = None, []
+        if values.get("having"):
+            conditions = Conditions(self._catalog, "having")
+            having = conditions.where(self._aggregates.group, _flat(values["having"]))
+            bound = conditions.values
+        order = self._order(values.get("orderBy") or (), by)
+        size = self._size(values.get("first"))
+        if "first" in self._arguments.literal:
+            return GroupShape(by, having, order, size), tuple(bound)
+        return GroupShape(by, having, order, None), (*bound, size)
+
+    def _by(self, given: Sequence[Any]) -> tuple[str, ...]:
+        names = tuple(str(getattr(one, "value", one)) for one in given)
+        if not 1 <= len(names) <= MAX_KEYS or len(set(names)) < len(names):
+            raise InputError(
+                f"`by` must name from 1 to {MAX_KEYS} different columns.",
+                extensions={"argument": "by"},
+            )
+        for name in sorted(self._selected.difference(names)):
+            raise InputError(
+                f"`key.{name}` is asked for, but `by` does not group by it.",
+                extensions={"argument": "by"},
+            )
+        return names
+
+    def _order(self, given: Sequence[Mapping[str, Any]], by: tuple[str, ...]) -> tuple[Any, ...]:
+        """A total order: what was asked for, then the key."""
+        if len(given) > MAX_KEYS:
+            raise InputError(f"`orderBy` has more than {MAX_KEYS} keys.")
+        keys = [_order_key(part) for part in given]
+        own = [f"key.{name}" for name in by]
+        for key in keys:
+            if key.column.startswith("key.") and key.column not in own:
+                raise InputError(
+                    f"`orderBy.{key.column}` is not a column in `by`.",
+                    extensions={"argument": "orderBy"},
+                )
+        named = {key.column for key in keys}
+        keys += [
+            OrderKey((), name, descending=False, nulls_first=False)
+            for name in own
+            if name not in named
+        ]
+        return tuple(keys)
+
+    def _size(self, first: int | None) -> int:
+        if first is None:
+            return self._limits.default
+        if not 0 <= first <= self._limits.most:
+            raise InputError(
+                f"`first` must be from 0 to {self._limits.most}.",
+                extensions={"argument": "first"},
+            )
+        return first
+
+
+def _flat(having: Mapping[str, Any], depth: int = 0) -> dict[str, Any]:
+    """A `having` as a `where` on the computed row: `{sum: {score: …}}` is on `sum.score`."""
+    if depth > MAX_DEPTH:
+        raise InputError(f"`having` is nested deeper than {MAX_DEPTH} levels.")
+    flat: dict[str, Any] = {}
+    for name, operand in having.items():
+        if operand is None or name == "count":
+            flat[name] = operand
+        elif name in {"and", "or"}:
+            flat[name] = [_flat(part, depth + 1) for part in operand]
+        elif name == "not":
+            flat[name] = _flat(operand, depth + 1)
+        else:
+            flat |= {f"{name}.{column}": of for column, of in operand.items()}
+    return flat
+
+
+def _order_key(part: Mapping[str, Any]) -> OrderKey:
+    ((name, operand),) = part.items()
+    if name == "count":
+        return order_key((), name, operand)
+    ((column, direction),) = operand.items()
+    return order_key((), f"{name}.{column}", direction)

@@ -1,0 +1,1 @@
+"""Named SQL on PostgreSQL: compiled, checked against the live database, and run."""
