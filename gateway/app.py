@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from gateway.settings import Settings
     from gateway.sources.contract import Health, Prepared, Source
 
-_LOG = logging.getLogger("plait")
+_LOG = logging.getLogger(__name__)
 
 _EMBEDDERS = {"local": LocalEmbedder}
 
@@ -123,7 +123,15 @@ class Gateway:
         )
         planner = Planner(self.api.catalog, self.registry, PageLimits(most=limits.max_list_page))
         writers = {source.name: source for source in self.registry.rows.values()}
-        self.engine = Engine(self.api, store, planner, self.groups, self.describe, writers=writers)
+        self.engine = Engine(
+            self.api,
+            store,
+            planner,
+            self.groups,
+            self.describe,
+            writers=writers,
+            explains=settings.serve.introspection,
+        )
 
     def describe(self, prepared: Prepared) -> Mapping[str, Any]:
         """A prepared request in its source's own words."""

@@ -45,7 +45,11 @@ def test_every_setting_is_read(setting):
     assert re.search(rf"\b{family or 'settings'}\.{name}\b", code), f"nothing reads {setting.path}"
 
 
-READERS = [ROOT / "gateway/app.py", *(ROOT / "gateway/cli").glob("*.py")]
+READERS = [
+    ROOT / "gateway/app.py",
+    *(ROOT / "gateway/cli").glob("*.py"),
+    *(ROOT / "gateway/serving").glob("*.py"),
+]
 PARTS = ("url", "host", "port", "database", "user", "password", "ssl")
 
 

@@ -35,8 +35,8 @@ def demo(
 
     The first run fills the engines, later ones find them filled.
     """
-    from gateway.cli.listener import bind
     from gateway.embedded import start
+    from gateway.serving.listener import bind
     from gateway.settings import load
 
     out = console()
@@ -79,7 +79,7 @@ def _serve(settings: Settings, listener: socket.socket) -> None:
     import uvicorn
 
     from gateway.app import create_app, load_domain
-    from gateway.cli.listener import ListenerConfig
+    from gateway.serving.listener import ListenerConfig
     from gateway.telemetry import configure_logging
 
     configure_logging()

@@ -256,6 +256,7 @@ class EngineProcess:
         self.pid = self._popen.pid
         self.member = Member.started(self.pid)
         self._stop_signal = command.stop_signal
+        self._asked = False
 
     @property
     def alive(self) -> bool:
@@ -278,7 +279,8 @@ class EngineProcess:
 
     def ask_to_stop(self) -> None:
         """Send the signal for a clean stop; does not wait."""
-        if self.alive:
+        if self.alive and not self._asked:
+            self._asked = True
             self.thaw()
             self.member.send(self._stop_signal)
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from gateway.errors import Code, PlaitError, RequestError
+from gateway.errors import Code, InputError, PlaitError, RequestError
 from gateway.execution.context import RequestContext
 from gateway.execution.exchange import Answer, refusal
 from gateway.execution.executor import execute_walked
@@ -145,6 +145,9 @@ class Engine:
         """The outline for the values the `@skip` and `@include` of this request have."""
         coerced = variables.coerced
         holding = tuple([coerced.get(name) for name in planned.conditions])
+        if None in holding:
+            name = planned.conditions[holding.index(None)]
+            raise InputError(f"`${name}` must not be null where `@skip` or `@include` reads it.")
         found = planned.outlines.get(holding)
         if found is None:
             if len(planned.outlines) >= MAX_OUTLINES:

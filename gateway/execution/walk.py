@@ -119,7 +119,9 @@ class Walk:
         if value is None:
             return None
         named = get_named_type(info.return_type)
-        if is_leaf_type(named) or not self._is_walked(info):
+        if is_leaf_type(named):
+            return self._leaf(value, info)
+        if not self._is_walked(info):
             return Spliced(value)
         entity = self.catalog.entities.get(named.name)
         if entity is None:
@@ -129,6 +131,14 @@ class Walk:
         if isinstance(value, list):
             return [_object(entity, row) for row in value]
         return _object(entity, value)
+
+    def _leaf(self, value: Any, info: GraphQLResolveInfo[Any]) -> Any:
+        """As it is, but where an extension of the field may look at it as Python has it."""
+        entity = self.catalog.entities.get(info.parent_type.name)
+        column = entity.columns.get(info.field_name) if entity else None
+        if column is None or not self.catalog.fields[info.parent_type.name, info.field_name].walked:
+            return Spliced(value)
+        return _native(column.kind, value)
 
     def _node_type(self, info: GraphQLResolveInfo[Any]) -> str:
         """The concrete type of `node(nodeId:)`, which its id says."""

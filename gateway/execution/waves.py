@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from gateway.execution.failures import Failures, ours
+from gateway.execution.groups.identity import identity
 from gateway.sources.contract import HOLE
 
 if TYPE_CHECKING:
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
 
 Values = tuple[tuple[Any, ...], ...]
 """What each argument reader of a plan gave, by its index; the viewer's values come last."""
+
+
+PATIENCE = 0.25
+"""The part of the time left for which quick root fields wait for slow ones, to share a wave."""
 
 
 class _Call:
@@ -83,17 +88,43 @@ class Waves:
         fetched = [root for root in plan.roots if root.fetch is not None]
         if len(fetched) == 1:
             answers = [await self._root(fetched[0])]
+            answers = await self._completed(fetched, answers)
+        elif any(root.fetch is not None and root.fetch.holes for root in fetched):
+            answers = await self._patiently(fetched)
         else:
             answers = list(await asyncio.gather(*map(self._root, fetched)))
-        if any(root.fetch is not None and root.fetch.holes for root in fetched):
-            level = [
-                (root.fetch, [answer])
-                for root, answer in zip(fetched, answers, strict=True)
-                if root.fetch is not None
-            ]
-            answers = [filled for (filled,) in await self._fill(level)]
         given = iter(answers)
         return [root.constant if root.fetch is None else next(given) for root in plan.roots]
+
+    async def _patiently(self, roots: list[Root]) -> list[Value]:
+        """All roots at once; the holes of those that came in time do not wait for the others."""
+        tasks = [asyncio.ensure_future(self._root(root)) for root in roots]
+        try:
+            left = self.deadline - asyncio.get_running_loop().time()
+            await asyncio.wait(tasks, timeout=max(0.0, left * PATIENCE))
+            early = [place for place, task in enumerate(tasks) if task.done()]
+            late = [place for place, task in enumerate(tasks) if not task.done()]
+            values: dict[int, Value] = {}
+
+            async def complete(places: list[int]) -> None:
+                answers = [await tasks[place] for place in places]
+                filled = await self._completed([roots[place] for place in places], answers)
+                values.update(zip(places, filled, strict=True))
+
+            await asyncio.gather(*(complete(places) for places in (early, late) if places))
+        finally:
+            for task in tasks:
+                task.cancel()
+        return [values[place] for place in range(len(roots))]
+
+    async def _completed(self, roots: list[Root], answers: list[Value]) -> list[Value]:
+        """The answers of roots with their holes filled, as one wave after the other."""
+        level = [
+            (root.fetch, [answer])
+            for root, answer in zip(roots, answers, strict=True)
+            if root.fetch is not None
+        ]
+        return [filled for (filled,) in await self._fill(level)]
 
     async def rows(self, fetch: Fetch, keys: Sequence[Key]) -> list[Value]:
         """Rows by key, their holes filled: for references that plain resolvers returned."""
@@ -155,10 +186,10 @@ class Waves:
 
     def _call(self, hole: Fetch, calls: dict[tuple[Any, ...], _Call]) -> _Call:
         arguments = hole.arguments(self.values)
-        identity = (hole.prepared, arguments)
-        call = calls.get(identity)
+        same = (hole.prepared, identity(arguments))
+        call = calls.get(same)
         if call is None:
-            call = calls[identity] = _Call(hole, arguments)
+            call = calls[same] = _Call(hole, arguments)
         return call
 
     async def _ask(self, call: _Call) -> list[Value]:

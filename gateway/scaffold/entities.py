@@ -145,13 +145,9 @@ class Annotations:
 
     def _plain(self, type_: ColumnType) -> str:
         if type_.enum is not None:
-            enum = self._enums[type_.enum.name]
-            if not type_.array:
-                return enum.name
-            # The gateway writes a list's labels as names only where these differ by case alone.
-            plain = all(label.upper() == name for name, label in enum.members)
-            return f"list[{enum.name}]" if plain else "list[str]"
-        base = _ANNOTATIONS[type_.kind.name] if type_.kind else "str"
+            base = self._enums[type_.enum.name].name
+        else:
+            base = _ANNOTATIONS[type_.kind.name] if type_.kind else "str"
         return f"list[{base}]" if type_.array else base
 
     def _is_id(self, table: Name, column: str, seen: tuple[tuple[Name, str], ...]) -> bool:

@@ -33,8 +33,10 @@ _UNCOUNTABLE = frozenset(
 _SINGULAR_ENDS = ("ss", "us", "is", "as")
 """Ends of words that look like plurals and mostly are none: status, analysis, alias."""
 
+_SPELT = {"ß": "ss", "æ": "ae", "ø": "o", "đ": "d", "ł": "l", "þ": "th", "œ": "oe"}
 _NO_DECOMPOSITION = str.maketrans(
-    {"ß": "ss", "æ": "ae", "ø": "o", "đ": "d", "ł": "l", "þ": "th", "œ": "oe"}
+    _SPELT
+    | {letter.upper(): spelt.capitalize() for letter, spelt in _SPELT.items() if letter != "ß"}
 )
 
 BUILTINS = frozenset(dir(builtins))
@@ -119,7 +121,7 @@ ATTRIBUTES = frozenset(
 
 def words(name: str) -> list[str]:
     """The words of a name, in lower case and plain ASCII: `OrderID 2` → order, id, 2."""
-    plain = unicodedata.normalize("NFKD", name.replace("ß", "ss").translate(_NO_DECOMPOSITION))
+    plain = unicodedata.normalize("NFKD", name.translate(_NO_DECOMPOSITION))
     ascii_ = "".join(letter for letter in plain if not unicodedata.combining(letter))
     apart = re.sub(r"([a-z0-9])([A-Z])|([A-Z]+)([A-Z][a-z])", r"\1\3_\2\4", ascii_)
     return [word.lower() for word in re.split(r"[^A-Za-z0-9]+", apart) if word]

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import datetime as dt
 import enum
+import json
 import math
 import re
 import uuid
@@ -18,7 +19,6 @@ from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-import orjson
 import sqlalchemy as sa
 import strawberry
 from sqlalchemy.dialects import postgresql as pg
@@ -193,8 +193,9 @@ def _hex(text: str, name: str) -> bytes:
 
 def _document(value: Any, name: str) -> str:
     try:
-        text = orjson.dumps(value).decode()
-    except (orjson.JSONEncodeError, TypeError):
+        text = json.dumps(value, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+        text.encode()
+    except (ValueError, TypeError, RecursionError):
         raise _refuse(name, "a JSON value") from None
     if "\\u0000" in text:
         raise _refuse(name, "JSON without the NUL character, which SQL cannot store")

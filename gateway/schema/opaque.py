@@ -14,7 +14,8 @@ import re
 
 import orjson
 
-MAX_LENGTH = 4096
+MAX_LENGTH = 65_536
+"""A cursor holds the values of its order keys, which may be long texts."""
 _OPAQUE = re.compile(r"[A-Za-z0-9+/]+={0,2}")
 
 

@@ -164,6 +164,8 @@ def _operand(info: ColumnInfo, operator: str, value: Any, where: str) -> Any:
     if operator in {"like", "ilike", "hasKey"}:
         if not isinstance(value, str) or "\x00" in value:
             raise InputError(f"`{where}` must be text without the NUL character.")
+        if operator != "hasKey" and (len(value) - len(value.rstrip("\\"))) % 2:
+            raise InputError(f"`{where}` must not end in a single backslash; double it.")
         return value
     return kind.bind(value, where)
 

@@ -185,7 +185,7 @@ def _books() -> list[Row]:
                 "genre": some(draw.choice(list(Genre)).value),
                 "pages": some(draw.randint(-5, 40) * 10),
                 "copies": draw.choice([0, 1, (1 << 62) + number]),
-                "price": some(Decimal(draw.randint(-500, 5000)) / 100),
+                "price": some(Decimal(draw.randint(-500, 5000)).scaleb(-2)),
                 "rating": some(draw.choice([0.1, 2.5, -1e10, 3.0])),
                 "grade": some(draw.choice([0.1, 0.25, 7.0])),
                 "issued": some(dt.date(2000, 1, 1) + dt.timedelta(days=draw.randint(0, 9))),

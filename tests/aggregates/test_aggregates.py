@@ -154,7 +154,9 @@ async def test_selections_are_written_as_they_stand(library: Zoo) -> None:
             __typename LONG: count ...Sums most: max { kind: genre __typename }
             count @skip(if: $no) ... on BookAggregate { sum { copies } }
           } second: aggregate { min { __typename } } third: aggregate { __typename } }
-        } fragment Sums on BookAggregate { sum { LONG: pages __typename } }""".replace("LONG", long),
+        } fragment Sums on BookAggregate { sum { LONG: pages __typename } }""".replace(
+            "LONG", long
+        ),
         {"no": True},
     )
     rows = visible(None)

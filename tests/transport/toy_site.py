@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 import httpx
 import uvicorn
 
+from gateway.serving.listener import ListenerConfig
+from gateway.settings import Limits, Serve
 from gateway.transport.http import GraphQLOverHTTP
-from gateway.transport.protocol import guarded_protocol
 from gateway.transport.site import build_site
 
 if TYPE_CHECKING:
@@ -45,11 +46,11 @@ class Server:
     def __init__(self, app: ASGIApp, *, header_seconds: float, max_header_bytes: int) -> None:
         self.socket = socket.create_server(("127.0.0.1", 0))
         self.port: int = self.socket.getsockname()[1]
-        protocol = guarded_protocol(
-            header_seconds=header_seconds, max_header_bytes=max_header_bytes
-        )
-        config = uvicorn.Config(
-            app, http=protocol, loop="uvloop", log_config=None, access_log=False
+        config = ListenerConfig(
+            app,
+            Serve(header_seconds=header_seconds),
+            Limits(max_header_bytes=max_header_bytes),
+            log_level="critical",
         )
         self.server = uvicorn.Server(config)
         self.thread = threading.Thread(target=self.server.run, args=([self.socket],))

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 import re
 import sys
 import typing
+from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 import sqlalchemy as sa
 import strawberry
 from sqlalchemy.dialects import postgresql as pg
 from strawberry.annotation import StrawberryAnnotation
+from strawberry.scalars import JSON
 from strawberry.types.arguments import StrawberryArgument
 from strawberry.types.unset import UNSET
 from strawberry.utils.str_converters import to_camel_case
@@ -23,31 +27,33 @@ from gateway.schema import kinds as k
 from gateway.schema.bindings import Bound, ColumnBinding, bound
 from gateway.schema.catalog import ColumnInfo, EntityInfo
 from gateway.schema.named.binding import NamedSql, Row, Rows
-from gateway.schema.named.header import Member, SqlFile, TypeName, read
+from gateway.schema.named.header import Member, SqlFile, read
 from gateway.schema.named.statement import DECLARED, RESULT, NamedStatement, Parameter, write_sql
 from gateway.schema.rules import ROLES, SCOPES, SUBJECT, TENANT
+from gateway.schema.scalars import BigInt, Bytes, Duration
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-_TYPES: Mapping[str, Any] = {
-    "bool": sa.Boolean(),
-    "int4": sa.Integer(),
-    "int8": sa.BigInteger(),
-    "float8": sa.Double(),
-    "numeric": sa.Numeric(),
-    "text": sa.Text(),
-    "uuid": sa.Uuid(),
-    "date": sa.Date(),
-    "time": sa.Time(),
-    "timestamp": sa.DateTime(),
-    "timestamptz": sa.DateTime(timezone=True),
-    "interval": pg.INTERVAL(),
-    "bytea": sa.LargeBinary(),
-    "json": sa.JSON(),
-    "jsonb": pg.JSONB(),
+_TYPES: Mapping[str, tuple[Any, Any]] = {
+    "bool": (sa.Boolean(), bool),
+    "int4": (sa.Integer(), int),
+    "int8": (sa.BigInteger(), BigInt),
+    "float8": (sa.Double(), float),
+    "numeric": (sa.Numeric(), Decimal),
+    "text": (sa.Text(), str),
+    "uuid": (sa.Uuid(), UUID),
+    "date": (sa.Date(), dt.date),
+    "time": (sa.Time(), dt.time),
+    "timestamp": (sa.DateTime(), dt.datetime),
+    "timestamptz": (sa.DateTime(timezone=True), dt.datetime),
+    "interval": (pg.INTERVAL(), Duration),
+    "bytea": (sa.LargeBinary(), Bytes),
+    "json": (sa.JSON(), JSON),
+    "jsonb": (pg.JSONB(), JSON),
 }
 """The types a header may name beside the domain's enums, as PostgreSQL calls them for short."""
+_IDS = {"int4", "int8", "text", "uuid"}
 
 _VIEWER = {
     "viewer.subject": (SUBJECT, "text"),
@@ -113,42 +119,43 @@ class NamedFields:
     # Types -------------------------------------------------------------------------------------
 
     @cached_property
-    def _enums(self) -> dict[str, tuple[Any, Any, k.Kind]]:
-        return _enums(self._entities.values())
+    def _types(self) -> dict[str, tuple[Any, Any]]:
+        """By SQL name: SQLAlchemy's type, and the annotation."""
+        found = {}
+        for entity in self._entities.values():
+            for info in entity.columns.values():
+                type_, kind = info.column.type, info.kind
+                if isinstance(type_, sa.ARRAY) and kind.item is not None:
+                    type_, kind = type_.item_type, kind.item
+                if isinstance(type_, sa.Enum) and type_.name and kind.labels:
+                    found[str(type_.name)] = (type_, kind.annotation)
+        return {**_TYPES, **found}
 
     def column(self, file: SqlFile, member: Member) -> ColumnInfo:
         """A declared column, or a parameter seen as one."""
-        type_ = self._sql_type(file, member.type, member.line)
-        declared = member.type.word + ("[]" if member.type.array else "")
+        word, declared = member.type.word, member.type.word
+        if word not in self._types:
+            known = ", ".join(self._types)
+            raise file.wrong(member.line, f"type `{word}` is not known here; there are {known}.")
+        type_, annotation = self._types[word]
+        if member.type.as_id:
+            if word not in _IDS:
+                raise file.wrong(member.line, f"{word} cannot be an ID.")
+            annotation = strawberry.ID
+        if member.type.array:
+            type_, annotation, declared = sa.ARRAY(type_), list[annotation], f"{word}[]"  # type: ignore[valid-type]  # a run-time annotation
         column: sa.Column[Any] = sa.Column(
             member.name, type_, nullable=member.type.nullable, info={DECLARED: declared}
         )
-        where = f"{file.name}:{member.line}"
-        item = self._enums.get(member.type.word)
-        if item is not None:
-            kind = k.kind_of(column, item[1], where) if not member.type.array else item[2]
-        elif member.type.as_id:
-            kind = k.key_kind(column, where)
-        else:
-            kind = k.natural(column, where)
-        if member.type.as_id and kind.annotation is not strawberry.ID:
-            raise file.wrong(member.line, f"{member.type.word} cannot be an ID.")
+        kind = k.kind_of(column, annotation, f"{file.name}:{member.line}")
         return ColumnInfo(to_camel_case(member.name), column, kind, member.type.nullable)
-
-    def _sql_type(self, file: SqlFile, name: TypeName, line: int) -> Any:
-        item = self._enums.get(name.word)
-        type_ = item[0] if item is not None else _TYPES.get(name.word)
-        if type_ is None:
-            known = ", ".join([*_TYPES, *sorted(self._enums)])
-            raise file.wrong(line, f"type `{name.word}` is not known here; there are {known}.")
-        return sa.ARRAY(type_) if name.array else type_
 
     # Parameters --------------------------------------------------------------------------------
 
     def _parameter(self, file: SqlFile, member: Member) -> Parameter:
         info = self.column(file, member)
         word = member.type.word
-        quoted = f'"{word}"' if word in self._enums else word
+        quoted = word if word in _TYPES else f'"{word}"'
         made = Parameter(
             info.name,
             info.kind,
@@ -252,25 +259,6 @@ def _load(cls: type, path: str, where: str) -> SqlFile:
     except UnicodeDecodeError:
         raise ConfigurationError(f"{where}: {name} is not UTF-8.") from None
     return read(name, text)
-
-
-def _enums(entities: Any) -> dict[str, tuple[Any, Any, k.Kind]]:
-    """By SQL name: the type, the Python enum, and the kind of a list of it."""
-    found: dict[str, tuple[Any, Any, k.Kind]] = {}
-    for entity in entities:
-        for info in entity.columns.values():
-            type_, kind = info.column.type, info.kind
-            if isinstance(type_, sa.ARRAY):
-                type_, kind = type_.item_type, info.kind.item or info.kind
-            if isinstance(type_, sa.Enum) and type_.name and kind.labels:
-                many: sa.Column[Any] = sa.Column(type_.name, sa.ARRAY(type_))
-                annotation = list[kind.annotation]  # type: ignore[name-defined]  # a run-time annotation
-                found[str(type_.name)] = (
-                    type_,
-                    kind.annotation,
-                    k.kind_of(many, annotation, entity.name),
-                )
-    return found
 
 
 def _literal(text: str) -> Any:

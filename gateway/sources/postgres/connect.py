@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import asyncpg
@@ -68,7 +69,7 @@ def connector(  # noqa: PLR0913  # each is a setting of its own
 
 
 async def speak_bytes(connection: Connection) -> None:
-    """Make `text`, `json` and `jsonb` come as bytes; as arguments they may be either."""
+    """Make `text`, `citext`, `json` and `jsonb` come as bytes; as arguments they may be either."""
     codecs: dict[str, tuple[Callable[[Any], bytes], Callable[[bytes], bytes]]] = {
         "text": (_encoded, bytes),
         "json": (_encoded, bytes),
@@ -77,6 +78,10 @@ async def speak_bytes(connection: Connection) -> None:
     for name, (encoder, decoder) in codecs.items():
         await connection.set_type_codec(
             name, schema="pg_catalog", encoder=encoder, decoder=decoder, format="binary"
+        )
+    with suppress(ValueError):  # an extension, which need not be there
+        await connection.set_type_codec(
+            "citext", schema="public", encoder=_encoded, decoder=bytes, format="binary"
         )
 
 

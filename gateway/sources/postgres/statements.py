@@ -168,7 +168,7 @@ class Build:
     def _part(self, part: asks.RowPart, entity: EntityInfo, table: Any) -> Expression:
         match part:
             case asks.Constant():
-                return text(part.text)
+                return sa.cast(text(part.text), sa.Text)
             case asks.Value():
                 return write(part.column, table.c[part.column.column.name])
             case asks.NodeId():
@@ -232,12 +232,17 @@ def _slot(name: str, params: Mapping[str, Any], constants: list[Any]) -> tuple[i
 
 
 def _spelled(members: Sequence[tuple[str, Expression]]) -> Expression:
-    """An object written out, for keys longer than an SQL identifier may be."""
+    """An object written out: one without members, or with a key too long for an SQL identifier."""
     parts = [
         join(
             text(f'"{key}":'),
-            sa.func.coalesce(sa.cast(sa.func.to_json(value), sa.Text), text("null")),
+            sa.func.coalesce(sa.cast(sa.func.to_json(_typed(value)), sa.Text), text("null")),
         )
         for key, value in members
     ]
     return join(text("{"), *commas(parts), text("}"))
+
+
+def _typed(value: Expression) -> Expression:
+    """The value with a type that `to_json` can go by, which a constant of SQL text has not."""
+    return sa.cast(value, sa.Text) if getattr(value, "is_literal", False) else value

@@ -98,10 +98,9 @@ class Writes:
                 set_={name: target[name] for name in changed},
                 where=None if entity.rule is None else condition(entity.rule, _Named(table)),
             )
-        documents = {name for name in columns if isinstance(table.c[name].type, sa.JSON)}
-        rows = [_with_documents(row, documents) for row in values] if documents else values
         return _compile(
-            insert.returning(*_keys(entity, table)), {"rows": _json(rows), **_viewer(viewer)}
+            insert.returning(*_keys(entity, table)),
+            {"rows": _json(values, entity), **_viewer(viewer)},
         )
 
     def children(
@@ -172,10 +171,10 @@ class Writes:
             rows = write.entity.table.alias("t")
             conditions, aimed = [_among(write.entity, rows)], _arrays(keys)
         patch = write.patch or {}
-        values = {f"plait_s_{index}": value for index, value in enumerate(patch.values())}
+        given = _recordset([rows.c[name] for name in patch])
+        values: dict[str, Any] = {"rows": _json([patch], write.entity)}
         changes: dict[Any, Any] = {
-            rows.c[name]: sa.bindparam(f"plait_s_{index}", type_=rows.c[name].type)
-            for index, name in enumerate(patch)
+            rows.c[name]: sa.select(given.c[name]).scalar_subquery() for name in patch
         }
         if write.version is not None:
             column, expected = write.version
@@ -306,18 +305,20 @@ def _recordset(columns: Sequence[sa.ColumnClause[Any]]) -> Any:
     )
 
 
-def _with_documents(row: Mapping[str, Any], documents: set[str]) -> dict[str, Any]:
-    """The row with its JSON columns, which are bound as text, as the JSON they are."""
-    return {
-        name: orjson.Fragment(value) if name in documents and value is not None else value
-        for name, value in row.items()
-    }
-
-
-def _json(rows: Sequence[Mapping[str, Any]]) -> str:
+def _json(rows: Sequence[Mapping[str, Any]], entity: EntityInfo | None = None) -> str:
+    """Rows as JSON; documents in columns of `entity`, bound as text, as the JSON they are."""
+    if entity is not None:
+        columns = entity.table.c
+        documents = [name for name in rows[0] if isinstance(columns[name].type, sa.JSON)]
+        rows = [_with_documents(row, documents) for row in rows] if documents else rows
     # Column names are a subclass of str. A time with an offset is more than orjson can write.
     options = orjson.OPT_NON_STR_KEYS | orjson.OPT_PASSTHROUGH_DATETIME
     return orjson.dumps(rows, default=_plain, option=options).decode()
+
+
+def _with_documents(row: Mapping[str, Any], documents: Sequence[str]) -> dict[str, Any]:
+    found = {name: row[name] for name in documents if row[name] is not None}
+    return {**row, **{name: orjson.Fragment(value) for name, value in found.items()}}
 
 
 def _plain(value: Any) -> Any:

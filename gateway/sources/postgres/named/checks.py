@@ -153,11 +153,7 @@ def _line(statement: NamedStatement, error: asyncpg.PostgresError, *, placed: bo
 
 def _is_absent(error: asyncpg.PostgresError) -> bool:
     """Whether the answer is about the connection, not about the statement."""
-    return isinstance(fault(error), SourceError) and (error.sqlstate or "")[:2] in {
-        "57",
-        "08",
-        "53",
-    }
+    return (error.sqlstate or "")[:2] in {"08", "53", "57"}
 
 
 def _value_misfits(info: ColumnInfo, given: list[tuple[str, str]]) -> list[str]:

@@ -6,8 +6,8 @@ import contextlib
 import pytest
 import uvicorn
 
-from gateway.cli.listener import MAX_HEADERS, ListenerConfig, bind
 from gateway.errors import ConfigurationError
+from gateway.serving.listener import MAX_HEADERS, ListenerConfig, bind
 from gateway.settings import Limits, Serve
 
 REQUEST = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n"

@@ -106,10 +106,10 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse; what then is still an open head, or answers nothing, has a time to end."""
-        was_in_head = self._in_head
+        all_of_it = self._in_head or self._has_answered()
         super().data_received(data)
         if self._in_head:
-            self._unparsed += len(data) if was_in_head else 0
+            self._unparsed += len(data) if all_of_it else 0
             if self._unparsed > self.config.max_header_bytes:
                 self._refuse()
         if self._late is None and (self._in_head or self._is_idle()):

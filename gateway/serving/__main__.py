@@ -1,0 +1,20 @@
+"""`python -m gateway.serving`: what `plait serve` turns into."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from gateway.errors import ConfigurationError
+
+if __name__ == "__main__":
+    # The domain may lie in the working directory, which `python -m` has put first already.
+    sys.path[0] = os.getcwd()  # noqa: PTH109 - a path of strings
+    try:
+        from gateway.serving.run import run
+
+        status = run()
+    except ConfigurationError as error:
+        sys.stderr.write(f"error: {error.message}\n")
+        status = 2
+    sys.exit(status)
