@@ -57,10 +57,19 @@ class Mutations:
         self._waves = waves
 
     async def run(self, plan: Plan, isolation: str | None) -> list[Value]:
-        """The value of every root, in order; a root that failed is its error."""
+        """The value of every root, in order; a root that failed is its error.
+
+        A failed one that must not be null is the last to run: the answer has no data then, and
+        nobody would learn what further fields wrote.
+        """
         if isolation is not None:
             return await self._together(plan.roots, isolation)
-        return [await self.one(root) for root in plan.roots]
+        values: list[Value] = []
+        for root in plan.roots:
+            values.append(await self.one(root))
+            if isinstance(values[-1], PlaitError) and not root.nullable:
+                break
+        return values + [None] * (len(plan.roots) - len(values))
 
     async def one(self, root: Root) -> Value:
         """One write field, in a transaction of its own."""

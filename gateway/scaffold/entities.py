@@ -189,8 +189,7 @@ def add_attributes(entity: Entity, annotations: Annotations, renamed: Mapping[st
         annotation = annotations.of(entity.table, column, nullable=nullable)
         entity.attributes.append(Attribute(name, column.name, annotation, public))
     entity.remarks += [
-        f"Without {_printable(column.name)} ({_printable(column.type.sql)}): "
-        f"{left_out[column.name]}."
+        f"Without {column.name} ({column.type.sql}): {left_out[column.name]}."
         for column in entity.table.columns
         if column.name in left_out
     ]
@@ -211,8 +210,3 @@ def field_name(entity: Entity, *wanted: str) -> tuple[str, str | None]:
     name = entity.fields.take(*(free or [f"{wanted[0]}_value"]))
     attribute = naming.attribute(name)
     return attribute, to_camel_case(name) if attribute != name else None
-
-
-def _printable(text: str) -> str:
-    """Text of the database as a comment may hold it: on one line."""
-    return "".join(letter if letter.isprintable() else " " for letter in text)

@@ -151,13 +151,14 @@ def _table(one: ModelTable, package: Package) -> str:
     said = Literal(table.comment) if table.comment else None
     whole = call("sa.Table", *parts, schema=schema, comment=said)
     missing = [column for column in table.columns if not column.type.has_model]
-    above = [line for column in missing for line in comment(f"Without {_told(column)}.")]
+    above = [
+        line
+        for column in missing
+        for line in comment(
+            f"Without {column.name} ({column.type.sql}): SQLAlchemy has no such type."
+        )
+    ]
     return "\n".join([*above, assignment(one.variable, whole)])
-
-
-def _told(column: Column) -> str:
-    told = f"{column.name} ({column.type.sql}): SQLAlchemy has no such type"
-    return "".join(letter if letter.isprintable() else " " for letter in told)
 
 
 def _column(column: Column, table: Table, package: Package) -> Node:

@@ -49,6 +49,9 @@ class Selection:
 
         Raises `ConfigurationError`.
         """
+        for option in (*schemas, *tables, *keys):
+            if not option.isprintable():
+                raise ConfigurationError("an option of `plait pull` holds what cannot be printed")
         named: dict[str, tuple[str, ...]] = {}
         for key in keys:
             table, equals, columns = key.partition("=")

@@ -108,10 +108,11 @@ def docstring(text: str, indent: int = 0) -> str | None:
 
 
 def comment(text: str, indent: int = 0) -> list[str]:
-    """A comment, wrapped."""
+    """A comment, wrapped; what cannot be printed is a space in it."""
     begins = f"{' ' * indent}# "
+    plain = "".join(letter if letter.isprintable() else " " for letter in text)
     return textwrap.wrap(
-        text, WIDTH, initial_indent=begins, subsequent_indent=begins, break_on_hyphens=False
+        plain, WIDTH, initial_indent=begins, subsequent_indent=begins, break_on_hyphens=False
     )
 
 

@@ -17,7 +17,10 @@ MAX_STEPS = 32
 
 PATH = "path"
 MEMBERS: Mapping[str, tuple[Any, str]] = {
-    "at": (list[str], "Names of members, and positions in arrays counted from 0 (or -1: the last)."),
+    "at": (
+        list[str],
+        "Names of members, and positions in arrays counted from 0 (or -1: the last).",
+    ),
     "eq": (JSON | None, "Equal."),
     "ne": (JSON | None, "Not equal; what is missing is not equal to anything."),
     "lt": (JSON | None, "Less than this number or text, and of the same type."),
@@ -63,7 +66,9 @@ def path_condition(
 def _operand(name: str, operand: Any, at: str) -> Any:
     if name in PATTERNS:
         return TEXT.bind(operand, at)
-    if name in ORDERING and (isinstance(operand, bool) or not isinstance(operand, int | float | str)):
+    if name in ORDERING and (
+        isinstance(operand, bool) or not isinstance(operand, int | float | str)
+    ):
         raise _refuse(at, "be a number or a text")
     return DOCUMENT_KIND.bind(operand, at)
 

@@ -20,23 +20,14 @@ _CONFIGURATION = re.compile(r"to_tsvector\(\s*'([^']+)'", re.IGNORECASE)
 
 MAX_WORDS = 1_000
 """Characters of a `search`, at most."""
-_LARGEST = 3e38
-
-
-def _rank(written: str, name: str) -> float:
-    number = FLOAT.parse(written, name)
-    if not abs(number) < _LARGEST:
-        raise InputError(f"`{name}` must hold a rank.", extensions={"argument": name})
-    return float(number)
-
 
 RANK = ColumnInfo(
     "~rank",
-    sa.Column("~rank", sa.REAL, nullable=False),
-    replace(FLOAT, parse=_rank),
+    sa.Column("~rank", sa.Double, nullable=False),
+    replace(FLOAT, parse=FLOAT.bind),
     nullable=False,
 )
-"""The order key of a search without `orderBy`: computed, in single precision."""
+"""The order key of a search without `orderBy`: computed."""
 
 
 def words_of(given: str) -> str:

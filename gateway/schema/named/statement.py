@@ -70,21 +70,18 @@ class Parameter:
 class Sql:
     """SQL to be sent, its parameters numbered as declared, and where its parts come from.
 
-    `places` are pairs (place in `text`, place in the file), in order; `lines` are the places in
-    the file where a line begins.
+    `places` are (place in `text`, place in the file, whether what follows was taken over as it is),
+    in order; `lines` are the places in the file where a line begins.
     """
 
     text: str
-    places: tuple[tuple[int, int], ...]
+    places: tuple[tuple[int, int, bool], ...]
     lines: tuple[int, ...]
 
     def line_and_column(self, place: int) -> tuple[int, int]:
         """Where in the file a place of `text` comes from; both from 1."""
-        index = bisect_right(self.places, place, key=itemgetter(0)) - 1
-        start, origin = self.places[index]
-        found = origin + place - start
-        if index + 1 < len(self.places):  # what stands for a parameter is longer than its name
-            found = min(found, self.places[index + 1][1] - 1)
+        start, origin, moves = self.places[bisect_right(self.places, place, key=itemgetter(0)) - 1]
+        found = origin + (place - start if moves else 0)
         line = bisect_right(self.lines, found)
         return line, found - self.lines[line - 1] + 1
 
@@ -131,13 +128,14 @@ def write_sql(file: SqlFile, parameters: Sequence[Parameter]) -> Sql:
     """
     numbers = {member.name: number for number, member in enumerate(file.params, 1)}
     parts: list[str] = []
-    places: list[tuple[int, int]] = []
+    places: list[tuple[int, int, bool]] = []
     used: set[int] = set()
     length = 0
     kinds: set[TokenKind] = set()
     for token in file.tokens():
-        places.append((length, token.start))
-        if token.kind in {TokenKind.NAMED, TokenKind.NUMBERED}:
+        is_parameter = token.kind in {TokenKind.NAMED, TokenKind.NUMBERED}
+        places.append((length, token.start, not is_parameter))
+        if is_parameter:
             number = _number(file, token, numbers)
             used.add(number)
             kinds.add(token.kind)

@@ -33,7 +33,7 @@ def matches(found_by: FullText, row: Any, asked: Expression) -> Expression:
 
 def rank(found_by: FullText, row: Any, asked: Expression) -> Expression:
     """How well it fits: cover density, so that words close to each other count more."""
-    return sa.func.ts_rank_cd(row.c[found_by.vector], asked, type_=sa.REAL())
+    return sa.cast(sa.func.ts_rank_cd(row.c[found_by.vector], asked), sa.Double)
 
 
 def headline(found_by: FullText, row: Any, asked: Expression) -> Expression:

@@ -12,6 +12,7 @@ from gateway.schema.fulltext import RANK
 from gateway.schema.orders import cursor_head
 from gateway.sources.postgres import fulltext
 from gateway.sources.postgres.aggregates import WholeList
+from gateway.sources.postgres.columns import columns_of
 from gateway.sources.postgres.predicates import join_condition
 from gateway.sources.postgres.scalars import commas, join, opaque, text
 
@@ -94,7 +95,7 @@ class Page:
         return self.build.predicates.order_expression(self.entity, rows, key)
 
     def _rows(self) -> Any:
-        """The page as a subquery: the entity's columns, computed order keys, row numbers."""
+        """The page as a subquery: the columns read, computed order keys, row numbers."""
         build, shape = self.build, self.shape
         rows = build.alias(self.entity.table, "t")
         froms, conditions = self._pick(rows)
@@ -102,7 +103,8 @@ class Page:
         for nulls, before in ((shape.after, False), (shape.before, True)):
             if nulls is not None:
                 conditions.append(build.predicates.beyond(self.entity, keys, nulls, before=before))
-        columns = list(rows.c)
+        read = columns_of(self.ask, shape)
+        columns = [column for column in rows.c if column.name in read]
         columns += [value.label(f"~o{i}") for i, (key, value) in enumerate(keys) if key.path]
         if self.asked is not None and self.entity.text is not None:
             columns.append(fulltext.rank(self.entity.text, rows, self.asked).label(RANK.name))
@@ -130,7 +132,9 @@ class Page:
 
     # The members
 
-    def _member(self, part: asks.ConnectionPart, page: Any, sources: list[Any]) -> Expression:
+    def _member(  # noqa: PLR0911 - one return per sort of part
+        self, part: asks.ConnectionPart, page: Any, sources: list[Any]
+    ) -> Expression:
         match part:
             case asks.Constant():
                 return text(f'"{part.key}":"{part.text}"')
@@ -172,7 +176,7 @@ class Page:
         if self.asked is None or self.entity.text is None:
             return text("null")
         if name == "rank":
-            return sa.cast(page.c[RANK.name], sa.Text)
+            return sa.cast(sa.cast(page.c[RANK.name], sa.REAL), sa.Text)
         return fulltext.headline(self.entity.text, page, self.asked)
 
     def _list(self, key: str, item: Expression, page: Any) -> Expression:

@@ -147,7 +147,10 @@ class Build:
         """The parameter of the current reader's next value."""
         index = self.taken.get(self.spec, 0)
         self.taken[self.spec] = index + 1
-        return sa.bindparam(f"plait_p{self.spec}_{index}", type_=type_)
+        parameter = sa.bindparam(f"plait_p{self.spec}_{index}", type_=type_)
+        # Sent in double precision, a number equals no number of single precision but round ones.
+        single = isinstance(getattr(type_, "item_type", type_), sa.REAL)
+        return sa.cast(parameter, type_) if single else parameter
 
     # Objects ---------------------------------------------------------------------------------
 
