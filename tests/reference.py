@@ -72,9 +72,7 @@ class PlainApi:
             if isinstance(type_, GraphQLObjectType) and not type_.name.startswith("__"):
                 self._install(type_)
 
-    async def answer(
-        self, document: str, variables: dict[str, Any], viewer: Viewer
-    ) -> PlainAnswer:
+    async def answer(self, document: str, variables: dict[str, Any], viewer: Viewer) -> PlainAnswer:
         """Execute a valid document."""
         result: Any = execute(
             self.catalog.schema,

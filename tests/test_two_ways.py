@@ -6,10 +6,11 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import HealthCheck, given, note, settings
+from hypothesis import given, note
 from hypothesis import strategies as st
 from reference import PlainApi
 from toy.domain import domain
+from toy.profiles import examples
 from toy.questions import Question, questions
 from toy.rows import ROWS, VISITS
 from toy.running import KEEPER, LIMITS, WIDE, Zoo, running
@@ -42,7 +43,7 @@ async def both(module_database: FreshDatabase, redis_url: str) -> AsyncIterator[
 
 
 @given(questions(DRAWN), st.sampled_from(sorted(VIEWERS)))
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@examples(150)
 async def test_generated_operations_have_one_answer(
     both: Pair, question: Question, viewer: str
 ) -> None:
@@ -62,7 +63,9 @@ async def agree(
     assert answer.executed, body
     other = await plain.answer(document, variables, VIEWERS[viewer])
     assert letters(_data(answer.body)) == letters(json.loads(other.data, object_pairs_hook=tuple))
-    errors = [(error["extensions"]["code"], tuple(error["path"])) for error in body.get("errors", ())]
+    errors = [
+        (error["extensions"]["code"], tuple(error["path"])) for error in body.get("errors", ())
+    ]
     assert _nearest(errors, body["data"]) == _nearest(other.errors, json.loads(other.data))
 
 

@@ -65,7 +65,7 @@ def _type_of(field: Field) -> str:
 class GroupSpec:
     """The arguments of `groups`: `by`, `having`, `orderBy`, `first`."""
 
-    def __init__(  # noqa: PLR0913, PLR0917 - what an argument reader needs, and what is selected
+    def __init__(
         self,
         field: Field,
         aggregates: Aggregates,

@@ -9,28 +9,18 @@ import unicodedata
 from functools import cache
 from typing import TYPE_CHECKING
 
-import inflect
+from pluralizer import Pluralizer
 from strawberry.utils.str_converters import to_camel_case
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-_ENGLISH = inflect.engine()
-_UNCOUNTABLE = frozenset(
-    {
-        "data",
-        "feedback",
-        "hardware",
-        "info",
-        "information",
-        "inventory",
-        "media",
-        "metadata",
-        "software",
-        "staff",
-    }
-)
-_SINGULAR_ENDS = ("ss", "us", "is", "as")
+_ENGLISH = Pluralizer()  # type: ignore[no-untyped-call]  # typed but for its constructor
+for _word in ("data", "info", "lens", "metadata", "feedback", "physics", "species"):
+    _ENGLISH.add_uncountable_rule(_word)
+_ENGLISH.add_irregular_rule("cache", "caches")
+
+_SINGULAR_ENDS = ("ss", "is", "as")
 """Ends of words that look like plurals and mostly are none: status, analysis, alias."""
 
 _SPELT = {"ß": "ss", "æ": "ae", "ø": "o", "đ": "d", "ł": "l", "þ": "th", "œ": "oe"}
@@ -130,17 +120,15 @@ def words(name: str) -> list[str]:
 @cache
 def singular(word: str) -> str:
     """One of several: `categories` → `category`; a word that is singular stays."""
-    if word in _UNCOUNTABLE or len(word) <= 3 or word.endswith(_SINGULAR_ENDS):  # noqa: PLR2004 - gps, bus
+    if len(word) <= 3 or word.endswith(_SINGULAR_ENDS):  # noqa: PLR2004 - gps, sms, bus
         return word
-    return str(_ENGLISH.singular_noun(word) or word)
+    return _ENGLISH.singular(word)
 
 
 @cache
 def plural(word: str) -> str:
     """Several of one: `category` → `categories`; `word` is singular."""
-    if word in _UNCOUNTABLE or not word[-1:].isalpha():
-        return word
-    return str(_ENGLISH.plural_noun(word))
+    return _ENGLISH.plural(word) if word[-1:].isalpha() else word
 
 
 def singular_words(name: str) -> list[str]:
@@ -177,8 +165,9 @@ def human(snake_name: str) -> str:
 
 
 def article(noun: str) -> str:
-    """`a film`, `an actor`."""
-    return str(_ENGLISH.a(noun))
+    """`a film`, `an actor`, `a user`."""
+    vowel = noun.startswith(tuple("aeiou")) and not noun.startswith(("eu", "one", "uni", "us"))
+    return f"an {noun}" if vowel else f"a {noun}"
 
 
 def is_free_type(name: str) -> bool:

@@ -1,4 +1,4 @@
-"""Conditions on what lies at a path within a JSON column: `metadata: {path: {at: ["a"], gt: 1}}`."""
+"""Conditions on what lies at a path in a JSON column: `metadata: {path: {at: ["a"], gt: 1}}`."""
 
 from __future__ import annotations
 

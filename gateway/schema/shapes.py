@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from gateway.errors import InputError
+from gateway.schema.kinds import TEXT
 from gateway.schema.documents import PATH, path_condition
 
 if TYPE_CHECKING:
@@ -162,11 +163,10 @@ def _operand(info: ColumnInfo, operator: str, value: Any, where: str) -> Any:
             raise InputError(f"`{where}` has more than {MAX_IN} values.")
         return [kind.bind(one, where) for one in value]
     if operator in {"like", "ilike", "hasKey"}:
-        if not isinstance(value, str) or "\x00" in value:
-            raise InputError(f"`{where}` must be text without the NUL character.")
-        if operator != "hasKey" and (len(value) - len(value.rstrip("\\"))) % 2:
+        text: str = TEXT.bind(value, where)
+        if operator != "hasKey" and (len(text) - len(text.rstrip("\\"))) % 2:
             raise InputError(f"`{where}` must not end in a single backslash; double it.")
-        return value
+        return text
     return kind.bind(value, where)
 
 

@@ -158,7 +158,7 @@ class GraphQLOverHTTP:
         except PlaitError as error:
             return refusal(error)
         except Exception as error:  # noqa: BLE001 - the last place where one can be masked
-            masked = PlaitError("Internal error.", extensions={"id": log_internal(error)})
+            masked = PlaitError("Internal error.", extensions={"errorId": log_internal(error)})
             return refusal(masked)
 
 

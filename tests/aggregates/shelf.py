@@ -1,14 +1,13 @@
 """A library of a few hundred books with nulls, ties, a row rule and a full-text column."""
 
-from __future__ import annotations
-
 import datetime as dt
 import random
 import uuid
 from decimal import Decimal
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import asyncpg
 import orjson
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as pg
@@ -30,9 +29,6 @@ from gateway import (
     many_through,
     queries,
 )
-
-if TYPE_CHECKING:
-    import asyncpg
 
 Row = dict[str, Any]
 
@@ -163,7 +159,7 @@ class Library:
 
 domain = Domain(entities=[Author, Book, Tag], queries=[Library])
 
-_WORDS = "storm quiet river night engine garden silver winter ocean letter".split()
+_WORDS = ["storm", "quiet", "river", "night", "engine", "garden", "silver", "winter", "ocean"]
 _TITLES = ["Storm at night", "The <b>quiet</b> river & its storms", "An engine", "Winter garden"]
 
 

@@ -52,7 +52,7 @@ def expected(rows: list[Row]) -> dict[str, Any]:
     for name in ORDERED:
         values = [row[name] for row in rows if row[name] is not None]
         for function, end in (("min", min), ("max", max)):
-            value = end(values, key=lambda one: rank(name, one)) if values else None  # noqa: B023
+            value = end(values, key=lambda one: rank(name, one)) if values else None
             found[function][name] = shown(name, value)
         if name in NUMBERS:
             found["sum"][name] = _sum(name, values)

@@ -69,18 +69,18 @@ async def test_pages_follow_each_other_by_rank(library: Zoo) -> None:
     ranks = {rank for _, rank in await ranked(library, "storm", "ann")}
     assert len(ranks) < len(expected)
     forth: list[str] = []
-    after = None
-    while after is None or found["pageInfo"]["hasNextPage"]:
+    after, more = None, True
+    while more and len(forth) <= len(expected):
         found = await page(library, search="storm", first=7, after=after)
         forth += [edge["node"]["id"] for edge in found["edges"]]
-        after = found["edges"][-1]["cursor"]
+        after, more = found["edges"][-1]["cursor"], found["pageInfo"]["hasNextPage"]
     assert forth == expected
     back: list[str] = []
-    before = None
-    while before is None or found["pageInfo"]["hasPreviousPage"]:
+    before, more = None, True
+    while more and len(back) <= len(expected):
         found = await page(library, search="storm", first=None, last=9, before=before)
         back = [edge["node"]["id"] for edge in found["edges"]] + back
-        before = found["edges"][0]["cursor"]
+        before, more = found["edges"][0]["cursor"], found["pageInfo"]["hasPreviousPage"]
     assert back == expected
 
 
@@ -91,7 +91,9 @@ async def test_an_order_of_ones_own_goes_before_rank(library: Zoo) -> None:
     )
     ranks = dict(await ranked(library, "storm", "ann"))
     sold = [str(row["id"]) for row in reversed(visible("ann")) if row["sold"]]
-    assert [edge["node"]["id"] for edge in found["edges"]] == [key for key in sold if key in ranks]
+    assert [edge["node"]["id"] for edge in found["edges"]] == [key for key in sold if key in ranks][
+        :50
+    ]
     for edge in found["edges"]:
         assert edge["rank"] == pytest.approx(ranks[edge["node"]["id"]])
 
@@ -106,10 +108,10 @@ async def test_a_headline_is_html_that_is_safe_to_show(library: Zoo) -> None:
         assert "<" not in bare
         assert ">" not in bare
         assert html.escape(html.unescape(bare), quote=False) == bare
-    (own,) = {
-        e["headline"] for e in found["edges"] if e["headline"].startswith("The &lt;b&gt;")
-    } & {"The &lt;b&gt;<mark>quiet</mark>&lt;/b&gt; river &amp; its <mark>storms</mark>"}
-    assert own
+    title = "quiet&lt;/b&gt; river &amp; its <mark>storms</mark>"
+    assert any(
+        title in edge["headline"].replace("<mark>quiet</mark>", "quiet") for edge in found["edges"]
+    )
 
 
 async def test_without_a_search_there_is_no_rank(library: Zoo) -> None:
@@ -169,9 +171,9 @@ async def test_a_cursor_belongs_to_its_order(library: Zoo) -> None:
     by_key = (await page(library, first=1))["edges"][0]["cursor"]
     decoded = opaque.decode(by_rank)
     assert decoded is not None
-    forged = [opaque.encode(decoded[0], (rank, "1")) for rank in ("1e300", "NaN", "x", None)]
+    forged = [opaque.encode(decoded[0], (rank, "1")) for rank in ("1e999", "NaN", "x")]
     tries = [{"after": by_rank}, {"after": by_key, "search": "storm"}]
-    tries += [{"after": one, "search": "storm"} for one in forged[:3]]
+    tries += [{"after": one, "search": "storm"} for one in forged]
     for variables in tries:
         body = await library.ask(EVERYTHING, variables, viewer=ANN)
         assert body["errors"][0]["extensions"] == {"code": "BAD_USER_INPUT", "argument": "after"}
@@ -212,11 +214,12 @@ def _domain(search: Any, *names: str) -> Domain:
 def test_which_column_is_searched(search: Any, names: tuple[str, ...], found: Any) -> None:
     """The only tsvector column, or the one that is named; else there is no `search`."""
     api = build(_domain(search, *names))
+    types: dict[str, Any] = dict(api.catalog.schema.type_map)
     text = api.catalog.entities["Page"].text
     assert (text and (text.vector, text.configuration)) == found
-    field = api.catalog.schema.type_map["Query"].fields["pages"]
+    field = types["Query"].fields["pages"]
     assert ("search" in field.args) == (found is not None)
-    assert ("headline" in api.catalog.schema.type_map["PageEdge"].fields) == (found is not None)
+    assert ("headline" in types["PageEdge"].fields) == (found is not None)
 
 
 def test_a_search_by_what_is_no_tsvector_is_refused() -> None:

@@ -20,29 +20,42 @@ if TYPE_CHECKING:
 
     from conftest import FreshDatabase
 
-VALUE = "-- mode: fetchval\n-- returns: int4\n"
 ROWS = "-- mode: fetch\n-- returns: R\n-- column a: int4\n"
-TOYS = "-- mode: fetch\n-- returns: Toy\n"
+
+
+def one(sql: str) -> str:
+    """A file that gives one number."""
+    return "-- mode: fetchval\n-- returns: int4\n" + sql
+
+
+def rows(sql: str) -> str:
+    """A file that gives rows of one number."""
+    return ROWS + sql
+
+
+def some_toys(sql: str) -> str:
+    """A file that gives toys."""
+    return "-- mode: fetch\n-- returns: Toy\n" + sql
 
 
 @pytest.mark.parametrize(
     ("text", "annotation", "complaint"),
     [
         (
-            VALUE + "select price\nfrom toyz",
+            one("select price\nfrom toyz"),
             int,
             'q.sql:4:6: relation "toyz" does not exist (42P01)',
         ),
-        (VALUE + "select prise from toys", int, 'q.sql:3:8: column "prise" does not exist (42703)'),
-        (VALUE + "select 1 form toys", int, 'q.sql:3:15: syntax error at or near "toys" (42601)'),
-        (VALUE + "select f(1)", int, "q.sql:3:8: function f(integer) does not exist (42883)"),
-        (VALUE + "select 1::int8", int, "q.sql: column int8 is int8, but int4 is declared"),
-        (VALUE + "select 1, 2", int, "q.sql: fetchval needs a statement of one column"),
-        (VALUE + "select from toys", int, "this one has 0"),
+        (one("select prise from toys"), int, 'q.sql:3:8: column "prise" does not exist (42703)'),
+        (one("select 1 form toys"), int, 'q.sql:3:15: syntax error at or near "toys" (42601)'),
+        (one("select f(1)"), int, "q.sql:3:8: function f(integer) does not exist (42883)"),
+        (one("select 1::int8"), int, "q.sql: column int8 is int8, but int4 is declared"),
+        (one("select 1, 2"), int, "q.sql: fetchval needs a statement of one column"),
+        (one("select from toys"), int, "this one has 0"),
         (
-            "-- mode: fetchval\n-- param x: int4\n-- returns: int4\nselect 1\nwhere 'a'::bytea = :x",
+            "-- mode: fetchval\n-- param x: int4\n-- returns: int4\nselect 1 where 'a'::bytea = :x",
             int,
-            "q.sql:5:18: operator does not exist: bytea = integer (42883)",
+            "q.sql:4:27: operator does not exist: bytea = integer (42883)",
         ),
         (
             "-- mode: fetchval\n-- param x: int4\n-- returns: int4\nselect :x + :x + y",
@@ -52,30 +65,34 @@ TOYS = "-- mode: fetch\n-- returns: Toy\n"
         (
             "-- mode: fetchval\n-- param x: int4 = nothing()\n-- returns: int4\nselect 1 + :x",
             int,
-            "q.sql:4:13: function nothing() does not exist (42883)",
+            "q.sql:4:12: function nothing() does not exist (42883)",
         ),
         (
             "-- mode: fetchval\n-- param é: int4\n".replace("é", "e")
             + "-- returns: int4\nselect 'ü日🌞', :e, nix",
             int,
-            'q.sql:4:20: column "nix" does not exist (42703)',
+            'q.sql:4:19: column "nix" does not exist (42703)',
         ),
         (
-            ROWS + "select 1 as b, 2 as c",
+            rows("select 1 as b, 2 as c"),
             Rows,
             "q.sql: the statement gives no column a; it has b, c.",
         ),
-        (ROWS + "select 1 as a, 2 as a", Rows, "q.sql: the statement gives 2 columns a."),
-        (ROWS + "select 'x' as a", Rows, "q.sql: column a is text, but int4 is declared"),
-        (ROWS + "select array[1] as a", Rows, "q.sql: column a is int4[], but int4 is declared"),
-        (ROWS + "delete from toys returning 1 as a", Rows, "syntax error"),
+        (rows("select 1 as a, 2 as a"), Rows, "q.sql: the statement gives 2 columns a."),
+        (rows("select 'x' as a"), Rows, "q.sql: column a is text, but int4 is declared"),
+        (rows("select array[1] as a"), Rows, "q.sql: column a is int4[], but int4 is declared"),
+        (rows("delete from toys returning 1 as a"), Rows, "syntax error"),
         (
-            ROWS + "with d as (delete from toys returning 1 as a) select a from d",
+            rows("with d as (delete from toys returning 1 as a) select a from d"),
             Rows,
             "must be at the top level (0A000)",
         ),
-        (TOYS + "select name from toys", list[Toy], "q.sql: the statement gives no column id"),
-        (TOYS + "select name as id from toys", list[Toy], "operator does not exist: bigint = text"),
+        (some_toys("select name from toys"), list[Toy], "q.sql: the statement gives no column id"),
+        (
+            some_toys("select name as id from toys"),
+            list[Toy],
+            "operator does not exist: bigint = text",
+        ),
     ],
 )
 async def test_what_the_database_does_not_take(
@@ -109,7 +126,7 @@ async def test_types_as_good_as_the_declared(shop_url: str, tmp_path: Path) -> N
 
 async def test_all_mistakes_at_once(shop_url: str, tmp_path: Path) -> None:
     """Every statement is checked, whatever is wrong with the others."""
-    files = {name: VALUE + f"select {name}" for name in ("a", "b")} | {"c": VALUE + "select 1"}
+    files = {name: one(f"select {name}") for name in ("a", "b")} | {"c": one("select 1")}
     domain = domain_of(tmp_path, files, dict.fromkeys(files, int | None))
     async with open_shop(shop_url, domain) as shop:
         lines = await shop.verify()
@@ -130,7 +147,7 @@ async def test_a_gateway_with_a_mistake_does_not_start(
     shop_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Start-up fails with a configuration error that says all this."""
-    domain = domain_of(tmp_path, {"q": VALUE + "select prise from toys"}, {"q": int | None})
+    domain = domain_of(tmp_path, {"q": one("select prise from toys")}, {"q": int | None})
     monkeypatch.setattr("gateway.app.load_domain", lambda _: domain)
     gateway = Gateway(load(environ={"POSTGRES_URL": shop_url, "REDIS_URL": "redis://127.0.0.1:1"}))
     try:
@@ -145,8 +162,8 @@ async def test_a_database_that_comes_later(
 ) -> None:
     """What start-up could not check is checked at its first use; the operator is told why."""
     files = {
-        "good": VALUE + "select count(*)::int4 from toys",
-        "bad": VALUE + "select prise from toys",
+        "good": one("select count(*)::int4 from toys"),
+        "bad": one("select prise from toys"),
         "late": "-- mode: execute\ndelete from toyz",
     }
     domain = domain_of(
@@ -171,7 +188,7 @@ async def test_a_database_that_comes_later(
 
 async def test_a_database_that_is_down(tmp_path: Path) -> None:
     """Nothing is wrong with a statement because nobody is there to take it."""
-    domain = domain_of(tmp_path, {"q": VALUE + "select 1"}, {"q": int | None})
+    domain = domain_of(tmp_path, {"q": one("select 1")}, {"q": int | None})
     async with open_shop("postgresql://nobody@127.0.0.1:1/none", domain) as shop:
         body = await shop.ask("{ q }")
     assert body["data"] == {"q": None}
@@ -181,24 +198,26 @@ async def test_a_database_that_is_down(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "annotation", "complaint"),
     [
-        (VALUE + "select :x", int | None, r"q.sql:3: parameter :x is not declared"),
-        (VALUE + "select $1", int | None, r"q.sql:3: parameter \$1 is not declared"),
-        (VALUE + "select $" + "9" * 5000, int | None, "is not declared"),
+        (one("select :x"), int | None, r"q.sql:3: parameter :x is not declared"),
+        (one("select $1"), int | None, r"q.sql:3: parameter \$1 is not declared"),
+        (one("select $" + "9" * 5000), int | None, "is not declared"),
         ("-- mode: execute\n-- param x: int4\nselect 1", None, "q.sql:2: .* x is never used"),
         (
-            "-- mode: fetchval\n-- param x: int4\n-- param y: int4\n-- returns: int4\n\n"
-            "select :x\n + $2",
+            (
+                "-- mode: fetchval\n-- param x: int4\n-- param y: int4\n-- returns: int4\n\n"
+                "select :x\n + $2"
+            ),
             int | None,
             "q.sql:7: use parameters by name or by number",
         ),
         ("-- mode: fetchval\n-- returns: money\nselect 1", int | None, "`money` is not known here"),
         ("-- mode: fetchval\n-- returns: date as ID\nselect 1", int | None, "date cannot be an ID"),
-        (VALUE + "select 1", str | None, "gives `int | None`"),
-        (VALUE + "select 1", int, "annotate it `… | None`"),
-        (ROWS + "select 1 as a", Row | None, "gives `Rows | None`"),
-        (ROWS + "select 1 as a", list[Toy] | None, "gives `Rows | None`"),
-        (TOYS + "select 1 as id", Toy | None, r"gives `list\[.*Toy\] | None`"),
-        (TOYS + "select 1 as id", list[Shelf] | None, r"gives `list\[.*Toy\] | None`"),
+        (one("select 1"), str | None, "gives `int | None`"),
+        (one("select 1"), int, "annotate it `… | None`"),
+        (rows("select 1 as a"), Row | None, "gives `Rows | None`"),
+        (rows("select 1 as a"), list[Toy] | None, "gives `Rows | None`"),
+        (some_toys("select 1 as id"), Toy | None, r"gives `list\[.*Toy\] | None`"),
+        (some_toys("select 1 as id"), list[Shelf] | None, r"gives `list\[.*Toy\] | None`"),
         (
             "-- mode: fetch\n-- returns: Ghost\nselect 1",
             Rows | None,
@@ -221,8 +240,10 @@ async def test_a_database_that_is_down(tmp_path: Path) -> None:
             "the default does not fit",
         ),
         (
-            "-- mode: fetchval\n-- param a_b: int4\n-- param a__b: int4\n-- returns: int4\n"
-            "select :a_b + :a__b",
+            (
+                "-- mode: fetchval\n-- param a_1: int4\n-- param a1: int4\n-- returns: int4\n"
+                "select :a_1 + :a1"
+            ),
             int | None,
             "the same name in GraphQL",
         ),
@@ -245,9 +266,17 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
         Shop("postgresql://127.0.0.1:1/none", domain)
 
 
+def test_entities_of_another_source(tmp_path: Path) -> None:
+    """The rows of an entity are read where its table is, so the statement must run there."""
+    files = {"q": some_toys("select 1::int8 as id")}
+    domain = domain_of(tmp_path, files, {"q": list[Toy] | None}, source="archive")
+    with pytest.raises(ConfigurationError, match=r"Queries.q: Toy is not in source 'archive'"):
+        Shop("postgresql://127.0.0.1:1/none", domain)
+
+
 def test_files_that_share_a_type(tmp_path: Path) -> None:
     """Two files may give the same type when they declare the same columns, else not."""
-    files = {"a": ROWS + "select 1 as a", "b": ROWS + "select 2 as a"}
+    files = {"a": rows("select 1 as a"), "b": rows("select 2 as a")}
     fields = dict.fromkeys(files, Rows | None)
     shop = Shop("postgresql://127.0.0.1:1/none", domain_of(tmp_path, files, fields))
     assert str(shop.api.catalog.schema.query_type.fields["b"].type) == "[R!]"
@@ -258,7 +287,7 @@ def test_files_that_share_a_type(tmp_path: Path) -> None:
 
 def test_entities_bear_none(tmp_path: Path) -> None:
     """Named SQL is for root fields: a field of an entity would be asked once for every row."""
-    domain = domain_of(tmp_path, {"q": VALUE + "select 1"}, {"q": int | None})
+    domain = domain_of(tmp_path, {"q": one("select 1")}, {"q": int | None})
     domain = replace(domain, entities=[*domain.entities, Odd])
     with pytest.raises(ConfigurationError, match="for root fields, not for entities"):
         Shop("postgresql://127.0.0.1:1/none", domain)

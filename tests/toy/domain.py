@@ -125,6 +125,10 @@ class Animal:
             raise PlaitError("Too long a name.", code=Code.BAD_USER_INPUT)
         return self.name
 
+    @field(needs=("name",))
+    def greedy(self) -> str | None:
+        return str(self.weight)
+
     @field(permission_classes=[KeepersOnly])
     def whisper(self) -> str | None:
         return "psst"
@@ -307,6 +311,10 @@ class OtherQueries:
     @field()
     def star(self) -> Animal | None:
         return reference(Animal, 5)
+
+    @field()
+    def wrong(self) -> int | None:
+        return {"password": SECRET}  # type: ignore[return-value]  # the mistake that is meant
 
     @field()
     def crash(self) -> str | None:

@@ -31,7 +31,24 @@ if TYPE_CHECKING:
     from reference import PlainApi
 
 LONG = "a" * 70
-ALIASES = ["a", "x1", "x2", "x3", "t1", "t2", "j3", "r4", "q5", "n", "k", "k0", "e", "i", "id", LONG]
+ALIASES = [
+    "a",
+    "x1",
+    "x2",
+    "x3",
+    "t1",
+    "t2",
+    "j3",
+    "r4",
+    "q5",
+    "n",
+    "k",
+    "k0",
+    "e",
+    "i",
+    "id",
+    LONG,
+]
 MOST_FIELDS = 30
 BEYOND = {"aggregate", "groups"}
 """Fields of connections that the reference cannot compute; they have tests of their own."""
@@ -75,8 +92,7 @@ def _asked(
     names = [
         name
         for name in fields
-        if name not in BEYOND
-        and (left[0] > 0 or is_leaf_type(get_named_type(fields[name].type)))
+        if name not in BEYOND and (left[0] > 0 or is_leaf_type(get_named_type(fields[name].type)))
     ]
     found: dict[str, Asked] = {}
     for name in draw(st.lists(st.sampled_from([*names, TYPENAME]), min_size=1, max_size=4)):
@@ -208,7 +224,9 @@ class _Writing:
             if len(below) > 1 and self.chance(6):
                 return " ".join(f"{head} {self.selections([part], type_name)}" for part in below)
             return f"{head} {self.selections(below, type_name)}"
-        parts = [f"... on {name} {self.selections(below, name)}" for name, below in asked.below.items()]
+        parts = [
+            f"... on {name} {self.selections(below, name)}" for name, below in asked.below.items()
+        ]
         return f"{head} {{ {' '.join(parts)} }}"
 
     def is_abstract(self, asked: Asked) -> bool:

@@ -86,15 +86,15 @@ class Zoo:
         """The engine's answer as it is."""
         request = GraphQLRequest(document, None, variables, extensions)
         deadline = asyncio.get_running_loop().time() + seconds
-        return await self.engine.answer(
-            request, viewer, allow_mutations=False, deadline=deadline
-        )
+        return await self.engine.answer(request, viewer, allow_mutations=False, deadline=deadline)
 
     async def ask(
         self, document: str, variables: dict[str, Any] | None = None, **options: Any
     ) -> dict[str, Any]:
         """The body of the answer, decoded."""
-        body: dict[str, Any] = orjson.loads((await self.answer(document, variables, **options)).body)
+        body: dict[str, Any] = orjson.loads(
+            (await self.answer(document, variables, **options)).body
+        )
         return body
 
     async def data(

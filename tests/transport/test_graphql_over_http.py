@@ -272,7 +272,7 @@ async def test_an_unexpected_error_is_masked(
     assert SECRET not in response.text
     assert SECRET not in caplog.text
     logged = [getattr(record, "fields", {}).get("id") for record in caplog.records]
-    assert error["extensions"]["id"] in logged
+    assert error["extensions"]["errorId"] in logged
 
 
 async def test_an_engine_that_overruns_is_stopped(engine: ToyEngine) -> None:

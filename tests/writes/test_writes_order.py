@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
 from writes import shop
 from writes.stand import code_of
 
@@ -46,7 +47,8 @@ async def test_a_failed_field_is_that_fields_alone(stand: Stand) -> None:
 async def test_a_later_field_with_bad_input(stand: Stand) -> None:
     """All input is read before anything runs: nothing is written."""
     error = await stand.error(
-        'mutation { a: insertShelf(input: {code: "x"}) { id } b: updateShelf(id: 1, set: {}) { id } }'
+        'mutation { a: insertShelf(input: {code: "x"}) { id }'
+        " b: updateShelf(id: 1, set: {}) { id } }"
     )
     assert code_of(error) == "BAD_USER_INPUT"
     assert await stand.value("select count(*) from shelves") == 0
@@ -82,14 +84,19 @@ async def test_python_resolvers_beside_writes(stand: Stand) -> None:
     assert shop.HAPPENED == ["one", "two", "three"]
 
 
-async def test_writes_wait_for_the_resolver_before_them(stand: Stand) -> None:
-    """A field that must not be null and fails ends the operation: what follows does not run."""
+@pytest.mark.parametrize("rest", ["code", "shout"], ids=["planned", "walked"])
+async def test_nothing_runs_once_there_is_no_data(rest: str, stand: Stand) -> None:
+    """A failed field that must not be null makes the answer null; nothing more is written."""
     body = await stand.ask(
-        'mutation { mustInsertShelf(input: {rank: 1000}) { id } remember(word: "late")'
-        ' insertShelf(input: {code: "late"}) { shout } }'
+        'mutation { a: insertShelf(input: {code: "a"}) { code }'
+        " mustInsertShelf(input: {rank: 1000}) { id }"
+        f' late: insertShelf(input: {{code: "late"}}) {{ {rest} }} }}'
     )
     assert body["data"] is None
-    assert code_of(body["errors"][0]) == "CONSTRAINT_VIOLATION"
+    (error,) = body["errors"]
+    assert error["path"] == ["mustInsertShelf"]
+    assert code_of(error) == "CONSTRAINT_VIOLATION"
+    assert await stand.rows("select code from shelves") == [("a",)]
 
 
 async def test_fields_left_out_by_a_condition(stand: Stand) -> None:

@@ -96,6 +96,8 @@ class NamedFields:
             )
         parameters = [self._parameter(file, member) for member in file.params]
         row, keyed, value, made = self._result(file, where, hint)
+        if row is not None and keyed and row.source != binding.source:
+            raise ConfigurationError(f"{where}: {row.name} is not in source {binding.source!r}.")
         statement = NamedStatement(
             name=file.name,
             source=binding.source,
@@ -253,7 +255,7 @@ def _load(cls: type, path: str, where: str) -> SqlFile:
     package = module.__name__.rpartition(".")[0]
     name = "/".join([*package.split("."), "sql", path] if package else ["sql", path])
     try:
-        text = (folder / path).read_text("utf-8")
+        text = (folder / path).read_text("utf-8-sig")
     except OSError:
         raise ConfigurationError(f"{where}: there is no file {name}.") from None
     except UnicodeDecodeError:

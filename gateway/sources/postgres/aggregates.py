@@ -154,7 +154,7 @@ def _extreme(function: str, kind: k.Kind, column: Expression) -> Expression:
     if kind.name in {k.UUID.name, k.UUID_ID.name}:
         return sa.cast(call(sa.collate(sa.cast(column, sa.Text), "C")), sa.Uuid)
     if kind.name == k.BYTES.name:
-        hexadecimal = sa.literal_column("'hex'")
+        hexadecimal: Expression = sa.literal_column("'hex'")
         ends = call(sa.collate(sa.func.encode(column, hexadecimal, type_=sa.Text()), "C"))
         return sa.func.decode(ends, hexadecimal, type_=BYTEA())
     return call(column, type_=column.type)

@@ -74,7 +74,9 @@ def write(info: ColumnInfo, column: Expression) -> Expression:  # noqa: PLR0911 
 
 def _unfit(info: ColumnInfo, column: Expression, type_: Any) -> Expression | None:
     """What stands for a value GraphQL cannot represent: null, or a cast that fails."""
-    return None if info.nullable else sa.cast(join(text("!"), sa.cast(column, sa.Text)), type_)
+    if info.nullable:
+        return None
+    return sa.cast(join(text("unfit "), sa.cast(column, sa.Text)), type_)
 
 
 def _enum(labels: tuple[tuple[str, str], ...], label: Expression) -> Expression:

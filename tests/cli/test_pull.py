@@ -1,0 +1,321 @@
+"""`plait pull` shows, writes and keeps: what is a person's is never overwritten unasked."""
+
+import re
+import shutil
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import asyncpg
+import pytest
+
+FIXTURE = Path(__file__).parents[1] / "fixtures" / "media_shop.sql"
+HAND = "\n# A line of my own.\n"
+
+
+class Shop:
+    """A database of the test's own, and the command in a folder of its own."""
+
+    def __init__(self, plait, url, folder):
+        self.plait = plait
+        self.url = url
+        self.folder = folder / "my_api" / "resolvers"
+
+    def pull(self, *options):
+        """Run `plait pull`."""
+        return self.plait(
+            "pull", *options, POSTGRES_URL=self.url, PLAIT_RESOLVERS="my_api.resolvers"
+        )
+
+    async def execute(self, *statements):
+        """Change the database."""
+        connection = await asyncpg.connect(self.url, timeout=10)
+        try:
+            for statement in statements:
+                await connection.execute(statement, timeout=60)
+        finally:
+            await connection.close()
+
+    def files(self):
+        """The texts of the package, by path."""
+        return {
+            path.relative_to(self.folder).as_posix(): path.read_text("utf-8")
+            for path in self.folder.rglob("*")
+            if path.is_file()
+        }
+
+
+@pytest.fixture(scope="module")
+async def full(module_database):
+    """The name of a full database that nobody is connected to."""
+    url = await module_database()
+    connection = await asyncpg.connect(url, timeout=10)
+    await connection.execute(FIXTURE.read_text("utf-8"), timeout=60)
+    await connection.close()
+    return urlsplit(url).path.removeprefix("/")
+
+
+@pytest.fixture
+async def shop(plait, fresh_database, full, tmp_path):
+    """An empty folder and a full database."""
+    return Shop(plait, await fresh_database(template=full), tmp_path)
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory):
+    """Where the package lies that was pulled first, for the tests that begin with it."""
+    return tmp_path_factory.mktemp("kept") / "resolvers"
+
+
+@pytest.fixture
+def pulled(shop, kept):
+    """The same, pulled once."""
+    if not kept.exists():
+        done = shop.pull("--write")
+        assert done.returncode == 0, done.stderr
+        shutil.copytree(shop.folder, kept)
+    else:
+        shutil.copytree(kept, shop.folder)
+    return shop
+
+
+def changed_lines(diff):
+    """What a diff takes away and adds, without the stamps of the files."""
+    lines = [line for line in diff.splitlines() if re.match(r"[-+](?![-+])", line)]
+    return [line for line in lines if "plait pull wrote this" not in line]
+
+
+async def test_nothing_is_written_unasked(shop):
+    """Without --write there is a diff, exit code 1, and no file."""
+    done = shop.pull()
+    assert done.returncode == 1
+    assert "+class Film:" in done.stdout
+    assert "new      films.py" in done.stderr
+    assert not shop.folder.exists()
+
+
+async def test_a_second_run_shows_no_difference(pulled):
+    """What was just written is what would be written."""
+    for options in ((), ("--check",), ("--write",)):
+        done = pulled.pull(*options)
+        assert done.returncode == 0, done.stdout
+        assert done.stdout == ""
+
+
+async def test_a_changed_table_shows_exactly_its_change(pulled):
+    """A new column, a wider type, a NOT NULL: said in words, and as lines of a diff."""
+    await pulled.execute(
+        "ALTER TABLE city ADD COLUMN population bigint",
+        "ALTER TABLE country ALTER COLUMN country TYPE varchar(80)",
+        "UPDATE address SET address2 = ''",
+        "ALTER TABLE address ALTER COLUMN address2 SET NOT NULL",
+        "ALTER TABLE rental DROP COLUMN return_date",
+        "ALTER TYPE mpaa_rating ADD VALUE 'X'",
+    )
+    done = pulled.pull()
+    assert done.returncode == 1
+    assert set(re.findall(r"in the database: (.*)", done.stderr)) == {
+        "city.population: new column, BigInteger",
+        "country.country: was Text, is String(80)",
+        "address.address2: is never null now",
+        "rental.return_date: no such column any more",
+        "MpaaRating: new label 'X'",
+    }
+    assert changed_lines(done.stdout) == [
+        "-    address2: str | None",
+        "+    address2: str",
+        "-from gateway import Connection, belongs_to, by_key, entity, has_many, listing, queries",
+        "+from gateway import (",
+        "+    BigInt,",
+        *(
+            f"+    {name},"
+            for name in (
+                *("Connection", "belongs_to", "by_key", "entity", "has_many", "listing"),
+                "queries",
+            )
+        ),
+        "+)",
+        "+    population: BigInt | None",
+        '+    X = "X"',
+        '-    sa.Column("address2", sa.Text),',
+        '+    sa.Column("address2", sa.Text, nullable=False),',
+        '+    sa.Column("population", sa.BigInteger),',
+        '-    sa.Column("country", sa.Text, nullable=False),',
+        '+    sa.Column("country", sa.String(80), nullable=False),',
+        '-    sa.Column("return_date", sa.DateTime(timezone=True)),',
+        "-    return_date: dt.datetime | None",
+    ]
+    assert pulled.pull("--write").returncode == 0
+    assert pulled.pull().returncode == 0
+
+
+async def test_a_table_comes_and_another_goes(pulled):
+    """A new table's file is written, that of a dropped one is deleted."""
+    await pulled.execute(
+        "DROP VIEW film_list, sales_by_store",
+        "DROP MATERIALIZED VIEW rental_by_category",
+        "DROP TABLE payment",
+        "CREATE TABLE voucher (voucher_id serial PRIMARY KEY)",
+    )
+    done = pulled.pull("--write")
+    assert done.returncode == 0, done.stderr
+    assert "in the database: new table voucher" in done.stderr
+    assert "in the database: no table payment any more" in done.stderr
+    files = pulled.files()
+    assert "vouchers.py" in files
+    assert "payments.py" not in files
+    assert "payments" not in files["__init__.py"]
+
+
+async def test_a_file_changed_by_hand_is_kept(pulled):
+    """It counts as it is while there is nothing new for it, and is never written over."""
+    mine = pulled.folder / "cities.py"
+    mine.write_text(mine.read_text("utf-8") + HAND, "utf-8")
+    assert pulled.pull().returncode == 0
+    await pulled.execute("ALTER TABLE city ADD COLUMN population integer")
+    done = pulled.pull("--write")
+    assert done.returncode == 1
+    assert "yours    cities.py" in done.stderr
+    assert mine.read_text("utf-8").endswith(HAND)
+    assert '"population"' in pulled.files()["models.py"]
+    done = pulled.pull()
+    assert done.returncode == 1
+    assert "+    population: int | None" in done.stdout
+    assert "-# A line of my own." in done.stdout
+
+
+async def test_a_merge_by_hand_is_accepted(pulled):
+    """Whoever takes over the new first line has said that the file is as it should be."""
+    mine = pulled.folder / "cities.py"
+    mine.write_text(mine.read_text("utf-8") + HAND, "utf-8")
+    await pulled.execute("ALTER TABLE city ADD COLUMN population integer")
+    pulled.pull("--write")
+    stamp = re.search(r"^\+(# plait pull wrote this: \w+)", pulled.pull().stdout, re.MULTILINE)[1]
+    mine.write_text(stamp + "\n" + mine.read_text("utf-8").partition("\n")[2], "utf-8")
+    done = pulled.pull()
+    assert done.returncode == 0, done.stdout
+
+
+async def test_force_overwrites_the_one_file_it_names(pulled):
+    """Only what was named loses what was changed by hand."""
+    for name in ("cities.py", "actors.py"):
+        path = pulled.folder / name
+        path.write_text(path.read_text("utf-8") + HAND, "utf-8")
+    await pulled.execute(
+        "ALTER TABLE city ADD COLUMN population integer", "ALTER TABLE actor ADD COLUMN age integer"
+    )
+    done = pulled.pull("--write", "--force", str(pulled.folder / "cities.py"))
+    assert done.returncode == 1
+    assert HAND not in pulled.files()["cities.py"]
+    assert HAND in pulled.files()["actors.py"]
+
+
+async def test_a_file_that_pull_did_not_write_is_kept(shop):
+    """A package that was there before is nobody's to overwrite, not even its `__init__.py`."""
+    shop.folder.mkdir(parents=True)
+    (shop.folder / "__init__.py").write_text("mine = True\n")
+    done = shop.pull("--write")
+    assert done.returncode == 1
+    assert "yours    __init__.py" in done.stderr
+    assert shop.files()["__init__.py"] == "mine = True\n"
+
+
+async def test_options_are_remembered(shop):
+    """The next time asks for the same schemas, tables and keys; a further key is added."""
+    first = (
+        "--schema",
+        "public",
+        "--schema",
+        "music",
+        "--tables",
+        "!payment*",
+        "--tables",
+        "!it's",
+    )
+    assert shop.pull(*first, "--key", "film_list=fid,category", "--write").returncode == 0
+    before = shop.files()
+    assert "music_customers.py" in before
+    assert "payments.py" not in before
+    assert shop.pull().returncode == 0
+    assert shop.pull("--key", "sales_by_store=store_id", "--write").returncode == 0
+    after = shop.files()
+    assert "class SalesByStore:" in after["sales_by_stores.py"]
+    assert "class FilmListRecord:" in after["films.py"]
+    await shop.execute("DROP VIEW sales_by_store")
+    assert shop.pull("--write").returncode == 0
+    assert "sales_by_stores.py" not in shop.files()
+
+
+async def test_one_schema_becomes_several(pulled):
+    """`models.py` makes room for a package of models; nothing of the former stays behind."""
+    assert pulled.pull("--schema", "public", "--schema", "music", "--write").returncode == 0
+    files = pulled.files()
+    assert "models.py" not in files
+    assert "models/music.py" in files
+    assert pulled.pull().returncode == 0
+
+
+async def test_what_fails_leaves_everything_as_it_was(pulled):
+    """A file that cannot be written undoes those that could."""
+    await pulled.execute(
+        "CREATE TABLE aaa (id integer PRIMARY KEY)", "CREATE TABLE zzz (id integer PRIMARY KEY)"
+    )
+    (pulled.folder / "zzzs.py").mkdir()
+    before = pulled.files()
+    done = pulled.pull("--write")
+    assert done.returncode == 2
+    assert "error: cannot" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert pulled.files() == before
+
+
+async def test_what_the_role_may_not_read_is_left_out(shop):
+    """Tables and columns without the privilege are not served, and tables are named."""
+    await shop.execute(
+        "CREATE ROLE pull_reader LOGIN PASSWORD 'reads'",
+        "GRANT SELECT ON actor TO pull_reader",
+        "GRANT SELECT (film_id, title) ON film TO pull_reader",
+    )
+    owner, shop.url = shop.url, re.sub(r"//[^@]*@", "//pull_reader:reads@", shop.url)
+    try:
+        done = shop.pull("--write")
+    finally:
+        shop.url = owner
+        await shop.execute("DROP OWNED BY pull_reader", "DROP ROLE pull_reader")
+    assert done.returncode == 0, done.stderr
+    assert "left out, as the role may not read it: public.staff" in done.stderr
+    films = shop.files()["films.py"]
+    assert "    title: str\n" in films
+    assert "description: " not in films
+    assert "staff.py" not in shop.files()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--source", "other"), "there is no postgres.other"),
+        (("--schema", "nowhere"), "there is no schema 'nowhere'; there is music, office, public"),
+        (("--tables", "nothing*"), "there is nothing to pull"),
+        (("--key", "film_list"), "--key: expected VIEW=COLUMN"),
+        (("--key", "film_lists=fid"), "there is no table or view 'film_lists'"),
+        (("--key", "film_list=nope"), "film_list has no column 'nope'; it has fid,"),
+        (("--write", "--check"), "--write and --check exclude each other"),
+        (("--force", "nowhere.py"), "--force: nowhere.py is not a file of this package"),
+    ],
+)
+async def test_wrong_options_are_one_line(shop, options, message):
+    """No traceback, exit code 2, nothing written, and nothing of the address."""
+    done = shop.pull(*options)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "postgresql://" not in done.stderr + done.stdout
+    assert not shop.folder.exists()
+
+
+async def test_an_unreachable_database_is_one_line(plait):
+    """The command says that it cannot be reached, without address or password."""
+    done = plait("pull", POSTGRES_URL="postgresql://someone:hunter2@127.0.0.1:1/db")
+    assert done.returncode == 1
+    assert "error: The database cannot be reached." in done.stderr
+    assert "hunter2" not in done.stderr + done.stdout
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,361 @@
+"""What start-up refuses: every message names the class and the field, and says what would be right.
+
+Annotations are evaluated where they stand, so this file has no `from __future__ import annotations`.
+"""
+
+import enum
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql as pg
+from strawberry import ID
+from toy import tables
+
+from gateway import (
+    Connection,
+    Domain,
+    Hits,
+    belongs_to,
+    by_key,
+    column,
+    entity,
+    field,
+    has_many,
+    has_one,
+    listing,
+    many_through,
+    nearest,
+    queries,
+    search,
+    state_counter,
+)
+from gateway.errors import Code, ConfigurationError
+from gateway.schema.build import build
+
+
+@entity(tables.enclosures)
+class Enclosure:
+    id: ID
+    name: str
+
+
+@entity(tables.animals)
+class Animal:
+    id: ID
+    name: str
+
+
+@entity(tables.passports, key="code", source="other")
+class Passport:
+    code: ID
+
+
+def _domain(cls: type, *others: type, roots: tuple[type, ...] = ()) -> Domain:
+    return Domain(entities=[cls, *others], queries=list(roots))
+
+
+def unknown_column() -> Domain:
+    @entity(tables.enclosures)
+    class Bad:
+        id: ID
+        colour: str
+
+    return _domain(Bad)
+
+
+def unknown_column_by_name() -> Domain:
+    @entity(tables.enclosures)
+    class Bad:
+        id: ID
+        colour: str = column("color")
+
+    return _domain(Bad)
+
+
+def unknown_key() -> Domain:
+    @entity(tables.enclosures, key="number")
+    class Bad:
+        id: ID
+
+    return _domain(Bad)
+
+
+def key_without_field() -> Domain:
+    @entity(tables.enclosures)
+    class Bad:
+        name: str
+
+    return _domain(Bad)
+
+
+def wrong_annotation() -> Domain:
+    @entity(tables.enclosures)
+    class Bad:
+        id: ID
+        name: int
+
+    return _domain(Bad)
+
+
+def wrong_list_annotation() -> Domain:
+    @entity(tables.animals)
+    class Bad:
+        id: ID
+        tags: list[int]
+
+    return _domain(Bad)
+
+
+def wrong_enum() -> Domain:
+    class Feeling(enum.Enum):
+        GOOD = "good"
+
+    @entity(tables.animals)
+    class Bad:
+        id: ID
+        mood: Feeling
+
+    return _domain(Bad)
+
+
+def unsupported_column() -> Domain:
+    table = sa.Table(
+        "shapes", sa.MetaData(), sa.Column("id", sa.Integer), sa.Column("area", pg.INT4RANGE)
+    )
+
+    @entity(table)
+    class Bad:
+        id: ID
+        area: str
+
+    return _domain(Bad)
+
+
+def unknown_annotation() -> Domain:
+    @entity(tables.animals)
+    class Bad:
+        id: ID
+        enclosure: "Pen | None" = belongs_to("enclosure_id")  # noqa: F821 - that is the point
+
+    return _domain(Bad)
+
+
+def to_one_that_must_be() -> Domain:
+    @entity(tables.animals)
+    class Bad:
+        id: ID
+        enclosure: Enclosure = belongs_to("enclosure_id")
+
+    return _domain(Bad, Enclosure)
+
+
+def to_one_as_many() -> Domain:
+    @entity(tables.animals)
+    class Bad:
+        id: ID
+        enclosure: Connection[Enclosure] = belongs_to("enclosure_id")
+
+    return _domain(Bad, Enclosure)
+
+
+def many_as_one() -> Domain:
+    @entity(tables.enclosures)
+    class Bad:
+        id: ID
+        animals: Animal | None = has_many("enclosure_id")
+
+    return _domain(Bad, Animal)
+
+
+def one_as_many() -> Domain:
+    @entity(tables.enclosures)
+    class Bad:
+        id: ID
+        animal: Connection[Animal] = has_one("enclosure_id")
+
+    return _domain(Bad, Animal)
+
+
+def through_as_one() -> Domain:
+    @entity(tables.animals)
+    class Bad:
+        id: ID
+        keepers: "Bad | None" = many_through(tables.friendships)
+
+    return _domain(Bad)
+
+
+def relation_to_no_entity() -> Domain:
+    @entity(tables.animals)
+    class Bad:
+        id: ID
+        enclosure: int | None = belongs_to("enclosure_id")
+
+    return _domain(Bad)
+
+
+def relation_by_unknown_column() -> Domain:
+    @entity(tables.animals)
+    class Bad:
+        id: ID
+        enclosure: Enclosure | None = belongs_to("pen_id")
+
+    return _domain(Bad, Enclosure)
+
+
+def relation_by_unknown_far_column() -> Domain:
+    @entity(tables.enclosures)
+    class Bad:
+        id: ID
+        animals: Connection[Animal] = has_many("pen_id")
+
+    return _domain(Bad, Animal)
+
+
+def relation_by_too_many_columns() -> Domain:
+    @entity(tables.animals)
+    class Bad:
+        id: ID
+        enclosure: Enclosure | None = belongs_to("enclosure_id", "mother_id")
+
+    return _domain(Bad, Enclosure)
+
+
+def relation_over_two_sources() -> Domain:
+    @entity(tables.animals)
+    class Bad:
+        id: ID
+        passport: Passport | None = has_one("animal_id")
+
+    return _domain(Bad, Passport)
+
+
+def through_without_keys() -> Domain:
+    @entity(tables.animals)
+    class Bad:
+        id: ID
+        pens: Connection[Enclosure] = many_through(tables.friendships)
+
+    return _domain(Bad, Enclosure)
+
+
+def counter_that_must_be() -> Domain:
+    @entity(tables.animals)
+    class Bad:
+        id: ID
+        visits: int = state_counter("zoo:{id}")
+
+    return _domain(Bad)
+
+
+def counter_by_unknown_column() -> Domain:
+    @entity(tables.animals)
+    class Bad:
+        id: ID
+        visits: int | None = state_counter("zoo:{number}")
+
+    return _domain(Bad)
+
+
+def neighbours_that_must_be() -> Domain:
+    @entity(tables.animals)
+    class Bad:
+        id: ID
+        similar: Hits["Bad"] = nearest("animals")
+
+    return _domain(Bad)
+
+
+def resolver_with_unknown_needs() -> Domain:
+    @entity(tables.animals)
+    class Bad:
+        id: ID
+
+        @field(needs=("colour",))
+        def shade(self) -> str:
+            return ""
+
+    return _domain(Bad)
+
+
+def root_of_no_entity() -> Domain:
+    @queries
+    class Roots:
+        bad: int | None = by_key()
+
+    return _domain(Enclosure, roots=(Roots,))
+
+
+def list_of_no_entity() -> Domain:
+    @queries
+    class Roots:
+        bad: list[int] | None = listing()
+
+    return _domain(Enclosure, roots=(Roots,))
+
+
+def hits_of_no_entity() -> Domain:
+    @queries
+    class Roots:
+        bad: Hits[int] | None = search("numbers")
+
+    return _domain(Enclosure, roots=(Roots,))
+
+
+def two_of_one_name() -> Domain:
+    @entity(tables.animals, name="Beast")
+    class Enclosure:  # the name is taken by the one above
+        id: ID
+
+    return _domain(Enclosure, globals()["Enclosure"])
+
+
+CASES: dict[Callable[[], Domain], tuple[str, ...]] = {
+    unknown_column: ("Bad.colour", "enclosures", "'colour'", "area, id, name"),
+    unknown_column_by_name: ("Bad.colour", "'color'", "area, id, name"),
+    unknown_key: ("the key of Bad", "'number'", "area, id, name"),
+    key_without_field: ("Bad", "key column 'id' has no field"),
+    wrong_annotation: ("Bad.name", "enclosures.name", "cannot be int", "write str"),
+    wrong_list_annotation: ("Bad.tags", "animals.tags", "list[int]", "list[str]"),
+    wrong_enum: ("Bad.mood", "Feeling", "'good'", "'very sleepy'"),
+    unsupported_column: ("Bad.area", "INT4RANGE", "resolver"),
+    unknown_annotation: ("Bad", "'Pen'"),
+    to_one_that_must_be: ("Bad.enclosure", "| None"),
+    to_one_as_many: ("Bad.enclosure", "entity or None"),
+    many_as_one: ("Bad.animals", "Connection[…]"),
+    one_as_many: ("Bad.animal", "| None for one"),
+    through_as_one: ("Bad.keepers", "Connection[…]"),
+    relation_to_no_entity: ("Bad.enclosure", "int", "not an entity"),
+    relation_by_unknown_column: ("Bad.enclosure", "animals", "'pen_id'"),
+    relation_by_unknown_far_column: ("Bad.animals", "animals", "'pen_id'"),
+    relation_by_too_many_columns: ("Bad.enclosure", "2 column(s)", "1 column(s)"),
+    relation_over_two_sources: ("Bad.passport", "'other'", "'default'"),
+    through_without_keys: ("Bad.pens", "friendships", "animals", "enclosures"),
+    counter_that_must_be: ("Bad.visits", "| None"),
+    counter_by_unknown_column: ("Bad.visits", "'number'", "it has id"),
+    neighbours_that_must_be: ("Bad.similar", "| None"),
+    resolver_with_unknown_needs: ("Bad.shade", "'colour'", "it has id"),
+    root_of_no_entity: ("Roots.bad", "an entity"),
+    list_of_no_entity: ("Roots.bad", "an entity"),
+    hits_of_no_entity: ("Roots.bad", "an entity"),
+    two_of_one_name: ("same class name",),
+}
+
+
+@pytest.mark.parametrize("make", CASES, ids=lambda make: make.__name__)
+def test_a_wrong_binding_is_refused_at_start_up(make: Callable[[], Domain]) -> None:
+    """The error says where the mistake is and how to mend it."""
+    with pytest.raises(ConfigurationError) as raised:
+        build(make())
+    assert raised.value.code is Code.CONFIGURATION
+    for part in CASES[make]:
+        assert part in raised.value.message
+
+
+def test_a_right_domain_is_not_refused() -> None:
+    """The classes the cases above lean on are right themselves."""
+    api = build(Domain(entities=[Enclosure, Animal, Passport], queries=[]))
+    entities: Any = api.catalog.entities
+    assert sorted(entities) == ["Animal", "Enclosure", "Passport"]

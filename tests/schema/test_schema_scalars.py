@@ -1,0 +1,118 @@
+"""Scalars in Python: what is written can be read, what is wrong is refused with a code."""
+
+from __future__ import annotations
+
+import base64
+import datetime as dt
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from graphql import GraphQLError
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.schema import opaque
+from gateway.schema.scalars import (
+    parse_bigint,
+    parse_bytes,
+    parse_duration,
+    write_duration,
+    write_moment,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+@given(st.timedeltas())
+def test_a_duration_is_read_as_it_was_written(span: dt.timedelta) -> None:
+    """Negative ones and microseconds included."""
+    assert parse_duration(write_duration(span)) == span
+
+
+@pytest.mark.parametrize(
+    ("text", "span"),
+    [
+        ("P1W", dt.timedelta(days=7)),
+        ("-P1DT2H", -dt.timedelta(days=1, hours=2)),
+        ("P-1DT22H", dt.timedelta(hours=-2)),
+        ("PT-0.5S", dt.timedelta(microseconds=-500_000)),
+        ("PT36H", dt.timedelta(hours=36)),
+        ("P1Y2M", dt.timedelta(days=14 * 30)),
+    ],
+)
+def test_durations_have_many_spellings(text: str, span: dt.timedelta) -> None:
+    """Weeks, signs, years and months: whatever PostgreSQL may write, and clients too."""
+    assert parse_duration(text) == span
+
+
+WRONG: dict[Callable[[Any], Any], list[Any]] = {
+    parse_duration: [
+        *("", "P", "PT", "P1DT", "1D", "P1S", "PT1D", "PT1.5H", "P9999999999D"),
+        *("P" + "9" * 70 + "D", 1, None),
+    ],
+    parse_bigint: ["", "1.0", "0x1", " 1", "1" * 20, True, 1.0, None, []],
+    parse_bytes: ["a", "a===", "ä", "YQ==\n", 1, None],
+}
+
+
+@pytest.mark.parametrize("parse", WRONG, ids=lambda parse: parse.__name__)
+def test_a_wrong_value_is_the_clients_mistake(parse: Callable[[Any], Any]) -> None:
+    """Never an internal error."""
+    for value in WRONG[parse]:
+        with pytest.raises(GraphQLError) as raised:
+            parse(value)
+        assert raised.value.extensions == {"code": "BAD_USER_INPUT"}
+
+
+@given(st.integers(-(1 << 63), (1 << 63) - 1))
+def test_big_integers_come_as_digits(number: int) -> None:
+    """As a JSON number or as text."""
+    assert parse_bigint(number) == parse_bigint(str(number)) == number
+
+
+@given(st.binary())
+def test_bytes_come_as_base64(value: bytes) -> None:
+    """With padding, on one line."""
+    assert parse_bytes(base64.b64encode(value).decode()) == value
+
+
+@given(st.datetimes(timezones=st.just(dt.UTC)) | st.datetimes() | st.times())
+def test_a_moment_is_written_without_zeros_at_its_end(moment: dt.datetime | dt.time) -> None:
+    """And still says what it said."""
+    text = write_moment(moment)
+    assert type(moment).fromisoformat(text) == moment
+    clock = text.partition("T")[2] or text
+    fraction = clock.removesuffix("+00:00").partition(".")[2]
+    assert not fraction.endswith("0")
+    assert bool(fraction) == bool(moment.microsecond)
+
+
+_TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
+
+
+@given(_TEXTS, st.lists(_TEXTS | st.none(), max_size=4))
+def test_opaque_text_is_read_as_it_was_written(head: str, values: list[str | None]) -> None:
+    """Whatever is in it."""
+    assert opaque.decode(opaque.encode(head, tuple(values))) == (head, tuple(values))
+
+
+def _packed(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "a", "????", "ä", "WyJh", _packed("[]"), _packed("{}"), _packed("[1]"), _packed('["a",1]'),
+     _packed('["a",["b"]]'), _packed('["a"'), _packed('[null,"a"]'), _packed('["a"]') + "\n",
+     _packed("[" * 3000), "A" * 5000],
+)  # fmt: skip
+def test_foreign_opaque_text_is_none_of_ours(text: str) -> None:
+    """It is noticed, never an exception."""
+    assert opaque.decode(text) is None
+
+
+@given(st.text())
+def test_no_text_breaks_the_decoder(text: str) -> None:
+    """A client may send anything."""
+    opaque.decode(text)
