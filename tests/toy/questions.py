@@ -50,8 +50,8 @@ ALIASES = [
     LONG,
 ]
 MOST_FIELDS = 30
-BEYOND = {"aggregate", "groups"}
-"""Fields of connections that the reference cannot compute; they have tests of their own."""
+BEYOND = {"aggregate", "groups", "greedy"}
+"""What the reference cannot compute (it has tests of its own), or does not restrict."""
 
 
 @dataclass

@@ -29,6 +29,7 @@ _WRITERS = (
 _BLOCKED = _WRITERS + " and wait_event_type = 'Lock'"
 _BUSY = _WRITERS + " and state <> 'idle'"
 SETTINGS = {
+    "REDIS_URL": "redis://127.0.0.1:1",  # nobody there; who needs one says where
     "POSTGRES_POOL_SIZE": "4",
     "POSTGRES_MAX_OVERFLOW": "4",
     "REDIS_SOCKET_TIMEOUT": "60",

@@ -219,13 +219,13 @@ async def test_a_migration_between_two_writes(stand: Stand) -> None:
         await stand.connection.execute("alter table samples alter id type integer")
 
 
-async def test_more_writes_than_connections(fresh_database: FreshDatabase) -> None:
+async def test_more_writes_than_connections(fresh_database: FreshDatabase, redis_url: str) -> None:
     """A write that gets no connection in time is refused as such, long before its deadline."""
-    script = shop_tables.script(shop_tables.metadata)
+    rows = "insert into shelves (code) values ('a')"
     async with standing(
         "writes.shop",
-        script + "insert into shelves (code) values ('a')",
-        {"POSTGRES_URL": await fresh_database()},
+        shop_tables.script(shop_tables.metadata, rows),
+        {"POSTGRES_URL": await fresh_database(), "REDIS_URL": redis_url},
         POSTGRES_MAX_OVERFLOW="1",
         POSTGRES_POOL_TIMEOUT="0.1",
     ) as small:
@@ -236,14 +236,7 @@ async def test_more_writes_than_connections(fresh_database: FreshDatabase) -> No
             assert code_of(error) == "SOURCE_OVERLOADED"
             assert not first.done()
         assert await first == {"updateShelf": {"rank": 5}}
-        rows = await asyncio.gather(
-            *(
-                small.ask(f"mutation {{ insertShelf(input: {{rank: {n}}}) {{ rank }} }}")
-                for n in range(5)
-            )
-        )
-        done = [row["data"]["insertShelf"] for row in rows]
-        assert {"rank": 0} in done
+        assert await small.data(ONE) == {"updateShelf": {"rank": 5}}
 
 
 async def test_many_writers_at_once(stand: Stand) -> None:
