@@ -109,16 +109,18 @@ def _read(settings: Settings, selection: Selection) -> Database:
 def _summarise(database: Database, news: list[str], found: list[FileChange]) -> None:
     say = console()
     for name in database.barred:
-        say.print(f"left out, as the role may not read it: {'.'.join(name)}", markup=False)
+        say.print(
+            f"left out, as the role may not read it: {'.'.join(name)}", markup=False, soft_wrap=True
+        )
     for line in news:
-        say.print(f"in the database: {line}", markup=False)
+        say.print(f"in the database: {line}", markup=False, soft_wrap=True)
     for change in found:
         if change.state != "same":
             note = _NOTES.get(change.state, "")
             said = f"{change.state:8} {change.path}" + (f"  ({note})" if note else "")
-            say.print(said, markup=False)
+            say.print(said, markup=False, soft_wrap=True)
     same = sum(change.state == "same" for change in found)
-    say.print(f"{same} of {len(found)} files are as they would be written")
+    say.print(f"{same} of {len(found)} files are as they would be written", soft_wrap=True)
 
 
 def _show(found: list[FileChange]) -> None:
@@ -137,4 +139,4 @@ def _write(folder: Path, found: list[FileChange]) -> None:
 
     changes = [change for change in found if change.may_be_written]
     write(folder, changes)
-    console().print(f"wrote {len(changes)} files to {folder}", markup=False)
+    console().print(f"wrote {len(changes)} files to {folder}", markup=False, soft_wrap=True)

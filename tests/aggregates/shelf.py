@@ -214,7 +214,7 @@ BOOK_TAGS = [
 ]
 
 
-async def fill(connection: asyncpg.Connection[Any]) -> None:
+async def fill(connection: "asyncpg.Connection[Any]") -> None:
     """Make the tables and their rows."""
     statements: list[str] = []
     engine: Any = sa.create_mock_engine(

@@ -1,0 +1,120 @@
+"""How SQL writes scalars: the same text that Python writes, for any value."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import asyncpg
+import pytest
+import sqlalchemy as sa
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy.dialects.postgresql.asyncpg import dialect
+from toy.profiles import examples
+
+from gateway.schema import opaque
+from gateway.schema.scalars import SCALARS, parse_duration, write_duration, write_moment
+from gateway.sources.postgres import scalars
+from gateway.sources.postgres.connect import connector
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    Connection = asyncpg.Connection[asyncpg.Record]
+
+DIALECT = dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy leaves it untyped
+_TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=60)
+
+
+@pytest.fixture(scope="module")
+async def connection(postgres_url: str) -> AsyncIterator[Connection]:
+    """A connection as the slots have it: its settings decide how values are written."""
+    one = await connector(postgres_url)()
+    yield one
+    await one.close()
+
+
+def sql(*values: sa.ColumnElement[Any]) -> str:
+    """`SELECT` of expressions, for asyncpg."""
+    return str(sa.select(*values).compile(dialect=DIALECT))
+
+
+@given(_TEXT, _TEXT | st.none(), _TEXT | st.none())
+@examples(150)
+async def test_opaque_text_is_the_same_from_sql_and_python(
+    connection: Connection, head: str, one: str | None, two: str | None
+) -> None:
+    """To the letter, whatever characters there are; long ones are not broken into lines."""
+    head = "".join(character for character in head if character.isalnum() and character.isascii())
+    parts = [sa.bindparam("a", type_=sa.Text), sa.bindparam("b", type_=sa.Text)]
+    long = one and one * 5
+    written = await connection.fetchval(sql(scalars.opaque(head, parts)), long, two)
+    assert written.decode() == opaque.encode(head, (long, two))
+    assert opaque.decode(written.decode()) == (head, (long, two))
+
+
+SPANS = st.timedeltas(dt.timedelta(days=-(10**6)), dt.timedelta(days=10**6))
+
+
+@given(SPANS)
+@examples(150)
+async def test_durations_read_alike(connection: Connection, span: dt.timedelta) -> None:
+    """`write_duration` writes what PostgreSQL writes for the interval asyncpg makes of it."""
+    text = await connection.fetchval("SELECT to_json($1::interval)::text", span)
+    assert json.loads(text) == write_duration(span)
+
+
+@given(st.integers(-30, 30), st.integers(-40, 40), st.integers(-(10**11), 10**11))
+@examples(150)
+async def test_any_interval_can_be_read_back(
+    connection: Connection, months: int, days: int, micros: int
+) -> None:
+    """Also those with months; what is read is equal to it, as PostgreSQL compares intervals."""
+    made = "make_interval(months => $1, days => $2) + $3 * interval '1 microsecond'"
+    row = await connection.fetchrow(
+        f"SELECT ({made})::text AS text, {made} AS span",
+        months,
+        days,
+        micros,  # noqa: S608 - our own text
+    )
+    assert row is not None
+    span = parse_duration(row["text"].decode())
+    assert await connection.fetchval(f"SELECT $4::interval = {made}", months, days, micros, span)  # noqa: S608 - our own text
+
+
+@given(
+    st.datetimes(
+        timezones=st.just(dt.UTC),
+        min_value=dt.datetime(1, 1, 2),
+        max_value=dt.datetime(9999, 12, 30),
+    )
+)  # noqa: DTZ001 - bounds are naive
+@examples(100)
+async def test_moments_read_alike(connection: Connection, moment: dt.datetime) -> None:
+    """Date and time, with and without zone, time and date: SQL and Python write the same."""
+    local = moment.replace(tzinfo=None)
+    text = await connection.fetchval(
+        "SELECT json_build_array($1::timestamptz, $2::timestamp, $3::time, $4::date)::text",
+        moment, local, moment.time(), moment.date(),
+    )  # fmt: skip
+    expected = [write_moment(moment), write_moment(local), write_moment(moment.time())]
+    assert json.loads(text) == [*expected, moment.date().isoformat()]
+
+
+@given(st.decimals(allow_nan=False, allow_infinity=False, places=None).filter(lambda d: abs(d.adjusted()) < 60))  # fmt: skip
+@examples(100)
+async def test_decimals_read_alike(connection: Connection, number: Decimal) -> None:
+    """As digits, never with an exponent."""
+    text = (await connection.fetchval("SELECT $1::numeric::text", number)).decode()
+    serialize: Any = SCALARS[Decimal].serialize
+    kept = await connection.fetchval("SELECT $1::numeric", number)
+    assert serialize(kept) == text
+    assert "E" not in text
+
+
+def test_a_constant_is_quoted() -> None:
+    """An apostrophe in a name of ours does not end the literal."""
+    assert sql(scalars.text("it's")).startswith("SELECT 'it''s'")
