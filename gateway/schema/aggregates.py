@@ -178,7 +178,7 @@ def _group_by(name: str, aggregates: Aggregates) -> type:
         spelt = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", column).upper()
         members[column if spelt in members else spelt] = column
     functional: Any = enum.Enum  # to a type checker it takes literals alone
-    made: type = functional(f"{name}GroupBy", members, module=__name__)
+    made: type[enum.Enum] = functional(f"{name}GroupBy", members, module=__name__)
     return strawberry.enum(made, description=f"The columns to group {name} rows by.")
 
 

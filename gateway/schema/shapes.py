@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from gateway.errors import InputError
-from gateway.schema.kinds import TEXT
 from gateway.schema.documents import PATH, path_condition
+from gateway.schema.kinds import TEXT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
