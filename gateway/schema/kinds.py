@@ -329,7 +329,7 @@ def kind_of(column: sa.Column[Any], annotation: Any, where: str) -> Kind:
     """
     kinds = _kinds(column.type, annotation, where)
     if annotation is None:
-        return kinds[-1] if len(kinds) > 1 and kinds[0].name.endswith("ID") else kinds[0]
+        return next((kind for kind in kinds if kind.annotation is not strawberry.ID), kinds[0])
     for kind in kinds:
         if annotation in kind.python or (kind.item and _same_list(annotation, kind)):
             return kind
