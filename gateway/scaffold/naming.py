@@ -221,6 +221,12 @@ def field_names() -> Names:
     return Names(to_camel_case, is_free_field)
 
 
+def root_names() -> Names:
+    """The namespace of root fields, which are called the same in Python."""
+    hidden = {to_camel_case(name) for name in KEYWORDS | ATTRIBUTES}
+    return Names(to_camel_case, is_free_field, hidden)
+
+
 def type_names(bases: Iterable[str]) -> Names:
     """The namespace of a schema's types; from `bases` and scalars the engine makes further names.
 

@@ -7,8 +7,6 @@ from collections import defaultdict
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from strawberry.utils.str_converters import to_camel_case
-
 from gateway.errors import ConfigurationError
 from gateway.scaffold import naming
 from gateway.scaffold.design import Entity, Enumeration, ModelTable, Package, Subject
@@ -151,7 +149,7 @@ def _add_fields(
         add_attributes(entity, annotations, relations.renamed(entity))
     relations.add()
     _add_heirs(entities)
-    roots = naming.Names(to_camel_case, naming.is_free_field, naming.ATTRIBUTES)
+    roots = naming.root_names()
     for entity in entities.values():
         entity.one = roots.take(entity.snake, f"{entity.snake}_row")
     for entity in entities.values():

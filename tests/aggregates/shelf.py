@@ -5,9 +5,8 @@ import random
 import uuid
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import asyncpg
 import orjson
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as pg
@@ -29,6 +28,9 @@ from gateway import (
     many_through,
     queries,
 )
+
+if TYPE_CHECKING:
+    import asyncpg
 
 Row = dict[str, Any]
 

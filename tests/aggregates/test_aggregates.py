@@ -250,3 +250,12 @@ def test_the_rows_are_worth_it() -> None:
     for name in ("author_id", "blurb", "genre", "pages", "price", "rating", "sold", "stamp"):
         assert any(row[name] is None for row in BOOKS)
     assert 0 < len(visible(None)) < len(visible("ann")) < len(BOOKS)
+
+
+async def test_as_many_members_as_a_document_may_have(library: Zoo) -> None:
+    """A hundred aliases at one place are one statement like any other."""
+    for member in ("totalCount", "aggregate { max { sold } }", "groups(by: [SOLD]) { count }"):
+        many = " ".join(f"a{number}: {member}" for number in range(100))
+        data = await library.data(f"{{ books {{ {many} }} }}")
+        assert len(data["books"]) == 100
+        assert all(value == data["books"]["a0"] for value in data["books"].values())

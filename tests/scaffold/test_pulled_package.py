@@ -125,7 +125,7 @@ def test_relations_go_both_ways(api):
         "language": "Language",
         "originalLanguage": "Language",
         "filmActors": "FilmActor",
-        "inventory": "Inventory",
+        "inventories": "Inventory",
         "actors": "Actor",
         "categories": "Category",
     }

@@ -121,7 +121,7 @@ class Animal:
 
     @field(needs=("name",))
     def fragile(self) -> str:
-        if len(self.name) > 5:  # noqa: PLR2004
+        if len(self.name) > 5:
             raise PlaitError("Too long a name.", code=Code.BAD_USER_INPUT)
         return self.name
 

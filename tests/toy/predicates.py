@@ -62,7 +62,7 @@ def _member(store: Store, entity: EntityInfo, row: Row, name: str, operand: Any)
     )
 
 
-def _compare(column: sa.Column[Any], value: Any, operator: str, operand: Any) -> bool:
+def _compare(column: sa.Column[Any], value: Any, operator: str, operand: Any) -> bool:  # noqa: PLR0911 - a table, row by row
     if operator == "isNull":
         return (value is None) == operand
     if value is None:

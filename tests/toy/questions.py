@@ -197,7 +197,7 @@ class _Writing:
             return f"... on {type_name}{self.condition()} {{ {text} }}"
         if how == 1:
             return f"...{self.condition()} {{ {text} }}"
-        if how == 2:  # noqa: PLR2004 - one way of several
+        if how == 2:
             name = f"F{len(self.fragments)}"
             self.fragments.append(f"fragment {name} on {type_name} {{ {text} }}")
             return f"...{name}{self.condition()}"

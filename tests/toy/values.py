@@ -5,7 +5,6 @@ Written without a look at how the engine does it: this is what it is held agains
 
 from __future__ import annotations
 
-import base64
 import datetime as dt
 import enum
 import math
@@ -38,7 +37,7 @@ def shown(info: ColumnInfo, value: Any) -> Any:
     return _shown(info.kind.annotation, info.column.type, value)
 
 
-def _shown(annotation: Any, type_: Any, value: Any) -> Any:  # noqa: PLR0911 - a table, row by row
+def _shown(annotation: Any, type_: Any, value: Any) -> Any:
     if value is None or _endless(value):
         return None if value is None else LOST
     if isinstance(annotation, type) and issubclass(annotation, enum.Enum):

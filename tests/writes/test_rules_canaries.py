@@ -31,7 +31,7 @@ INSERT INTO notes (owner, slug, title, folder_id)
 UPDATE notes SET parent_id = 1 + (id * 7) % {VIEWERS} WHERE id > {VIEWERS};
 INSERT INTO comments (note_id, text) SELECT id, slug || '-comment' FROM notes;
 INSERT INTO note_words SELECT id, 1 + id % 5 FROM notes;
-"""
+"""  # noqa: S608 - of our own numbers
 
 Query = tuple[str, dict[str, Any]]
 
@@ -64,7 +64,8 @@ def listed(chance: random.Random) -> Query:
     way = chance.choice(["ASC", "DESC", "ASC_NULLS_FIRST"])
     return (
         (
-            f"query ($first: Int) {{ notes(first: $first, orderBy: [{{parent: {{{order}: {way}}}}}])"
+            "query ($first: Int)"
+            f" {{ notes(first: $first, orderBy: [{{parent: {{{order}: {way}}}}}])"
             " { totalCount nodes { slug parent { slug } children { totalCount nodes { slug } }"
             " folder { name notes { totalCount } } } } }"
         ),
@@ -121,7 +122,8 @@ def changed(chance: random.Random) -> Query:
     number = chance.randint(1, VIEWERS * NOTES)
     return (
         (
-            "mutation ($id: ID!) { updateNote(id: $id, set: {shared: false}) { slug parent { slug } }"
+            "mutation ($id: ID!) { updateNote(id: $id, set: {shared: false})"
+            " { slug parent { slug } }"
             ' updateNotes(where: {slug: {like: "canary-%-3"}}, set: {shared: false}) { slug } }'
         ),
         {"id": number},

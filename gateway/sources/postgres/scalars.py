@@ -37,7 +37,7 @@ def join(*parts: Expression) -> Expression:
     """The concatenation of texts."""
     joined = parts[0]
     for part in parts[1:]:
-        joined = joined.op("||", return_type=sa.Text())(part)
+        joined = joined.concat(part)  # one flat list: as nested pairs it is too deep for SQLAlchemy
     return joined
 
 

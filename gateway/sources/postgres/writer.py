@@ -69,11 +69,14 @@ class Writer:
         self._prepare = prepare
         self._queue = queue
         self._waiting = 0
+        self._ending: set[asyncio.Future[None]] = set()
         self._pool: asyncpg.Pool[asyncpg.Record] | None = None
 
     async def close(self) -> None:
         """Close all connections within a bound; idempotent."""
         pool, self._pool = self._pool, None
+        if self._ending:
+            await asyncio.wait(self._ending, timeout=2 * _FAREWELL)
         if pool is not None:
             try:
                 async with asyncio.timeout(2 * _FAREWELL):
@@ -115,11 +118,16 @@ class Writer:
         except TimeoutError:
             raise SourceTimeout(_LATE) from None
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
-            if connection.is_closed():
+            if _lost(connection):
                 raise SourceUnavailable(_GONE) from error
             raise write_fault(error) from error
         finally:
-            await asyncio.shield(self._put_back(connection, clean=committed))
+            ending = asyncio.ensure_future(self._put_back(connection, clean=committed))
+            self._ending.add(ending)
+            ending.add_done_callback(self._ending.discard)
+            # Whoever waits for the answer waits for this only as long as there is time.
+            left = deadline - asyncio.get_running_loop().time()
+            await asyncio.wait([ending], timeout=max(0.0, left))
 
     def _begin(self, deadline: float, isolation: str) -> str:
         """Opens a transaction that the server itself ends, should nobody be there to do so."""
@@ -163,6 +171,8 @@ class Writer:
     async def _put_back(self, connection: Any, *, clean: bool) -> None:
         """Give a connection back fit for use, or not at all."""
         pool = self._pool
+        if _lost(connection):
+            return
         try:
             async with asyncio.timeout(_FAREWELL):
                 if not clean:
@@ -172,7 +182,8 @@ class Writer:
                     return
         except (TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
             pass
-        connection.terminate()
+        if not _lost(connection):
+            connection.terminate()
 
 
 _SETTINGS = {
@@ -182,6 +193,13 @@ _SETTINGS = {
     "search_path": "public",
     "jit": "off",
 }
+
+
+def _lost(connection: Any) -> bool:
+    try:
+        return bool(connection.is_closed())
+    except asyncpg.InterfaceError:  # the pool has taken it back already
+        return True
 
 
 def _millis(seconds: float) -> int:

@@ -134,7 +134,10 @@ async def test_what_a_condition_means(both: Pair, where: dict[str, Any], ids: st
 )
 @examples(60)
 async def test_pages_give_every_row_once_and_in_order(
-    both: Pair, asked: tuple[str, dict[str, Any]], sizes: list[int], backward: bool
+    both: Pair,
+    asked: tuple[str, dict[str, Any]],
+    sizes: list[int],
+    backward: bool,  # noqa: FBT001 - a parametrised case
 ) -> None:
     """Whatever the order and wherever its nulls stand, forwards and backwards, by any sizes."""
     zoo, _ = both

@@ -7,7 +7,7 @@ import json
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-import asyncpg
+import asyncpg  # noqa: TC002 - the annotation is read by pytest
 import pytest
 import sqlalchemy as sa
 from hypothesis import given
@@ -78,20 +78,20 @@ async def test_any_interval_can_be_read_back(
         f"SELECT ({made})::text AS text, {made} AS span",
         months,
         days,
-        micros,  # noqa: S608 - our own text
+        micros,
     )
     assert row is not None
     span = parse_duration(row["text"].decode())
-    assert await connection.fetchval(f"SELECT $4::interval = {made}", months, days, micros, span)  # noqa: S608 - our own text
+    assert await connection.fetchval(f"SELECT $4::interval = {made}", months, days, micros, span)
 
 
 @given(
     st.datetimes(
         timezones=st.just(dt.UTC),
-        min_value=dt.datetime(1, 1, 2),
-        max_value=dt.datetime(9999, 12, 30),
+        min_value=dt.datetime(1, 1, 2),  # noqa: DTZ001 - the column has no time zone
+        max_value=dt.datetime(9999, 12, 30),  # noqa: DTZ001 - the column has no time zone
     )
-)  # noqa: DTZ001 - bounds are naive
+)
 @examples(100)
 async def test_moments_read_alike(connection: Connection, moment: dt.datetime) -> None:
     """Date and time, with and without zone, time and date: SQL and Python write the same."""

@@ -1,0 +1,208 @@
+"""What may be written: which columns and children inputs have, and what start-up refuses."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import sqlalchemy as sa
+from strawberry import ID
+from writes import ledger, shop
+
+from gateway import (
+    Connection,
+    Domain,
+    by_key,
+    column,
+    entity,
+    has_many,
+    insert,
+    mutations,
+    queries,
+    upsert,
+)
+from gateway.errors import ConfigurationError, InputError
+from gateway.schema.build import build
+from gateway.schema.writes import (
+    MAX_DEPTH,
+    MAX_ROWS,
+    Rows,
+    children,
+    read_patch,
+    required,
+    writable,
+)
+
+if TYPE_CHECKING:
+    from graphql import GraphQLInputObjectType
+
+    from gateway.schema.build import Api
+    from gateway.schema.catalog import EntityInfo
+
+
+@pytest.fixture(scope="module")
+def api() -> Api:
+    """The shop's schema and catalog."""
+    return build(shop.domain)
+
+
+def fields(api: Api, name: str) -> dict[str, str]:
+    """An input type's fields and their types."""
+    found: GraphQLInputObjectType = api.catalog.schema.type_map[name]  # type: ignore[assignment]  # an input
+    return {member: str(field.type) for member, field in found.fields.items()}
+
+
+def test_inputs_of_an_insert(api: Api) -> None:
+    """Required is what has no default; computed columns are missing; children are optional."""
+    assert fields(api, "ShelfInsert") == {
+        "id": "ID",
+        "code": "String",
+        "label": "String",
+        "rank": "Int",
+        "version": "Int",
+        "boxes": "[BoxInsert!]",
+        "tags": "[TagInsert!]",
+    }
+    assert fields(api, "TagInsert")["word"] == "String!"
+    assert fields(api, "PriceInsert")["country"] == "ID!"
+
+
+def test_inputs_of_an_update(api: Api) -> None:
+    """Everything is optional, and there are no children."""
+    assert fields(api, "BoxPatch") == {
+        "id": "ID",
+        "place": "Int",
+        "name": "String",
+        "shelfId": "ID",
+    }
+
+
+def test_foreign_keys_can_be_written(api: Api) -> None:
+    """A relation that is shown brings its columns, optional as a parent may give them."""
+    assert fields(api, "BoxInsert")["shelfId"] == "ID"
+    assert {"country", "day"} <= set(fields(api, "OfferInsert"))
+
+
+def test_what_needs_a_permission_is_not_written(api: Api) -> None:
+    """Neither by its own name nor by that of a field that guards the same column."""
+    assert "guarded" not in fields(api, "SampleInsert")
+    assert "label" in fields(api, "SampleInsert")
+    assert "guarded" not in fields(api, "SamplePatch")
+
+
+class Alone:
+    """Tables of a test's own."""
+
+    metadata = sa.MetaData()
+    plain = sa.Table(
+        "plain",
+        metadata,
+        sa.Column("id", sa.Integer, primary_key=True),
+        sa.Column("other", sa.Text),
+        sa.Column("pair", sa.Text),
+        sa.Column("half", sa.Text, nullable=False),
+        sa.UniqueConstraint("other", "pair"),
+    )
+    children = sa.Table(
+        "children",
+        metadata,
+        sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
+        sa.Column("plain_id", sa.Integer, sa.ForeignKey("plain.id")),
+        sa.Column("secret", sa.Integer, nullable=False),
+    )
+    sa.Index("partial", plain.c.half, unique=True, postgresql_where=plain.c.id > 5)
+    sa.Index("of_an_expression", sa.func.lower(plain.c.half), unique=True)
+    sa.Index("whole", plain.c.pair, unique=True)
+
+
+@entity(Alone.children)
+class Child:
+    """Has a column nobody may read without permission."""
+
+    id: int
+    secret: int = column(permission_classes=[shop.ClerksOnly])
+
+
+@entity(Alone.plain)
+class Plain:
+    """An entity of a test's own."""
+
+    id: int
+    other: str | None
+    pair: str | None
+    half: str
+    children: Connection[Child] = has_many("plain_id")
+    guarded: Connection[Child] = has_many("plain_id", permission_classes=[shop.ClerksOnly])
+
+
+@queries
+class PlainQueries:
+    """Reading it."""
+
+    plain: Plain | None = by_key()
+
+
+def domain_of(field: Any) -> Domain:
+    """A domain with one mutation."""
+    made = type("Writing", (), {"__annotations__": {"write": Plain | None}, "write": field})
+    made.__module__ = __name__
+    return Domain(entities=[Plain, Child], queries=[PlainQueries], mutations=[mutations(made)])
+
+
+@pytest.mark.parametrize("columns", [("id",), ("other", "pair"), ("pair", "other"), ("pair",)])
+def test_upserts_by_a_unique_key(columns: tuple[str, ...]) -> None:
+    """A primary key, a unique constraint in any order, or a unique index will do."""
+    build(domain_of(upsert(*columns)))
+
+
+@pytest.mark.parametrize("columns", [("half",), ("other",), ("id", "pair"), ("nothing",)])
+def test_upserts_by_what_is_not_unique(columns: tuple[str, ...]) -> None:
+    """They are refused at start-up, by name; a partial index is no unique key of the table."""
+    with pytest.raises(ConfigurationError, match="Writing.write.*not a unique key"):  # noqa: RUF043 - read as a pattern on purpose
+        build(domain_of(upsert(*columns)))
+
+
+def plain() -> EntityInfo:
+    """The entity of this module's own."""
+    return build(domain_of(insert())).catalog.entities["Plain"]
+
+
+def test_a_key_the_database_counts_is_not_required() -> None:
+    """A lone integer key counts by itself, unless its column says otherwise."""
+    found = build(domain_of(insert())).catalog.entities
+    assert not required(writable(found["Plain"])["id"])
+    assert required(writable(found["Child"])["id"])
+
+
+def test_children_under_a_permission_are_not_inserted() -> None:
+    """Who may not see a relation may not fill it either."""
+    assert set(children(plain())) == {"children"}
+
+
+def test_bounds_of_rows(api: Api) -> None:
+    """Rows and levels are counted over the whole field."""
+    shelf = api.catalog.entities["Shelf"]
+    rows = Rows(api.catalog)
+    rows.count = MAX_ROWS - 1
+    rows.read(shelf, {}, "inputs")
+    with pytest.raises(InputError, match=str(MAX_ROWS)):
+        rows.read(shelf, {}, "inputs")
+    with pytest.raises(InputError, match="levels"):
+        Rows(api.catalog).read(shelf, {}, "input", depth=MAX_DEPTH + 1)
+
+
+def test_null_and_absent_in_a_patch(api: Api) -> None:
+    """Null is kept, absence is absence, and a column that may not be null says so."""
+    shelf = api.catalog.entities["Shelf"]
+    assert read_patch(shelf, {"label": None, "rank": 3}) == {"label": None, "rank": 3}
+    with pytest.raises(InputError, match="set.rank"):  # noqa: RUF043 - read as a pattern on purpose
+        read_patch(shelf, {"rank": None})
+    with pytest.raises(InputError, match="`set` is empty"):
+        read_patch(shelf, {})
+
+
+def test_a_rule_does_not_change_what_may_be_written() -> None:
+    """Columns a rule reads are written like any other: the rule judges the row."""
+    found = build(ledger.domain).catalog.entities["Note"]
+    assert {"owner", "state", "shared", "folderId", "parentId"} <= set(writable(found))
+    assert found.key[0].kind.annotation is ID
