@@ -120,7 +120,7 @@ class PlainApi:
             entity, self.store.find(entity, tuple(taken(c.column, part) for c, part in key))
         )
 
-    def resolve(self, source: Any, info: GraphQLResolveInfo) -> Any:
+    def resolve(self, source: Any, info: GraphQLResolveInfo[Any]) -> Any:
         """The value of a field that is bound to something."""
         field = self.catalog.fields[info.parent_type.name, info.field_name]
         arguments = get_argument_values(

@@ -50,7 +50,15 @@ def without_arguments() -> GraphQLSchema:
     return schema
 
 
-ROOTS = ("animals", "enclosures", "feedings", "hiddenList", "keepers", "mustReadings", "oddities")
+ROOTS: tuple[str, ...] = (
+    "animals",
+    "enclosures",
+    "feedings",
+    "hiddenList",
+    "keepers",
+    "mustReadings",
+    "oddities",
+)
 ROOTS += ("readings", "remarks", "report", "specimens", "star", "motto")
 
 VIEWERS = {"anonymous": ANONYMOUS, "keeper": KEEPER}

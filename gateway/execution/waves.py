@@ -86,13 +86,17 @@ class Waves:
     async def run(self, plan: Plan) -> list[Value]:
         """The value of every root, in order, its holes filled; a root that failed is its error."""
         fetched = [root for root in plan.roots if root.fetch is not None]
+        if not fetched:
+            return [root.constant for root in plan.roots]
+        holes = any(root.fetch is not None and root.fetch.holes for root in fetched)
         if len(fetched) == 1:
             answers = [await self._root(fetched[0])]
-            answers = await self._completed(fetched, answers)
-        elif any(root.fetch is not None and root.fetch.holes for root in fetched):
+        elif holes:
             answers = await self._patiently(fetched)
         else:
             answers = list(await asyncio.gather(*map(self._root, fetched)))
+        if holes and len(fetched) == 1:
+            answers = await self._completed(fetched, answers)
         given = iter(answers)
         return [root.constant if root.fetch is None else next(given) for root in plan.roots]
 

@@ -59,8 +59,9 @@ class _Families:
             head = self._by_reference(name)
             if head is not None:
                 self._heads[name] = head
-        titles = self._titles([name for name in self._tables if name not in self._heads])
-        return {name: titles[self._head(name)] for name in self._tables}
+        heads = {name: self._head(name) for name in self._tables}
+        titles = self._titles(sorted(set(heads.values())))
+        return {name: titles[head] for name, head in heads.items()}
 
     def _head(self, name: Name) -> Name:
         """The table that a table's file is about; of a circle the first by name."""

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from strawberry.utils.str_converters import to_camel_case
 
 from gateway.errors import ConfigurationError, InputError
-from gateway.schema.catalog import ColumnInfo, EntityInfo, Relation
+from gateway.schema.catalog import ColumnInfo, EntityInfo, Relation, Through
 from gateway.schema.kinds import key_kind
 
 if TYPE_CHECKING:
@@ -92,7 +92,10 @@ def _generated(column: sa.Column[Any]) -> bool:
 
 def required(info: ColumnInfo) -> bool:
     """Whether an insert must give this column a value."""
-    column = info.column
+    return _demanded(info.column)
+
+
+def _demanded(column: sa.Column[Any]) -> bool:
     table: Any = column.table
     has_default = (
         column.server_default is not None
@@ -103,13 +106,23 @@ def required(info: ColumnInfo) -> bool:
 
 
 def children(entity: EntityInfo) -> dict[str, Relation]:
-    """The relations whose rows can be inserted together with a row of this entity."""
+    """The relations whose rows can be inserted together with a row of this entity.
+
+    Not those under a permission, nor those by a table between that asks for more than both keys.
+    """
     guarded = _guarded(entity)
     return {
         name: relation
         for name, relation in entity.relations.items()
-        if relation.many and name not in guarded
+        if relation.many and name not in guarded and _linkable(relation.through)
     }
+
+
+def _linkable(through: Through | None) -> bool:
+    if through is None:
+        return True
+    keys = {own for own, _ in (*through.near, *through.far)}
+    return not any(_demanded(column) for column in through.table.c if column.name not in keys)
 
 
 class Rows:

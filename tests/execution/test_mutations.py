@@ -75,6 +75,10 @@ class Ledger:
         self.stored += page.written
         self.events.append("commit")
 
+    def _commit(self) -> None:
+        if self.commits and (error := self.commits.pop(0)):
+            raise error
+
 
 class Page:
     """One transaction on a ledger."""

@@ -128,7 +128,8 @@ async def test_a_request_may_ask_for_its_plan(zoo: Zoo) -> None:
     assert body["data"] is None
     assert body["extensions"]["plan"]["waves"][0][0]["source"] == "postgres"
     assert len(zoo.postgres.ran) == ran
-    for other in ({"plait": {"explain": "yes"}}, {"plait": True}, {"other": {}}):
+    others: list[dict[str, Any]] = [{"plait": {"explain": "yes"}}, {"plait": True}, {"other": {}}]
+    for other in others:
         assert "extensions" not in await zoo.ask("{ animals { totalCount } }", extensions=other)
 
 

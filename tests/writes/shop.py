@@ -99,6 +99,17 @@ class Tag:
     id: int
     word: str
     shelves: Connection[Shelf] = many_through(tables.shelf_tags)
+    boxes: Connection[Box] = many_through(tables.ratings)
+    ratings: Connection["Rating"] = has_many("tag_id")
+
+
+@entity(tables.ratings, key=("tag_id", "box_id"))
+class Rating:
+    """How well a tag fits a box."""
+
+    tag_id: ID
+    box_id: ID
+    stars: int
 
 
 @entity(tables.prices, key=("country", "day"))
@@ -230,7 +241,7 @@ class OtherMutations:
 
 
 domain = Domain(
-    entities=[Shelf, Box, Thing, Tag, Price, Offer, SealedBox, Sample],
+    entities=[Shelf, Box, Thing, Tag, Rating, Price, Offer, SealedBox, Sample],
     queries=[ShopQueries],
     mutations=[ShelfMutations, OtherMutations],
 )

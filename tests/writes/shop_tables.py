@@ -66,6 +66,14 @@ shelf_tags = sa.Table(
     sa.Column("tag_id", sa.Integer, sa.ForeignKey("tags.id"), primary_key=True),
 )
 
+ratings = sa.Table(
+    "ratings",
+    metadata,
+    sa.Column("tag_id", sa.Integer, sa.ForeignKey("tags.id"), primary_key=True),
+    sa.Column("box_id", sa.BigInteger, sa.ForeignKey("boxes.id"), primary_key=True),
+    sa.Column("stars", sa.Integer, nullable=False),
+)
+
 prices = sa.Table(
     "prices",
     metadata,

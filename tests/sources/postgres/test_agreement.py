@@ -32,7 +32,7 @@ async def test_the_zoo_agrees(zoo: Zoo) -> None:
     assert await found(zoo) == []
 
 
-CHANGES = {
+CHANGES: dict[str, list[tuple[str, ...]]] = {
     "ALTER TABLE animals ALTER name DROP NOT NULL": [
         ("Animal.name", "animals.name", "| None", "NOT NULL"),
         ("Animal.mustName", "animals.name"),
