@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PAGE := gateway/transport/static/graphiql/index.html
 PIP := $(BIN)/python -m pip --disable-pip-version-check
-PACKAGE := $(PIP) install --quiet --no-deps --no-build-isolation --editable .
+PACKAGE := $(PIP) install --quiet --quiet --no-deps --no-build-isolation --editable .
 LOCK := $(BIN)/uv pip compile --quiet --no-config --universal --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate \
 	--custom-compile-command "make lock" pyproject.toml
@@ -98,13 +98,13 @@ $(BIN)/python:
 
 $(VENV)/.demo: requirements-demo.txt pyproject.toml hatch_build.py | $(BIN)/python
 	@echo "== packages of the demo"
-	$(PIP) install --quiet --require-hashes -r requirements-demo.txt
+	$(PIP) install --quiet --quiet --require-hashes -r requirements-demo.txt
 	$(PACKAGE)
 	@touch $@
 
 $(VENV)/.dev: requirements-dev.txt pyproject.toml hatch_build.py | $(BIN)/python
 	@echo "== packages of development"
-	$(PIP) install --quiet --require-hashes -r requirements-dev.txt
+	$(PIP) install --quiet --quiet --require-hashes -r requirements-dev.txt
 	$(PACKAGE)
 	@touch $@ $(VENV)/.demo
 

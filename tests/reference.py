@@ -176,7 +176,7 @@ class PlainApi:
         """The row as an instance of its class, with every column a resolver may need."""
         if row is None:
             return None
-        made = entity.cls.__new__(entity.cls)
+        made: Any = object.__new__(entity.cls)
         for name, info in entity.attributes.items():
             value = shown(info, row[info.column.name])
             made.__dict__[name] = None if value is LOST else value

@@ -103,12 +103,9 @@ class Relations:
             column for one in entity.table.foreign_keys if one is not key for column in one.columns
         }
         own = [column for column in key.columns if column not in others] or list(key.columns)
-        parts = naming.words(own[-1])
-        if "".join(parts) == f"{''.join(naming.words(target.short))}id":
+        if "".join(naming.words(own[-1])) == f"{''.join(naming.words(target.short))}id":
             return target.short
-        if parts and parts[-1] in _ENDS:
-            parts = parts[:-1]
-        return naming.snake(parts, target.short)
+        return _stem(own[-1], target.short)
 
     def _belongs_to(self, entity: Entity, key: ForeignKey) -> None:
         target = self._entities[key.table]
@@ -166,33 +163,35 @@ class Relations:
         return (by,)
 
     def _through(self, table: Table, first: ForeignKey, second: ForeignKey) -> None:
-        sides = [(first, second)]
         if first.table == second.table:
-            # The engine goes from the foreign key that sorts first to the other.
-            sides = [tuple(sorted((first, second), key=_pairs))]  # type: ignore[list-item]  # of two
+            # The engine goes from the foreign key that sorts first to the other, not back.
+            near, far = sorted((first, second), key=_pairs)
+            name = _stem(far.columns[-1], self._entities[far.table].short)
+            self._many_through(table, near, far, name)
         else:
-            sides.append((second, first))
-        for near, far in sides:
-            entity, target = self._entities[near.table], self._entities[far.table]
-            name = naming.plural_of(
-                target.short if near.table != far.table else _stem(far) or target.short
+            for near, far in ((first, second), (second, first)):
+                self._many_through(table, near, far, self._entities[far.table].short)
+
+    def _many_through(self, table: Table, near: ForeignKey, far: ForeignKey, name: str) -> None:
+        entity = self._entities[near.table]
+        several = naming.plural_of(name)
+        between = naming.snake(naming.words(table.name.own), "table")
+        own, public = field_name(entity, several, f"{several}_through_{between}")
+        entity.relations.append(
+            RelationField(
+                name=own,
+                public=public,
+                binding="many_through",
+                target=self._entities[far.table],
+                through=table.name,
             )
-            between = naming.snake(naming.words(table.name.own), "table")
-            own, public = field_name(entity, name, f"{name}_through_{between}")
-            entity.relations.append(
-                RelationField(
-                    name=own,
-                    public=public,
-                    binding="many_through",
-                    target=target,
-                    through=table.name,
-                )
-            )
+        )
 
 
-def _stem(key: ForeignKey) -> str:
-    parts = naming.words(key.columns[-1])
-    return naming.snake(parts[:-1] if parts and parts[-1] in _ENDS else parts, "")
+def _stem(column: str, otherwise: str) -> str:
+    """What a foreign key's column calls the row it refers to."""
+    parts = naming.words(column)
+    return naming.snake(parts[:-1] if parts and parts[-1] in _ENDS else parts, otherwise)
 
 
 def _pairs(key: ForeignKey) -> list[tuple[str, str]]:

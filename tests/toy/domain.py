@@ -297,7 +297,7 @@ class OtherQueries:
 
     @field()
     def motto(self, times: int = 1) -> str:
-        return "Look, do not touch. " * times
+        return "Look, do not touch. " * min(times, 3)
 
     @field()
     async def report(self) -> Report | None:

@@ -64,7 +64,7 @@ def _member(store: Store, entity: EntityInfo, row: Row, name: str, operand: Any)
 
 def _compare(column: sa.Column[Any], value: Any, operator: str, operand: Any) -> bool:  # noqa: PLR0911 - a table, row by row
     if operator == "isNull":
-        return (value is None) == operand
+        return bool((value is None) == operand)
     if value is None:
         return False
     if isinstance(column.type, sa.JSON):
@@ -79,7 +79,7 @@ def _compare(column: sa.Column[Any], value: Any, operator: str, operand: Any) ->
         found = rank(column, value) in [rank(column, one) for one in given]
         return found == (operator == "in")
     left, right = rank(column, value), rank(column, given)
-    outcomes = {
+    outcomes: dict[str, bool] = {
         "eq": left == right,
         "ne": left != right,
         "lt": left < right,

@@ -88,7 +88,8 @@ def _asked(
     draw: DrawFn, plain: PlainApi, type_name: str, left: list[int], suffix: str = ""
 ) -> list[Asked]:
     """Fields of a type; `left` counts down how many more the operation may have."""
-    fields = plain.catalog.schema.type_map[type_name].fields
+    type_: Any = plain.catalog.schema.type_map[type_name]
+    fields = type_.fields
     names = [
         name
         for name in fields
@@ -264,7 +265,7 @@ class _Writing:
 
     def value(self, value: Any, type_: Any) -> str:
         bare = type_.of_type if isinstance(type_, GraphQLNonNull) else type_
-        named = get_named_type(bare)
+        named: Any = get_named_type(bare)
         if self.chance(3) or named.name == "JSON":
             return self.variable(f"{bare}!", value)
         if isinstance(bare, GraphQLList):

@@ -32,7 +32,8 @@ def shown(info: ColumnInfo, value: Any) -> Any:
         return None
     if isinstance(value, list):
         item = info.kind.annotation.__args__[0]
-        parts = [_shown(item, info.column.type.item_type, part) for part in value]
+        of: Any = info.column.type
+        parts = [_shown(item, of.item_type, part) for part in value]
         return LOST if any(part is LOST or part is None for part in parts) else parts
     return _shown(info.kind.annotation, info.column.type, value)
 

@@ -95,6 +95,19 @@ async def test_a_parent_with_a_key_of_several_columns(stand: Stand) -> None:
     ]
 
 
+async def test_rows_of_a_table_between_with_more_in_it(stand: Stand) -> None:
+    """As an entity of its own they are children like any other, and refer to what is there."""
+    await stand.data("mutation { insertShelf(input: {boxes: [{place: 1}]}) { id } }")
+    data = await stand.data(
+        'mutation { insertTag(input: {word: "x", ratings: [{boxId: "1", stars: 5}]})'
+        " { boxes { nodes { place } } ratings { nodes { stars } } } }"
+    )
+    assert data["insertTag"] == {
+        "boxes": {"nodes": [{"place": 1}]},
+        "ratings": {"nodes": [{"stars": 5}]},
+    }
+
+
 async def test_from_the_other_side_of_a_table_between(stand: Stand) -> None:
     """Either side may be the parent, and a child the parent of further ones."""
     data = await stand.data(

@@ -130,6 +130,7 @@ REFUSED = {
     "a Python resolver below a write": (
         "mutation @transaction { insertShelf(input: {}) { shout } }"
     ),
+    "a field under a permission": "mutation @transaction { guardedShelf(input: {}) { id } }",
     "a query": "query @transaction { shelves { totalCount } }",
 }
 

@@ -40,6 +40,13 @@ _BEGIN = {
     level: f"BEGIN ISOLATION LEVEL {level.replace('_', ' ').upper()}"
     for level in ("read_committed", "repeatable_read", "serializable")
 }
+_FAULTS = (
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    # The server's farewell was read, but not yet that the connection is gone.
+    asyncpg.InternalClientError,
+    OSError,  # a TimeoutError among them
+)
 _LATE = "The database did not answer in time."
 _GONE = "The database cannot be reached."
 
@@ -117,8 +124,8 @@ class Writer:
             committed = True
         except TimeoutError:
             raise SourceTimeout(_LATE) from None
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
-            if _lost(connection):
+        except _FAULTS as error:
+            if _lost(connection) or isinstance(error, asyncpg.InternalClientError):
                 raise SourceUnavailable(_GONE) from error
             raise write_fault(error) from error
         finally:
@@ -180,7 +187,7 @@ class Writer:
                 if pool is not None:
                     await pool.release(connection, timeout=_FAREWELL)
                     return
-        except (TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+        except _FAULTS:
             pass
         if not _lost(connection):
             connection.terminate()

@@ -27,6 +27,8 @@ Expression = sa.ColumnElement[Any]
 
 _BARE = 100
 """Rows of nothing but defaults that one statement inserts."""
+_FORMS = 500
+"""Statements remembered: the sets of columns that may be written have no end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +47,35 @@ class Nested:
     links: Callable[[Sequence[Key]], Compiled] | None
 
 
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """A compiled statement: its text, its parameters' names, and the values a rule itself wrote."""
+
+    text: str
+    names: tuple[str, ...]
+    constants: Mapping[str, Any]
+
+    def filled(self, values: Mapping[str, Any]) -> Compiled:
+        """The statement with these values."""
+        known = {**self.constants, **values}
+        return Compiled(self.text, tuple([known[name] for name in self.names]))
+
+
 class Writes:
-    """Compiles writes for one catalog; holds no state between them."""
+    """Compiles writes for one catalog; remembers those whose text hangs on few things."""
 
     def __init__(self, catalog: Catalog) -> None:
         self.catalog = catalog
+        self._forms: dict[tuple[Any, ...], _Form] = {}
+
+    def _form(self, shape: tuple[Any, ...], make: Callable[..., Any], *about: Any) -> _Form:
+        """What `make(*about)` compiles to, remembered by its shape."""
+        form = self._forms.get(shape)
+        if form is None:
+            if len(self._forms) >= _FORMS:
+                self._forms.clear()
+            form = self._forms[shape] = _form(make(*about))
+        return form
 
     def inserts(
         self,
@@ -83,25 +109,10 @@ class Writes:
         conflict: tuple[str, ...],
         viewer: tuple[Any, ...],
     ) -> Compiled:
-        table = entity.table
-        given = _recordset([table.c[name] for name in columns])
-        insert = pg.insert(table).from_select(
-            list(columns),
-            sa.select(*(given.c[name] for name in columns)),
-            include_defaults=False,
+        form = self._form(
+            ("insert", entity.name, columns, conflict), _insertion, entity, columns, conflict
         )
-        if conflict:
-            changed = [name for name in columns if name not in conflict] or [conflict[0]]
-            target = insert.excluded
-            insert = insert.on_conflict_do_update(
-                index_elements=[table.c[name] for name in conflict],
-                set_={name: target[name] for name in changed},
-                where=None if entity.rule is None else condition(entity.rule, _Named(table)),
-            )
-        return _compile(
-            insert.returning(*_keys(entity, table)),
-            {"rows": _json(values, entity), **_viewer(viewer)},
-        )
+        return form.filled({"rows": _json(values, entity), **_viewer(viewer)})
 
     def children(
         self, entity: EntityInfo, rows: Sequence[NewRow], keys: Mapping[int, Key]
@@ -164,27 +175,32 @@ class Writes:
 
         A column that counts versions counts this one, whether a trigger does so or not.
         """
-        if keys is None:
+        patch = write.patch or {}
+        column, expected = write.version or (None, None)
+        shape = ("update", write.entity.name, tuple(patch), column, expected is None, keys is None)
+        form = self._form(shape, self._change, write, keys is None)
+        values = {"rows": _json([patch], write.entity), "plait_version": expected}
+        aimed = {**_aimed(write), **_viewer(viewer)} if keys is None else _arrays(keys)
+        return form.filled({**values, **aimed})
+
+    def _change(self, write: Write, by_key: bool) -> Any:  # noqa: FBT001 - one of two forms
+        if by_key:
             rows, conditions = self._aim(write)
-            aimed = {**_aimed(write), **_viewer(viewer)}
         else:
             rows = write.entity.table.alias("t")
-            conditions, aimed = [_among(write.entity, rows)], _arrays(keys)
-        patch = write.patch or {}
-        given = _recordset([rows.c[name] for name in patch])
-        values: dict[str, Any] = {"rows": _json([patch], write.entity)}
+            conditions = [_among(write.entity, rows)]
+        given = _recordset([rows.c[name] for name in write.patch or ()])
         changes: dict[Any, Any] = {
-            rows.c[name]: sa.select(given.c[name]).scalar_subquery() for name in patch
+            rows.c[name]: sa.select(given.c[name]).scalar_subquery() for name in write.patch or ()
         }
         if write.version is not None:
             column, expected = write.version
             changes.setdefault(rows.c[column], rows.c[column] + sa.literal_column("1"))
             if expected is not None:
-                values["plait_version"] = expected
                 wanted = sa.bindparam("plait_version", type_=rows.c[column].type)
                 conditions.append(rows.c[column] == wanted)
         statement = sa.update(rows).values(changes).where(*conditions)
-        return _compile(statement.returning(*_keys(write.entity, rows)), {**values, **aimed})
+        return statement.returning(*_keys(write.entity, rows))
 
     def lock(self, write: Write, viewer: tuple[Any, ...]) -> Compiled:
         """The keys of the rows a write aims at, in order, locked; at most one too many."""
@@ -234,6 +250,23 @@ def _keys(entity: EntityInfo, rows: Any) -> list[Any]:
 def _place(entity: EntityInfo, column: str) -> int:
     """Where a column stands in the entity's key."""
     return [info.column.name for info in entity.key].index(column)
+
+
+def _insertion(entity: EntityInfo, columns: tuple[str, ...], conflict: tuple[str, ...]) -> Any:
+    """Inserts the rows of one JSON parameter, all of these columns."""
+    table = entity.table
+    given = _recordset([table.c[name] for name in columns])
+    insert = pg.insert(table).from_select(
+        list(columns), sa.select(*(given.c[name] for name in columns)), include_defaults=False
+    )
+    if conflict:
+        changed = [name for name in columns if name not in conflict] or [conflict[0]]
+        insert = insert.on_conflict_do_update(
+            index_elements=[table.c[name] for name in conflict],
+            set_={name: insert.excluded[name] for name in changed},
+            where=None if entity.rule is None else condition(entity.rule, _Named(table)),
+        )
+    return insert.returning(*_keys(entity, table))
 
 
 class _Named:
@@ -334,7 +367,10 @@ def _plain(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} has no JSON form")
 
 
-def _compile(statement: Any, values: Mapping[str, Any]) -> Compiled:
+def _form(statement: Any) -> _Form:
     compiled = statement.compile(dialect=DIALECT)
-    known = {**compiled.params, **values}
-    return Compiled(str(compiled), tuple(known[name] for name in compiled.positiontup or ()))
+    return _Form(str(compiled), tuple(compiled.positiontup or ()), compiled.params)
+
+
+def _compile(statement: Any, values: Mapping[str, Any]) -> Compiled:
+    return _form(statement).filled(values)
