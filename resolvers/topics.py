@@ -78,7 +78,7 @@ class TopicQueries:
 class TopicMutations:
     """Writing topics."""
 
-    insert_topic: Topic | None = insert(description="A new topic, its items and trends with it.")
+    insert_topic: Topic | None = insert(description="A new topic, its trends with it.")
     insert_topics: list[Topic] | None = insert_many(description="New topics.")
     update_topic: Topic | None = update(description="Changes to a topic.")
     update_topics: list[Topic] | None = update_many(description="Changes to several topics.")

@@ -122,11 +122,14 @@ class Engine:
             data, errors = await execute_walked(
                 self.api, operation.document.node, request.operation_name, given, context
             )
+            # Within the same mask: a resolver's JSON may be more than JSON can hold.
+            return Answer(
+                orjson.dumps({"data": data, "errors": errors} if errors else {"data": data})
+            )
         except PlaitError as error:
             return refusal(error)
         except Exception as error:  # noqa: BLE001 - nothing of a library's may leave unmasked
             return refusal(ours(error))
-        return Answer(orjson.dumps({"data": data, "errors": errors} if errors else {"data": data}))
 
     def _prepare(self, operation: Operation) -> _Planned:
         schema = self.api.catalog.schema

@@ -112,12 +112,15 @@ class _Writer:
     def _decorator(self, entity: Entity, *, described: bool) -> str:
         path = self._package.models[entity.table.name].path
         source = self._package.source
-        # A comment that suits no docstring still describes the type.
+        vectors = [one.name for one in entity.table.columns if one.type.model == "pg.TSVECTOR"]
+        # A comment that suits no docstring still describes the type; of several columns for
+        # full-text search one must be chosen.
         whole = call(
             "entity",
             path,
             key=None if entity.key == ("id",) else strings(entity.key),
             source=None if source == "default" else Literal(source),
+            search=Literal(vectors[0]) if len(vectors) > 1 else None,
             description=f"{path}.comment" if entity.table.comment and not described else None,
         )
         return assignment("@", whole).removeprefix("@ = ")

@@ -86,7 +86,12 @@ def width(text: str) -> int:
 def assignment(target: str, node: Node, indent: int = 0) -> str:
     """`target = …`, indented."""
     begins = f"{' ' * indent}{target} = "
-    return begins + render(node, width(begins), indent)
+    whole = begins + render(node, width(begins), indent)
+    fits = width(whole.partition("\n")[0]) <= WIDTH or width(begins) >= WIDTH
+    if fits or not isinstance(node, Group):
+        return whole
+    inner = indent + INDENT
+    return f"{begins}(\n{' ' * inner}{render(node, inner, inner)}\n{' ' * indent})"
 
 
 def string(text: str) -> str:

@@ -185,6 +185,13 @@ async def test_what_a_resolver_returns_is_not_quoted(zoo: Zoo) -> None:
     assert "hunter2" not in str(body)
 
 
+async def test_what_json_cannot_hold_is_an_internal_error(zoo: Zoo) -> None:
+    """A resolver's JSON with a number beyond 64 bits: the engine answers, and raises nothing."""
+    answer = await zoo.answer("{ motto beyondJson }")
+    assert answer.code is Code.INTERNAL_SERVER_ERROR
+    assert b"Internal error." in answer.body
+
+
 # Shape of the answer -----------------------------------------------------------------------------
 
 

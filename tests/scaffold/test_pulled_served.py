@@ -241,6 +241,11 @@ QUESTIONS = {
             "tickets": {"nodes": [{"title": "Lost", "createdBy": {"email": "a@example.org"}}]},
         },
     ),
+    "full text": (
+        """{ films(search: "dawns") { nodes { title } }
+            queryRecords(search: "anything") { totalCount } }""",
+        {"films": {"nodes": [{"title": "ALPHA DAWN"}]}, "queryRecords": {"totalCount": 0}},
+    ),
     "taken type names": (
         """{ nodeRecord(id: 2) { nodeIdValue parent { nodeIdValue children { totalCount } }
                 connectionsByTo { nodes { from { id } to { id } } } }

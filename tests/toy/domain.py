@@ -317,6 +317,10 @@ class OtherQueries:
         return {"password": SECRET}  # type: ignore[return-value]  # the mistake that is meant
 
     @field()
+    def beyond_json(self) -> JSON | None:
+        return JSON({"big": 1 << 70})
+
+    @field()
     def crash(self) -> str | None:
         raise RuntimeError(f"cannot use {SECRET}")
 

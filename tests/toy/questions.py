@@ -50,7 +50,7 @@ ALIASES = [
     LONG,
 ]
 MOST_FIELDS = 30
-BEYOND = {"aggregate", "groups", "greedy"}
+BEYOND = {"aggregate", "groups", "greedy", "beyondJson"}
 """What the reference cannot compute (it has tests of its own), or does not restrict."""
 
 

@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from gateway.schema.documents import ORDERING, PATTERNS
 from gateway.schema.orders import order_column
-from gateway.schema.rules import BoundViewer
+from gateway.schema.rules import condition
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -60,7 +60,7 @@ class Predicates:
 
     def visible(self, entity: EntityInfo, row: Any) -> list[Expression]:
         """What the entity's rule demands of the rows of alias `row`: nothing, or one condition."""
-        return [] if entity.rule is None else [entity.rule(row.c, BoundViewer())]
+        return [] if entity.rule is None else [condition(entity.rule, row.c)]
 
     def where(self, entity: EntityInfo, row: Any, shape: WhereShape) -> Expression:
         """The condition of a `where` on the rows of alias `row`; takes its values in order."""

@@ -68,7 +68,7 @@ _MODEL_ONLY = {
 """Types a SQLAlchemy table can have, but a GraphQL field cannot."""
 
 _NO_SCALAR = "a type the gateway has no scalar for"
-_WHY = {"tsvector": "what full-text search reads, no value to show"}
+_WHY = {"tsvector": "lists have the argument `search` for it"}
 
 _VARIABLE_LENGTH = 4
 """What PostgreSQL adds to a length in a type modifier."""
