@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _PATTERNS = ["%", "", "%a%", "A%", "_o", "%\\_%", "a_a", "%\\%%", "ada", "ADA", "%ß%", "%E"]
 _JSON = [[], {}, {"a": 1}, [1], "text", {"a": {"c": True}}, {"y": [{"k": "v\t"}]}, ["x"], 1]
+_PATHS = ["a", "a c", "b 0", "b -1", "b 9", "0", "-1", "y 0 k", "ccc", "x", "nope a"]
 _DIRECTIONS = ["ASC", "DESC", "ASC_NULLS_FIRST", "DESC_NULLS_FIRST"]
 
 
@@ -103,7 +104,9 @@ def _operand(info: ColumnInfo, operator: str) -> SearchStrategy[Any]:
         return st.sampled_from(_PATTERNS)
     if operator == "hasKey":
         return st.sampled_from(["a", "y", "text", "x", ""])
-    values = pool(info) or [[]]
+    if operator == "path":
+        return st.lists(_at_path(), max_size=2)
+    values = pool(info)
     if info.kind.name == "JSON":
         return st.sampled_from([*_JSON, *values])
     if info.kind.item is not None:
@@ -112,6 +115,21 @@ def _operand(info: ColumnInfo, operator: str) -> SearchStrategy[Any]:
         return st.sampled_from(values) | some
     one = st.sampled_from(values)
     return st.lists(one, max_size=4) if operator in {"in", "notIn"} else one
+
+
+@st.composite
+def _at_path(draw: DrawFn) -> dict[str, Any]:
+    scalars = st.sampled_from([1, 2, 0.5, "x", "", "v\t"])
+    values = scalars | st.sampled_from([True, [1], {"c": True}, []])
+    operators = {
+        **dict.fromkeys(["eq", "ne", "contains"], values),
+        **dict.fromkeys(["lt", "lte", "gt", "gte"], scalars),
+        **dict.fromkeys(["like", "ilike"], st.sampled_from(["%", "X", "v_"])),
+        **dict.fromkeys(["exists", "isNull"], st.booleans()),
+    }
+    chosen = draw(st.lists(st.sampled_from(sorted(operators)), max_size=2, unique=True))
+    condition: dict[str, Any] = {name: draw(operators[name]) for name in chosen}
+    return {"at": draw(st.sampled_from(_PATHS)).split(), **condition}
 
 
 @st.composite

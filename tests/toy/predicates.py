@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as pg
+from toy.documents import MISSING, contains, meets, same
 from toy.values import rank, taken
 
 if TYPE_CHECKING:
@@ -65,6 +66,9 @@ def _member(store: Store, entity: EntityInfo, row: Row, name: str, operand: Any)
 def _compare(column: sa.Column[Any], value: Any, operator: str, operand: Any) -> bool:  # noqa: PLR0911 - a table, row by row
     if operator == "isNull":
         return bool((value is None) == operand)
+    if operator == "path":
+        document = MISSING if value is None else orjson.loads(value)
+        return all(meets(document, condition, _like) for condition in operand)
     if value is None:
         return False
     if isinstance(column.type, sa.JSON):
@@ -115,20 +119,7 @@ def _list(operator: str, value: list[Any], operand: list[Any]) -> bool:
 def _document(operator: str, value: Any, operand: Any) -> bool:
     if operator == "hasKey":
         return bool(operand in value if isinstance(value, dict | list) else operand == value)
-    if operator == "eq":
-        return _contains(value, operand) and _contains(operand, value)
-    return _contains(value, operand, top=True)
-
-
-def _contains(value: Any, part: Any, *, top: bool = False) -> bool:
-    """jsonb's `@>`."""
-    if isinstance(value, dict) and isinstance(part, dict):
-        return all(name in value and _contains(value[name], part[name]) for name in part)
-    if isinstance(value, list) and isinstance(part, list):
-        return all(any(_contains(own, one) for own in value) for one in part)
-    if isinstance(value, list) and top and not isinstance(part, dict):
-        return any(type(own) is type(part) and own == part for own in value)
-    return type(value) is type(part) and bool(value == part)
+    return same(value, operand) if operator == "eq" else contains(value, operand, top=True)
 
 
 def ordered(

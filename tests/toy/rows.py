@@ -130,7 +130,7 @@ SPECIMENS: list[Row] = [
         "label": 'a"b\\c\n',
         "nick": "Straße",
         "ref": _uuid(7),
-        "day": dt.date(1, 1, 1),
+        "day": dt.date(2024, 2, 29),
         "hour": dt.time(12, 0, 0, 120_000),
         "moment": _moment(5, 500_000),
         "local": dt.datetime(2024, 1, 1),  # noqa: DTZ001 - a timestamp without time zone
