@@ -66,7 +66,7 @@ def meets(value: Any, condition: Mapping[str, Any], like: Callable[..., bool]) -
     )
 
 
-def _meets(found: Any, name: str, operand: Any, like: Callable[..., bool]) -> bool:
+def _meets(found: Any, name: str, operand: Any, like: Callable[..., bool]) -> bool:  # noqa: PLR0911 - a table, row by row
     if name == "exists":
         return bool((found is not MISSING) == operand)
     if name == "isNull":
