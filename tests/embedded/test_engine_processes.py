@@ -136,7 +136,8 @@ def test_what_a_program_gets_from_the_leash(tmp_path):
     assert wait_until(lambda: not process.alive, 10)
     words = log.said().split()
     assert words[:2] == ["Umask:", "0077"]
-    assert {words[3], words[5]} == {"0" * 16}
+    standard = (1 << 31) - 1  # the signals behind these are libc's own
+    assert not any(int(mask, 16) & standard for mask in (words[3], words[5]))
     assert words[6] == words[7] == str(process.pid)
     keeper.close()
 

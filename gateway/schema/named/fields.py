@@ -285,7 +285,9 @@ def _expect(file: SqlFile, where: str, hint: Any, right: Sequence[Any]) -> None:
 def _described(text: str, file: SqlFile) -> str | None:
     if file.mode != "fetch":
         return text or None
-    return f"{text} Gives at most {file.limit} rows.".strip()
+    bound = f"Gives at most {file.limit} rows."
+    # A second build of the same classes in one process finds the sentence there already.
+    return text if text.endswith(bound) else f"{text} {bound}".strip()
 
 
 def _argument(one: Parameter) -> StrawberryArgument:
