@@ -15,9 +15,13 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from gateway.errors import ConfigurationError
+from gateway.serving.response import WholeResponse
 
 if TYPE_CHECKING:
     import asyncio
+
+    from uvicorn._types import ASGI3Application
+    from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
     from gateway.settings import Limits, Serve
 
@@ -70,6 +74,7 @@ class ListenerConfig(uvicorn.Config):
             lifespan="on",
             log_config=None,
             access_log=False,
+            proxy_headers=False,
             server_header=False,
             date_header=False,
             timeout_keep_alive=serve.keep_alive_seconds,
@@ -87,11 +92,14 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
+        # A request's target may hold a document; whoever sets up logging cannot turn this on.
+        self.access_log = False
         self._late: asyncio.TimerHandle | None = None
         self._in_head = False
         self._upgraded = False
-        self._head_bytes = 0
         self._unparsed = 0
+        self._fits = True
+        self._most = self.config.max_header_bytes
         self._too_large = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn's own
@@ -107,10 +115,12 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Parse; what then is still an open head, or answers nothing, has a time to end."""
         all_of_it = self._in_head or self._has_answered()
+        # A head that begins and ends in so few bytes need not be measured.
+        self._fits = not self._in_head and len(data) <= self._most
         super().data_received(data)
         if self._in_head:
             self._unparsed += len(data) if all_of_it else 0
-            if self._unparsed > self.config.max_header_bytes:
+            if self._unparsed > self._most:
                 self._refuse()
         if self._late is None and (self._in_head or self._is_idle()):
             self._expect_head()
@@ -118,24 +128,16 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """A head begins."""
         self._in_head = True
-        self._head_bytes = self._unparsed = 0
+        self._unparsed = 0
         super().on_message_begin()
-
-    def on_url(self, url: bytes) -> None:
-        """Count the target."""
-        self._head_bytes += len(url)
-        super().on_url(url)
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """Count a header."""
-        self._head_bytes += len(name) + len(value) + 4
-        super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         """The head is whole: refuse it, or start its request."""
         self._in_head = False
         self._head_came()
-        if self._head_bytes > self.config.max_header_bytes or len(self.headers) > MAX_HEADERS:
+        if len(self.headers) > MAX_HEADERS or (
+            not self._fits and self._size_of_head() > self._most
+        ):
             self._too_large = True
             raise ValueError  # ends the parsing; uvicorn then answers through send_400_response
         super().on_headers_complete()
@@ -151,6 +153,12 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         """Hand the connection over."""
         self._upgraded = True
         super().handle_websocket_upgrade()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        super()._start_asgi_task(cycle, WholeResponse(cycle, app))
+
+    def _size_of_head(self) -> int:
+        return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
 
     def _refuse(self) -> None:
         self.transport.write(_TOO_LARGE)

@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import io
+import logging
 
 import pytest
 import uvicorn
@@ -9,6 +11,7 @@ import uvicorn
 from gateway.errors import ConfigurationError
 from gateway.serving.listener import MAX_HEADERS, ListenerConfig, bind
 from gateway.settings import Limits, Serve
+from gateway.telemetry import configure_logging
 
 REQUEST = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n"
 
@@ -159,6 +162,52 @@ async def test_too_large_a_head_is_refused(head):
         answered = await everything(reader)
         assert answered.startswith(b"HTTP/1.1 431")
         assert b"200" not in answered
+        writer.close()
+
+
+@pytest.mark.parametrize("pad", [100, 1500], ids=["fits", "measured"])
+async def test_a_head_after_a_pipelined_request_is_measured(pad):
+    """The bound holds for a head that begins behind another request, in whatever pieces."""
+    async with serving(header_seconds=30) as connect:
+        reader, writer = await connect()
+        writer.write(b"GET /wait HTTP/1.1\r\nhost: x\r\n\r\nGET / HTTP/1.1\r\na: " + b"a" * 1000)
+        await writer.drain()
+        await asyncio.sleep(0.05)  # so that the pieces arrive apart
+        writer.write(b"a" * pad + b"\r\nconnection: close\r\n\r\n")
+        answered = await everything(reader)
+        assert (b"HTTP/1.1 431" in answered) == (pad == 1500)
+        writer.close()
+
+
+async def test_an_answer_leaves_in_one_piece():
+    """Head and body arrive together, the connection stays, and no line of it is logged.
+
+    A target may hold a document with what its sender keeps to himself, and logging may be set up
+    after the listener was.
+    """
+    before = logging.getLogger().handlers[:]
+    heard = io.StringIO()
+    try:
+        async with serving() as connect:
+            configure_logging(heard)
+            reader, writer = await connect()
+            for _ in range(2):
+                writer.write(b"GET /?query={secret} HTTP/1.1\r\nhost: x\r\n\r\n")
+                assert await reader.read(65536) == b"HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\n0"
+            writer.close()
+    finally:
+        logging.getLogger().handlers[:] = before
+    assert "secret" not in heard.getvalue()
+
+
+async def test_an_answer_to_head_has_no_body():
+    """The length is told, and nothing follows."""
+    async with serving() as connect:
+        reader, writer = await connect()
+        writer.write(b"HEAD / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+        answered = await everything(reader)
+        assert answered.startswith(b"HTTP/1.1 200")
+        assert answered.endswith(b"\r\n\r\n")
         writer.close()
 
 
