@@ -25,7 +25,7 @@ help: ## say what there is
 demo: $(VENV)/.demo page ## real engines, real data, served on http://127.0.0.1:8000 (PORT=…)
 	@$(BIN)/python -m gateway.cli demo --port $(PORT)
 
-test: $(VENV)/.dev ## run the tests
+test: $(VENV)/.dev page ## run the tests
 	$(BIN)/python -m pytest
 
 check: check-format check-lint check-types check-layers check-dockerfile check-schema check-tests ## all that CI checks
@@ -82,7 +82,7 @@ check-schema: $(VENV)/.dev
 
 # Processes of the tests run in folders of their own: only an absolute name brings all data here.
 check-tests: export COVERAGE_FILE := $(CURDIR)/.coverage/data
-check-tests: $(VENV)/.dev
+check-tests: $(VENV)/.dev page
 	@echo "== tests"
 	@rm -rf .coverage && mkdir .coverage
 	@$(BIN)/coverage run -m pytest

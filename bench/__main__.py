@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
 import os
 import platform
@@ -17,7 +18,7 @@ from rich.progress import Progress, SpinnerColumn, TimeElapsedColumn
 
 from bench import figures as results
 from bench import picture, report
-from bench.database import ROOT
+from bench.database import ROOT, tidy
 from bench.load import LoadError, Wrk, find_wrk
 from bench.measure import Measurer, Plan
 from bench.replies import ReplyError
@@ -114,6 +115,7 @@ def _run(
                 plan,
                 tell=lambda text: progress.update(task, description=text),
                 step=lambda: progress.advance(task),
+                tidy=lambda: asyncio.run(tidy(stage.database)),
             )
             figures = [
                 figure for workload in chosen for figure in measurer.run(workload, stage.servers)

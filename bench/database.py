@@ -59,6 +59,19 @@ async def prepare(server: str, say: Callable[[str], None]) -> str:
     return url
 
 
+async def tidy(url: str) -> None:
+    """Remove the topics that a load inserted; new ones are numbered from behind the data on."""
+    connection = await asyncpg.connect(url, command_timeout=STATEMENT_SECONDS)
+    try:
+        await connection.execute("DELETE FROM topics WHERE id > $1", data.TOPICS)
+        await connection.execute(
+            "SELECT setval(pg_get_serial_sequence('topics', 'id'), $1)", data.TOPICS
+        )
+        await connection.execute("VACUUM (ANALYZE) topics")
+    finally:
+        await connection.close()
+
+
 async def _digest_of(connection: asyncpg.Connection) -> str | None:
     found: str | None = await connection.fetchval(
         "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = $1", NAME

@@ -44,7 +44,7 @@ class Comparison:
     plait: Figure
     strawberry: Figure | None
     floor: Figure | None
-    target: Target
+    target: Target | None
 
     def ratio(self, peer: ServerName) -> float | None:
         """How many times the peer's requests Plait answered."""
@@ -53,7 +53,9 @@ class Comparison:
 
     @property
     def met(self) -> bool | None:
-        """Whether the promised ratio was reached."""
+        """Whether the promised ratio was reached; None where nothing was promised or measured."""
+        if self.target is None:
+            return None
         ratio = self.ratio(self.target.peer)
         return None if ratio is None else ratio >= self.target.ratio
 

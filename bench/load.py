@@ -11,12 +11,15 @@ import os
 import shutil
 import subprocess
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+NO_HEADERS: Mapping[str, str] = MappingProxyType({})
+"""Nothing beside what every request carries."""
 MARK = "bench-summary "
 GRACE_SECONDS = 30
 
@@ -39,7 +42,7 @@ setup = function(thread) threads[#threads + 1] = thread end
 init = function(args)
   wrk.headers["Content-Type"] = "application/json"
   wrk.headers["Accept"] = "application/json"
-  for i, body in ipairs(bodies) do formatted[i] = wrk.format("POST", nil, nil, body) end
+{headers}  for i, body in ipairs(bodies) do formatted[i] = wrk.format("POST", nil, nil, body) end
 end
 
 request = function()
@@ -99,12 +102,17 @@ def _lua_byte(byte: int) -> str:
     return chr(byte) if plain else f"\\{byte:03d}"
 
 
-def script(bodies: Sequence[str], *, watch: bool) -> str:
+def script(bodies: Sequence[str], *, watch: bool, headers: Mapping[str, str] = NO_HEADERS) -> str:
     """The script for sending `bodies` in turn; `watch` reads every reply for errors.
 
     Reading replies in Lua costs wrk CPU that the server then lacks: for warm-ups only.
     """
+    more = "".join(
+        f"  wrk.headers[{lua_string(name)}] = {lua_string(value)}\n"
+        for name, value in headers.items()
+    )
     return _SCRIPT.format(
+        headers=more,
         bodies=",\n".join(lua_string(body) for body in bodies),
         watch=_WATCH if watch else "",
         mark=MARK,
@@ -140,7 +148,7 @@ class Wrk:
     program: str
     scripts: Path
 
-    def run(
+    def run(  # noqa: PLR0913 - each says one thing about a load
         self,
         url: str,
         bodies: Sequence[str],
@@ -148,10 +156,11 @@ class Wrk:
         seconds: int,
         connections: int,
         watch: bool = False,
+        headers: Mapping[str, str] = NO_HEADERS,
     ) -> Measured:
         """Load `url` for `seconds`. Raises `LoadError`."""
         path = self.scripts / f"load-{os.getpid()}.lua"
-        path.write_text(script(bodies, watch=watch), encoding="ascii")
+        path.write_text(script(bodies, watch=watch, headers=headers), encoding="ascii")
         command = [
             self.program,
             "-t1",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from bench import replies
 from bench.figures import Added, Figure, medians
-from bench.load import LoadError
+from bench.load import NO_HEADERS, LoadError
 from bench.workloads import FLOOR, PLAIT, SERVERS, STRAWBERRY
 
 if TYPE_CHECKING:
@@ -39,12 +39,16 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Measurer:
-    """Runs a plan. `tell` is called with what is being done, `step` after each timed load."""
+    """Runs a plan. `tell` is called with what is being done, `step` after each timed load.
+
+    `tidy` removes what a workload wrote.
+    """
 
     wrk: Wrk
     plan: Plan
     tell: Callable[[str], None]
     step: Callable[[], None]
+    tidy: Callable[[], None]
 
     def run(self, workload: Workload, servers: Mapping[ServerName, Server]) -> list[Figure]:
         """The medians of each server under a workload.
@@ -53,11 +57,19 @@ class Measurer:
         load is not the answer.
         """
         bodies = workload.bodies()
+        if workload.writes:
+            self.tidy()
         self.tell(f"{workload.name}: comparing replies")
-        least = checked_size(bodies, servers[PLAIT], servers[STRAWBERRY])
+        least = checked_size(
+            bodies,
+            servers[PLAIT],
+            servers[STRAWBERRY],
+            writes=workload.writes,
+            headers=workload.headers,
+        )
         for name, server in servers.items():
             self.tell(f"{workload.name}: warming {name} up")
-            self._warm(server, bodies)
+            self._warm(server, bodies, workload.connections, workload.headers)
         found: dict[ServerName, list[Figure]] = {name: [] for name in SERVERS}
         for turn in range(self.plan.rounds):
             for name, server in servers.items():
@@ -65,6 +77,8 @@ class Measurer:
                 found[name].append(
                     self._load(workload, name, server, 0.0 if name == FLOOR else least)
                 )
+                if workload.writes:
+                    self.tidy()
                 self.step()
         return [medians(rounds) for rounds in found.values()]
 
@@ -84,15 +98,30 @@ class Measurer:
                 self.step()
         return Added(workload.name, tuple(latencies[grouped]), tuple(latencies[single]))
 
-    def _warm(self, server: Server, bodies: Sequence[str]) -> None:
+    def _warm(
+        self,
+        server: Server,
+        bodies: Sequence[str],
+        connections: int = CONNECTIONS,
+        headers: Mapping[str, str] = NO_HEADERS,
+    ) -> None:
         self.wrk.run(
-            server.url, bodies, seconds=self.plan.warm_up, connections=CONNECTIONS, watch=True
+            server.url,
+            bodies,
+            seconds=self.plan.warm_up,
+            connections=connections,
+            watch=True,
+            headers=headers,
         )
 
     def _load(self, workload: Workload, name: ServerName, server: Server, least: float) -> Figure:
         before = server.cpu_seconds()
         measured = self.wrk.run(
-            server.url, workload.bodies(), seconds=self.plan.seconds, connections=CONNECTIONS
+            server.url,
+            workload.bodies(),
+            seconds=self.plan.seconds,
+            connections=workload.connections,
+            headers=workload.headers,
         )
         used = server.cpu_seconds() - before
         if measured.bytes_each < least:
@@ -111,12 +140,24 @@ class Measurer:
         )
 
 
-def checked_size(bodies: Sequence[str], ours: Server, theirs: Server) -> float:
-    """The least bytes a reply may have under load, once both servers gave equal ones to all."""
+def checked_size(
+    bodies: Sequence[str],
+    ours: Server,
+    theirs: Server,
+    *,
+    writes: bool = False,
+    headers: Mapping[str, str] = NO_HEADERS,
+) -> float:
+    """The least bytes a reply may have under load, once both servers gave equal ones to all.
+
+    Replies to what `writes` are equal when their ids follow each other alike.
+    """
+    at_once = 1 if writes else CONNECTIONS
     pair = [
-        replies.ask_all(server.port, server.path, bodies, at_once=CONNECTIONS)
+        replies.ask_all(server.port, server.path, bodies, at_once=at_once, headers=headers)
         for server in (ours, theirs)
     ]
-    replies.compare(bodies, *pair)
+    compared = [[*map(replies.relative, side)] for side in pair] if writes else pair
+    replies.compare(bodies, *compared)
     smallest = min(sum(map(len, side)) for side in pair)
     return smallest / len(bodies) * (1 - MOST_SHORTER)

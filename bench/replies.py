@@ -7,8 +7,10 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
+from bench.load import NO_HEADERS
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 TIMEOUT_SECONDS = 15.0
 HEADERS = {"Content-Type": "application/json", "Accept": "application/json"}
@@ -18,11 +20,11 @@ class ReplyError(Exception):
     """A reply is not an answer, or two servers do not give the same one."""
 
 
-def ask(port: int, path: str, body: str) -> bytes:
+def ask(port: int, path: str, body: str, headers: Mapping[str, str] = NO_HEADERS) -> bytes:
     """The reply's body to one POST on loopback. Raises `ReplyError` unless its status is 200."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT_SECONDS)
     try:
-        connection.request("POST", path, body, HEADERS)
+        connection.request("POST", path, body, {**HEADERS, **headers})
         response = connection.getresponse()
         content = response.read()
     except http.client.HTTPException as error:
@@ -34,10 +36,17 @@ def ask(port: int, path: str, body: str) -> bytes:
     return content
 
 
-def ask_all(port: int, path: str, bodies: Sequence[str], *, at_once: int) -> list[bytes]:
+def ask_all(
+    port: int,
+    path: str,
+    bodies: Sequence[str],
+    *,
+    at_once: int,
+    headers: Mapping[str, str] = NO_HEADERS,
+) -> list[bytes]:
     """The replies to all `bodies`, in their order, `at_once` of them under way together."""
     with ThreadPoolExecutor(at_once) as pool:
-        return list(pool.map(lambda body: ask(port, path, body), bodies))
+        return list(pool.map(lambda body: ask(port, path, body, headers), bodies))
 
 
 def canonical(reply: bytes) -> str:
@@ -54,6 +63,20 @@ def canonical(reply: bytes) -> str:
     if not parsed.get("data") or None in parsed["data"].values():
         raise ReplyError(f"no data: {reply[:400]!r}")
     return json.dumps(parsed, separators=(",", ":"), ensure_ascii=False)
+
+
+def relative(reply: bytes) -> bytes:
+    """A reply of new rows, each id as its distance from the least: the same whenever it is asked.
+
+    Raises `ReplyError` when it is not a list of rows with ids.
+    """
+    try:
+        ((name, rows),) = json.loads(reply)["data"].items()
+        ids = [int(row["id"]) for row in rows]
+        least = min(ids)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ReplyError(f"no new rows: {reply[:400]!r}") from error
+    return json.dumps({"data": {name: [{"id": one - least} for one in ids]}}).encode()
 
 
 def compare(bodies: Sequence[str], ours: Sequence[bytes], theirs: Sequence[bytes]) -> None:

@@ -133,8 +133,10 @@ def _coloured(cell: str) -> str:
     return f"[{colour}]{cell}[/]" if colour else cell
 
 
-def _promise(target: Target) -> str:
+def _promise(target: Target | None) -> str:
     """Strawberry is the peer unless another is named."""
+    if target is None:
+        return ABSENT
     return f"≥ {target.ratio:g}" + (f" × {target.peer}" if target.peer != STRAWBERRY else "")
 
 

@@ -30,10 +30,14 @@ _OURS = ("PLAIT_", "POSTGRES_", "QDRANT_", "REDIS_", "DATASOURCE_", "BENCH_")
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """The servers that are compared, and `ungrouped`: Plait without group-commit reads."""
+    """The servers that are compared, and `ungrouped`: Plait without group-commit reads.
+
+    `database`: the address of the data they all serve.
+    """
 
     servers: Mapping[ServerName, Server]
     ungrouped: Server
+    database: str
 
 
 @contextmanager
@@ -85,6 +89,7 @@ def staged(say: Callable[[str], None]) -> Iterator[Stage]:
                 FLOOR: uvicorn(FLOOR, "bench.floor:app"),
             },
             ungrouped=plait("plait-ungrouped", PLAIT_GROUPING_ENABLED="false"),
+            database=url,
         )
 
 

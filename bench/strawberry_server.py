@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import os
 from collections import defaultdict
+from collections.abc import Awaitable, Callable  # noqa: TC003 - Strawberry reads annotations
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -22,10 +23,22 @@ from strawberry.asgi import GraphQL
 from strawberry.dataloader import DataLoader
 from strawberry.extensions import ParserCache, ValidationCache
 
+from bench.strawberry_lists import (
+    Greatest,
+    ItemOrderBy,
+    ItemWhere,
+    Least,
+    TopicInsert,
+    TrendAggregate,
+    TrendOrderBy,
+    TrendWhere,
+    order,
+    trend_conditions,
+)
 from resolvers.models import ItemSource, TrendCategory, TrendState
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Sequence
+    from collections.abc import AsyncIterator, Sequence
 
     from starlette.requests import Request
     from starlette.responses import Response
@@ -36,8 +49,6 @@ POOL_SIZE = 20
 
 PAGE = 10
 
-strawberry.enum(ItemSource)
-strawberry.enum(TrendCategory)
 strawberry.enum(TrendState)
 
 Node = TypeVar("Node")
@@ -83,6 +94,14 @@ class Connection(Generic[Node]):
     edges: list[Edge[Node]]
     more: strawberry.Private[bool]
     started_after: strawberry.Private[int]
+    count: strawberry.Private[Callable[[], Awaitable[int]] | None] = None
+
+    @strawberry.field
+    async def total_count(self) -> int:
+        """How many rows there are on all pages; counted when it is asked for."""
+        if self.count is None:
+            raise ValueError("this list is not counted")
+        return await self.count()
 
     @strawberry.field
     def nodes(self) -> list[Node]:
@@ -105,12 +124,14 @@ def page(
     first: int,
     make: Callable[[asyncpg.Record], Node],
     after: int = 0,
+    count: Callable[[], Awaitable[int]] | None = None,
 ) -> Connection[Node]:
     """A page of `first` rows; `rows` holds one more when there is a next page."""
     return Connection(
         edges=[Edge(node=make(row), key=row["id"]) for row in rows[:first]],
         more=len(rows) > first,
         started_after=after,
+        count=count,
     )
 
 
@@ -133,6 +154,18 @@ class Item:
 
 
 @strawberry.type
+class TopicTrends:
+    """The trends of a topic."""
+
+    key: strawberry.Private[int]
+
+    @strawberry.field
+    async def aggregate(self, info: strawberry.Info[Context, None]) -> TrendAggregate:
+        """What they have in common."""
+        return await info.context.aggregates.load(self.key)
+
+
+@strawberry.type
 class Topic:
     """A cluster of items."""
 
@@ -147,11 +180,22 @@ class Topic:
 
     @strawberry.field
     async def items(
-        self, info: strawberry.Info[Context, None], first: int = PAGE
+        self,
+        info: strawberry.Info[Context, None],
+        first: int = PAGE,
+        where: ItemWhere | None = None,
+        order_by: list[ItemOrderBy] | None = None,
     ) -> Connection[Item]:
-        """Its first items, by their number."""
-        rows = await info.context.items_of_topic.load((self.key, first))
+        """Its first items, by their number unless an order is given."""
+        source = where.source.eq.value if where else None
+        asked = (first, source, order(order_by or []))
+        rows = await info.context.items_of_topic.load((self.key, asked))
         return page(rows, first, Item.from_row)
+
+    @strawberry.field
+    def trends(self) -> TopicTrends:
+        """The trends that grew from it."""
+        return TopicTrends(key=self.key)
 
 
 @strawberry.type
@@ -194,6 +238,8 @@ TREND_SQL = f"SELECT {TREND_COLUMNS} FROM trends WHERE id = $1"  # noqa: S608 - 
 TRENDS_SQL = f"""
     SELECT {TREND_COLUMNS} FROM trends WHERE id > $1 ORDER BY id LIMIT $2
 """  # noqa: S608 - constants
+LISTED_SQL = f"SELECT {TREND_COLUMNS} FROM trends WHERE {{}} ORDER BY {{}} LIMIT ${{}}"  # noqa: S608 - constants
+COUNT_SQL = "SELECT count(*) FROM trends WHERE {}"
 TOPICS_SQL = "SELECT id, title FROM topics WHERE id = ANY($1::bigint[])"
 ITEMS_SQL = """
     SELECT wanted.topic_id, item.id, item.title, item.source
@@ -202,10 +248,19 @@ ITEMS_SQL = """
         SELECT i.id, i.title, i.source
         FROM topic_items ti
         JOIN processed_items i ON i.id = ti.item_id
-        WHERE ti.topic_id = wanted.topic_id
-        ORDER BY ti.item_id
+        WHERE ti.topic_id = wanted.topic_id {condition}
+        ORDER BY {order}
         LIMIT $2
     ) item
+"""
+AGGREGATES_SQL = """
+    SELECT topic_id, count(*) AS count, min(rank) AS rank, max(score) AS score
+    FROM trends WHERE topic_id = ANY($1::bigint[]) GROUP BY topic_id
+"""
+INSERT_SQL = """
+    INSERT INTO topics (title, summary, category)
+    SELECT * FROM unnest($1::text[], $2::text[], $3::trend_category[])
+    RETURNING id, title
 """
 
 
@@ -225,12 +280,49 @@ class Query:
 
     @strawberry.field
     async def trends(
-        self, info: strawberry.Info[Context, None], first: int = PAGE, after: str | None = None
+        self,
+        info: strawberry.Info[Context, None],
+        first: int = PAGE,
+        after: str | None = None,
+        where: TrendWhere | None = None,
+        order_by: list[TrendOrderBy] | None = None,
     ) -> Connection[Trend]:
-        """Trends by their number."""
+        """Trends by their number; or from the first on, those asked for in the order asked for."""
+        pool = info.context.pool
+        if where or order_by:
+            conditions, values = trend_conditions(where)
+            sql = LISTED_SQL.format(conditions, order(order_by or []), len(values) + 1)
+            listed = await pool.fetch(sql, *values, first + 1)
+
+            async def count() -> int:
+                return int(await pool.fetchval(COUNT_SQL.format(conditions), *values))
+
+            return page(listed, first, Trend.from_row, count=count)
         start = from_cursor(after)
         rows = await info.context.pool.fetch(TRENDS_SQL, start, first + 1)
         return page(rows, first, Trend.from_row, start)
+
+
+@strawberry.type
+class Mutation:
+    """What writes."""
+
+    @strawberry.mutation
+    async def insert_topics(
+        self, info: strawberry.Info[Context, None], inputs: list[TopicInsert]
+    ) -> list[Topic]:
+        """New topics."""
+        columns = (
+            [one.title for one in inputs],
+            [one.summary for one in inputs],
+            [one.category.value for one in inputs],
+        )
+        rows = await info.context.pool.fetch(INSERT_SQL, *columns)
+        return [Topic.from_row(row) for row in rows]
+
+
+ItemsAsked = tuple[int, str | None, str]
+"""How many items, of which source, in which order."""
 
 
 @dataclass
@@ -239,7 +331,8 @@ class Context:
 
     pool: asyncpg.Pool
     topics: DataLoader[int, Topic | None]
-    items_of_topic: DataLoader[tuple[int, int], list[asyncpg.Record]]
+    items_of_topic: DataLoader[tuple[int, ItemsAsked], list[asyncpg.Record]]
+    aggregates: DataLoader[int, TrendAggregate]
 
 
 def context_for(pool: asyncpg.Pool) -> Context:
@@ -250,17 +343,34 @@ def context_for(pool: asyncpg.Pool) -> Context:
         found = {row["id"]: Topic.from_row(row) for row in rows}
         return [found.get(key) for key in keys]
 
-    async def load_items(keys: list[tuple[int, int]]) -> list[list[asyncpg.Record]]:
-        topics_by_size: dict[int, list[int]] = defaultdict(list)
-        for topic_id, first in keys:
-            topics_by_size[first].append(topic_id)
-        found: dict[tuple[int, int], list[asyncpg.Record]] = defaultdict(list)
-        for first, topic_ids in topics_by_size.items():
-            for row in await pool.fetch(ITEMS_SQL, topic_ids, first + 1):
-                found[row["topic_id"], first].append(row)
+    async def load_items(keys: list[tuple[int, ItemsAsked]]) -> list[list[asyncpg.Record]]:
+        topics_by_asked: dict[ItemsAsked, list[int]] = defaultdict(list)
+        for topic_id, asked in keys:
+            topics_by_asked[asked].append(topic_id)
+        found: dict[tuple[int, ItemsAsked], list[asyncpg.Record]] = defaultdict(list)
+        for asked, topic_ids in topics_by_asked.items():
+            first, source, order_by = asked
+            condition = "" if source is None else "AND i.source = $3"
+            sql = ITEMS_SQL.format(condition=condition, order=order_by)
+            values = () if source is None else (source,)
+            for row in await pool.fetch(sql, topic_ids, first + 1, *values):
+                found[row["topic_id"], asked].append(row)
         return [found[key] for key in keys]
 
-    return Context(pool, DataLoader(load_topics), DataLoader(load_items))
+    async def load_aggregates(keys: list[int]) -> list[TrendAggregate]:
+        rows = {row["topic_id"]: row for row in await pool.fetch(AGGREGATES_SQL, keys)}
+        return [
+            TrendAggregate(
+                count=row["count"], min=Least(rank=row["rank"]), max=Greatest(score=row["score"])
+            )
+            if (row := rows.get(key))
+            else TrendAggregate(count=0, min=Least(rank=None), max=Greatest(score=None))
+            for key in keys
+        ]
+
+    return Context(
+        pool, DataLoader(load_topics), DataLoader(load_items), DataLoader(load_aggregates)
+    )
 
 
 class View(GraphQL[Context, None]):
@@ -283,5 +393,5 @@ async def lifespan(app: Starlette) -> AsyncIterator[None]:
         yield
 
 
-schema: Any = strawberry.Schema(Query, extensions=[ParserCache, ValidationCache])
+schema: Any = strawberry.Schema(Query, Mutation, extensions=[ParserCache, ValidationCache])
 app = Starlette(routes=[Route("/graphql", View(schema))], lifespan=lifespan)

@@ -12,6 +12,8 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+from resolvers.models import ItemSource, TrendCategory
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -21,6 +23,9 @@ PLAIT: ServerName = "plait"
 STRAWBERRY: ServerName = "strawberry"
 FLOOR: ServerName = "floor"
 SERVERS: tuple[ServerName, ...] = (PLAIT, STRAWBERRY, FLOOR)
+
+KEY = "the-key-of-the-bench-alone"
+"""The API key that may write; its hash stands in `bench/plait.toml`. The peer asks for none."""
 
 IDS = 500
 """How many trends W2v asks for in turn."""
@@ -36,13 +41,24 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """One document and the variables it is sent with in turn (an empty tuple: without any)."""
+    """One document and the variables it is sent with in turn (an empty tuple: without any).
+
+    `target`: None where nothing was promised. `connections`: requests under way at once. What it
+    `writes` is removed after each load; its replies are rows with nothing but consecutive ids.
+    """
 
     name: str
     title: str
     document: str
-    target: Target
+    target: Target | None
     variables: tuple[Mapping[str, Any], ...] = ()
+    connections: int = 32
+    writes: bool = False
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """What the requests carry beside a body: who writes says who it is."""
+        return {"X-API-Key": KEY} if self.writes else {}
 
     def bodies(self) -> tuple[str, ...]:
         """The request bodies, in the order in which they are sent, over and over."""
@@ -68,9 +84,52 @@ def _nested(outer: str, inner: str) -> str:
     )
 
 
+_FILTERED = """query ($category: TrendCategory!, $least: Float!, $first: Int!) {
+  trends(
+    first: $first
+    where: {category: {eq: $category}, score: {gt: $least}}
+    orderBy: [{score: DESC}]
+  ) {
+    totalCount
+    edges { node { id title summary category state score rank itemCount } }
+    pageInfo { hasNextPage }
+  }
+}"""
+
+_AGGREGATED = """query ($outer: Int!, $inner: Int!, $source: ItemSource!) {
+  trends(first: $outer) { edges { node { id title topic {
+    id title
+    items(first: $inner, where: {source: {eq: $source}}, orderBy: [{title: DESC}]) {
+      edges { node { title source } }
+    }
+    trends { aggregate { count min { rank } max { score } } }
+  } } } }
+}"""
+
+_INSERT = "mutation ($inputs: [TopicInsert!]!) { insertTopics(inputs: $inputs) { id } }"
+
+ROWS = 1_000
+"""How many rows W7 inserts in one mutation."""
+
+
+def _new_topics() -> tuple[Mapping[str, Any], ...]:
+    rows = [
+        {
+            "title": f"Topic {number} of the bench",
+            "summary": "Written by the bench, and gone after it. " * 2,
+            "category": CATEGORIES[number % len(CATEGORIES)],
+        }
+        for number in range(ROWS)
+    ]
+    return ({"inputs": rows},)
+
+
 def _every(step: int, last: int) -> tuple[Mapping[str, Any], ...]:
     return tuple({"id": str(1 + (index * step) % last)} for index in range(IDS))
 
+
+CATEGORIES = [category.name for category in TrendCategory]
+SOURCES = [source.name for source in ItemSource]
 
 WORKLOADS: tuple[Workload, ...] = (
     Workload("W1", "{ __typename }", "{ __typename }", Target(FLOOR, 0.6)),
@@ -107,6 +166,43 @@ WORKLOADS: tuple[Workload, ...] = (
         Target(STRAWBERRY, 16),
         # 11 and 5 share no factor: all 55 pairs come, and neighbours differ in both.
         tuple({"outer": 15 + index % 11, "inner": 8 + index % 5} for index in range(55)),
+    ),
+    Workload(
+        "W3f",
+        "filter, order, page, total; all in turn",
+        _FILTERED,
+        None,
+        tuple(
+            {
+                "category": CATEGORIES[index % len(CATEGORIES)],
+                "least": index * 37 % 600,
+                "first": 20 + index % 11,
+            }
+            for index in range(110)
+        ),
+    ),
+    Workload(
+        "W4a",
+        "nested, filtered, ordered, an aggregate",
+        _AGGREGATED,
+        None,
+        tuple(
+            {
+                "outer": 15 + index % 11,
+                "inner": 8 + index % 5,
+                "source": SOURCES[index % len(SOURCES)],
+            }
+            for index in range(55)
+        ),
+    ),
+    Workload(
+        "W7",
+        "1,000 rows inserted, ids back; 4 at once",
+        _INSERT,
+        None,
+        _new_topics(),
+        connections=4,
+        writes=True,
     ),
 )
 

@@ -14,18 +14,26 @@ from typing import TYPE_CHECKING, Any
 
 from gateway.documents.limits import DocumentLimits
 from gateway.documents.store import DocumentStore
+from gateway.embedding.batching import BatchingEmbedder, Bounds
+from gateway.embedding.cache import VectorCache
+from gateway.embedding.http import Endpoint, HttpEmbedder
 from gateway.embedding.local import LocalEmbedder
 from gateway.errors import ConfigurationError, SourceError
 from gateway.execution.engine import Engine
 from gateway.execution.executor import WalkingExecutor, install_resolvers
 from gateway.execution.groups import Groups
+from gateway.execution.statements import NamedQuery
+from gateway.identity.compose import identity_of
 from gateway.planning.arguments import PageLimits
 from gateway.planning.plan import Planner
 from gateway.planning.registry import Registry
 from gateway.schema.build import Api, Domain, build
+from gateway.schema.vector_writes import collections_of
+from gateway.schema.state import Namespace, Namespaces
 from gateway.sources.contract import Budget
 from gateway.sources.postgres.source import PostgresSource
 from gateway.sources.qdrant.source import QdrantSource
+from gateway.sources.redis.blobs import RedisBlobs
 from gateway.sources.redis.source import RedisSource
 from gateway.transport.graphiql import graphiql_page, graphiql_routes
 from gateway.transport.http import GraphQLOverHTTP
@@ -38,12 +46,13 @@ if TYPE_CHECKING:
     import strawberry
     from starlette.types import ASGIApp
 
+    from gateway.embedding.contract import Embedder
+    from gateway.identity.apikeys import Lookup
     from gateway.settings import Settings
+    from gateway.sources.changes import Changes
     from gateway.sources.contract import Health, Prepared, Source
 
 _LOG = logging.getLogger(__name__)
-
-_EMBEDDERS = {"local": LocalEmbedder}
 
 OPEN_SECONDS = 5.0
 """What all sources together get to open; one that is late is tried again when it is asked."""
@@ -85,24 +94,28 @@ def load_schema(settings: Settings) -> strawberry.Schema:
 
 
 class Gateway:
-    """Everything one process serves with, put together but not yet opened."""
+    """Everything one process serves with, put together but not yet opened.
+
+    `changes`: the feeds of changed rows, by the name of their database.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.domain = load_domain(settings)
         self.api = _built(self.domain)
-        self.registry = _registry(settings, self.api)
+        self.embedder = _embedder(settings)
+        self.registry = _registry(settings, self.api, self.embedder)
         self.sources: dict[str, Source] = {source.name: source for source in self.registry.all()}
-        grouping = settings.grouping
-        self.groups = {
-            name: Groups(
-                source,
-                enabled=grouping.enabled,
-                batch=grouping.batch,
-                in_flight=grouping.in_flight,
-                max_waiting=grouping.max_waiting,
-            )
-            for name, source in self.sources.items()
+        self.groups = {name: self._grouped(source) for name, source in self.sources.items()}
+        self.fresh = {
+            source.name: self._grouped(source.primary)
+            for source in self.registry.rows.values()
+            if source.primary is not None
+        }
+        self.changes: dict[str, Changes] = {
+            name: source.changes
+            for name, source in self.registry.rows.items()
+            if source.changes is not None
         }
         limits = settings.limits
         store = DocumentStore(
@@ -122,7 +135,12 @@ class Gateway:
             introspection=settings.serve.introspection,
         )
         planner = Planner(self.api.catalog, self.registry, PageLimits(most=limits.max_list_page))
-        writers = {source.name: source for source in self.registry.rows.values()}
+        writers: dict[str, Any] = {
+            source.name: source
+            for family in (self.registry.rows, self.registry.vectors, self.registry.state)
+            for source in family.values()
+        }
+        self.identity = identity_of(settings, self._key_owner())
         self.engine = Engine(
             self.api,
             store,
@@ -130,7 +148,26 @@ class Gateway:
             self.groups,
             self.describe,
             writers=writers,
+            fresh=self.fresh,
             explains=settings.serve.introspection,
+            anonymous_writes=settings.identity.anonymous == "all",
+        )
+
+    def _key_owner(self) -> Lookup | None:
+        """Asks the domain whose an API key is, where the domain says how."""
+        if self.api.key_owner is None:
+            return None
+        seconds = self.settings.serve.deadline_seconds
+        return NamedQuery(self.api.key_owner, self.registry, self.groups, seconds).row
+
+    def _grouped(self, source: Source) -> Groups:
+        grouping = self.settings.grouping
+        return Groups(
+            source,
+            enabled=grouping.enabled,
+            batch=grouping.batch,
+            in_flight=grouping.in_flight,
+            max_waiting=grouping.max_waiting,
         )
 
     def describe(self, prepared: Prepared) -> Mapping[str, Any]:
@@ -153,6 +190,18 @@ class Gateway:
                 continue
             if wrong:
                 raise ConfigurationError("\n".join(wrong))
+        await self._compare_models(budget)
+
+    async def _compare_models(self, budget: Budget) -> None:
+        """Log each bound collection whose vectors another embedding model made."""
+        bound = collections_of(self.api.catalog)
+        for name, source in self.registry.vectors.items():
+            try:
+                reasons = await source.foreign(sorted(bound.get(name, ())), budget.deadline)
+            except SourceError:
+                continue
+            for reason in reasons:
+                _LOG.warning("%s", reason)
 
     async def _open(self, source: Source) -> None:
         try:
@@ -163,13 +212,24 @@ class Gateway:
 
     async def close(self) -> None:
         """Let what is under way finish, then close all sources."""
-        await asyncio.gather(*(group.close() for group in self.groups.values()))
+        self.engine.compiling.close()
+        groups = [*self.groups.values(), *self.fresh.values()]
+        await self.identity.close()
+        await asyncio.gather(*(group.close() for group in groups))
         await asyncio.gather(*(source.close() for source in self.sources.values()))
+        await self.embedder.aclose()
 
     async def check(self, budget: Budget) -> Mapping[str, Health]:
-        """Every source's health, by name."""
-        checks = await asyncio.gather(*(source.check(budget) for source in self.sources.values()))
-        return dict(zip(self.sources, checks, strict=True))
+        """Every source's health, by name; then that of a source's parts, `postgres:replica`."""
+        rows = self.registry.rows.values()
+        checks, parts = await asyncio.gather(
+            asyncio.gather(*(source.check(budget) for source in self.sources.values())),
+            asyncio.gather(*(source.parts(budget) for source in rows)),
+        )
+        found = dict(zip(self.sources, checks, strict=True))
+        for source, own in zip(rows, parts, strict=True):
+            found.update({f"{source.name}:{part}": health for part, health in own.items()})
+        return found
 
 
 def create_app(settings: Settings) -> ASGIApp:
@@ -190,6 +250,7 @@ def create_app(settings: Settings) -> ASGIApp:
     serve = settings.serve
     endpoint = GraphQLOverHTTP(
         gateway.engine,
+        identify=gateway.identity,
         limits=HttpLimits(
             max_body_bytes=settings.limits.max_body_bytes,
             max_batch=settings.limits.batch,
@@ -228,11 +289,61 @@ def explain(settings: Settings, document: str, variables: Mapping[str, Any] | No
             for name, value in fetch["request"].items():
                 text = str(value).replace("\n", "\n      ")
                 lines.append(f"    {name}: {text}")
+            for way, request in fetch.get("branches", {}).items():
+                text = str(request.get("sql", request)).replace("\n", "\n        ")
+                lines.append(f"    {way}, {request['source']}: {text}")
     return "\n".join(lines)
 
 
-def _registry(settings: Settings, api: Api) -> Registry:
-    embedder = _EMBEDDERS[settings.embedding.kind]()
+def _embedder(settings: Settings) -> Embedder:
+    """The configured model behind its cache and its queue."""
+    embedding = settings.embedding
+    model: Embedder = LocalEmbedder()
+    if embedding.kind == "http":
+        model = HttpEmbedder(
+            Endpoint(
+                base_url=embedding.base_url.reveal(),
+                model=embedding.model,
+                dimensions=embedding.dimensions,
+                api_key=embedding.api_key.reveal() or None,
+                shorten=embedding.shorten,
+                max_chars=embedding.max_text_chars,
+                timeout_seconds=embedding.timeout_seconds,
+                attempts=embedding.attempts,
+                concurrency=embedding.concurrency,
+            )
+        )
+    cache = VectorCache(
+        model.model,
+        model.dimensions,
+        max_bytes=embedding.cache_bytes,
+        seconds=embedding.cache_seconds,
+        shared=_shared_vectors(settings),
+    )
+    bounds = Bounds(
+        texts=embedding.batch_size,
+        chars=embedding.batch_chars,
+        calls=embedding.concurrency if embedding.kind == "http" else 1,
+        budget_texts=embedding.max_texts,
+        budget_chars=embedding.max_chars,
+    )
+    return BatchingEmbedder(model, cache, bounds)
+
+
+def _shared_vectors(settings: Settings) -> RedisBlobs | None:
+    name = settings.embedding.cache_redis
+    if not name:
+        return None
+    one = settings.redis[name]
+    return RedisBlobs(
+        f"{_qualified('redis', name)} (vectors)",
+        one.url.reveal(),
+        connect_timeout=one.connect_timeout,
+        socket_timeout=one.socket_timeout,
+    )
+
+
+def _registry(settings: Settings, api: Api, embedder: Embedder) -> Registry:
     return Registry(
         rows={
             name: PostgresSource(
@@ -244,6 +355,9 @@ def _registry(settings: Settings, api: Api) -> Registry:
                 statement_timeout=one.command_timeout,
                 writers=max(1, one.max_overflow),
                 wait=one.pool_timeout,
+                replica=one.replica_url.reveal() or None,
+                direct=one.direct.reveal(),
+                change_feed=one.change_feed,
             )
             for name, one in settings.postgres.items()
         },
@@ -269,6 +383,32 @@ def _registry(settings: Settings, api: Api) -> Registry:
             )
             for name, one in settings.redis.items()
         },
+        namespaces=_namespaces(settings, api),
+    )
+
+
+def _namespaces(settings: Settings, api: Api) -> Namespaces:
+    """The namespaces that the settings open. Raises ConfigurationError naming the setting."""
+    for name, one in settings.state.items():
+        if name not in api.namespaces:
+            known = ", ".join(api.namespaces) or "none"
+            raise ConfigurationError(
+                f"state.{name}: the domain lists no such namespace; it lists {known}."
+            )
+        if one.source not in settings.redis:
+            raise ConfigurationError(f"state.{name}.source: there is no [redis.{one.source}].")
+    return Namespaces(
+        Namespace(
+            name,
+            one.prefix or f"{name}:",
+            source=one.source,
+            readers=frozenset(one.read.split()),
+            writers=frozenset(one.write.split()),
+            text=one.kind == "text",
+            max_value_bytes=one.max_value_bytes,
+            max_ttl_seconds=one.max_ttl_seconds,
+        )
+        for name, one in settings.state.items()
     )
 
 

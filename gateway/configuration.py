@@ -273,7 +273,9 @@ def _is_url(value: Secret | str, schemes: tuple[str, ...]) -> bool:
     text = value.reveal() if isinstance(value, Secret) else value
     try:
         parts = urlsplit(text)
-        return parts.scheme in schemes and bool(parts.port or parts.netloc or parts.path)
+        servers = parts.netloc.split(",") if "+" in parts.scheme else [parts.netloc]
+        ports = [urlsplit(f"//{server}").port for server in servers]
+        return parts.scheme in schemes and bool(any(ports) or parts.netloc or parts.path)
     except ValueError:
         return False
 

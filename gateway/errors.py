@@ -3,7 +3,8 @@
     PlaitError
     ├── ConfigurationError      start-up: a setting or a binding is wrong; names it, never its value
     ├── RequestError            nothing was executed: malformed, refused or invalid request
-    │   └── InputError          an argument or variable is not acceptable
+    │   ├── InputError          an argument or variable is not acceptable
+    │   └── CredentialsError    who sends the request cannot be told, or nobody was named
     └── SourceError             a source could not give its part of the answer
         ├── SourceUnavailable   not reachable, connection lost, shutting down
         ├── SourceTimeout       the request's deadline passed while the source worked
@@ -141,6 +142,19 @@ class InputError(RequestError):
     """An argument or variable value is wrong; the message names it and says what would be right."""
 
     code = Code.BAD_USER_INPUT
+
+
+class CredentialsError(RequestError):
+    """The credentials that came with a request are missing or no good.
+
+    `reason` is for figures, and no client learns it: it would tell a forger what to try next.
+    """
+
+    code = Code.UNAUTHENTICATED
+
+    def __init__(self, message: str, *, reason: str) -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 class SourceError(PlaitError):

@@ -20,9 +20,12 @@ from msgspec import Meta, Struct
 from gateway.configuration import Reading, Secret, Setting, declared, parse
 
 __all__ = [
+    "ApiKey",
     "Documents",
     "Embedding",
     "Grouping",
+    "Identity",
+    "Jwt",
     "Limits",
     "Postgres",
     "Qdrant",
@@ -30,6 +33,7 @@ __all__ = [
     "Secret",
     "Serve",
     "Settings",
+    "State",
     "all_settings",
     "load",
 ]
@@ -181,8 +185,31 @@ class Postgres(_Section, frozen=True, kw_only=True):
     ] = 30.0
     statement_cache: Annotated[
         bool,
-        Meta(description="Prepare statements; false behind PgBouncer in transaction mode."),
+        Meta(description="Prepare statements, unless a pooler is found that cannot keep them."),
     ] = True
+    direct_url: Annotated[
+        Secret,
+        Meta(
+            description="The server itself where the address is a pooler's: LISTEN, migrations.",
+            extra={"schemes": ("postgresql", "postgres")},
+        ),
+    ] = Secret()
+    replica_url: Annotated[
+        Secret,
+        Meta(
+            description="A standby for what only reads; while it is away the primary answers.",
+            extra={"schemes": ("postgresql", "postgres")},
+        ),
+    ] = Secret()
+    change_feed: Annotated[
+        Literal["auto", "on", "off"],
+        Meta(description="Hear of changed rows; `auto`: where tables are watched at start-up."),
+    ] = "auto"
+
+    @property
+    def direct(self) -> Secret:
+        """The address of the server itself."""
+        return self.direct_url or self.dsn
 
     @property
     def dsn(self) -> Secret:
@@ -219,13 +246,18 @@ class Qdrant(_Section, frozen=True, kw_only=True):
 
 
 class Redis(_Section, frozen=True, kw_only=True):
-    """One Redis or Valkey server."""
+    """Redis or Valkey: a server, a cluster, or a service that sentinels know."""
 
     url: Annotated[
         Secret,
         Meta(
             description="Its address, with user, password and database number.",
-            extra={"schemes": ("redis", "rediss", "unix")},
+            extra={
+                "schemes": (
+                    *("redis", "rediss", "unix", "redis+cluster", "rediss+cluster"),
+                    *("redis+sentinel", "rediss+sentinel"),
+                )
+            },
         ),
     ] = Secret()
     connect_timeout: Annotated[float, Meta(gt=0, le=60, description="Seconds to connect.")] = 0.5
@@ -241,9 +273,177 @@ class Embedding(_Section, frozen=True, kw_only=True):
     """Where text becomes vectors."""
 
     kind: Annotated[
-        Literal["local"],
-        Meta(description="`local`: a small model in the process (the extra `demo`)."),
+        Literal["local", "http"],
+        Meta(
+            description="`local`: a small model in the process (the extra `demo`); "
+            "`http`: an OpenAI-compatible service."
+        ),
     ] = "local"
+    base_url: Annotated[
+        Secret,
+        Meta(
+            description="The service's address, up to and without `/embeddings`.",
+            extra={"schemes": ("http", "https")},
+        ),
+    ] = Secret()
+    api_key: Annotated[Secret, Meta(description="The service's API key.")] = Secret()
+    model: Annotated[str, Meta(min_length=1, description="The service's name of the model.")] = ""
+    dimensions: Annotated[
+        int, Meta(ge=0, le=65_536, description="How many numbers the model's vectors have.")
+    ] = 0
+    shorten: Annotated[
+        bool, Meta(description="Ask the model for that many; for models that can shorten vectors.")
+    ] = False
+    max_text_chars: Annotated[
+        int, Meta(ge=1, le=1_000_000, description="Characters of the longest text it takes.")
+    ] = 8_192
+    batch_size: Annotated[
+        int, Meta(ge=1, le=2_048, description="Texts in one call to the model.")
+    ] = 64
+    batch_chars: Annotated[
+        int, Meta(ge=1, le=1 << 24, description="Characters in one call to the model.")
+    ] = 200_000
+    max_texts: Annotated[
+        int, Meta(ge=1, le=1_000_000, description="Texts that one field may have embedded.")
+    ] = 10_000
+    max_chars: Annotated[
+        int, Meta(ge=1, le=1 << 30, description="Characters of these together.")
+    ] = 4_000_000
+    timeout_seconds: Annotated[
+        float, Meta(gt=0, le=600, description="Seconds one attempt may take; a deadline cuts it.")
+    ] = 10.0
+    attempts: Annotated[
+        int, Meta(ge=1, le=10, description="How often a call that fails in passing is made.")
+    ] = 3
+    concurrency: Annotated[
+        int, Meta(ge=1, le=256, description="Calls to the service under way at once.")
+    ] = 4
+    cache_bytes: Annotated[
+        int, Meta(ge=0, le=1 << 36, description="Memory for vectors already made; 0 keeps none.")
+    ] = 64 << 20
+    cache_seconds: Annotated[
+        int, Meta(ge=1, le=31_536_000, description="Seconds a vector is kept.")
+    ] = 86_400
+    cache_redis: Annotated[
+        str, Meta(description="The `[redis.<name>]` that processes share vectors in.")
+    ] = ""
+
+
+class Identity(_Section, frozen=True, kw_only=True):
+    """Who may ask without credentials, and how API keys travel."""
+
+    anonymous: Annotated[
+        Literal["none", "read", "all"],
+        Meta(description="What callers without credentials may do: nothing, queries, or all."),
+    ] = "read"
+    key_header: Annotated[
+        str, Meta(pattern=r"^[A-Za-z][A-Za-z0-9-]*$", description="The header of an API key.")
+    ] = "X-API-Key"
+    key_seconds: Annotated[
+        float,
+        Meta(ge=0, le=3600, description="Seconds the domain's word on an API key is believed."),
+    ] = 30.0
+    max_token_bytes: Annotated[
+        int, Meta(ge=256, le=1 << 16, description="Bytes of a bearer token.")
+    ] = 8192
+
+
+class State(_Section, frozen=True, kw_only=True):
+    """One namespace of stored values that clients may reach; without roles nobody may."""
+
+    source: Annotated[
+        str, Meta(min_length=1, description="The `[redis.<name>]` that holds it.")
+    ] = "default"
+    prefix: Annotated[
+        str,
+        Meta(
+            pattern=r"^[!-~]{1,199}:$",
+            description="What its keys begin with, to the last `:`; its own name where none is given.",
+        ),
+    ] = ""
+    read: Annotated[
+        str, Meta(min_length=1, description="The roles that may read, by spaces; `*` is anybody.")
+    ] = ""
+    write: Annotated[
+        str, Meta(min_length=1, description="The roles that may write, by spaces; `*` is anybody.")
+    ] = ""
+    kind: Annotated[
+        Literal["json", "text"], Meta(description="Whether values are JSON or raw text.")
+    ] = "json"
+    max_value_bytes: Annotated[
+        int, Meta(ge=1, le=1 << 24, description="Bytes of a value, written or read.")
+    ] = 65_536
+    max_ttl_seconds: Annotated[
+        int,
+        Meta(ge=0, le=316_224_000, description="The longest life; 0 lets values live for ever."),
+    ] = 0
+
+
+class Jwt(_Section, frozen=True, kw_only=True):
+    """One issuer of JSON Web Tokens, with its keys: published, or in a file."""
+
+    issuer: Annotated[str, Meta(min_length=1, description="Its `iss`, to the letter.")] = ""
+    audience: Annotated[
+        str,
+        Meta(min_length=1, description="One of these must be the `aud`; `*` allows any or none."),
+    ] = ""
+    algorithms: Annotated[
+        str, Meta(min_length=1, description="The algorithms that its tokens may be signed by.")
+    ] = "RS256"
+    jwks_url: Annotated[
+        str,
+        Meta(
+            description="Where it publishes its keys; `http` only within a trusted network.",
+            extra={"schemes": ("https", "http")},
+        ),
+    ] = ""
+    key_file: Annotated[
+        str, Meta(min_length=1, description="Its public key, as PEM, instead of `jwks_url`.")
+    ] = ""
+    secret_file: Annotated[
+        str, Meta(min_length=1, description="The secret of HS256 and the like, instead of a key.")
+    ] = ""
+    leeway: Annotated[
+        float, Meta(ge=0, le=300, description="Seconds by which its clock may differ.")
+    ] = 30.0
+    subject: Annotated[
+        str, Meta(min_length=1, description="The claim with the subject, or a JSON pointer to it.")
+    ] = "sub"
+    subject_prefix: Annotated[
+        str, Meta(max_length=64, description="Put before its subjects, to tell issuers apart.")
+    ] = ""
+    roles: Annotated[str, Meta(min_length=1, description="The claim with the roles.")] = "roles"
+    scopes: Annotated[str, Meta(min_length=1, description="The claim with the scopes.")] = "scope"
+    tenant: Annotated[str, Meta(min_length=1, description="The claim with the tenant.")] = "tenant"
+    claims: Annotated[
+        str, Meta(min_length=1, description="Further claims for rules and policies to read.")
+    ] = ""
+    fetch_seconds: Annotated[
+        float, Meta(gt=0, le=60, description="Seconds that fetching its keys may take.")
+    ] = 3.0
+    refresh_seconds: Annotated[
+        float, Meta(ge=1, le=86_400, description="Seconds after which its keys are fetched anew.")
+    ] = 300.0
+    interval_seconds: Annotated[
+        float,
+        Meta(ge=1, le=3600, description="Seconds between two fetches, whatever tokens name."),
+    ] = 60.0
+    max_age_seconds: Annotated[
+        float,
+        Meta(ge=60, le=604_800, description="Seconds its keys serve while it is out of reach."),
+    ] = 86_400.0
+
+
+class ApiKey(_Section, frozen=True, kw_only=True):
+    """One API key, known by its hash."""
+
+    hash: Annotated[
+        str, Meta(pattern="^[0-9a-f]{64}$", description="The key's SHA-256, in hex.")
+    ] = ""
+    subject: Annotated[str, Meta(min_length=1, description="Who its bearer is.")] = ""
+    roles: Annotated[str, Meta(min_length=1, description="Their roles, by spaces.")] = ""
+    scopes: Annotated[str, Meta(min_length=1, description="Their scopes, by spaces.")] = ""
+    tenant: Annotated[str, Meta(min_length=1, description="Their tenant.")] = ""
 
 
 class Settings(_Section, frozen=True, kw_only=True):
@@ -271,6 +471,10 @@ class Settings(_Section, frozen=True, kw_only=True):
     postgres: Mapping[str, Postgres] = MappingProxyType({})
     qdrant: Mapping[str, Qdrant] = MappingProxyType({})
     redis: Mapping[str, Redis] = MappingProxyType({})
+    state: Mapping[str, State] = MappingProxyType({})
+    identity: Identity = Identity()
+    jwt: Mapping[str, Jwt] = MappingProxyType({})
+    api_key: Mapping[str, ApiKey] = MappingProxyType({})
 
 
 _Kind = TypeVar("_Kind", bound=_Section)
@@ -281,8 +485,11 @@ _SECTIONS: dict[str, type[_Section]] = {
     "documents": Documents,
     "grouping": Grouping,
     "embedding": Embedding,
+    "identity": Identity,
 }
 _SOURCES: dict[str, type[_Section]] = {"postgres": Postgres, "qdrant": Qdrant, "redis": Redis}
+_CALLERS: dict[str, type[_Section]] = {"jwt": Jwt, "api_key": ApiKey, "state": State}
+_FAMILIES = _SOURCES | _CALLERS
 _RENAMED = {"database": "DB"}
 DEFAULT = "default"
 
@@ -302,20 +509,39 @@ def load(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> S
     def named(family: str, kind: type[_Kind]) -> Mapping[str, _Kind]:
         return _named(reading, family, kind, tables)
 
-    rest = {name: table for name, table in tables.items() if name not in _SECTIONS | _SOURCES}
+    rest = {name: table for name, table in tables.items() if name not in _SECTIONS | _FAMILIES}
     settings = Settings(
-        **reading.values(declared(Settings, "", "PLAIT_", {}), rest, also=(*_SECTIONS, *_SOURCES)),
+        **reading.values(declared(Settings, "", "PLAIT_", {}), rest, also=(*_SECTIONS, *_FAMILIES)),
         serve=section("serve", Serve),
         limits=section("limits", Limits),
         documents=section("documents", Documents),
         grouping=section("grouping", Grouping),
-        embedding=section("embedding", Embedding),
+        embedding=_complete(reading, section("embedding", Embedding)),
         postgres=named("postgres", Postgres),
         qdrant=named("qdrant", Qdrant),
         redis=named("redis", Redis),
+        state=named("state", State),
+        identity=section("identity", Identity),
+        jwt=named("jwt", Jwt),
+        api_key=named("api_key", ApiKey),
     )
+    shared = settings.embedding.cache_redis
+    if shared and shared not in settings.redis:
+        setting = _settings_of(Embedding, "embedding")["cache_redis"]
+        reading.wrong(setting.problem("expected the name of a source of [redis.<name>]"))
     reading.finish()
     return settings
+
+
+def _complete(reading: Reading, embedding: Embedding) -> Embedding:
+    """A service needs an address, a model and its dimensions."""
+    needed = ("base_url", "model", "dimensions") if embedding.kind == "http" else ()
+    settings = _settings_of(Embedding, "embedding")
+    for name in needed:
+        if not getattr(embedding, name) and not reading.failed(name, of=settings):
+            expected = "a number from 1" if name == "dimensions" else settings[name].expected
+            reading.wrong(settings[name].problem(f"expected {expected}, as embedding.kind is http"))
+    return embedding
 
 
 def all_settings() -> list[Setting]:
@@ -323,7 +549,7 @@ def all_settings() -> list[Setting]:
     found = [*declared(Settings, "", "PLAIT_", {}).values()]
     for name, kind in _SECTIONS.items():
         found += _settings_of(kind, name).values()
-    for name, kind in _SOURCES.items():
+    for name, kind in _FAMILIES.items():
         found += _settings_of_source(kind, name, DEFAULT).values()
     return found
 
@@ -341,7 +567,12 @@ def _settings_of(kind: type[_Section], name: str) -> dict[str, Setting]:
 
 def _settings_of_source(kind: type[_Section], family: str, name: str) -> dict[str, Setting]:
     infix = "" if name == DEFAULT else f"{name.upper()}_"
-    return declared(kind, f"{family}.{name}.", f"{family.upper()}_{infix}", _RENAMED)
+    return declared(kind, f"{family}.{name}.", f"{_prefix(family)}_{infix}", _RENAMED)
+
+
+def _prefix(family: str) -> str:
+    """How the variables of a family begin; of all but sources as everything else of ours."""
+    return family.upper() if family in _SOURCES else f"PLAIT_{family.upper()}"
 
 
 def _named(
@@ -352,12 +583,15 @@ def _named(
     reading.know(one.variable for one in _settings_of_source(kind, family, DEFAULT).values())
     suffixes = [one.variable for one in declared(kind, "", "", _RENAMED).values()]
     found = {}
-    for name in dict.fromkeys([*table, *reading.names(family.upper(), suffixes, DEFAULT)]):
+    for name in dict.fromkeys([*table, *reading.names(_prefix(family), suffixes, DEFAULT)]):
         if reading.is_name(name, family) and reading.is_table(table, name, family):
             settings = _settings_of_source(kind, family, name)
-            given = _parts_or_url(reading, settings, table.get(name, {}))
-            values = reading.values(settings, given)
-            _need_address(reading, settings, values)
+            if family in _SOURCES:
+                given = _parts_or_url(reading, settings, table.get(name, {}))
+                values = reading.values(settings, given)
+                _need_address(reading, settings, values)
+            else:
+                values = reading.values(settings, table.get(name, {}))
             found[name] = kind(**values)
     return MappingProxyType(found)
 

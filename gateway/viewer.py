@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TypeAlias
+
+Claim: TypeAlias = str | int | float | bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -10,13 +13,19 @@ class Viewer:
     """The identity under which a request runs.
 
     `subject` is None for an anonymous caller. Plans name the attributes they read; the values of
-    just those make the scope under which an answer may be shared.
+    just those make the scope under which an answer may be shared. `claims` are what else the
+    credentials say and the settings keep, as (name, value), sorted by name.
     """
 
     subject: str | None = None
     roles: frozenset[str] = field(default_factory=frozenset)
     scopes: frozenset[str] = field(default_factory=frozenset)
     tenant: str | None = None
+    claims: tuple[tuple[str, Claim], ...] = ()
+
+    def claim(self, name: str) -> Claim | None:
+        """The claim of that name, None where there is none."""
+        return next((value for own, value in self.claims if own == name), None)
 
 
 ANONYMOUS = Viewer()

@@ -2,6 +2,7 @@
 
 from gateway import Domain
 from resolvers.catalogue import (
+    ApiKeys,
     CatalogueMutations,
     CatalogueQueries,
     Collection,
@@ -13,8 +14,16 @@ from resolvers.examples import EXAMPLES
 from resolvers.items import Item, ItemMutations, ItemQueries
 from resolvers.operations import OperationsMutations, OperationsQueries, PipelineRun, PluginHealth
 from resolvers.reports import ReportMutations, ReportQueries
+from resolvers.state import NAMESPACES, StateMutations, StateQueries
 from resolvers.topics import Topic, TopicItem, TopicMutations, TopicQueries
 from resolvers.trends import TopTrend, Trend, TrendMutations, TrendQueries
+from resolvers.vector_writes import (
+    ItemPointMutations,
+    TrendPointMutations,
+    VectorCollectionQueries,
+    VectorMutations,
+)
+from resolvers.vectors import VectorQueries
 
 domain = Domain(
     entities=[
@@ -37,8 +46,14 @@ domain = Domain(
         OperationsMutations,
         CatalogueMutations,
         ReportMutations,
+        StateMutations,
+        TrendPointMutations,
+        ItemPointMutations,
+        VectorMutations,
     ],
     examples=EXAMPLES,
+    namespaces=NAMESPACES,
+    api_keys=ApiKeys,
     queries=[
         TrendQueries,
         TopicQueries,
@@ -46,5 +61,8 @@ domain = Domain(
         OperationsQueries,
         CatalogueQueries,
         ReportQueries,
+        StateQueries,
+        VectorQueries,
+        VectorCollectionQueries,
     ],
 )

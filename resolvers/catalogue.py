@@ -8,6 +8,7 @@ from strawberry import ID
 from gateway import (
     BigInt,
     Connection,
+    Row,
     belongs_to,
     by_key,
     delete,
@@ -17,6 +18,7 @@ from gateway import (
     insert,
     listing,
     mutations,
+    named_sql,
     queries,
     update,
     upsert_many,
@@ -25,9 +27,12 @@ from resolvers import models
 from resolvers.models import CollectionStatus, RunStatus, UserRole, VectorDistance
 
 
-@entity(models.users)
+@entity(models.users, rule=models.admin_or_self)
 class User:
-    """Someone who may use the platform; password and API keys never leave the database."""
+    """Someone who may use the platform; password and API keys never leave the database.
+
+    Administrators see every user, everybody else only themselves.
+    """
 
     id: UUID
     email: str
@@ -103,7 +108,14 @@ class CatalogueQueries:
     embedding_jobs: Connection[EmbeddingJob] | None = listing(description="All jobs.")
 
 
-@mutations
+@queries
+class ApiKeys:
+    """Whose an API key is: asked by the gateway itself, and not part of the schema."""
+
+    owner: Row | None = named_sql("api_key_owner.sql")
+
+
+@mutations(roles=["editor", "admin"])
 class CatalogueMutations:
     """Writing the catalogue."""
 

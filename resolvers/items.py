@@ -7,11 +7,15 @@ from strawberry.scalars import JSON
 
 from gateway import (
     Connection,
+    Facets,
+    HitGroups,
     Hits,
+    VectorCollection,
     by_key,
     delete,
     delete_many,
     entity,
+    facets,
     insert,
     insert_many,
     listing,
@@ -19,15 +23,32 @@ from gateway import (
     mutations,
     nearest,
     queries,
+    recommend,
     search,
+    search_batch,
+    search_groups,
     update,
     update_many,
     upsert,
     upsert_many,
 )
 from resolvers import models
-from resolvers.models import ItemSource
+from resolvers.models import ItemSource, TrendCategory
 from resolvers.topics import Topic
+
+ITEMS = VectorCollection(
+    "item_embeddings",
+    size=256,
+    payload={
+        "category": TrendCategory,
+        "source": ItemSource,
+        "language": str,
+        "topicId": int,
+        "user": str,
+        "technique": str,
+        "publishedAt": datetime,
+    },
+)
 
 
 @entity(models.processed_items)
@@ -49,9 +70,7 @@ class Item:
     topics: Connection[Topic] = many_through(
         models.topic_items, description="The topics it belongs to."
     )
-    similar: "Hits[Item] | None" = nearest(
-        "item_embeddings", description="Items that mean something similar."
-    )
+    similar: "Hits[Item] | None" = nearest(ITEMS, description="Items that mean something similar.")
 
 
 @queries
@@ -60,12 +79,22 @@ class ItemQueries:
 
     item: Item | None = by_key(description="The item with this id.")
     items: Connection[Item] | None = listing(description="All items.")
-    search_items: Hits[Item] | None = search(
-        "item_embeddings", size=256, description="Items by what they mean."
+    search_items: Hits[Item] | None = search(ITEMS, description="Items by what they mean.")
+    search_items_batch: list[Hits[Item]] | None = search_batch(
+        ITEMS, description="Several searches for items, in one engine call."
+    )
+    search_item_groups: HitGroups[Item] | None = search_groups(
+        ITEMS, description="The best items of each category, source or the like."
+    )
+    recommend_items: Hits[Item] | None = recommend(
+        ITEMS, description="Items like some and unlike others."
+    )
+    item_facets: Facets[Item] | None = facets(
+        ITEMS, description="How many items have each category, source or the like."
     )
 
 
-@mutations
+@mutations(roles=["editor", "admin"])
 class ItemMutations:
     """Writing items: what a source brings twice is brought up to date."""
 

@@ -64,7 +64,7 @@ class OperationsQueries:
     pipeline_runs: Connection[PipelineRun] | None = listing(description="All runs.")
 
 
-@mutations
+@mutations(roles=["editor", "admin"])
 class OperationsMutations:
     """Writing operations: what collectors and pipelines report."""
 

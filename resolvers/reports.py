@@ -15,7 +15,7 @@ class ReportQueries:
     content_totals: Row | None = named_sql("content_totals.sql")
 
 
-@mutations
+@mutations(roles=["editor", "admin"])
 class ReportMutations:
     """Upkeep."""
 

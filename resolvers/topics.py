@@ -74,7 +74,7 @@ class TopicQueries:
     topic_item: TopicItem | None = by_key(description="An item's place in a topic.")
 
 
-@mutations
+@mutations(roles=["editor", "admin"])
 class TopicMutations:
     """Writing topics."""
 

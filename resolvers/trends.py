@@ -8,12 +8,16 @@ from strawberry.scalars import JSON
 
 from gateway import (
     Connection,
+    Facets,
+    HitGroups,
     Hits,
+    VectorCollection,
     belongs_to,
     by_key,
     delete,
     delete_many,
     entity,
+    facets,
     field,
     insert,
     insert_many,
@@ -21,16 +25,36 @@ from gateway import (
     mutations,
     nearest,
     queries,
+    recommend,
     search,
+    search_batch,
+    search_groups,
     state_counter,
     update,
     update_many,
 )
 from resolvers import models
-from resolvers.models import TrendCategory, TrendState
+from resolvers.models import ItemSource, TrendCategory, TrendState
 
 if TYPE_CHECKING:
     from resolvers.topics import Topic
+
+
+TRENDS = VectorCollection(
+    "trend_embeddings",
+    size=256,
+    payload={
+        "category": TrendCategory,
+        "state": TrendState,
+        "source": ItemSource,
+        "language": str,
+        "score": float,
+        "velocity": float,
+        "topicId": int,
+        "firstSeen": datetime,
+        "lastUpdated": datetime,
+    },
+)
 
 
 @entity(models.trends)
@@ -58,7 +82,7 @@ class Trend:
     version: int
     topic: "Topic | None" = belongs_to("topic_id", description="The topic this trend grew from.")
     similar: "Hits[Trend] | None" = nearest(
-        "trend_embeddings", description="Trends that mean something similar."
+        TRENDS, description="Trends that mean something similar."
     )
     views: int | None = state_counter(
         "views:trend_{id}", description="How often the trend was looked at."
@@ -103,12 +127,22 @@ class TrendQueries:
     top_trends: Connection[TopTrend] | None = listing(
         description="The top trends of each category, as of the last refresh."
     )
-    search_trends: Hits[Trend] | None = search(
-        "trend_embeddings", size=256, description="Trends by what they mean."
+    search_trends: Hits[Trend] | None = search(TRENDS, description="Trends by what they mean.")
+    search_trends_batch: list[Hits[Trend]] | None = search_batch(
+        TRENDS, description="Several searches for trends, in one engine call."
+    )
+    search_trend_groups: HitGroups[Trend] | None = search_groups(
+        TRENDS, description="The best trends of each category, state or the like."
+    )
+    recommend_trends: Hits[Trend] | None = recommend(
+        TRENDS, description="Trends like some and unlike others."
+    )
+    trend_facets: Facets[Trend] | None = facets(
+        TRENDS, description="How many trends have each category, state or the like."
     )
 
 
-@mutations
+@mutations(roles=["editor", "admin"])
 class TrendMutations:
     """Writing trends."""
 

@@ -72,7 +72,8 @@ def own_engines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engines]:
 async def addresses(own_engines: Engines) -> Addresses:
     """Where they are, the data set stored in them."""
     urls = own_engines.urls
-    found = Addresses(urls.postgres, urls.qdrant, urls.redis)
+    vectors = f"http://127.0.0.1:{urls.qdrant_grpc_port}"
+    found = Addresses(urls.postgres, vectors, urls.redis)
     await fill(found)
     return found
 

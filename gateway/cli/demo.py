@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from gateway.cli.demo_key import use_key
 from gateway.cli.output import console
 from gateway.errors import ConfigurationError
 
@@ -46,9 +47,14 @@ def demo(
         try:
             with engines:
                 _use(engines.urls)
+                key = use_key(folder)
+                # The domain's own settings for its demo give way to the environment's.
+                wishes = getattr(_loader(load()), "SETTINGS", {})
+                os.environ |= {**wishes, **os.environ}
                 settings = load()
                 asyncio.run(_fill(settings))
-                _serve(settings, listener)
+                asyncio.run(_count(settings))
+                _serve(settings, listener, key)
         finally:
             out.print("stopped")
 
@@ -74,7 +80,21 @@ async def _fill(settings: Settings) -> None:
         embedder.close()
 
 
-def _serve(settings: Settings, listener: socket.socket) -> None:
+async def _count(settings: Settings) -> None:
+    """Seed the counters that the domain's demo has; those that count already go on."""
+    from gateway.sources.redis.source import RedisSource
+
+    seed = getattr(_loader(settings), "seed_views", None)
+    if seed is None:
+        return
+    source = RedisSource("redis", settings.redis["default"].url.reveal(), socket_timeout=5.0)
+    try:
+        await seed(settings.postgres["default"].dsn.reveal(), source)
+    finally:
+        await source.close()
+
+
+def _serve(settings: Settings, listener: socket.socket, key: str) -> None:
     """Serve until told to stop; says what to open once requests are answered."""
     import uvicorn
 
@@ -90,6 +110,7 @@ def _serve(settings: Settings, listener: socket.socket) -> None:
             await super().startup(sockets)
             if self.started:
                 _announce(listener.getsockname()[1], queries)
+                _announce_key(settings.identity.key_header, key)
 
     config = ListenerConfig(
         create_app(settings), settings.serve, settings.limits, log_level="warning"
@@ -113,6 +134,14 @@ def _announce(port: int, queries: Mapping[str, str]) -> None:
             )
         )
         out.print()
+
+
+def _announce_key(header: str, key: str) -> None:
+    """How to write: the headers to put into GraphiQL, on a line of their own to copy."""
+    out = console()
+    out.print("[bold]To write[/], and to see users, put this into GraphiQL's headers:")
+    out.print(f'  {{"{header}": "{key}"}}', highlight=False, soft_wrap=True)
+    out.print()
     out.print("Ctrl-C stops the gateway and its engines.")
 
 

@@ -24,9 +24,10 @@ def doctor() -> None:
         raise ConfigurationError("there is no source to check; name one, as POSTGRES_URL does")
     table = Table("source", "state", "detail", "figures", box=None, header_style="bold")
     for name, health in sorted(found.items()):
-        state = Text("ready", "green") if health.ready else Text("not ready", "bold red")
+        missed = Text("not ready", "bold red") if health.required else Text("missed", "yellow")
+        state = Text("ready", "green") if health.ready else missed
         figures = ", ".join(f"{key} {value:g}" for key, value in (health.figures or {}).items())
         table.add_row(Text(name), state, Text(health.detail), Text(figures))
     Console().print(table)
-    if not all(health.ready for health in found.values()):
+    if not all(health.ready or not health.required for health in found.values()):
         raise typer.Exit(FAILED)

@@ -52,7 +52,7 @@ _POLL_SECONDS = 0.005
 class EngineUrls:
     """Where the engines listen, always on 127.0.0.1; empty (0) for one that was not started.
 
-    `postgres` holds the password. `qdrant_grpc_port` is the port of `qdrant`: it serves gRPC only.
+    `postgres` holds the password. `qdrant` is the address of REST, beside `qdrant_grpc_port`.
     """
 
     postgres: str = ""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import gateway
 from gateway.embedded.engine import environment, package_folder
-from gateway.embedded.ports import LOOPBACK
+from gateway.embedded.ports import LOOPBACK, free_port
 from gateway.embedded.process import Account, Command
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Qdrant:
-    """Runs as the owner; serves gRPC only."""
+    """Runs as the owner; serves gRPC on the port it is given, and REST on one of its own."""
 
     name: ClassVar = "qdrant"
     stop_signal: ClassVar = signal.SIGTERM
@@ -27,6 +27,7 @@ class Qdrant:
     def __init__(self, folder: Path, *, durable: bool) -> None:
         del durable  # the engine writes its log ahead in either case
         self._data = folder / self.name
+        self._rest_port: int | None = None
 
     def prepare(self, keeper: Keeper, previous: Member | None) -> None:
         """Make the folder; the engine recovers by itself."""
@@ -35,7 +36,13 @@ class Qdrant:
         self._data.mkdir(mode=0o700, exist_ok=True)
 
     def command(self, port: int) -> Command:
-        """Python on this very `gateway` package, wherever it was imported from."""
+        """Python on this very `gateway` package, wherever it was imported from.
+
+        The REST port is kept from one start to the next while it is free.
+        """
+        self._rest_port = free_port(self._rest_port)
+        while self._rest_port == port:
+            self._rest_port = free_port()
         source = str(Path(gateway.__file__).parent.parent)
         inherited = os.environ.get("PYTHONPATH")
         search = os.pathsep.join([source, inherited] if inherited else [source])
@@ -44,6 +51,7 @@ class Qdrant:
                 sys.executable,
                 *("-m", "gateway.embedded.qdrant_start"),
                 *("--data", str(self._data), "--port", str(port)),
+                *("--rest-port", str(self._rest_port)),
             ],
             cwd=self._data,
             stop_signal=self.stop_signal,
@@ -57,5 +65,6 @@ class Qdrant:
         return "ready" in process.log.said().splitlines()
 
     def url(self, port: int) -> str:
-        """The address; gRPC listens on its port."""
-        return f"http://{LOOPBACK}:{port}"
+        """The address of REST; gRPC listens on `port`."""
+        del port
+        return f"http://{LOOPBACK}:{self._rest_port}"

@@ -29,12 +29,21 @@ class Embedder(Protocol):
     def max_chars(self) -> int:
         """The longest text it takes, in characters."""
 
+    def check(self, texts: Sequence[str], names: Sequence[str] = ()) -> None:
+        """Refuse texts that `embed` would not take together.
+
+        Raises `InputError` calling a text by its name, or just so where there are no `names`.
+        """
+
     async def embed(self, texts: Sequence[str], deadline: float) -> list[list[float]]:
         """One vector of length 1 per text, in their order; all zeros for a text that says nothing.
 
         `deadline` is in the event loop's clock, seconds. Raises `InputError` for a text that is
         too long or not valid Unicode, `SourceTimeout` when the deadline passes first.
         """
+
+    async def aclose(self) -> None:
+        """Release everything; idempotent."""
 
 
 def check_text(text: str, max_chars: int, name: str = "text") -> None:
@@ -46,6 +55,12 @@ def check_text(text: str, max_chars: int, name: str = "text") -> None:
     if not text.strip():
         raise InputError(f"{name} is empty; give at least one word")
     check_embeddable(text, max_chars, name)
+
+
+def check_all(texts: Sequence[str], max_chars: int, names: Sequence[str] = ()) -> None:
+    """`check_embeddable` for several texts, each under its name."""
+    for place, text in enumerate(texts):
+        check_embeddable(text, max_chars, names[place] if names else "text")
 
 
 def check_embeddable(text: str, max_chars: int, name: str = "text") -> None:

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gateway.embedding.contract import check_embeddable
+from gateway.embedding.contract import check_all
 from gateway.errors import ConfigurationError, SourceTimeout
 
 if TYPE_CHECKING:
@@ -33,13 +33,16 @@ class LocalEmbedder:
         self._thread = ThreadPoolExecutor(1, "embedding")
         self._loaded: Any = None
 
+    def check(self, texts: Sequence[str], names: Sequence[str] = ()) -> None:
+        """See `Embedder.check`."""
+        check_all(texts, self.max_chars, names)
+
     async def embed(self, texts: Sequence[str], deadline: float) -> list[list[float]]:
         """One vector of length 1 per text, in their order; see `Embedder.embed`.
 
         Raises `ConfigurationError` where the package is not installed.
         """
-        for text in texts:
-            check_embeddable(text, self.max_chars)
+        self.check(texts)
         loop = asyncio.get_running_loop()
         vectors: list[list[float]] = []
         try:
@@ -57,6 +60,10 @@ class LocalEmbedder:
         """Let go of the thread and the model; idempotent."""
         self._thread.shutdown(wait=False, cancel_futures=True)
         self._loaded = None
+
+    async def aclose(self) -> None:
+        """As `close`."""
+        self.close()
 
     def _vectors(self, texts: list[str]) -> list[list[float]]:
         if self._loaded is None:

@@ -11,21 +11,25 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from gateway.errors import Code, InputError, PlaitError, RequestError
+from gateway.errors import Code, InputError, PlaitError, RequestError, SourceDataError
+from gateway.execution.compiling import Compiling
 from gateway.execution.context import RequestContext
 from gateway.execution.exchange import Answer, refusal
 from gateway.execution.executor import execute_walked
 from gateway.execution.failures import error_entry, ours
 from gateway.execution.mutations import Mutations, isolation_of
+from gateway.execution.narrowing_tactics import Tactics, Trace
 from gateway.execution.walk import Walk
 from gateway.execution.waves import Waves
 from gateway.planning.explanation import explanation
+from gateway.planning.permits import demanded_by_values
 from gateway.planning.variables import VariableCoercer
+from gateway.schema.demands import demanded_by_fields
 from gateway.schema.rules import viewer_values
 from gateway.schema.selection import Reader, condition_variables
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from gateway.documents.store import DocumentStore, Operation
     from gateway.execution.exchange import GraphQLRequest
@@ -33,23 +37,33 @@ if TYPE_CHECKING:
     from gateway.planning.plan import Outline, Planner
     from gateway.planning.steps import Plan
     from gateway.planning.variables import Variables
+    from gateway.schema.access import Requirement
     from gateway.schema.build import Api
+    from gateway.schema.demands import Demand
     from gateway.sources.contract import Prepared, Value
     from gateway.viewer import Viewer
 
 _PLANNED = "planned"
 _NO_VARIABLES: dict[str, Any] = {}
+_NOTHING: frozenset[Requirement] = frozenset()
 
 
 class _Planned:
     """What an operation needs at every request; kept in `Operation.plans`."""
 
-    __slots__ = ("coercer", "conditions", "outlines", "root")
+    __slots__ = ("coercer", "conditions", "demands", "outlines", "root")
 
-    def __init__(self, coercer: VariableCoercer, conditions: tuple[str, ...], root: str) -> None:
+    def __init__(
+        self,
+        coercer: VariableCoercer,
+        conditions: tuple[str, ...],
+        root: str,
+        demands: tuple[Requirement, ...],
+    ) -> None:
         self.coercer = coercer
         self.conditions = conditions
         self.root = root
+        self.demands = demands
         self.outlines: dict[tuple[Any, ...], tuple[Outline, Reader]] = {}
 
 
@@ -58,7 +72,8 @@ class Engine:
 
     `groups` are the sources' queues by the name their prepared requests carry; `describe` shows a
     prepared request for `explain`, which is refused unless `explains`. `writers` are the sources
-    that write, by the same names.
+    that write, by the same names; `fresh` are the queues of those where a mutation's reads must go
+    elsewhere, to see what it wrote.
     """
 
     def __init__(  # noqa: PLR0913 - one collaborator each
@@ -70,7 +85,9 @@ class Engine:
         describe: Callable[[Prepared], Mapping[str, Any]],
         *,
         writers: Mapping[str, Any],
+        fresh: Mapping[str, Groups] | None = None,
         explains: bool = True,
+        anonymous_writes: bool = True,
     ) -> None:
         self.api = api
         self.store = store
@@ -78,7 +95,12 @@ class Engine:
         self.groups = groups
         self._describe = describe
         self._writers = writers
+        self._fresh = {**groups, **(fresh or {})}
         self._explains = explains
+        self._anonymous_writes = anonymous_writes
+        self._authority = api.catalog.authority
+        self.tactics = Tactics()
+        self.compiling = Compiling()
 
     async def answer(
         self, request: GraphQLRequest, viewer: Viewer, *, allow_mutations: bool, deadline: float
@@ -88,28 +110,38 @@ class Engine:
             operation = self.store.load(request.document).operation(request.operation_name)
             if operation.kind != "query":
                 _refuse_kind(operation, allow_mutations=allow_mutations)
+                self._refuse_writer(viewer)
             planned = operation.plans.get(_PLANNED) or self._prepare(operation)
             given = request.variables or _NO_VARIABLES
             variables = planned.coercer.coerce(given)
-            outline, reader = self._outline(operation, planned, variables)
+            outline, reader = self._outline(operation, planned, variables, viewer)
             read = [spec.read(variables) for spec in outline.specs]
-            plan = outline.plan(tuple([shape for shape, _ in read]))
+            shapes = tuple([shape for shape, _ in read])
+            plan = outline.known(shapes) or await self.compiling.plan(outline, shapes, deadline)
             values = tuple([values for _, values in read])
-            waves = Waves(self.groups, (*values, viewer_values(viewer)), (), deadline)
+            if plan.demands:
+                self._require(plan.demands, viewer)
+            groups = self._fresh if operation.kind == "mutation" else self.groups
+            waves = Waves(groups, (*values, viewer_values(viewer)), (), deadline)
+            waves.tactics = self.tactics
             if request.extensions:
+                if self._wishes(request.extensions, "trace"):
+                    waves.trace = Trace()
                 extensions = self._extensions(request.extensions, plan)
                 if extensions is not None:
                     return Answer(orjson.dumps({"data": None, "extensions": extensions}))
             isolation = None
             if operation.kind == "mutation":
-                isolation = _isolation(operation, whole=outline.whole)
+                self._require(demanded_by_values(outline.specs, values), viewer)
+                refused = bool(reader.refused)
+                isolation = _isolation(operation, whole=outline.whole, refused=refused)
                 waves.mutations = Mutations(self._writers, waves)
             if outline.whole:
                 if waves.mutations is not None:
                     answers = await waves.mutations.run(plan, isolation)
                 else:
                     answers = await waves.run(plan)
-                return Answer(_spliced(plan, answers, waves))
+                return Answer(_traced(_spliced(plan, answers, waves), waves))
             walk = Walk(
                 planner=self.planner,
                 reader=reader,
@@ -123,51 +155,79 @@ class Engine:
                 self.api, operation.document.node, request.operation_name, given, context
             )
             # Within the same mask: a resolver's JSON may be more than JSON can hold.
-            return Answer(
-                orjson.dumps({"data": data, "errors": errors} if errors else {"data": data})
-            )
+            body = orjson.dumps({"data": data, "errors": errors} if errors else {"data": data})
+            return Answer(_traced(body, waves))
         except PlaitError as error:
             return refusal(error)
         except Exception as error:  # noqa: BLE001 - nothing of a library's may leave unmasked
             return refusal(ours(error))
 
+    def _refuse_writer(self, viewer: Viewer) -> None:
+        if viewer.subject is None and not self._anonymous_writes:
+            raise RequestError("Sign in to write.", code=Code.UNAUTHENTICATED)
+
     def _prepare(self, operation: Operation) -> _Planned:
         schema = self.api.catalog.schema
         root = schema.mutation_type if operation.kind == "mutation" else schema.query_type
+        name = root.name if root else ""
+        selections, fragments = operation.node.selection_set, operation.fragments
         planned = _Planned(
             VariableCoercer(schema, operation.variable_definitions),
-            condition_variables(operation.node.selection_set, operation.fragments),
-            root.name if root else "",
+            condition_variables(selections, fragments),
+            name,
+            demanded_by_fields(self.api.catalog, name, selections, fragments),
         )
         operation.plans[_PLANNED] = planned
         return planned
 
+    def _require(self, demands: Iterable[Demand], viewer: Viewer) -> None:
+        """Refuse the whole request where an argument names what the viewer may not use."""
+        for demand in demands:
+            self._authority.require(demand.access, viewer, demand.what)
+
     def _outline(
-        self, operation: Operation, planned: _Planned, variables: Variables
+        self,
+        operation: Operation,
+        planned: _Planned,
+        variables: Variables,
+        viewer: Viewer | None = None,
     ) -> tuple[Outline, Reader]:
-        """The outline for the values the `@skip` and `@include` of this request have."""
+        """The outline for this request's `@skip` and `@include`, without what is refused to it."""
+        refused = _NOTHING
+        if planned.demands and viewer is not None:
+            refused = self._authority.refused(planned.demands, viewer)
         coerced = variables.coerced
         holding = tuple([coerced.get(name) for name in planned.conditions])
         if None in holding:
             name = planned.conditions[holding.index(None)]
             raise InputError(f"`${name}` must not be null where `@skip` or `@include` reads it.")
-        found = planned.outlines.get(holding)
+        key = (*holding, refused) if refused else holding
+        found = planned.outlines.get(key)
         if found is None:
             if len(planned.outlines) >= MAX_OUTLINES:
                 planned.outlines.clear()
             conditions = dict(zip(planned.conditions, map(bool, holding), strict=True))
-            reader = Reader(self.api.catalog, operation.fragments, conditions)
+            declared = operation.variable_definitions
+            reader = Reader(
+                self.api.catalog, operation.fragments, conditions, refused, declared
+            )
             outline = self.planner.outline(operation.node, reader, planned.root)
-            found = planned.outlines[holding] = (outline, reader)
+            found = planned.outlines[key] = (outline, reader)
         return found
 
     def _extensions(self, asked: Mapping[str, Any], plan: Plan) -> dict[str, Any] | None:
-        wish = asked.get("plait")
-        if not (isinstance(wish, dict) and wish.get("explain") is True):
+        if not self._wishes(asked, "explain"):
             return None
+        return {"plan": explanation(plan, self._describe)}
+
+    def _wishes(self, asked: Mapping[str, Any], what: str) -> bool:
+        """Whether a request asks for its plan, or for a trace of what its searches did."""
+        wish = asked.get("plait")
+        if not (isinstance(wish, dict) and wish.get(what) is True):
+            return False
         if not self._explains:
             raise RequestError("This server does not explain its plans.", code=Code.FORBIDDEN)
-        return {"plan": explanation(plan, self._describe)}
+        return True
 
     def explain(self, text: str, variables: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """The plan of a document's only operation, without running it. Raises PlaitError."""
@@ -195,15 +255,30 @@ def _refuse_kind(operation: Operation, *, allow_mutations: bool) -> None:
         )
 
 
-def _isolation(operation: Operation, *, whole: bool) -> str | None:
-    """The isolation level of `@transaction`, which only planned fields can take part in."""
+def _isolation(operation: Operation, *, whole: bool, refused: bool) -> str | None:
+    """The isolation level of `@transaction`, which only planned fields can take part in.
+
+    It commits together or not at all, so one refused field refuses all of it.
+    """
     isolation = isolation_of(operation.node)
+    if isolation is not None and refused and not whole:
+        raise RequestError(
+            "`@transaction` has a field that you may not use, so none of it was run.",
+            code=Code.FORBIDDEN,
+        )
     if isolation is not None and not whole:
         raise RequestError(
             "`@transaction` takes only fields that write to a source directly.",
             code=Code.BAD_USER_INPUT,
         )
     return isolation
+
+
+def _traced(body: bytes, waves: Waves) -> bytes:
+    """The body, with what was traced where the request asked for it."""
+    if not waves.trace.wanted:
+        return body
+    return body[:-1] + b',"extensions":' + orjson.dumps({"trace": waves.trace.lines}) + b"}"
 
 
 def _spliced(plan: Plan, answers: Sequence[Value], waves: Waves) -> bytes:
@@ -220,6 +295,9 @@ def _spliced(plan: Plan, answers: Sequence[Value], waves: Waves) -> bytes:
             continue
         if isinstance(value, PlaitError):
             errors.append(error_entry(value, [root.field.key], root.field))
+        elif not root.nullable:
+            missing = SourceDataError("There is no value for this non-null field.")
+            errors.append(error_entry(missing, [root.field.key], root.field))
         nulled = nulled or not root.nullable
         parts.append(root.prefix + b"null")
     data = b"null" if nulled else b"{" + b",".join(parts) + b"}"

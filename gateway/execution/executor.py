@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
     from graphql import DocumentNode, GraphQLResolveInfo
 
+    from gateway.schema.access import Authority
     from gateway.schema.build import Api
+    from gateway.schema.catalog import FieldInfo
 
 _NULL_IN_NON_NULL = "Cannot return null for non-nullable field"
 
@@ -63,6 +65,24 @@ class WalkingExecutor(StrawberryGraphQLCoreExecutionContext):
             return_type, field_details_list, info, path, result, position_context
         )
 
+    def complete_object_value(  # noqa: PLR0913, PLR0917 - graphql-core's signature
+        self,
+        return_type: Any,
+        field_details_list: Any,
+        info: GraphQLResolveInfo[Any],
+        path: Any,
+        result: Any,
+        position_context: Any,
+    ) -> Any:
+        """As graphql-core does, unless the object's type is refused to the viewer."""
+        catalog = info.context.walk.catalog
+        if return_type.name in catalog.types:
+            access = catalog.types[return_type.name]
+            catalog.authority.require(access, info.context.viewer, info.field_name)
+        return super().complete_object_value(
+            return_type, field_details_list, info, path, result, position_context
+        )
+
 
 def resolve_planned(source: Any, info: GraphQLResolveInfo[Any], **_arguments: Any) -> Any:
     """The resolver of every planned field; its arguments were read when it was planned."""
@@ -80,6 +100,18 @@ def install_resolvers(api: Api) -> None:
             planned = info.binding is not None or type_.name in catalog.structures
             if planned and not info.walked:
                 field.resolve = resolve_planned
+            if info.access:
+                field.resolve = _guarded(info, field.resolve, catalog.authority)
+
+
+def _guarded(info: FieldInfo, resolve: Any, authority: Authority) -> Any:
+    """A resolver that runs for viewers only who may use its field."""
+
+    def guarded(source: Any, resolving: GraphQLResolveInfo[Any], **arguments: Any) -> Any:
+        authority.require(info.access, resolving.context.viewer, info.name)
+        return resolve(source, resolving, **arguments)
+
+    return guarded
 
 
 class GivenDocument(SchemaExtension):

@@ -14,9 +14,14 @@ from graphql import EnumValueNode
 
 from gateway.errors import Code, InputError, PlaitError, SourceConflict
 from gateway.execution.failures import ours
-from gateway.planning.steps import Verb
+from gateway.execution.state_writes import changed
+from gateway.execution.vector_writes import acted
+from gateway.planning.steps import Plan, Verb
 from gateway.schema.named.binding import NamedSql
+from gateway.schema.remote import RemoteNamespace, RemoteRoot
 from gateway.schema.rules import VIEWER_SPEC
+from gateway.schema.state_fields import StateWrite
+from gateway.schema.vector_writes import VectorChange
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -24,7 +29,7 @@ if TYPE_CHECKING:
     from graphql import OperationDefinitionNode
 
     from gateway.execution.waves import Waves
-    from gateway.planning.steps import Fetch, Plan, Root
+    from gateway.planning.steps import Fetch, Root
     from gateway.sources.contract import Value
 
 ATTEMPTS = 4
@@ -77,6 +82,13 @@ class Mutations:
             return root.constant
         fetch = root.fetch
         try:
+            if fetch.verb is Verb.REMOTE_FIELDS:
+                (value,) = await self._waves.run(Plan((root,)))
+                return value
+            if fetch.verb is Verb.VECTOR_ACT:
+                return await acted(self._writers, self._waves, root, fetch)
+            if fetch.verb is Verb.CHANGE:
+                return await changed(self._writers, self._waves, fetch)
 
             async def attempt() -> list[Value]:
                 alone = _commits_alone(root)
@@ -164,8 +176,10 @@ class Mutations:
 
 
 def _commits_alone(root: Root) -> bool:
-    """Whether a field is a named statement that must not run within a transaction."""
+    """Whether a field cannot run within a transaction: some named statements, and what is not SQL."""
     binding = root.field.info.binding if root.field.info else None
+    if isinstance(binding, VectorChange | StateWrite | RemoteRoot | RemoteNamespace):
+        return True
     return isinstance(binding, NamedSql) and not binding.settled().transaction
 
 

@@ -158,6 +158,9 @@ class Walk:
             column.kind.bind(part, column.name)
             for column, part in zip(entity.key, reference.key, strict=True)
         )
+        viewer = info.context.viewer
+        if entity.name in self.catalog.types:
+            self.catalog.authority.require(self.catalog.types[entity.name], viewer, info.field_name)
         value = await self._loader(entity, info).load(key)
         if isinstance(value, PlaitError):
             raise value
@@ -176,6 +179,8 @@ class Walk:
             self._walked |= outline.walked
             read = [spec.read(self.variables) for spec in outline.specs]
             plan = outline.plan(tuple(shape for shape, _ in read))
+            for demand in plan.demands:
+                self.catalog.authority.require(demand.access, info.context.viewer, demand.what)
             viewer = self.waves.values[VIEWER_SPEC]
             waves = self.waves.with_values((*(values for _, values in read), viewer))
             fetch = plan.roots[0].fetch

@@ -12,17 +12,24 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from gateway.errors import InputError
 from gateway.execution.failures import Failures, ours
 from gateway.execution.groups.identity import identity
-from gateway.sources.contract import HOLE
+from gateway.execution.hybrid import ranked_hits
+from gateway.execution.narrowing import Request, found_keys
+from gateway.execution.narrowing_tactics import NO_TRACE, Tactics
+from gateway.execution.together import Bundle, Wanted, bundles
+from gateway.schema.rules import VIEWER_SPEC
+from gateway.sources.contract import HOLE, Pieces
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Mapping, Sequence
+    from collections.abc import Callable, Hashable, Mapping, Sequence
 
     from gateway.execution.groups import Groups
     from gateway.execution.mutations import Mutations
+    from gateway.planning.narrowing import Ranked
     from gateway.planning.steps import Fetch, Plan, Root
-    from gateway.sources.contract import Key, Value
+    from gateway.sources.contract import Key, Prepared, Value
 
 Values = tuple[tuple[Any, ...], ...]
 """What each argument reader of a plan gave, by its index; the viewer's values come last."""
@@ -43,26 +50,35 @@ class _Call:
         self.payloads: dict[bytes, None] = {}
         self.filled: dict[bytes, bytes] = {}
 
-    def keys(self) -> list[Key]:
-        """The keys the payloads carry, in their order."""
+    def keys(self) -> list[Key | None]:
+        """The keys the payloads carry, in their order; None where one cannot be a key."""
         keys = [tuple(parts[1:]) for parts in orjson.loads(b"[" + b",".join(self.payloads) + b"]")]
         convert = self.fetch.convert
         if convert is None:
             return keys
-        return [
-            tuple(bind(part, "key") for bind, part in zip(convert, key, strict=True))
-            for key in keys
-        ]
+        return [_converted(convert, key) for key in keys]
 
 
 class Waves:
     """One plan's execution for one request.
 
     `failures` collects what went wrong below the roots; it puts a marker where the value would be.
-    `mutations` runs the root fields that write, where the operation is a mutation.
+    `mutations` runs the root fields that write, where the operation is a mutation. `tactics` choose
+    how vector searches are narrowed, `trace` notes how they were.
     """
 
-    __slots__ = ("deadline", "failures", "groups", "mutations", "scope", "values")
+    __slots__ = (
+        "bundles",
+        "deadline",
+        "failures",
+        "groups",
+        "mutations",
+        "scope",
+        "shared",
+        "tactics",
+        "trace",
+        "values",
+    )
 
     def __init__(
         self,
@@ -78,10 +94,16 @@ class Waves:
         self.deadline = deadline
         self.failures = Failures() if failures is None else failures
         self.mutations: Mutations | None = None
+        self.tactics: Tactics | None = None
+        self.trace = NO_TRACE
+        self.bundles: dict[Hashable, Bundle] = {}
+        self.shared: dict[Prepared, asyncio.Future[list[Value]]] = {}
 
     def with_values(self, values: Values) -> Waves:
         """The same execution for another outline's values; failures are collected together."""
-        return Waves(self.groups, values, self.scope, self.deadline, self.failures)
+        twin = Waves(self.groups, values, self.scope, self.deadline, self.failures)
+        twin.tactics, twin.trace = self.tactics, self.trace
+        return twin
 
     async def run(self, plan: Plan) -> list[Value]:
         """The value of every root, in order, its holes filled; a root that failed is its error."""
@@ -91,14 +113,37 @@ class Waves:
         holes = any(root.fetch is not None and root.fetch.holes for root in fetched)
         if len(fetched) == 1:
             answers = [await self._root(fetched[0])]
-        elif holes:
-            answers = await self._patiently(fetched)
         else:
-            answers = list(await asyncio.gather(*map(self._root, fetched)))
+            answers = await self._all(fetched, holes=holes)
         if holes and len(fetched) == 1:
             answers = await self._completed(fetched, answers)
         given = iter(answers)
         return [root.constant if root.fetch is None else next(given) for root in plan.roots]
+
+    async def _all(self, roots: list[Root], *, holes: bool) -> list[Value]:
+        """Several roots; those that a source answers together are one request."""
+        self.bundles |= bundles(
+            self.groups,
+            [
+                Wanted(root, root.fetch.prepared, (), root.fetch.arguments(self.values))
+                for root in roots
+                if root.fetch is not None
+                and root.key_spec is None
+                and root.part is None
+                and _is_plain(root.fetch)
+            ],
+            self.scope,
+            self.deadline,
+        )
+        try:
+            if holes:
+                return await self._patiently(roots)
+            return list(await asyncio.gather(*map(self._root, roots)))
+        finally:
+            for root in roots:
+                bundle = self.bundles.pop(root, None)
+                if bundle is not None:
+                    bundle.close()
 
     async def _patiently(self, roots: list[Root]) -> list[Value]:
         """All roots at once; the holes of those that came in time do not wait for the others."""
@@ -145,20 +190,64 @@ class Waves:
         fetch = root.fetch
         if fetch is None:
             return root.constant
+        if root in self.bundles:
+            return (await self.bundles[root].values(root))[0]
         try:
+            if fetch.ranked is not None:
+                return await self._root_ranked(fetch, fetch.ranked)
+            if root.part is not None:
+                return self.whole((await self._parts(fetch, root.parts))[root.part], fetch)
+            if fetch.guard is not None:
+                fetch.guard(self.values[VIEWER_SPEC])
             if root.key_spec is None:
-                return await self.groups[fetch.prepared.source].single(
+                value = await self.groups[fetch.prepared.source].single(
                     fetch.prepared, fetch.arguments(self.values), self.scope, self.deadline
                 )
+                return self.whole(value, fetch)
             (answer,) = await self._by_key(fetch, (self.values[root.key_spec],))
         except Exception as error:  # noqa: BLE001 - one root's failure is that root's alone
             return ours(error)
         return answer
 
+    async def _parts(self, fetch: Fetch, count: int) -> list[Value]:
+        """The values of all root fields that share a fetch, which is made once."""
+        together = self.shared.get(fetch.prepared)
+        if together is None:
+            keys = [(part,) for part in range(count)]
+            together = asyncio.ensure_future(self._by_key(fetch, keys))
+            self.shared[fetch.prepared] = together
+        return await together
+
     async def _by_key(self, fetch: Fetch, keys: Sequence[Key]) -> list[Value]:
-        return await self.groups[fetch.prepared.source].by_key(
+        if fetch.ranked is not None:
+            return await self._ranked(fetch, fetch.ranked, keys)
+        values = await self.groups[fetch.prepared.source].by_key(
             fetch.prepared, keys, fetch.arguments(self.values), self.scope, self.deadline
         )
+        if fetch.holes and any(type(value) is Pieces for value in values):
+            return [self.whole(value, fetch) for value in values]
+        return values
+
+    async def _ranked(
+        self, fetch: Fetch, ranked: Ranked, keys: Sequence[Key] | None
+    ) -> list[Value]:
+        """The hits of a vector search that rows take part in."""
+        (wish,) = fetch.arguments(self.values)
+        return await ranked_hits(self._request(), ranked, wish, keys, fetch.field.key)
+
+    async def _root_ranked(self, fetch: Fetch, ranked: Ranked) -> Value:
+        """A search at the root, or a list that is narrowed by one."""
+        if not ranked.narrows:
+            return (await self._ranked(fetch, ranked, None))[0]
+        arguments = fetch.arguments(self.values)
+        found = await found_keys(self._request(), ranked, arguments, fetch.field.key)
+        return await self.groups[fetch.prepared.source].single(
+            fetch.prepared, found, self.scope, self.deadline
+        )
+
+    def _request(self) -> Request:
+        tactics = self.tactics or Tactics()
+        return Request(self.groups, self.values, self.scope, self.deadline, tactics, self.trace)
 
     async def _fill(self, level: Sequence[tuple[Fetch, list[Value]]]) -> list[list[Value]]:
         """The same answers with their holes filled."""
@@ -173,7 +262,7 @@ class Waves:
         if len(asked) == 1:
             results = [await self._ask(asked[0])]
         else:
-            results = list(await asyncio.gather(*map(self._ask, asked)))
+            results = await self._ask_all(asked)
         deeper = await self._fill(
             [(call.fetch, result) for call, result in zip(asked, results, strict=True)]
         )
@@ -196,16 +285,66 @@ class Waves:
             call = calls[same] = _Call(hole, arguments)
         return call
 
+    async def _ask_all(self, asked: list[_Call]) -> list[list[Value]]:
+        """Several calls; those that a source answers together are one request."""
+        bundled = bundles(
+            self.groups,
+            [
+                Wanted(call, call.fetch.prepared, call.keys(), call.arguments)
+                for call in asked
+                if _is_plain(call.fetch) and call.fetch.prepared.together(call.arguments)
+            ],
+            self.scope,
+            self.deadline,
+        )
+        waiting = [
+            bundled[call].values(call) if call in bundled else self._ask(call) for call in asked
+        ]
+        try:
+            return list(await asyncio.gather(*waiting))
+        finally:
+            for bundle in bundled.values():
+                bundle.close()
+
     async def _ask(self, call: _Call) -> list[Value]:
         try:
-            return await self._by_key(call.fetch, call.keys())
+            keys = call.keys()
+            found = await self._by_key(call.fetch, [key for key in keys if key is not None])
+            if None not in keys:
+                return found
+            given = iter(found)
+            return [None if key is None else next(given) for key in keys]
         except Exception as error:  # noqa: BLE001 - the fields of this call fail, no others
             return [ours(error)] * len(call.payloads)
 
+    def whole(self, value: Value, fetch: Fetch) -> Value:
+        """The value with a marker wherever a place in it failed."""
+        if not isinstance(value, Pieces):
+            return value
+        return b"".join(
+            [
+                one if isinstance(one, bytes) else self.failures.mark(one, fetch.field)
+                for one in value
+            ]
+        )
+
     def _written(self, value: Value, fetch: Fetch) -> bytes:
+        value = self.whole(value, fetch)
         if isinstance(value, bytes):
             return value
         return b"null" if value is None else self.failures.mark(value, fetch.field)
+
+
+def _is_plain(fetch: Fetch) -> bool:
+    """Whether a fetch is its one request, for everybody."""
+    return fetch.ranked is None and fetch.guard is None
+
+
+def _converted(convert: tuple[Callable[[Any, str], Any], ...], key: Key) -> Key | None:
+    try:
+        return tuple([bind(part, "key") for bind, part in zip(convert, key, strict=True)])
+    except InputError:
+        return None
 
 
 def _split(answer: Value, by_slot: list[_Call]) -> tuple[list[bytes], list[_Call]] | None:

@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING, Any
 from gateway.errors import InputError
 from gateway.planning.arguments import Arguments
 from gateway.schema import asks
+from gateway.schema.demands import demanded_by_groups
 from gateway.schema.selection import TYPENAME
 from gateway.schema.shapes import MAX_DEPTH, Conditions, GroupShape, OrderKey, order_key
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Mapping, Sequence
+    from collections.abc import Hashable, Iterator, Mapping, Sequence
 
     from gateway.planning.arguments import PageLimits
     from gateway.planning.variables import Variables
     from gateway.schema.catalog import Aggregates, Catalog
+    from gateway.schema.demands import Demand
     from gateway.schema.selection import Field, Reader
 
 MAX_KEYS = 8
@@ -93,6 +95,10 @@ class GroupSpec:
         if "first" in self._arguments.literal:
             return GroupShape(by, having, order, size), tuple(bound)
         return GroupShape(by, having, order, None), (*bound, size)
+
+    def demands(self, shape: GroupShape) -> Iterator[Demand]:
+        """What the arguments ask of the viewer."""
+        return demanded_by_groups(self._catalog, self._aggregates, shape)
 
     def _by(self, given: Sequence[Any]) -> tuple[str, ...]:
         names = tuple(str(getattr(one, "value", one)) for one in given)

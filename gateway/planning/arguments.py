@@ -11,21 +11,33 @@ from graphql.execution.values import coerce_argument
 from gateway.errors import InputError
 from gateway.planning.variables import has_variables, input_error
 from gateway.schema import opaque
+from gateway.schema.demands import demanded_by_node, demanded_by_page
 from gateway.schema.fulltext import RANK, words_of
 from gateway.schema.orders import cursor_head, cursor_kinds
 from gateway.schema.shapes import Conditions, OrderKey, PageShape, order_of
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Mapping
+    from collections.abc import Callable, Hashable, Iterator, Mapping
 
     from graphql import GraphQLArgument
 
     from gateway.planning.variables import Variables
     from gateway.schema.catalog import Catalog, EntityInfo
+    from gateway.schema.demands import Demand
     from gateway.schema.selection import Field
 
 
 MAX_PAYLOAD_FIELDS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Sought:
+    """Stands among the arguments of a list for the keys that a vector search finds.
+
+    `wish` is the search's one value.
+    """
+
+    wish: Hashable
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +79,10 @@ class Arguments:
                 self._coerce(self._constant, name, definition, None)
                 self.literal.add(name)
         self.fixed = not self._variable and not self._mixed
+
+    def constant(self, name: str) -> Any:
+        """The value of an argument among `literal`; None where it is not given."""
+        return self._constant.get(name)
 
     def read(self, variables: Variables) -> Mapping[str, Any]:
         """All arguments that were given or have a default. Raises InputError."""
@@ -141,6 +157,10 @@ class NodeSpec:
         )
         return entity.name, key
 
+    def demands(self, shape: str) -> Iterator[Demand]:
+        """What the type of the id asks of the viewer."""
+        return demanded_by_node(self._catalog, shape)
+
 
 _BEST_FIRST = OrderKey((), RANK.name, descending=True, nulls_first=False)
 
@@ -149,9 +169,16 @@ class PageSpec:
     """The arguments of a connection: of its page, `where`, `orderBy` and `search`."""
 
     def __init__(
-        self, field: Field, entity: EntityInfo, catalog: Catalog, limits: PageLimits
+        self,
+        field: Field,
+        entity: EntityInfo,
+        catalog: Catalog,
+        limits: PageLimits,
+        near: Callable[[Mapping[str, Any]], Hashable] | None = None,
     ) -> None:
+        """`near` makes one value of the vector search that narrows the list."""
         self._arguments = Arguments(field)
+        self._near = near
         self._entity = entity
         self._catalog = catalog
         self._limits = limits
@@ -169,6 +196,10 @@ class PageSpec:
         if len(values) == 1 and "first" in values:
             return self._only_first(values["first"])
         return self._split(values)
+
+    def demands(self, shape: PageShape) -> Iterator[Demand]:
+        """What the arguments ask of the viewer."""
+        return demanded_by_page(self._catalog, self._entity, shape)
 
     def _only_first(self, first: Any) -> tuple[PageShape, tuple[Any, ...]]:
         """The commonest variable argument, without building its shape again."""
@@ -195,6 +226,9 @@ class PageSpec:
             bound_values = [*bound_values, words_of(values["search"])]
             if not values.get("orderBy"):
                 order = (_BEST_FIRST, *order)
+        near = values.get("near")
+        if near is not None and self._near is not None:
+            bound_values = [*bound_values, Sought(self._near(near))]
         after, after_values = self._cursor(values, "after", order)
         before, before_values = self._cursor(values, "before", order)
         literal = {"first", "last"} <= self._arguments.literal
@@ -207,6 +241,7 @@ class PageSpec:
             where=where,
             order=order,
             search=searched,
+            near=near is not None,
         )
         tail = () if literal else (size,)
         return shape, (*bound_values, *after_values, *before_values, *tail)

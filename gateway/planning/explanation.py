@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from gateway.planning.narrowing import branches
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -14,10 +16,11 @@ if TYPE_CHECKING:
 def explanation(
     plan: Plan, describe: Callable[[Prepared], Mapping[str, Any]]
 ) -> dict[str, list[list[dict[str, Any]]]]:
-    """`{"waves": [[{"source", "path", "kind", "request", "arguments"}, …], …]}`.
+    """`{"waves": [[{"source", "paths", "kind", "request", "branches"}, …], …]}`.
 
     Equal requests of one wave are shown once, since they are made once. `describe` asks the source
-    for its native request.
+    for its native request. `branches` is there where a search may go more than one way: by the
+    name of each way, what is asked on it.
     """
     waves: list[list[dict[str, Any]]] = []
     level = [([root.field.key], root.fetch) for root in plan.roots if root.fetch is not None]
@@ -41,5 +44,7 @@ def _wave(
                 "request": dict(describe(fetch.prepared)),
             },
         )
+        if fetch.ranked is not None:
+            entry["branches"] = branches(fetch.ranked, describe)
         entry["paths"].append(".".join(path))
     return list(shown.values())

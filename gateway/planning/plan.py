@@ -7,6 +7,8 @@ argument readers. `Outline.plan` adds the shapes of the arguments and caches wha
 from __future__ import annotations
 
 from collections import OrderedDict
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from gateway.planning.aggregating import GroupSpec, computed, selected_keys
@@ -15,22 +17,38 @@ from gateway.planning.arguments import (
     NodeSpec,
     PageLimits,
     PageSpec,
-    PayloadSpec,
     SearchSpec,
     Spec,
 )
+from gateway.planning.hybrid import FusionSpec
 from gateway.planning.naming import NamedSpec
+from gateway.planning.narrowing import WhereSpec, branches_of
+from gateway.planning.permits import demanded
+from gateway.planning.proxying import Pushing, VariablesSpec, remote_fields, remote_objects
+from gateway.planning.state import change_ask, read_ask
 from gateway.planning.steps import Fetch, Plan, Root, Step, Verb
+from gateway.planning.vector_parts import VectorParts
+from gateway.planning.vector_writing import act_of, is_write
 from gateway.planning.writing import WriteSpec
 from gateway.schema import asks
 from gateway.schema import bindings as b
+from gateway.schema.hybrid import SIDE_NAMES, may_be_narrowed
 from gateway.schema.kinds import INT, INT_ID, TEXT, TEXT_ID, UUID, UUID_ID
 from gateway.schema.mutations import WriteBinding
 from gateway.schema.named.binding import NamedSql
+from gateway.schema.remote import (
+    RemoteFields,
+    RemoteNamespace,
+    RemoteObject,
+    RemoteObjects,
+    RemoteRoot,
+)
 from gateway.schema.selection import TYPENAME, Field, Reader
+from gateway.schema.state_fields import StateRoot, StateValue, StateWrite
+from gateway.schema.vector_writes import VectorChange
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Mapping
+    from collections.abc import Callable, Hashable, Mapping
 
     from graphql import OperationDefinitionNode
 
@@ -41,13 +59,25 @@ if TYPE_CHECKING:
 MAX_PLANS = 64
 """Plans kept per document and set of conditions: `where` shapes have no end."""
 
+_RANKED = {Verb.SEARCH, Verb.NEAREST, Verb.RECOMMEND}
+"""Readings that rows may take part in."""
+
+_TREES = {
+    Verb.SEARCH_GROUPS,
+    Verb.FACET,
+    Verb.POINTS,
+    Verb.POINT_COUNT,
+    Verb.POINT_PAGE,
+}
+"""Readings that are no lists of hits."""
+
 _READY_KEYS = {INT, INT_ID, TEXT, TEXT_ID, UUID, UUID_ID}
 
 
 class RootOutline:
     """A root field before its arguments are known: a constant, or one step (by type, for nodes)."""
 
-    __slots__ = ("constant", "field", "key_spec", "steps", "write_spec")
+    __slots__ = ("constant", "field", "key_spec", "part", "parts", "steps", "write_spec")
 
     def __init__(
         self,
@@ -62,6 +92,8 @@ class RootOutline:
         self.steps = steps
         self.key_spec = key_spec
         self.write_spec = write_spec
+        self.part: int | None = None
+        self.parts = 0
 
 
 class Outline:
@@ -90,17 +122,29 @@ class Outline:
 
     def plan(self, shapes: tuple[Hashable, ...]) -> Plan:
         """The plan for these shapes of the readers' arguments, compiled at its first use."""
-        plan = self._plans.get(shapes)
+        plan = self.known(shapes)
         if plan is None:
-            plan = self._compile(shapes)
-            self._plans[shapes] = plan
-            if len(self._plans) > MAX_PLANS:
-                self._plans.popitem(last=False)
+            plan = self.compiled(shapes)
+            self.keep(shapes, plan)
         return plan
 
-    def _compile(self, shapes: tuple[Hashable, ...]) -> Plan:
+    def known(self, shapes: tuple[Hashable, ...]) -> Plan | None:
+        """The plan for these shapes, if it was compiled lately."""
+        return self._plans.get(shapes)
+
+    def keep(self, shapes: tuple[Hashable, ...], plan: Plan) -> None:
+        """Remember a plan, and forget the oldest of too many."""
+        self._plans[shapes] = plan
+        if len(self._plans) > MAX_PLANS:
+            self._plans.popitem(last=False)
+
+    def compiled(self, shapes: tuple[Hashable, ...]) -> Plan:
+        """A new plan for these shapes; changes nothing here, so that any thread may compile."""
         prepared: dict[Hashable, Any] = {}
-        return Plan(tuple(self._root(root, shapes, prepared) for root in self.roots))
+        return Plan(
+            tuple(self._root(root, shapes, prepared) for root in self.roots),
+            demanded(self.specs, shapes),
+        )
 
     def _root(
         self, root: RootOutline, shapes: tuple[Hashable, ...], prepared: dict[Hashable, Any]
@@ -115,7 +159,18 @@ class Outline:
         fetch = self._fetch(step, shapes, prepared)
         binding = info.binding if info else None
         many = isinstance(binding, WriteBinding) and binding.many
-        return Root(root.field, prefix, nullable, None, fetch, root.key_spec, root.write_spec, many)
+        return Root(
+            root.field,
+            prefix,
+            nullable,
+            None,
+            fetch,
+            root.key_spec,
+            root.write_spec,
+            many,
+            root.part,
+            root.parts,
+        )
 
     def _fetch(
         self, step: Step, shapes: tuple[Hashable, ...], prepared: dict[Hashable, Any]
@@ -125,15 +180,28 @@ class Outline:
         if identity not in prepared:
             prepared[identity] = self._preparer.prepare(step.verb, step.source, step.ask, own)
         native, slots = prepared[identity]
+        if (native, step.ranking) not in prepared:
+            prepared[native, step.ranking] = branches_of(self._preparer, step, native, shapes)
         holes = tuple(self._fetch(hole, shapes, prepared) for hole in step.holes)
         convert, entity = None, None
         if isinstance(step.ask, asks.Row):
             entity = step.ask.entity.name
-            if not all(info.kind in _READY_KEYS for info in step.ask.entity.key):
+            ready = all(info.kind in _READY_KEYS for info in step.ask.entity.key)
+            if step.foreign or not ready:
                 convert = tuple(info.kind.bind for info in step.ask.entity.key)
         constants = getattr(native, "constants", ())
         return Fetch(
-            step.verb, step.source, native, slots, holes, step.field, constants, convert, entity
+            step.verb,
+            step.source,
+            native,
+            slots,
+            holes,
+            step.field,
+            constants,
+            convert,
+            entity,
+            prepared[native, step.ranking],
+            getattr(native, "guard", None),
         )
 
 
@@ -150,7 +218,8 @@ class Planner:
         making = _Making(self, reader)
         roots: list[RootOutline] = []
         walked: set[int] = set()
-        whole = self.catalog.short
+        remote: dict[str, list[RootOutline]] = {}
+        whole = self.catalog.short and not reader.cuts_root(root, operation.selection_set)
         for field in reader.root(root, operation.selection_set):
             if field.name == TYPENAME:
                 roots.append(RootOutline(field, f'"{root}"'.encode(), {}, None))
@@ -158,9 +227,18 @@ class Planner:
             if field.info is None or field.info.plain or field.info.binding is None:
                 whole = False
                 continue
-            roots.append(making.root(field))
+            binding = field.info.binding
+            if isinstance(binding, RemoteRoot | RemoteNamespace):
+                roots.append(RootOutline(field, None, {}, None))
+                # Writes go one after the other, each in a document of its own.
+                group = binding.source if operation.operation.value == "query" else field.key
+                remote.setdefault(group, []).append(roots[-1])
+            else:
+                roots.append(making.root(field))
             if making.walks(field, walked):
                 whole = False
+        for together in remote.values():
+            making.remote(operation.operation.value, together)
         return Outline(
             tuple(roots), tuple(making.specs), self.preparer, frozenset(walked), whole=whole
         )
@@ -212,10 +290,47 @@ class _Making:
             return RootOutline(field, None, {"": step}, None, writes)
         if isinstance(binding, b.Listing):
             return RootOutline(field, None, {"": self.page(field)}, None)
-        if isinstance(binding, b.Search):
-            step = self.hits(Verb.SEARCH, field, binding)
+        if isinstance(binding, VectorChange):
+            step = self.act(field, binding)
+            writes = step.specs[0] if is_write(binding) else None
+            return RootOutline(field, None, {"": step}, None, writes)
+        if isinstance(binding, b.Vectors):
+            return RootOutline(field, None, {"": self.vectors(field, binding)}, None)
+        if isinstance(binding, StateRoot):
+            read, specs = read_ask(field, self.reader, self._spec)
+            step = Step(Verb.NAMESPACE, "", read, specs, (), field)
             return RootOutline(field, None, {"": step}, None)
+        if isinstance(binding, StateWrite):
+            change, spec = change_ask(field, binding, self.reader, self._spec)
+            step = Step(Verb.CHANGE, "", change, (spec,), (), field)
+            return RootOutline(field, None, {"": step}, None, spec)
         raise TypeError(f"{field.name} is not bound to a source at the root")
+
+    def remote(self, operation: str, roots: list[RootOutline]) -> None:
+        """Let root fields of one upstream share one step."""
+        fields = [root.field for root in roots]
+        source = fields[0].info.binding.source  # type: ignore[union-attr]  # a remote binding
+        pushing = self._pushing(source)
+        ask = remote_fields(operation, fields, pushing, self.reader)
+        step = self._remote(Verb.REMOTE_FIELDS, source, ask, pushing, fields[0])
+        for part, root in enumerate(roots):
+            root.steps, root.part, root.parts = {"": step}, part, len(roots)
+
+    def _pushing(self, source: str) -> Pushing:
+        upstream = self.catalog.upstreams[source]
+        return Pushing(self.catalog, self.reader, upstream, self.rows)
+
+    def _remote(
+        self,
+        verb: Verb,
+        source: str,
+        ask: RemoteFields | RemoteObjects,
+        pushing: Pushing,
+        field: Field,
+    ) -> Step:
+        names = [name for name, _ in ask.selection.variables]
+        spec = self._spec(VariablesSpec(names, self.reader.variables))
+        return Step(verb, source, ask, (spec,), tuple(pushing.holes), field)
 
     # Steps -----------------------------------------------------------------------------------
 
@@ -234,7 +349,9 @@ class _Making:
         connection = self._connection(field, holes)
         source = connection.entity.source
         specs = self._own(first, holes)
-        return Step(Verb.PAGE, source, connection, specs, tuple(holes), field)
+        binding = field.info.binding if field.info else None
+        near = binding.near if isinstance(binding, b.Listing) else None
+        return Step(Verb.PAGE, source, connection, specs, tuple(holes), field, near=near)
 
     def named(self, field: Field, statement: NamedStatement) -> tuple[Step, int]:
         """A named statement, and the reader of its arguments."""
@@ -245,29 +362,44 @@ class _Making:
         specs = self._own(spec, holes)
         return Step(Verb.NAMED, statement.source, ask, specs, tuple(holes), field), spec
 
-    def hits(self, verb: Verb, field: Field, binding: b.Search | b.Nearest) -> Step:
-        """Vector hits, at the root or of an entity."""
+    def act(self, field: Field, binding: VectorChange) -> Step:
+        """A change of a vector engine, or a look at its collections."""
+        preparer = self.planner.preparer
+        spec = self._spec(SearchSpec(field, lambda given: preparer.act_arguments(binding, given)))
+        ask = act_of(self.reader, field, binding)
+        return Step(Verb.VECTOR_ACT, binding.source, ask, (spec,), (), field)
+
+    def vectors(self, field: Field, binding: b.Vectors) -> Step:
+        """What is read of a vector collection, at the root or of an entity."""
         type_name = field.info.type_name if field.info else ""
-        entity = self.catalog.entities[self.catalog.hits[type_name]]
         preparer = self.planner.preparer
         spec = self._spec(SearchSpec(field, lambda given: preparer.arguments(binding, given)))
-        specs = [spec]
-        holes: list[Step] = []
-        parts: list[asks.HitPart] = []
-        for child in self.reader.below(field, type_name):
-            if child.name == TYPENAME:
-                parts.append(asks.HitPart(child.key, TYPENAME, text=type_name))
-            elif child.name == "payload":
-                wanted = self._spec(PayloadSpec(child))
-                specs.append(wanted)
-                parts.append(asks.HitPart(child.key, child.name, spec=wanted))
-            elif child.info is not None and child.info.leaf:
-                parts.append(asks.HitPart(child.key, child.name))
-            else:
-                parts.append(asks.HitPart(child.key, "entity", slot=len(holes)))
-                holes.append(self.rows(child, entity))
-        ask = asks.Hits(binding.collection, type_name, tuple(parts))
-        return Step(verb, binding.source, ask, tuple(specs), tuple(holes), field)
+        found = VectorParts(self.reader, self.catalog, self._spec, self.rows)
+        parts = found.below(field, type_name)
+        verb, collection = Verb(binding.reading.value), binding.collection
+        specs, holes = (spec, *found.specs), tuple(found.holes)
+        if verb in _TREES:
+            tree = asks.VectorTree(binding.reading, collection, type_name, parts, found.key)
+            return Step(verb, binding.source, tree, specs, holes, field)
+        ask, ranking = asks.Hits(collection, type_name, parts, found.key), None
+        if verb in _RANKED and type_name in self.catalog.hits:
+            entity = self.catalog.entities[self.catalog.hits[type_name]]
+            ask, ranking = self._ranking(verb, field, entity, ask)
+        return Step(verb, binding.source, ask, specs, holes, field, ranking)
+
+    def _ranking(
+        self, verb: Verb, field: Field, entity: EntityInfo, hit: asks.Hits
+    ) -> tuple[asks.Hits, asks.Ranking | None]:
+        """What rows have to do with a vector search, and what its hits show without them."""
+        if not may_be_narrowed(entity):
+            return hit, None
+        where = self._spec(WhereSpec(field, entity, self.catalog))
+        fusion = None
+        if verb is Verb.SEARCH and entity.text is not None:
+            fusion = self._spec(FusionSpec(field, entity, self.catalog))
+        own = tuple(part for part in hit.parts if part.name not in SIDE_NAMES)
+        sides = len(own) < len(hit.parts)
+        return replace(hit, parts=own), asks.Ranking(entity, where, fusion, sides, hit)
 
     def _own(self, first: int, holes: list[Step]) -> tuple[int, ...]:
         """The readers added since `first`, less those that belong to the holes."""
@@ -304,11 +436,18 @@ class _Making:
             return asks.One(child.key, relation, self._row(child, target, holes))
         slot = len(holes)
         if isinstance(binding, b.Nearest):
-            holes.append(self.hits(Verb.NEAREST, child, binding))
+            holes.append(self.vectors(child, binding))
             return asks.Hole(child.key, slot, entity.key)
-        if isinstance(binding, b.Counter):
+        if isinstance(binding, RemoteObject):
+            pushing = self._pushing(binding.source)
+            objects = remote_objects(binding, entity, pushing, child)
+            step = self._remote(Verb.REMOTE_OBJECTS, binding.source, objects, pushing, child)
+            holes.append(step)
+            return asks.Hole(child.key, slot, objects.key)
+        if isinstance(binding, b.Counter | StateValue):
             names = b.placeholders(binding.pattern)
-            ask = asks.State(binding.pattern, names)
+            kind = binding.kind if isinstance(binding, StateValue) else "counter"
+            ask = asks.State(binding.pattern, names, kind)
             holes.append(Step(Verb.STATE, binding.source, ask, (), (), child))
             return asks.Hole(child.key, slot, tuple(entity.attributes[name] for name in names))
         raise TypeError(f"{entity.name}.{child.name} is not bound to a source")
@@ -317,7 +456,9 @@ class _Making:
         type_name = field.info.type_name if field.info else ""
         nodes = self.catalog.fields[type_name, "nodes"]
         entity = self.catalog.entities[nodes.type_name]
-        spec = self._spec(PageSpec(field, entity, self.catalog, self.planner.limits))
+        spec = self._spec(
+            PageSpec(field, entity, self.catalog, self.planner.limits, self._near(field))
+        )
         parts: list[asks.ConnectionPart] = []
         for child in self.reader.below(field, type_name):
             if child.name == TYPENAME:
@@ -342,6 +483,12 @@ class _Making:
             else:
                 parts.append(asks.TotalCount(child.key))
         return asks.Connection(entity, spec, tuple(parts))
+
+    def _near(self, field: Field) -> Callable[[Mapping[str, Any]], Hashable] | None:
+        """What makes one value of the vector search that narrows a list, where one may."""
+        binding = field.info.binding if field.info else None
+        near = binding.near if isinstance(binding, b.Listing) else None
+        return None if near is None else partial(self.planner.preparer.arguments, near)
 
     def _groups(self, field: Field, entity: EntityInfo) -> asks.Groups:
         aggregates = self.catalog.aggregates[entity.name]
@@ -379,6 +526,7 @@ class _Making:
         if field.info is not None and not field.info.leaf:
             named = field.info.type_name
             for type_name in self.catalog.possible.get(named, (named,)):
+                below |= self.reader.cuts_below(field, type_name)
                 for child in self.reader.below(field, type_name):
                     below |= self.walks(child, walked)
         if below:
@@ -387,4 +535,7 @@ class _Making:
 
 
 def _all_specs(step: Step) -> set[int]:
-    return set(step.specs).union(*(_all_specs(hole) for hole in step.holes))
+    own = set(step.specs)
+    if step.ranking is not None:
+        own |= {step.ranking.where, step.ranking.fusion or step.ranking.where}
+    return own.union(*(_all_specs(hole) for hole in step.holes))

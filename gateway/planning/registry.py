@@ -4,19 +4,41 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from gateway.errors import ConfigurationError, InputError
+from gateway.errors import ConfigurationError
 from gateway.planning.steps import Verb
-from gateway.schema.bindings import Nearest, Search
+from gateway.schema import asks
+from gateway.schema.state import Namespaces
+from gateway.schema.state_asks import StateChange
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping, Sequence
 
+    from gateway.planning.narrowing import Bound, MatchingRows, Rankings
     from gateway.planning.steps import Ask
-    from gateway.schema import asks
-    from gateway.sources.contract import Budget, Prepared, Source
+    from gateway.schema.bindings import Vectors
+    from gateway.schema.catalog import EntityInfo
+    from gateway.schema.shapes import WhereShape
+    from gateway.schema.state import Guard
+    from gateway.schema.state_asks import StateRead
+    from gateway.schema.vector_writes import VectorAct, VectorChange
+    from gateway.sources.changes import Changes
+    from gateway.sources.contract import Budget, Health, Prepared, Source
 
     class RowSource(Source, Protocol):
-        """Has rows: compiles asks by key and pages."""
+        """Has rows: compiles asks by key and pages.
+
+        `primary`: the source as those see it who must see what was just written, where that is
+        another one. `changes`: the feed of its changed rows, None where nobody wants it.
+        """
+
+        @property
+        def changes(self) -> Changes | None: ...
+
+        @property
+        def primary(self) -> Source | None: ...
+
+        async def parts(self, budget: Budget) -> Mapping[str, Health]:
+            """The health of what the source can do without, by name."""
 
         async def verify(self, source: str, budget: Budget) -> list[str]:
             """What the live tables of entities bound to `source` contradict."""
@@ -30,28 +52,64 @@ if TYPE_CHECKING:
         def prepare_page(self, connection: asks.Connection, shapes: Mapping[int, Any]) -> Any:
             """A connection; the result also has `slots`."""
 
+        def prepare_matching(self, entity: EntityInfo, where: WhereShape | None) -> MatchingRows:
+            """The keys of the rows that a `where` and the entity's rule let through."""
+
+        def prepare_ranked_by_words(self, entity: EntityInfo, where: WhereShape | None) -> Bound:
+            """The same rows by full text, best first."""
+
         def prepare_named(self, named: asks.Named, shapes: Mapping[int, Any]) -> Any:
             """A named statement; the result also has `slots`."""
 
     class VectorSource(Source, Protocol):
-        """Has vectors: compiles searches and neighbours."""
+        """Has vectors: compiles searches, neighbours, and whatever else is read of them."""
 
         def prepare_hits(
-            self, hits: asks.Hits, *, by_key: bool, fields: tuple[str, ...] | None
+            self, hits: asks.Hits, *, by_key: bool, fields: Mapping[int, Any]
         ) -> Prepared:
-            """A search, or the neighbours of stored points; `fields` of the payload, or all."""
+            """A search, or the neighbours of stored points; payload `fields` by their reader."""
 
-        def search_arguments(self, values: Mapping[str, Any], *, size: int | None) -> Hashable:
-            """A search's arguments as one value; `size` of the vectors, where it is declared."""
+        def prepare_tree(self, tree: asks.VectorTree, *, fields: Mapping[int, Any]) -> Prepared:
+            """Groups, facets, points, counts and pages; payload `fields` by their reader."""
 
-        def nearest_arguments(self, values: Mapping[str, Any]) -> Hashable:
-            """The neighbours' arguments as one value; raises InputError."""
+        def prepare_act(self, act: VectorAct) -> Prepared:
+            """A change of points or collections, or a look at collections."""
+
+        def act_arguments(self, binding: VectorChange, values: Mapping[str, Any]) -> Any:
+            """The arguments of a field with this binding as one value; raises InputError."""
+
+        async def act(self, prepared: Any, change: Any, deadline: float) -> bytes | None:
+            """Do it; the field's value."""
+
+        async def foreign(self, collections: Sequence[str], deadline: float) -> list[str]:
+            """Of these, those whose vectors another embedding model made: why, for each."""
+
+        def rankings(self, hits: Any) -> Rankings:
+            """The smaller requests that a search, or the search for neighbours, is made of."""
+
+        def arguments(self, binding: Vectors, values: Mapping[str, Any]) -> Hashable:
+            """The arguments of a field with this binding as one value; raises InputError."""
+
+    class UpstreamSource(Source, Protocol):
+        """Is a GraphQL service: compiles documents for it."""
+
+        def prepare_fields(self, ask: RemoteFields) -> Prepared:
+            """Root fields that travel in one document."""
+
+        def prepare_objects(self, ask: RemoteObjects) -> Prepared:
+            """Objects by key."""
 
     class StateSource(Source, Protocol):
         """Has values under keys: compiles look-ups."""
 
-        def prepare_counter(self, pattern: str, key_names: Sequence[str]) -> Prepared:
-            """A counter per entity."""
+        def prepare_bound(self, pattern: str, key_names: Sequence[str], kind: str) -> Prepared:
+            """A value per entity; `kind` says how it is read."""
+
+        def prepare_read(self, ask: StateRead, guard: Guard) -> Prepared:
+            """What is read of a namespace."""
+
+        def prepare_change(self, ask: StateChange, guard: Guard) -> Prepared:
+            """A write to a namespace."""
 
 
 Found = TypeVar("Found")
@@ -65,14 +123,19 @@ class Registry:
         rows: Mapping[str, RowSource],
         vectors: Mapping[str, VectorSource],
         state: Mapping[str, StateSource],
+        namespaces: Namespaces | None = None,
+        upstreams: Mapping[str, UpstreamSource] | None = None,
     ) -> None:
         self.rows = rows
         self.vectors = vectors
         self.state = state
+        self.namespaces = namespaces or Namespaces()
+        self.upstreams = upstreams or {}
 
     def all(self) -> list[Source]:
         """Every source once."""
-        return [*self.rows.values(), *self.vectors.values(), *self.state.values()]
+        families = (self.rows, self.vectors, self.state, self.upstreams)
+        return [source for family in families for source in family.values()]
 
     def prepare(
         self, verb: Verb, source: str, ask: Ask, shapes: Mapping[int, Hashable]
@@ -86,29 +149,64 @@ class Registry:
             case Verb.PAGE:
                 page = _named(self.rows, source, "SQL").prepare_page(given, shapes)
                 return page, page.slots
-            case Verb.SEARCH | Verb.NEAREST:
-                vectors = _named(self.vectors, source, "vector")
-                by_key = verb is Verb.NEAREST
-                search, *payloads = shapes
-                wanted = {shapes[spec] for spec in payloads}
-                if len(wanted) > 1:
-                    raise InputError("Ask for the same `fields` wherever a hit's `payload` is.")
-                fields: Any = wanted.pop() if wanted else None
-                prepared = vectors.prepare_hits(given, by_key=by_key, fields=fields)
-                return prepared, ((search, 0),)
             case Verb.STATE:
                 state = _named(self.state, source, "state")
-                return state.prepare_counter(given.pattern, given.names), ()
+                return state.prepare_bound(given.pattern, given.names, given.kind), ()
+            case Verb.NAMESPACE | Verb.CHANGE:
+                return self._namespace(given, shapes)
+            case Verb.VECTOR_ACT:
+                act = _named(self.vectors, source, "vector").prepare_act(given)
+                return act, ((next(iter(shapes)), 0),)
+            case Verb.REMOTE_FIELDS:
+                upstream = _named(self.upstreams, source, "upstream")
+                return upstream.prepare_fields(given), ((next(iter(shapes)), 0),)
+            case Verb.REMOTE_OBJECTS:
+                upstream = _named(self.upstreams, source, "upstream")
+                return upstream.prepare_objects(given), ((next(iter(shapes)), 0),)
             case Verb.NAMED:
                 named = _named(self.rows, source, "SQL").prepare_named(given, shapes)
                 return named, named.slots
+            case _:
+                vectors = _named(self.vectors, source, "vector")
+                first = next(iter(shapes))
+                if isinstance(ask, asks.VectorTree):
+                    return vectors.prepare_tree(ask, fields=shapes), ((first, 0),)
+                by_key = verb is Verb.NEAREST
+                prepared = vectors.prepare_hits(given, by_key=by_key, fields=shapes)
+                return prepared, ((first, 0),)
 
-    def arguments(self, binding: Search | Nearest, values: Mapping[str, Any]) -> Hashable:
-        """The arguments of a search or of neighbours as the source's one value."""
-        vectors = _named(self.vectors, binding.source, "vector")
-        if isinstance(binding, Search):
-            return vectors.search_arguments(values, size=binding.size)
-        return vectors.nearest_arguments(values)
+    def act_arguments(self, binding: VectorChange, values: Mapping[str, Any]) -> Any:
+        """The arguments of a vector operation as the source's one value."""
+        return _named(self.vectors, binding.source, "vector").act_arguments(binding, values)
+
+    def _namespace(
+        self, ask: StateRead | StateChange, shapes: Mapping[int, Hashable]
+    ) -> tuple[Prepared, tuple[tuple[int, int], ...]]:
+        """What is asked of the namespace whose name is the shape of the ask's first reader."""
+        write = isinstance(ask, StateChange)
+        guard = self.namespaces.guard(str(shapes[ask.spec]), write=write)
+        source = _named(self.state, guard.namespace.source, "state")
+        if isinstance(ask, StateChange):
+            return source.prepare_change(ask, guard), ((ask.spec, 0),)
+        slots = tuple((part.spec, 0) for part in ask.parts if part.spec is not None)
+        return source.prepare_read(ask, guard), slots
+
+    def rankings(self, hits: Prepared) -> Rankings:
+        """The smaller requests that a vector search is made of."""
+        source = next(one for one in self.vectors.values() if one.name == hits.source)
+        return source.rankings(hits)
+
+    def matching(self, entity: EntityInfo, where: WhereShape | None) -> MatchingRows:
+        """The rows that a `where` and the entity's rule let through."""
+        return _named(self.rows, entity.source, "SQL").prepare_matching(entity, where)
+
+    def ranked_by_words(self, entity: EntityInfo, where: WhereShape | None) -> Bound:
+        """The same rows by full text, best first."""
+        return _named(self.rows, entity.source, "SQL").prepare_ranked_by_words(entity, where)
+
+    def arguments(self, binding: Vectors, values: Mapping[str, Any]) -> Hashable:
+        """The arguments of a vector reading as the source's one value."""
+        return _named(self.vectors, binding.source, "vector").arguments(binding, values)
 
 
 def _named(sources: Mapping[str, Found], name: str, family: str) -> Found:

@@ -12,16 +12,36 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from gateway.schema import asks
+from gateway.schema.remote import RemoteFields, RemoteObjects
 from gateway.schema.rules import CONSTANT_SPEC
+from gateway.schema.state_asks import StateChange, StateRead
+from gateway.schema.vector_writes import VectorAct
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping
 
-    from gateway.schema.bindings import Nearest, Search
+    from gateway.planning.narrowing import Bound, MatchingRows, Ranked, Rankings
+    from gateway.schema.bindings import Vectors
+    from gateway.schema.catalog import EntityInfo
+    from gateway.schema.demands import Demand
     from gateway.schema.selection import Field
+    from gateway.schema.shapes import WhereShape
+    from gateway.schema.vector_writes import VectorChange
     from gateway.sources.contract import Prepared
 
-Ask: TypeAlias = asks.Row | asks.Connection | asks.Hits | asks.State | asks.Named
+Ask: TypeAlias = (
+    asks.Row
+    | asks.Connection
+    | asks.Hits
+    | asks.VectorTree
+    | asks.State
+    | asks.Named
+    | StateRead
+    | StateChange
+    | VectorAct
+    | RemoteFields
+    | RemoteObjects
+)
 
 
 class Verb(StrEnum):
@@ -31,8 +51,20 @@ class Verb(StrEnum):
     PAGE = "page"
     SEARCH = "search"
     NEAREST = "nearest"
+    RECOMMEND = "recommend"
+    SEARCH_BATCH = "search batch"
+    SEARCH_GROUPS = "search groups"
+    FACET = "facet"
+    POINTS = "points"
+    POINT_COUNT = "point count"
+    POINT_PAGE = "point page"
     STATE = "state"
+    NAMESPACE = "namespace"
+    CHANGE = "change"
     NAMED = "named SQL"
+    VECTOR_ACT = "vector operation"
+    REMOTE_FIELDS = "upstream fields"
+    REMOTE_OBJECTS = "upstream objects"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,6 +77,10 @@ class Step:
     specs: tuple[int, ...]
     holes: tuple[Step, ...]
     field: Field
+    ranking: asks.Ranking | None = None
+    foreign: bool = False
+    """Whether the keys come from outside, so that some may be none."""
+    near: Search | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,7 +91,9 @@ class Fetch:
     row rules hold.
 
     `convert` makes bind values of the JSON scalars a hole's key carries; None where they serve as
-    they are. `entity` is the type of the rows it fetches, where it fetches rows.
+    they are. `entity` is the type of the rows it fetches, where it fetches rows. `ranked` holds the
+    branches of a vector search that rows take part in. `guard` refuses, by raising, viewers who may
+    not have it; it takes the viewer's values (`gateway.schema.rules.viewer_values`).
     """
 
     verb: Verb
@@ -67,6 +105,8 @@ class Fetch:
     constants: tuple[Any, ...] = ()
     convert: tuple[Callable[[Any, str], Any], ...] | None = None
     entity: str | None = None
+    ranked: Ranked | None = None
+    guard: Callable[[tuple[Any, ...]], None] | None = None
 
     def arguments(self, values: tuple[tuple[Any, ...], ...]) -> tuple[Any, ...]:
         """The bind values, of what the readers gave; the viewer's stand behind those."""
@@ -88,8 +128,20 @@ class Preparer(Protocol):
     ) -> tuple[Prepared, tuple[tuple[int, int], ...]]:
         """The native request, and where its arguments come from."""
 
-    def arguments(self, binding: Search | Nearest, values: Mapping[str, Any]) -> Hashable:
-        """The arguments of a search or of nearest as the source's one value; raises InputError."""
+    def arguments(self, binding: Vectors, values: Mapping[str, Any]) -> Hashable:
+        """The arguments of a vector reading as the source's one value; raises InputError."""
+
+    def act_arguments(self, binding: VectorChange, values: Mapping[str, Any]) -> Any:
+        """The arguments of a vector operation as the source's one value; raises InputError."""
+
+    def rankings(self, hits: Prepared) -> Rankings:
+        """The smaller requests that a vector search is made of."""
+
+    def matching(self, entity: EntityInfo, where: WhereShape | None) -> MatchingRows:
+        """The rows that a `where` and the entity's rule let through."""
+
+    def ranked_by_words(self, entity: EntityInfo, where: WhereShape | None) -> Bound:
+        """The same rows by full text, best first."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -98,6 +150,7 @@ class Root:
 
     `key_spec` is the reader whose values are the key of a fetch by key. Of a write, `write_spec` is
     the reader that gives it, `many` says that its rows form a list, and the fetch reads them.
+    `part` is the number of a root field that shares its fetch with the others among `parts`.
     """
 
     field: Field
@@ -108,10 +161,16 @@ class Root:
     key_spec: int | None = None
     write_spec: int | None = None
     many: bool = False
+    part: int | None = None
+    parts: int = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Plan:
-    """An operation ready to run, given its readers' values: all planned root fields, in order."""
+    """An operation ready to run, given its readers' values: all planned root fields, in order.
+
+    `demands` are what the arguments ask of the viewer, by their shapes.
+    """
 
     roots: tuple[Root, ...]
+    demands: tuple[Demand, ...] = ()

@@ -48,22 +48,25 @@ _PLAIN: Mapping[str, Callable[[Any], Any]] = {
 
 
 class Variables:
-    """Coerced variables: `coerced` by name, without those that were omitted and have no default."""
+    """Coerced variables: `coerced` by name, without those that were omitted and have no default.
 
-    __slots__ = ("_coercer", "_given", "_whole", "coerced")
+    `given` is the JSON they were made of.
+    """
+
+    __slots__ = ("_coercer", "_whole", "coerced", "given")
 
     def __init__(
         self, coercer: VariableCoercer, given: Mapping[str, Any], coerced: dict[str, Any]
     ) -> None:
         self._coercer = coercer
-        self._given = given
+        self.given = given
         self._whole: VariableValues | None = None
         self.coerced = coerced
 
     def whole(self) -> VariableValues:
         """What graphql-core's own functions take."""
         if self._whole is None:
-            self._whole = self._coercer.coerce_whole(self._given)
+            self._whole = self._coercer.coerce_whole(self.given)
         return self._whole
 
 

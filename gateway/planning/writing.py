@@ -6,15 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 from gateway.errors import InputError
 from gateway.planning.arguments import Arguments
+from gateway.schema.demands import demanded_by_write
 from gateway.schema.mutations import Delete, Insert, Update, WriteBinding
 from gateway.schema.shapes import Conditions
 from gateway.schema.writes import Rows, Write, read_patch
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Mapping
+    from collections.abc import Hashable, Iterator, Mapping
 
     from gateway.planning.variables import Variables
     from gateway.schema.catalog import Catalog, EntityInfo
+    from gateway.schema.demands import Demand
     from gateway.schema.selection import Field
     from gateway.schema.shapes import WhereShape
 
@@ -45,6 +47,11 @@ class WriteSpec:
             raise TypeError(f"not a write: {binding!r}")
         self._aim(write, values)
         return (), (write,)
+
+    def demands_of(self, values: tuple[Any, ...]) -> Iterator[Demand]:
+        """What the write asks of the viewer."""
+        (write,) = values
+        return demanded_by_write(self._catalog, write)
 
     def _insert(self, binding: Insert, values: Mapping[str, Any]) -> Write:
         rows = Rows(self._catalog)

@@ -11,7 +11,14 @@ from strawberry.types.unset import UNSET
 
 from gateway.schema import bindings as b
 from gateway.schema import mutations as m
-from gateway.schema.vectors import VectorFilter
+from gateway.schema.hybrid import (
+    FusionWeights,
+    NearInput,
+    SearchMode,
+    check_narrowing,
+    may_be_narrowed,
+)
+from gateway.schema.vector_reading import Reading
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,23 +51,42 @@ def arguments_for(  # noqa: PLR0911 - one return per sort of binding
     if isinstance(binding, b.ByKey):
         return _key(entity)
     if isinstance(binding, b.Listing | b.HasMany | b.ManyThrough):
-        return [*_page(*inputs[entity.name]), *([_SEARCH] if entity.text else [])]
+        narrowed = []
+        if isinstance(binding, b.Listing) and binding.near is not None:
+            check_narrowing(entity, "a list with `near`")
+            narrowed = [_NEAR]
+        return [*_page(*inputs[entity.name]), *([_SEARCH] if entity.text else []), *narrowed]
     if isinstance(binding, m.WriteBinding):
         return _write(binding, entity, inputs[entity.name], writes[entity.name])
-    if isinstance(binding, b.Search):
-        return _search()
-    if isinstance(binding, b.Nearest):
-        return [
-            argument("first", int, "How many hits at most.", 10),
-            argument("scoreThreshold", float | None, "Leave out hits scored below this."),
-            argument("filter", VectorFilter | None, "Only points like this."),
-        ]
+    if isinstance(binding, b.Vectors) and binding.reading in _RANKED:
+        fused = isinstance(binding, b.Search)
+        return narrowing_arguments(entity, inputs[entity.name][0], fused=fused)
     return []
 
 
-def payload_arguments() -> list[StrawberryArgument]:
-    """The arguments of a hit's `payload`."""
-    return [argument("fields", list[str] | None, "Only these fields of it.")]
+def narrowing_arguments(
+    entity: EntityInfo, where: type, *, fused: bool
+) -> list[StrawberryArgument]:
+    """What rows have to do with a vector search: none where a point cannot be told from a key."""
+    if entity.rule is not None:
+        check_narrowing(entity, "a vector search that keeps a row rule")
+    if not may_be_narrowed(entity):
+        return []
+    narrowed = argument("where", where | None, "Only points whose rows are like this.")
+    return [narrowed, *(_FUSION if fused and entity.text else [])]
+
+
+_RANKED = {Reading.SEARCH, Reading.NEAREST, Reading.RECOMMEND}
+"""Readings that rows may take part in; their other arguments are made with their collection's."""
+
+_NEAR = argument("near", NearInput | None, "Only rows near to this by what they mean.")
+
+_FUSION = [
+    argument("mode", SearchMode, "What to go by; words are those of `text`.", SearchMode.VECTOR),
+    argument("weights", FusionWeights | None, "Of a hybrid search."),
+    argument("rrfK", int, "Of a hybrid search: the larger, the less the first ranks count.", 60),
+    argument("candidates", int, "How far into either ranking a hybrid search looks.", 100),
+]
 
 
 _SEARCH = argument(
@@ -115,16 +141,4 @@ def _page(where: type, order: type) -> list[StrawberryArgument]:
             list[order] | None,  # type: ignore[valid-type]  # made at run time
             "The order; the key is always its last part, so that it is total.",
         ),
-    ]
-
-
-def _search() -> list[StrawberryArgument]:
-    return [
-        argument("text", str | None, "Find what means something like this."),
-        argument("vector", list[float] | None, "Find what is near this vector."),
-        argument("id", strawberry.ID | None, "Find what is near this stored point."),
-        argument("limit", int, "How many hits at most.", 10),
-        argument("offset", int, "How many hits to leave out at the beginning.", 0),
-        argument("scoreThreshold", float | None, "Leave out hits scored below this."),
-        argument("filter", VectorFilter | None, "Only points like this."),
     ]

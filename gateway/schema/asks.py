@@ -11,6 +11,8 @@ from typing import TypeAlias
 
 from gateway.schema.catalog import ColumnInfo, EntityInfo, Relation
 from gateway.schema.named.statement import NamedStatement
+from gateway.schema.vector_collections import VectorCollection
+from gateway.schema.vector_reading import Reading
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +173,8 @@ class Connection:
 class HitPart:
     """A member of a vector hit by its name: id, score, payload, vector, or `entity` by a hole.
 
-    `spec` is the reader of a payload's arguments.
+    `spec` is the reader of a payload's arguments. What stands above hits (groups, pages) has its
+    own members in `parts`, and so have counted values.
     """
 
     key: str
@@ -179,6 +182,7 @@ class HitPart:
     slot: int | None = None
     text: str | None = None
     spec: int | None = None
+    parts: tuple[HitPart, ...] = ()
 
 
 RowPart: TypeAlias = Constant | Value | NodeId | Hole | One | Many
@@ -187,11 +191,41 @@ ConnectionPart: TypeAlias = Constant | Edges | Nodes | PageFacts | TotalCount | 
 
 @dataclass(frozen=True, slots=True)
 class Hits:
-    """A list of vector hits: which collection, and what of each hit."""
+    """A list of vector hits: which collection (None: an argument names it), what of each hit.
 
-    collection: str
+    `key` is the kind of the key of the hits' entity, by its name.
+    """
+
+    collection: VectorCollection | None
     type_name: str
     parts: tuple[HitPart, ...]
+    key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class VectorTree:
+    """What is not a list of hits, though it may hold some: groups, pages, counts."""
+
+    reading: Reading
+    collection: VectorCollection | None
+    type_name: str
+    parts: tuple[HitPart, ...]
+    key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """What rows have to do with a vector search: they may narrow it, and be found by words too.
+
+    `where` and `fusion` are the readers of these arguments, the latter None where there is no
+    full text; `sides` says that what each ranking found is shown. `hit` is all that a hit shows.
+    """
+
+    entity: EntityInfo
+    where: int
+    fusion: int | None
+    sides: bool
+    hit: Hits
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +234,7 @@ class State:
 
     pattern: str
     names: tuple[str, ...]
+    kind: str = "counter"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,15 +10,18 @@ from __future__ import annotations
 import dataclasses
 import string
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, dataclass_transform
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar, Unpack, dataclass_transform
 
 import strawberry
 from strawberry.annotation import StrawberryAnnotation
 from strawberry.types.field import StrawberryField
 
 from gateway.errors import ConfigurationError
+from gateway.schema.access import ACCESS, Access, directives_of
 from gateway.schema.connection import FieldFromAnswer
 from gateway.schema.rules import Rule
+from gateway.schema.vector_collections import VectorCollection
+from gateway.schema.vector_reading import Reading
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -86,7 +89,12 @@ class ByKey(Binding):
 
 @dataclass(frozen=True, slots=True)
 class Listing(Binding):
-    """A root field that lists an entity's rows as a connection."""
+    """A root field that lists an entity's rows as a connection.
+
+    `near` is the vector search that may narrow it.
+    """
+
+    near: Search | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,20 +108,30 @@ class NodeIdBinding(Binding):
 
 
 @dataclass(frozen=True, slots=True)
-class Search(Binding):
-    """A root field that searches a vector collection whose points are rows of an entity."""
+class Vectors(Binding):
+    """A field read from a vector collection; without one, an argument names it.
 
-    collection: str
+    `opened` are then the patterns of the names it may have.
+    """
+
+    reading: ClassVar[Reading]
+    collection: VectorCollection | None
     source: str = "default"
-    size: int | None = None
+    opened: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Nearest(Binding):
+class Search(Vectors):
+    """A root field that searches a vector collection whose points are rows of an entity."""
+
+    reading = Reading.SEARCH
+
+
+@dataclass(frozen=True, slots=True)
+class Nearest(Vectors):
     """An entity field: the rows whose vectors are nearest to this row's own."""
 
-    collection: str
-    source: str = "default"
+    reading = Reading.NEAREST
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,15 +188,20 @@ def _names(columns: Sequence[Any]) -> tuple[str, ...]:
 
 
 def bound(binding: Binding, options: dict[str, Any]) -> Any:
-    """A field with this binding and the options of a Strawberry field."""
+    """A field with this binding and these options.
+
+    They are those of a Strawberry field, and who may use it (`gateway.schema.access`). Another one
+    is a TypeError: a misspelt requirement would leave the field open.
+    """
+    rest = dict(options)
+    access = {name: rest.pop(name) for name in ACCESS if name in rest}
     return Bound(
         binding,
-        graphql_name=options.get("name"),
-        description=options.get("description"),
-        deprecation_reason=options.get("deprecation_reason"),
-        permission_classes=list(options.get("permission_classes", ())),
-        extensions=list(options.get("extensions", ())),
-        directives=options.get("directives", ()),
+        graphql_name=rest.pop("name", None),
+        permission_classes=list(rest.pop("permission_classes", ())),
+        extensions=list(rest.pop("extensions", ())),
+        directives=[*rest.pop("directives", ()), *directives_of(access)],
+        **rest,
     )
 
 
@@ -230,31 +253,54 @@ def by_key(*, init: Literal[False] = False, **options: Any) -> Any:
     return bound(ByKey(), options)
 
 
-def listing(*, init: Literal[False] = False, **options: Any) -> Any:
-    """A root field that lists rows: `trends: Connection[Trend] | None = listing()`."""
-    return bound(Listing(), options)
+def listing(
+    *,
+    near: str | VectorCollection | None = None,
+    source: str = "default",
+    init: Literal[False] = False,
+    **options: Any,
+) -> Any:
+    """A root field that lists rows: `trends: Connection[Trend] | None = listing()`.
+
+    With the vector collection `near` of vector source `source` it takes an argument `near`, which
+    narrows the list to the rows whose points are nearest to a text, a vector or a point.
+    """
+    search = None if near is None else Search(declared(near), source)
+    return bound(Listing(search), options)
 
 
 def search(
-    collection: str,
+    collection: str | VectorCollection,
     *,
     size: int | None = None,
     source: str = "default",
     init: Literal[False] = False,
     **options: Any,
 ) -> Any:
-    """A root field over a vector collection: `search_trends: Hits[Trend] | None = search("…")`.
+    """A root field over a vector collection: `search_trends: Hits[Trend] | None = search(TRENDS)`.
 
-    `size` is the dimension of its vectors: where it is given, another one is refused at once.
+    A collection given by its name alone has no declared payload; `size` is then the dimension of
+    its vectors: where it is known, another one is refused at once.
     """
-    return bound(Search(collection, source, size), options)
+    return bound(Search(declared(collection, size), source), options)
 
 
 def nearest(
-    collection: str, *, source: str = "default", init: Literal[False] = False, **options: Any
+    collection: str | VectorCollection,
+    *,
+    source: str = "default",
+    init: Literal[False] = False,
+    **options: Any,
 ) -> Any:
-    """An entity's nearest neighbours: `similar: "Hits[Trend] | None" = nearest("…")`."""
-    return bound(Nearest(collection, source), options)
+    """An entity's nearest neighbours: `similar: "Hits[Trend] | None" = nearest(TRENDS)`."""
+    return bound(Nearest(declared(collection), source), options)
+
+
+def declared(collection: str | VectorCollection, size: int | None = None) -> VectorCollection:
+    """The collection itself, or one that is known by its name alone."""
+    if isinstance(collection, VectorCollection):
+        return collection
+    return VectorCollection(collection, size)
 
 
 def state_counter(
@@ -272,11 +318,13 @@ def field(  # noqa: PLR0913 - each is an option of a Strawberry field
     deprecation_reason: str | None = None,
     permission_classes: Sequence[type[BasePermission]] = (),
     extensions: Sequence[FieldExtension] = (),
+    **access: Unpack[Access],
 ) -> Callable[[Callable[..., T]], T]:
     """A Python resolver; on an entity it declares the columns it reads.
 
     The method receives an object that has exactly the attributes in `needs`; reading another is an
-    AttributeError. On a root class `needs` stays empty.
+    AttributeError. On a root class `needs` stays empty. `authenticated`, `roles`, `scopes` and
+    `policies` say who may use the field: for others the resolver does not run.
     """
 
     def decorate(resolver: Callable[..., T]) -> T:
@@ -287,6 +335,7 @@ def field(  # noqa: PLR0913 - each is an option of a Strawberry field
             deprecation_reason=deprecation_reason,
             permission_classes=list(permission_classes),
             extensions=list(extensions),
+            directives=directives_of(access),
         )
         plain.needs = tuple(needs)
         return plain(resolver)  # type: ignore[return-value]  # to a type checker it is the value
@@ -326,14 +375,16 @@ def entity(  # noqa: PLR0913 - each is an option of an entity
     search: str | tuple[str, str] | None = None,
     name: str | None = None,
     description: str | None = None,
+    **access: Unpack[Access],
 ) -> Callable[[type[T]], type[T]]:
     """A class bound to a table or view: each bare annotation is a column of the same name.
 
     `key` names the columns that identify a row, one or several. `rule` is the condition under
     which a row exists for a viewer (`gateway.schema.rules`). `search` names the tsvector column
     of full-text search where the table has several, or that column and its text search
-    configuration where no generated column tells it. The class docstring, else the table's
-    comment, becomes the GraphQL description. Raises ConfigurationError at import where a
+    configuration where no generated column tells it. `authenticated`, `roles`, `scopes` and
+    `policies` say who may use the type, wherever a field returns it. The class docstring, else the
+    table's comment, becomes the GraphQL description. Raises ConfigurationError at import where a
     column does not exist.
     """
 
@@ -356,6 +407,7 @@ def entity(  # noqa: PLR0913 - each is an option of an entity
             cls,
             name=name,
             description=description or _paragraph(cls.__doc__) or table.comment,
+            directives=directives_of(access),
         )
         bound.__plait_entity__ = options  # type: ignore[attr-defined]  # read by build()
         return bound
@@ -375,11 +427,6 @@ def _existing(options: EntityOptions, name: str, where: str) -> sa.Column[Any]:
         raise ConfigurationError(
             f"{where}: table {options.table.name} has no column {name!r}; it has {near}."
         ) from None
-
-
-def queries(cls: type[T]) -> type[T]:
-    """A class whose fields become root fields of Query."""
-    return strawberry.type(cls)
 
 
 def placeholders(pattern: str) -> tuple[str, ...]:

@@ -11,34 +11,45 @@ from dataclasses import field as member
 from typing import TYPE_CHECKING, Any, Union
 
 import strawberry
-from graphql import GraphQLInterfaceType, GraphQLObjectType, get_named_type, is_leaf_type
-from graphql.type import is_non_null_type
+from graphql import is_abstract_type
 from strawberry.schema.config import StrawberryConfig
 from strawberry.schema.name_converter import NameConverter
 from strawberry.types.enum import has_enum_definition
 
 from gateway.errors import ConfigurationError
 from gateway.schema import bindings as b
+from gateway.schema.access import Authority, Policy
 from gateway.schema.aggregates import aggregates_of, whole_list
-from gateway.schema.arguments import arguments_for, payload_arguments
+from gateway.schema.arguments import arguments_for
 from gateway.schema.catalog import (
     Aggregates,
     Catalog,
     ColumnInfo,
     EntityInfo,
-    FieldInfo,
     Relation,
 )
-from gateway.schema.connection import Connection, Hits, Node, PageInfo
+from gateway.schema.checks import check_classes, check_field, check_target
+from gateway.schema.connection import Connection, Node, PageInfo
 from gateway.schema.fulltext import full_text
+from gateway.schema.guards import field_infos, type_requirements
 from gateway.schema.inputs import Inputs
 from gateway.schema.kinds import kind_of
 from gateway.schema.mutations import Insert, WriteBinding, transaction
 from gateway.schema.named.binding import NamedSql
 from gateway.schema.named.fields import NamedFields
+from gateway.schema.named.keys import key_owner
+from gateway.schema.named.statement import NamedStatement
 from gateway.schema.outputs import list_types
 from gateway.schema.relations import relation_of
+from gateway.schema.roots import queries
 from gateway.schema.scalars import SCALARS
+from gateway.schema.stitching import stitch
+from gateway.schema.state_fields import StateRoot, StateValue, StateWrite, state_arguments
+from gateway.schema.state_types import STRUCTURES, namespace_enum
+from gateway.schema.vector_fields import VectorFields
+from gateway.schema.vector_write_fields import VectorWriteFields
+from gateway.schema.vector_write_types import VECTOR, Vector
+from gateway.schema.vector_writes import VectorChange
 from gateway.schema.writes import children, conflict_columns, writable
 
 if TYPE_CHECKING:
@@ -46,8 +57,10 @@ if TYPE_CHECKING:
 
     from strawberry.extensions import SchemaExtension
 
-_ROOTS = (b.ByKey, b.Listing, b.Search, WriteBinding)
-_BACKREF = "strawberry-definition"
+    from gateway.schema.remote import Upstream
+    from strawberry.types.arguments import StrawberryArgument
+
+_ROOTS = (b.ByKey, b.Listing, WriteBinding)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +74,14 @@ class Domain:
     extensions: Sequence[type[SchemaExtension] | Callable[[], SchemaExtension]] = ()
     examples: Mapping[str, str] = member(default_factory=dict)
     """Queries to begin with, by a title for people."""
+    upstreams: Sequence[Upstream] = ()
+    """GraphQL services whose types and root fields are part of the schema."""
+    policies: Mapping[str, Policy] = member(default_factory=dict)
+    """What `@policy` may name."""
+    namespaces: Sequence[str] = ()
+    """The namespaces of stored values that `StateQueries` and `StateMutations` offer."""
+    api_keys: type | None = None
+    """A class whose one field is the named SQL that says whose an API key is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +90,11 @@ class Api:
 
     schema: strawberry.Schema
     catalog: Catalog
+    key_owner: NamedStatement | None = None
+    namespaces: Sequence[str] = ()
 
 
-@b.queries
+@queries
 class NodeQueries:
     """The root field every API has."""
 
@@ -88,15 +111,18 @@ def build(domain: Domain, *, executor: type | None = None) -> Api:
 
 class _Builder:
     def __init__(self, domain: Domain) -> None:
+        check_classes(domain.entities, domain.queries, domain.mutations)
         self.domain = domain
         self.converter = NameConverter()
         self.inputs = Inputs()
         self.by_class: dict[type, EntityInfo] = {}
-        self.hit_types: dict[type, type] = {}
+        self.vectors = VectorFields(self.inputs, self._target)
+        self.vector_writes = VectorWriteFields(self.inputs, self.vectors.inputs_of)
         self.named = NamedFields(self.by_class)
         self.lists: dict[str, type] = {}
         self.aggregates: dict[str, Aggregates] = {}
         self.structures: set[str] = set()
+        self.namespaces: type | None = None
         self.names = {cls.__name__: cls for cls in domain.entities}
         if len(self.names) != len(domain.entities):
             raise ConfigurationError("Two entities have the same class name.")
@@ -131,9 +157,11 @@ class _Builder:
             types=[*self.domain.entities, *self.domain.types],
             extensions=self.domain.extensions,
             execution_context_class=executor,
-            config=StrawberryConfig(scalar_map=SCALARS),
+            config=StrawberryConfig(scalar_map={**SCALARS, Vector: VECTOR}),
         )
-        return Api(schema, self._catalog(schema))
+        keys = self.domain.api_keys
+        owner = key_owner(keys, self.named) if keys else None
+        return Api(schema, self._catalog(schema), owner, self.domain.namespaces)
 
     def _open(self, entity: EntityInfo) -> tuple[Mapping[str, ColumnInfo], Mapping[str, Relation]]:
         """What anybody may filter and order by: not what needs a permission to be read."""
@@ -197,11 +225,13 @@ class _Builder:
                 target = typing.get_args(inner)[0] if many else inner
                 if not many and not nullable:
                     raise ConfigurationError(f"{where}: a to-one relation must be `… | None`.")
+                far = self._options(target, where)
+                check_target(where, target, self.domain.entities)
                 relations[public] = relation_of(
                     public,
                     field.binding,
                     options,
-                    self._options(target, where),
+                    far,
                     self._type_name(target),
                     many=many,
                     where=where,
@@ -250,17 +280,29 @@ class _Builder:
                 continue
             where = f"{cls.__name__}.{field.python_name}"
             inner, nullable = _optional(hints[field.python_name])
+            root = cls not in self.by_class
+            check_field(where, field.binding, inner, nullable=nullable, root=root)
             if isinstance(field.binding, NamedSql):
                 written = cls in self.domain.mutations
                 self.named.settle(field, cls, inner, nullable=nullable, writes=written)
                 continue
+            if isinstance(field.binding, StateRoot | StateWrite):
+                self.namespaces = self.namespaces or namespace_enum(self.domain.namespaces)
+                self.structures |= STRUCTURES
+                field.settle(inner | None, state_arguments(field.binding, self.namespaces))
+                continue
+            if isinstance(field.binding, VectorChange):
+                written = cls in self.domain.mutations
+                self.vector_writes.settle(
+                    field, cls, inner, nullable=nullable, writes=written, entity=not root
+                )
+                continue
             entity = self._target(inner)
+            own: list[StrawberryArgument] = []
+            if isinstance(field.binding, b.Vectors):
+                inner, entity, own = self.vectors.settle(field.binding, inner, where)
             if isinstance(field.binding, b.ColumnBinding):
                 inner = self.by_class[cls].attributes[field.python_name].kind.annotation
-            elif typing.get_origin(inner) is Hits:
-                if entity is None:
-                    raise ConfigurationError(f"{where}: Hits[…] must name an entity.")
-                inner = list[self._hit_type(entity)]  # type: ignore[misc]  # made at run time
             elif typing.get_origin(inner) is Connection and entity is not None:
                 inner = self.lists[entity.name]
             elif isinstance(field.binding, _ROOTS) and entity is None:
@@ -269,56 +311,41 @@ class _Builder:
                 conflict_columns(entity, field.binding.conflict, where)
             field.settle(
                 inner | None if nullable else inner,
-                arguments_for(field.binding, entity, inputs, writes),
+                [*own, *arguments_for(field.binding, entity, inputs, writes)],
             )
 
     def _target(self, inner: Any) -> EntityInfo | None:
         arguments = typing.get_args(inner)
         return self.by_class.get(arguments[0] if arguments else inner)
 
-    def _hit_type(self, entity: EntityInfo) -> type:
-        if entity.cls not in self.hit_types:
-            own = entity.name[0].lower() + entity.name[1:]
-            members = {
-                "id": (strawberry.ID, "The point's id in its collection."),
-                "score": (float, "How near the point is; larger is nearer for Cosine and Dot."),
-                "payload": (strawberry.scalars.JSON | None, "What is stored with the point."),
-                "vector": (list[float] | None, "The point's vector."),
-                own: (entity.cls | None, "The row the point stands for; null when it is gone."),
-            }
-            body: dict[str, Any] = {
-                "__annotations__": {name: hint for name, (hint, _) in members.items()},
-                "__module__": __name__,
-                **{name: strawberry.field(description=says) for name, (_, says) in members.items()},
-            }
-            body["payload"].arguments = payload_arguments()
-            name = f"{entity.name}Hit"
-            self.hit_types[entity.cls] = strawberry.type(
-                type(name, (), body), name=name, description=f"A {entity.name} found by its vector."
-            )
-        return self.hit_types[entity.cls]
-
     def _catalog(self, schema: strawberry.Schema) -> Catalog:
-        core = schema._schema  # noqa: SLF001 - Strawberry offers no public way to its core schema
+        core, upstreams = stitch(schema._schema, self.domain.upstreams, self.by_class)  # noqa: SLF001 - Strawberry offers no public way to its core schema
+        schema._schema = core  # noqa: SLF001 - likewise
         entities = {info.name: info for info in self.by_class.values()}
-        hits = {
-            self._type_name(hit): self.by_class[cls].name for cls, hit in self.hit_types.items()
-        }
-        fields: dict[tuple[str, str], FieldInfo] = {}
-        structures = {*hits, *self.structures, self._type_name(PageInfo)}
-        for type_ in core.type_map.values():
-            if not isinstance(type_, GraphQLObjectType) or type_.name.startswith("__"):
-                continue
-            for name, field in type_.fields.items():
-                fields[type_.name, name] = _field_info(type_.name, name, field)
+        theirs = {name for info in upstreams.values() for name in info.types}
+        own = {*self.vectors.structures, *self.structures, self._type_name(PageInfo)}
+        lists = {self._type_name(made): name for name, made in self.lists.items()}
         possible = {
             type_.name: frozenset(member.name for member in core.get_possible_types(type_))
             for type_ in core.type_map.values()
-            if isinstance(type_, GraphQLInterfaceType)
+            if is_abstract_type(type_)
         }
+        authority = Authority(self.domain.policies)
+        types = type_requirements(core, {**lists, **self.vectors.made_of}, authority)
+        fields = field_infos(core, types, entities, self.aggregates, authority)
         short = not self.domain.extensions
         return Catalog(
-            core, entities, fields, hits, possible, frozenset(structures), short, self.aggregates
+            schema=core,
+            entities=entities,
+            fields=fields,
+            hits=self.vectors.hits,
+            possible=possible,
+            structures=frozenset(own | theirs),
+            short=short,
+            aggregates=self.aggregates,
+            types=types,
+            authority=authority,
+            upstreams=upstreams,
         )
 
 
@@ -327,30 +354,12 @@ def _root(name: str, classes: Sequence[type], description: str) -> type:
     return strawberry.type(type(name, tuple(classes), body), name=name, description=description)
 
 
-def _field_info(parent: str, name: str, field: Any) -> FieldInfo:
-    definition = field.extensions.get(_BACKREF)
-    named = get_named_type(field.type)
-    plain = bool(getattr(definition, "base_resolver", None))
-    return FieldInfo(
-        parent=parent,
-        name=name,
-        type_name=named.name,
-        leaf=is_leaf_type(named),
-        nullable=not is_non_null_type(field.type),
-        definition=field,
-        binding=getattr(definition, "binding", None),
-        walked=plain or bool(getattr(definition, "extensions", ())),
-        plain=plain,
-        needs=getattr(definition, "needs", ()),
-    )
-
-
 def _check_needs(cls: type, attributes: Mapping[str, ColumnInfo]) -> None:
     """Refuse a resolver or a key pattern that reads a column the entity does not show."""
     for field in _fields(cls):
         needs: tuple[str, ...] = getattr(field, "needs", ())
         binding = getattr(field, "binding", None)
-        if isinstance(binding, b.Counter):
+        if isinstance(binding, b.Counter | StateValue):
             needs = b.placeholders(binding.pattern)
         for name in needs:
             if name not in attributes:

@@ -7,15 +7,17 @@ it are GraphQL names unless said otherwise.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
     from graphql import GraphQLField, GraphQLSchema
 
+    from gateway.schema.access import Authority, Requirements
     from gateway.schema.bindings import Binding
     from gateway.schema.kinds import Kind
+    from gateway.schema.remote import UpstreamInfo
     from gateway.schema.rules import Rule
 
 
@@ -127,6 +129,8 @@ class FieldInfo:
     walked: bool = False
     plain: bool = False
     needs: tuple[str, ...] = ()
+    access: Requirements = ()
+    """What a viewer must meet, by the field itself and by the type it returns."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -146,3 +150,7 @@ class Catalog:
     """Whether planned operations may bypass graphql-core: no schema extension wants to see them."""
     aggregates: Mapping[str, Aggregates]
     """By entity."""
+    types: Mapping[str, Requirements]
+    """What a viewer must meet to see an object of a type; types open to everybody are not here."""
+    authority: Authority
+    upstreams: Mapping[str, UpstreamInfo] = field(default_factory=dict)

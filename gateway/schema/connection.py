@@ -48,6 +48,20 @@ class Hits(Generic[T]):
     """
 
 
+class HitGroups(Generic[T]):
+    """The annotation of a vector search whose hits are grouped by a payload field.
+
+    `HitGroups[Trend]` becomes `[TrendHitGroup!]`, where a group has `key` and `hits`.
+    """
+
+
+class Facets(Generic[T]):
+    """The annotation of the counted values of a payload field: `[VectorFacet!]`.
+
+    The entity is the one whose rows the points stand for.
+    """
+
+
 @strawberry.interface(description="Anything with a global id.")
 class Node:
     """The interface behind `node(nodeId:)`; every entity implements it."""

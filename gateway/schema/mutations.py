@@ -88,11 +88,6 @@ def delete_many(*, init: Literal[False] = False, **options: Any) -> Any:
     return bound(Delete(many=True), options)
 
 
-def mutations(cls: type[T]) -> type[T]:
-    """A class whose fields become root fields of Mutation."""
-    return strawberry.type(cls)
-
-
 @strawberry.enum(description="How much of what others do a transaction may see.")
 class Isolation(enum.Enum):
     """PostgreSQL's isolation levels."""

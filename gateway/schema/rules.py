@@ -14,7 +14,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol, TypeAlias
 
+import orjson
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql as pg
 from sqlalchemy.sql import operators
 from sqlalchemy.sql.visitors import replacement_traverse
 
@@ -40,6 +42,9 @@ class ViewerColumns(Protocol):
     def has_scope(self, scope: str) -> Expression:
         """Whether the viewer has this scope."""
 
+    def claim(self, name: str) -> Expression:
+        """The kept claim of that name, as text; null where there is none."""
+
 
 Rule: TypeAlias = Callable[[Any, ViewerColumns], Expression]
 """(the row's columns, the viewer) → the condition under which the row exists for the viewer."""
@@ -49,7 +54,7 @@ VIEWER_SPEC = -1
 CONSTANT_SPEC = -2
 """Stands for a value that a rule itself wrote."""
 
-SUBJECT, TENANT, ROLES, SCOPES = range(4)
+SUBJECT, TENANT, ROLES, SCOPES, CLAIMS = range(5)
 
 
 def viewer_values(viewer: Viewer) -> tuple[Any, ...]:
@@ -59,6 +64,7 @@ def viewer_values(viewer: Viewer) -> tuple[Any, ...]:
         viewer.tenant,
         tuple(sorted(viewer.roles)),
         tuple(sorted(viewer.scopes)),
+        orjson.dumps(dict(viewer.claims)).decode() if viewer.claims else "{}",
     )
 
 
@@ -82,6 +88,11 @@ class BoundViewer:
     def has_scope(self, scope: str) -> Expression:
         """See `ViewerColumns`."""
         return sa.literal(scope, sa.Text) == sa.any_(_texts(SCOPES))
+
+    def claim(self, name: str) -> Expression:
+        """See `ViewerColumns`."""
+        claims = sa.cast(sa.bindparam(f"plait_v_{CLAIMS}", type_=sa.Text), pg.JSONB)
+        return sa.func.jsonb_extract_path_text(claims, sa.literal(name, sa.Text))
 
 
 def _texts(index: int) -> Expression:

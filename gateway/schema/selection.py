@@ -19,8 +19,15 @@ from graphql import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from graphql import DirectiveNode, FragmentDefinitionNode, SelectionSetNode, ValueNode
+    from graphql import (
+        DirectiveNode,
+        FragmentDefinitionNode,
+        SelectionSetNode,
+        ValueNode,
+        VariableDefinitionNode,
+    )
 
+    from gateway.schema.access import Requirement
     from gateway.schema.catalog import Catalog, FieldInfo
 
 TYPENAME = "__typename"
@@ -44,19 +51,44 @@ class Field:
 class Reader:
     """Collects selections of one operation under one set of conditions.
 
-    `conditions` holds the value of every variable that stands in a `@skip` or `@include`.
+    `conditions` holds the value of every variable that stands in a `@skip` or `@include`. Fields
+    that ask for something in `refused` are left out, as the viewer may not use them.
     """
 
     catalog: Catalog
     fragments: Mapping[str, FragmentDefinitionNode]
     conditions: Mapping[str, bool]
+    refused: frozenset[Requirement] = frozenset()
+    variables: Sequence[VariableDefinitionNode] = ()
+    """The variables that the operation declares."""
 
     def root(self, type_name: str, selections: SelectionSetNode) -> tuple[Field, ...]:
         """The root fields, in response order."""
-        return self._collect(type_name, (selections,))
+        return self._allowed(self._collect(type_name, (selections,)))
 
     def below(self, field: Field, type_name: str) -> tuple[Field, ...]:
         """The fields asked of a value of object type `type_name` at this position."""
+        return self._allowed(self._below(field, type_name))
+
+    def cuts_root(self, type_name: str, selections: SelectionSetNode) -> bool:
+        """Whether a root field is left out."""
+        return bool(self.refused) and any(
+            map(self._is_refused, self._collect(type_name, (selections,)))
+        )
+
+    def cuts_below(self, field: Field, type_name: str) -> bool:
+        """Whether a field of the value at this position is left out."""
+        return bool(self.refused) and any(map(self._is_refused, self._below(field, type_name)))
+
+    def _allowed(self, fields: tuple[Field, ...]) -> tuple[Field, ...]:
+        if not self.refused:
+            return fields
+        return tuple(field for field in fields if not self._is_refused(field))
+
+    def _is_refused(self, field: Field) -> bool:
+        return field.info is not None and not self.refused.isdisjoint(field.info.access)
+
+    def _below(self, field: Field, type_name: str) -> tuple[Field, ...]:
         sets = [node.selection_set for node in field.nodes if node.selection_set]
         return self._collect(type_name, sets)
 

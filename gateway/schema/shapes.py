@@ -63,6 +63,8 @@ class PageShape:
     order: tuple[OrderKey, ...]
     search: bool = False
     """Whether there is a full-text search, whose words are bound behind the values of `where`."""
+    near: bool = False
+    """Whether a vector search narrows it, whose keys are bound behind those words."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The inputs of vector searches: a filter on what is stored with the points."""
+"""The inputs of vector searches that are the same for every collection."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import strawberry
 from strawberry import ID
 from strawberry.scalars import JSON
 from strawberry.types.unset import UNSET
+
+from gateway.schema.scalars import BigInt
 
 
 @strawberry.input(description="A place on the globe, in degrees.")
@@ -30,6 +32,24 @@ class GeoBox:
 
     top_left: GeoPoint
     bottom_right: GeoPoint
+
+
+@strawberry.input(description="A sparse vector: these values, zeros everywhere else.")
+class SparseVector:
+    """As many values as indices."""
+
+    indices: list[BigInt] = strawberry.field(description="Different ones, from 0 to 4294967295.")
+    values: list[float]
+
+
+@strawberry.input(description="A point liked or disliked.", one_of=True)
+class VectorExample:
+    """Exactly one way to say it."""
+
+    id: ID | None = strawberry.field(default=UNSET, description="A stored point.")
+    text: str | None = strawberry.field(default=UNSET, description="What means this.")
+    vector: list[float] | None = UNSET
+    sparse: SparseVector | None = UNSET
 
 
 @strawberry.input(description="How many values a payload field has.")

@@ -24,7 +24,14 @@ if TYPE_CHECKING:
 Key: TypeAlias = tuple[Any, ...]
 """The values of an entity's key columns, in the order the entity declares them."""
 
-Value: TypeAlias = "bytes | PlaitError | None"
+
+class Pieces(tuple["bytes | PlaitError", ...]):
+    """JSON in which places failed: bytes and, where a value should stand, its error."""
+
+    __slots__ = ()
+
+
+Value: TypeAlias = "bytes | Pieces | PlaitError | None"
 """What a source gives for one key (or for a plan without keys): JSON, absent, or failed."""
 
 HOLE = b"\t"
@@ -40,6 +47,23 @@ class Prepared:
 
     source: str
     by_key: bool
+
+    def together(self, arguments: tuple[Any, ...]) -> Hashable:
+        """What executions have in common that may be made as one `Together`; None: nothing."""
+        del arguments
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Together(Prepared):
+    """Several requests of one operation that the source answers with one native request.
+
+    `batch.arguments` has `(keys, arguments)` for each part. The one value is a list with the values
+    of every part, as an execution of its own would have given them; a part that failed by itself
+    has its error in all its places. Equal parts make equal requests.
+    """
+
+    parts: tuple[Prepared, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +89,15 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """The result of a readiness check; `detail` is fit for an operator, without secrets."""
+    """The result of a readiness check; `detail` is fit for an operator, without secrets.
+
+    `required`: whether the gateway is not ready without it; what is not, is merely missed.
+    """
 
     ready: bool
     detail: str
     figures: Mapping[str, float] | None = None
+    required: bool = True
 
 
 class Source(Protocol):

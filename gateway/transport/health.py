@@ -26,7 +26,7 @@ CHECK_SECONDS = 2.0
 
 
 def health_routes(readiness: Readiness) -> list[BaseRoute]:
-    """`/health/live` (the event loop turns) and `/health/ready` (503 unless every source is)."""
+    """`/health/live` (the event loop turns) and `/health/ready` (503 unless all required are)."""
     check = _SharedCheck(readiness)
 
     async def live(_: Request) -> Response:
@@ -34,7 +34,7 @@ def health_routes(readiness: Readiness) -> list[BaseRoute]:
 
     async def ready(_: Request) -> Response:
         sources = await check()
-        everyone = all(health.ready for health in sources.values())
+        everyone = all(health.ready or not health.required for health in sources.values())
         body = {
             "ready": everyone,
             "sources": {name: _entry(health) for name, health in sources.items()},
@@ -75,6 +75,8 @@ class _SharedCheck:
 
 def _entry(health: Health) -> dict[str, Any]:
     entry: dict[str, Any] = {"ready": health.ready, "detail": health.detail}
+    if not health.required:
+        entry["required"] = False
     if health.figures is not None:
         entry["figures"] = dict(health.figures)
     return entry

@@ -17,7 +17,7 @@ from gateway.transport.watch import ClientLeft, Overran, Stalled, Watch, Watchto
 from gateway.viewer import ANONYMOUS, Viewer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from starlette.types import Receive, Scope, Send
 
@@ -26,11 +26,15 @@ if TYPE_CHECKING:
 RawHeaders: TypeAlias = "Sequence[tuple[bytes, bytes]]"
 """Header lines as they came, names in lower case."""
 
-Identify: TypeAlias = "Callable[[RawHeaders], Viewer]"
-"""Tells who sends a request; raises `RequestError` for credentials that are no good."""
+Identify: TypeAlias = "Callable[[RawHeaders], Viewer | Awaitable[Viewer]]"
+"""Tells who sends a request; to be awaited only where somebody must be asked first.
+
+Raises `RequestError` for credentials that are no good, at once or when awaited.
+"""
 
 _NO_STORE = (b"cache-control", b"no-store")
 _CLOSE = (b"connection", b"close")
+_CHALLENGE = (b"www-authenticate", b'Bearer realm="graphql"')
 _BEFORE_BODY = frozenset(
     {
         Code.NOT_ACCEPTABLE,
@@ -94,6 +98,8 @@ class GraphQLOverHTTP:
             body = answer.body
             if answer.code is Code.METHOD_NOT_ALLOWED:
                 extra.append((b"allow", b"POST"))
+            elif answer.code is Code.UNAUTHENTICATED:
+                extra.append(_CHALLENGE)
         except ClientLeft:
             return
         except RequestError as error:
@@ -113,9 +119,11 @@ class GraphQLOverHTTP:
         try:
             with Watch(self._tower, receive, clock() + limits.body_seconds) as watch:
                 received = await self._receive(scope, headers, receive)
-                viewer = self._identify(scope["headers"])
                 deadline = clock() + limits.answer_seconds
                 watch.body_is_read(until=deadline + limits.grace_seconds)
+                viewer = self._identify(scope["headers"])
+                if not isinstance(viewer, Viewer):
+                    viewer = await viewer
                 allow_mutations = scope["method"] == "POST"
                 if isinstance(received, GraphQLRequest):
                     return await self._ask(received, viewer, allow_mutations, deadline)
@@ -174,6 +182,8 @@ def _require_plain_json(headers: Mapping[bytes, bytes]) -> None:
 
 def _refusal_headers(code: Code, headers: Mapping[bytes, bytes]) -> list[tuple[bytes, bytes]]:
     extra = [(b"allow", b"GET, POST")] if code is Code.METHOD_NOT_ALLOWED else []
+    if code is Code.UNAUTHENTICATED:
+        extra.append(_CHALLENGE)
     has_body = headers.get(b"content-length", b"0") != b"0" or b"transfer-encoding" in headers
     if code in _BEFORE_BODY and has_body:
         extra.append(_CLOSE)  # or the server would go on reading what nobody wants

@@ -4,6 +4,7 @@ See README.md beside this file for the origin, the licence and the computation.
 """
 
 from resolvers.demo.attack import LICENCE, ORIGIN
+from resolvers.demo.counters import SETTINGS, CounterStore, seed_views
 from resolvers.demo.dataset import ITEMS, TRENDS, Dataset, Progress, build, item_text, trend_text
 from resolvers.demo.points import VectorStore, vectors
 from resolvers.demo.prepare import Summary, prepare
@@ -13,7 +14,9 @@ __all__ = [
     "ITEMS",
     "LICENCE",
     "ORIGIN",
+    "SETTINGS",
     "TRENDS",
+    "CounterStore",
     "Dataset",
     "Progress",
     "Summary",
@@ -22,6 +25,7 @@ __all__ = [
     "item_text",
     "load",
     "prepare",
+    "seed_views",
     "trend_text",
     "vectors",
 ]

@@ -16,7 +16,13 @@ from resolvers.models.base import (
     metadata,
     views,
 )
-from resolvers.models.catalogue import collections, embedding_jobs, users, vector_metadata
+from resolvers.models.catalogue import (
+    admin_or_self,
+    collections,
+    embedding_jobs,
+    users,
+    vector_metadata,
+)
 from resolvers.models.content import (
     processed_items,
     top_trends_today,
@@ -35,6 +41,7 @@ __all__ = [
     "TrendState",
     "UserRole",
     "VectorDistance",
+    "admin_or_self",
     "collections",
     "embedding_jobs",
     "metadata",

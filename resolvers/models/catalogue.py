@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import sqlalchemy as sa
 
 from resolvers.models.base import (
@@ -20,6 +22,9 @@ from resolvers.models.base import (
     vector_distance,
     words,
 )
+
+if TYPE_CHECKING:
+    from gateway import ViewerColumns
 
 users = sa.Table(
     "users",
@@ -42,6 +47,12 @@ users = sa.Table(
     sa.Index(None, "api_key_hashes", postgresql_using="gin"),
     comment="Someone who may sign in.",
 )
+
+
+def admin_or_self(row: Any, viewer: ViewerColumns) -> sa.ColumnElement[bool]:
+    """Administrators see every user, everybody else only themselves."""
+    return viewer.has_role("admin") | (sa.cast(row.id, sa.Text) == viewer.subject)
+
 
 collections = sa.Table(
     "collections",

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bench.replies import ReplyError, canonical, compare
+from bench.replies import ReplyError, canonical, compare, relative
 
 
 def test_spaces_and_the_spelling_of_numbers_do_not_matter():
@@ -39,3 +39,15 @@ def test_a_reply_without_an_answer_is_refused(reply):
     """Two servers that fail alike do not agree."""
     with pytest.raises(ReplyError):
         canonical(reply)
+
+
+def test_new_rows_are_equal_when_their_ids_follow_each_other_alike():
+    """Where the numbers begin does not matter; their order and their gaps do."""
+    one = relative(b'{"data":{"insertTopics":[{"id":"7"},{"id":"8"}]}}')
+    compare(["q"], [one], [relative(b'{"data":{"insertTopics":[{"id":"101"},{"id":"102"}]}}')])
+    for other in (b'8},{"id":7', b'7},{"id":9', b'7},{"id":8},{"id":9'):
+        reply = b'{"data":{"insertTopics":[{"id":' + other + b"}]}}"
+        with pytest.raises(ReplyError):
+            compare(["q"], [one], [relative(reply)])
+    with pytest.raises(ReplyError):
+        relative(b'{"data":null,"errors":[]}')

@@ -12,8 +12,11 @@ BY_NAME = {workload.name: workload for workload in WORKLOADS}
 def test_the_workloads_and_their_promises_are_those_of_the_issue():
     """No row goes missing and no target is lowered unseen."""
     promised = {
-        name: (workload.target.peer, workload.target.ratio) for name, workload in BY_NAME.items()
+        name: (workload.target.peer, workload.target.ratio)
+        for name, workload in BY_NAME.items()
+        if workload.target
     }
+    assert [name for name in BY_NAME if name not in promised] == ["W3f", "W4a", "W7"]
     assert promised == {
         "W1": ("floor", 0.6),
         "W2v": ("strawberry", 8),
@@ -28,13 +31,13 @@ def test_rotating_workloads_never_repeat_among_thirty_two_neighbours():
     """Requests under way together differ, also where the rotation starts again."""
     for workload in WORKLOADS:
         bodies = workload.bodies()
-        if workload.variables:
+        if len(bodies) > 1:
             turn = bodies * 2
             for start in range(len(bodies)):
                 window = turn[start : start + 32]
                 assert len(set(window)) == len(window), workload.name
         else:
-            assert len(bodies) == 1
+            assert workload.writes or not workload.variables
 
 
 def test_rotations_cover_the_ranges_of_the_definition():

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 
 import psutil
@@ -44,12 +45,12 @@ class Demo:
             *(each.pid for each in psutil.Process(self.process.pid).children(recursive=True)),
         ]
 
-    def ask(self, query):
+    def ask(self, query, **headers):
         """The data that the gateway answers."""
         request = urllib.request.Request(  # noqa: S310 - the address is our own
             f"{self.url}/graphql",
             json.dumps({"query": query}).encode(),
-            {"content-type": "application/json"},
+            {"content-type": "application/json", **headers},
         )
         with urllib.request.urlopen(request, timeout=30) as response:  # noqa: S310 - likewise
             answer = json.load(response)
@@ -96,12 +97,19 @@ def test_the_demo_serves_stops_and_serves_again(environment, folder):
         for title, query in EXAMPLES.items():
             assert title in first.said
             assert all(first.ask(query).values())
+        headers = json.loads(re.search(r"^ *(\{\"X-API-Key\".*\})$", first.said, re.MULTILINE)[1])
+        write = 'mutation { deletePlugin(id: "0") { id } }'
+        assert first.ask(write, **headers) == {"deletePlugin": None}
+        with pytest.raises(urllib.error.HTTPError, match="401"):
+            first.ask(write)
+        assert (folder / "api.key").stat().st_mode & 0o077 == 0
         assert first.stop(signal.SIGINT) == 0
         assert not first.leftovers()
     with demo(environment, folder) as second:
         assert "embed" in first.said
         assert "embed" not in second.said
         assert second.ask("{ trends(first: 3) { edges { node { title } } } }") == titles
+        assert headers["X-API-Key"] in second.said
         assert second.stop(signal.SIGTERM) == 0
         assert not second.leftovers()
         assert second.said.rstrip().endswith("stopped")

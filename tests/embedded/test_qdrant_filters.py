@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import grpc
 import pytest
-from embedded.qdrant_calls import fresh_name, refused, stock_client
+from embedded.qdrant_calls import fresh_name, refused
 from qdrant_client import models as m
 
 PAYLOADS = {
@@ -19,8 +19,8 @@ TEXT = m.TextIndexParams(type=m.TextIndexType.TEXT, phrase_matching=True)
 
 
 @pytest.fixture
-async def client(qdrant_endpoint):
-    async with stock_client(qdrant_endpoint) as stock:
+async def client(qdrant_wire):
+    async with qdrant_wire() as stock:
         yield stock
 
 
@@ -98,7 +98,20 @@ async def test_bad_filters(client, name):
         for call in (client.count, client.delete):
             with refused(grpc.StatusCode.INVALID_ARGUMENT, words):
                 await call(name, condition)
-    slices = m.Filter(must=[m.SliceCondition(slice=m.Slice(total=2, index=0))])
-    with refused(grpc.StatusCode.UNIMPLEMENTED, "slice"):
+    slices = m.Filter(must=[m.SliceCondition(slice=m.Slice(total=2, index=2))])
+    with refused(grpc.StatusCode.INVALID_ARGUMENT, "slice"):
         await client.count(name, slices)
     assert (await client.count(name)).count == 3
+
+
+async def test_slices(client, name):
+    """Every point is in exactly one slice."""
+    counts = [
+        (
+            await client.count(
+                name, m.Filter(must=[m.SliceCondition(slice=m.Slice(total=3, index=index))])
+            )
+        ).count
+        for index in range(3)
+    ]
+    assert sum(counts) == len(PAYLOADS)

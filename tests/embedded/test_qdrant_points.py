@@ -20,7 +20,13 @@ KIND_A = m.Filter(must=[m.FieldCondition(key="kind", match=m.MatchValue(value="a
 
 
 @pytest.fixture
-async def client(qdrant_endpoint):
+async def client(qdrant_wire):
+    async with qdrant_wire() as stock:
+        yield stock
+
+
+@pytest.fixture
+async def grpc_client(qdrant_endpoint):
     async with stock_client(qdrant_endpoint) as stock:
         yield stock
 
@@ -194,9 +200,12 @@ async def test_batched_operations(client, name):
         (m.PointStruct(id=6, vector=[1.0, 1.0], payload={"x": float("nan")}), "finite"),
     ],
 )
-async def test_a_bad_point_spoils_its_whole_request(client, name, point, words):
-    """Nothing of a refused upsert is stored, and the engine goes on."""
-    good = m.PointStruct(id=5, vector=[1.0, 1.0])
+async def test_a_bad_point_spoils_its_whole_request(grpc_client, name, point, words):
+    """Nothing of a refused upsert is stored, and the engine goes on.
+
+    Over gRPC: the client writes what is not finite as null where it speaks JSON.
+    """
+    client, good = grpc_client, m.PointStruct(id=5, vector=[1.0, 1.0])
     with refused(grpc.StatusCode.INVALID_ARGUMENT, words):
         await client.upsert(name, [good, point])
     assert await payloads(client, name) == PAYLOADS

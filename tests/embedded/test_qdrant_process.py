@@ -6,40 +6,14 @@ import signal
 import socket
 import subprocess
 import sys
-from contextlib import contextmanager
-from pathlib import Path
-
 import pytest
 from embedded.life import run_python
 from embedded.qdrant_calls import stock_client
+from embedded.qdrant_served import SOURCE, serving
 from qdrant_client import models as m
 
-import gateway
-from gateway.embedded.ports import free_port
 
-SOURCE = Path(gateway.__file__).parent.parent
 VECTORS = m.VectorParams(size=4, distance=m.Distance.DOT)
-
-
-@contextmanager
-def serving(folder, port=None):
-    """The process on `folder`; yields it with its endpoint once it is ready."""
-    port = port or free_port()
-    command = [sys.executable, "-m", "gateway.embedded.qdrant"]
-    process = subprocess.Popen(
-        [*command, "--data", str(folder), "--port", str(port)],
-        cwd=SOURCE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    with process:
-        try:
-            line = process.stdout.readline()
-            assert line == "ready\n", process.stderr.read()
-            yield process, f"http://127.0.0.1:{port}"
-        finally:
-            process.kill()
 
 
 async def test_kill_loses_nothing_acknowledged(folder):

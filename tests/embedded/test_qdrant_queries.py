@@ -28,8 +28,8 @@ def points():
 
 
 @pytest.fixture(scope="module")
-async def client(qdrant_endpoint):
-    async with stock_client(qdrant_endpoint) as stock:
+async def client(qdrant_wire):
+    async with qdrant_wire() as stock:
         yield stock
 
 
@@ -55,6 +55,10 @@ async def name(client, local):
 
 THIRD = m.Filter(must=[m.FieldCondition(key="third", match=m.MatchValue(value=True))])
 VECTOR = points()[0].vector
+FORMULA_CONDITION = m.FieldCondition(key="third", match=m.MatchValue(value=True))
+FORMULA_DECAY = m.ExpDecayExpression(
+    exp_decay=m.DecayParamsExpression(x="n", target=500_000.0, scale=100_000.0, midpoint=0.5)
+)
 PAIRS = [m.ContextPair(positive=1, negative=2), m.ContextPair(positive=3, negative=4)]
 PREFETCH = [
     m.Prefetch(query=VECTOR, limit=20),
@@ -89,6 +93,48 @@ QUERIES = {
     },
     "discover": {"query": m.DiscoverQuery(discover=m.DiscoverInput(target=7, context=PAIRS))},
     "order": {"query": m.OrderByQuery(order_by=m.OrderBy(key="n", direction=m.Direction.DESC))},
+    "relevance feedback": {
+        "query": m.RelevanceFeedbackQuery(
+            relevance_feedback=m.RelevanceFeedbackInput(
+                target=5,
+                feedback=[
+                    m.FeedbackItem(example=6, score=0.9),
+                    m.FeedbackItem(example=8, score=0.1),
+                ],
+                strategy=m.NaiveFeedbackStrategy(
+                    naive=m.NaiveFeedbackStrategyParams(a=1.0, b=1.0, c=1.0)
+                ),
+            )
+        )
+    },
+    "formula": {
+        "prefetch": m.Prefetch(query=VECTOR, limit=50),
+        "query": m.FormulaQuery(
+            formula=m.SumExpression(
+                sum=["$score", m.MultExpression(mult=[0.5, FORMULA_CONDITION]), FORMULA_DECAY]
+            ),
+            defaults={"n": 0},
+        ),
+    },
+    "formula, arithmetic": {
+        "prefetch": m.Prefetch(query=VECTOR, limit=50),
+        "query": m.FormulaQuery(
+            formula=m.DivExpression(
+                div=m.DivParams(
+                    left=m.SqrtExpression(sqrt=m.AbsExpression(abs=m.NegExpression(neg="$score"))),
+                    right=m.SumExpression(
+                        sum=[
+                            m.PowExpression(pow=m.PowParams(base=2.0, exponent="$score")),
+                            m.ExpExpression(exp="$score"),
+                            m.LnExpression(ln=3.0),
+                            m.Log10Expression(log10=10.0),
+                        ]
+                    ),
+                    by_zero_default=0.0,
+                )
+            )
+        ),
+    },
     "fusion, rrf": {"prefetch": PREFETCH, "query": m.FusionQuery(fusion=m.Fusion.RRF)},
     "fusion, dbsf": {"prefetch": PREFETCH, "query": m.FusionQuery(fusion=m.Fusion.DBSF)},
     "fusion, rrf weighed": {
@@ -209,7 +255,6 @@ async def test_full_text_ranking(client):
     [
         ({"query": 9_999}, grpc.StatusCode.NOT_FOUND, "No point with id 9999"),
         ({"query": [1.0] * 3}, grpc.StatusCode.INVALID_ARGUMENT, "expected dim: 16, got 3"),
-        ({"query": [float("nan")] * SIZE}, grpc.StatusCode.INVALID_ARGUMENT, "NaN"),
         ({"query": VECTOR, "limit": 0}, grpc.StatusCode.INVALID_ARGUMENT, "limit"),
         ({"query": VECTOR, "limit": 10**7}, grpc.StatusCode.INVALID_ARGUMENT, "limit"),
         ({"query": VECTOR, "offset": 10**7}, grpc.StatusCode.INVALID_ARGUMENT, "offset"),
@@ -224,11 +269,6 @@ async def test_full_text_ranking(client):
             "shard keys",
         ),
         (
-            {"query": m.FormulaQuery(formula=m.SumExpression(sum=["$score", 1.0]))},
-            grpc.StatusCode.UNIMPLEMENTED,
-            "formula",
-        ),
-        (
             {"query": m.NearestQuery(nearest=VECTOR, mmr=m.Mmr(diversity=7))},
             grpc.StatusCode.INVALID_ARGUMENT,
             "diversity",
@@ -239,6 +279,13 @@ async def test_queries_it_refuses(client, name, options, status, words):
     """The status says whose fault it is, the message what is wrong."""
     with refused(status, words):
         await client.query_points(name, **options)
+
+
+async def test_a_query_that_is_not_finite(qdrant_endpoint, name):
+    """Refused before the engine; over gRPC, which can say it."""
+    async with stock_client(qdrant_endpoint) as client:
+        with refused(grpc.StatusCode.INVALID_ARGUMENT, "NaN"):
+            await client.query_points(name, query=[float("nan")] * SIZE)
 
 
 async def test_one_bad_query_of_a_batch(client, name):

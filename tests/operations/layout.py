@@ -8,7 +8,7 @@ import textwrap
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 WIDTH = 100
 
@@ -16,8 +16,13 @@ _TOKEN = re.compile(r"""'(?:[^']|'')*'|"[^"]*"|\(|\)|\w+|\s+|.""", re.DOTALL)
 _CLAUSES = frozenset({"FROM", "JOIN", "WHERE", "ORDER", "LIMIT", "GROUP"})
 
 
-def plan_text(plan: Mapping[str, Any], made: Mapping[str, int]) -> str:
-    """What `Engine.explain` gives, and how many requests each source was really sent."""
+def plan_text(
+    plan: Mapping[str, Any], made: Mapping[str, int], taken: Sequence[Mapping[str, Any]] = ()
+) -> str:
+    """What `Engine.explain` gives, and how many requests each source was really sent.
+
+    `taken` is the trace of a run: which way each narrowed search went, and why.
+    """
     lines: list[str] = []
     for number, wave in enumerate(plan["waves"], 1):
         lines.append(f"wave {number}")
@@ -25,8 +30,20 @@ def plan_text(plan: Mapping[str, Any], made: Mapping[str, int]) -> str:
             lines.append(f"  {fetch['source']}: {fetch['kind']} for {', '.join(fetch['paths'])}")
             for name, value in fetch["request"].items():
                 lines += _member(name, value)
+            for way, request in fetch.get("branches", {}).items():
+                lines.append(f"    {way}: {request['source']}")
+                for name, value in request.items():
+                    if name != "source":
+                        lines += [f"  {line}" for line in _member(name, value)]
+    lines += [f"took {_taken(line)}" for line in taken]
     calls = ", ".join(f"{source} {count}" for source, count in sorted(made.items()) if count)
     return "\n".join([*lines, f"sent: {calls or 'nothing'}", ""])
+
+
+def _taken(line: Mapping[str, Any]) -> str:
+    """One line of a trace."""
+    figures = ", ".join(f"{name} {value}" for name, value in line.items() if name != "path")
+    return f"{line['path']}: {figures}"
 
 
 def json_text(value: Any, indent: str = "") -> str:

@@ -10,11 +10,13 @@ from __future__ import annotations
 import asyncio
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
 import httpx
+from operations.payloads import INDEXES, fill_notes, item_payload, trend_payload
 from redis.asyncio import Redis
 
 import gateway.app
@@ -37,6 +39,15 @@ PATIENT = {
     "REDIS_SOCKET_TIMEOUT": "60",
 }
 """Settings under which no answer depends on how busy the machine is."""
+
+KEY = "a-key-of-the-stage-for-tests-only"
+CREDENTIALS = {"x-api-key": KEY}
+"""What the stage's client sends: it may see and write everything."""
+ADMIN = {
+    "PLAIT_API_KEY_STAGE_HASH": sha256(KEY.encode()).hexdigest(),
+    "PLAIT_API_KEY_STAGE_SUBJECT": "stage",
+    "PLAIT_API_KEY_STAGE_ROLES": "editor admin",
+}
 
 VIEWS = {"views:trend_1": "1200", "views:trend_3": "7"}
 TREND_TEXTS = {
@@ -118,10 +129,10 @@ async def _fill_vectors(addresses: Addresses) -> None:
     made = await embedder.embed(list(TREND_TEXTS.values()), until)
     embedder.close()
     trends = [
-        Point(key, vector, {"text": text, "odd": key % 2 == 1})
+        Point(key, vector, trend_payload(key, text))
         for (key, text), vector in zip(TREND_TEXTS.items(), made, strict=True)
     ]
-    items = [Point(key, padded(vector), {"item": key}) for key, vector in ITEM_VECTORS.items()]
+    items = [Point(key, padded(vector), item_payload(key)) for key, vector in ITEM_VECTORS.items()]
     source = QdrantSource(
         "qdrant", addresses.qdrant, grpc_port=int(addresses.qdrant.rpartition(":")[2])
     )
@@ -132,10 +143,13 @@ async def _fill_vectors(addresses: Addresses) -> None:
             ("item_embeddings", items, Distance.DOT),
         ):
             await source.administration.delete_collection(name)
-            await source.administration.ensure_collection(name, len(points[0].vector), distance)
+            await source.administration.ensure_collection(
+                name, len(points[0].vector), distance, INDEXES
+            )
             await source.administration.upsert(name, points)
     finally:
         await source.close()
+    await fill_notes(addresses.qdrant)
 
 
 def padded(numbers: Sequence[float]) -> list[float]:
@@ -160,11 +174,13 @@ async def served(
     original = gateway.app.Gateway
     gateway.app.Gateway = Kept  # type: ignore[misc]  # put back below
     try:
-        app = gateway.app.create_app(load(environ={**addresses.environment(), **settings}))
+        environment = {**addresses.environment(), **ADMIN, **settings}
+        app = gateway.app.create_app(load(environ=environment))
     finally:
         gateway.app.Gateway = original  # type: ignore[misc]  # as it was
     transport = httpx.ASGITransport(app)
-    async with lifespan(app), httpx.AsyncClient(transport=transport, base_url="http://plait") as to:
+    client = httpx.AsyncClient(transport=transport, base_url="http://plait", headers=CREDENTIALS)
+    async with lifespan(app), client as to:
         yield Stage(app, to, made[0])
 
 

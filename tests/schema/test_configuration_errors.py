@@ -20,16 +20,19 @@ from gateway import (
     belongs_to,
     by_key,
     column,
+    delete_many,
     entity,
     field,
     has_many,
     has_one,
     listing,
     many_through,
+    mutations,
     nearest,
     queries,
     search,
     state_counter,
+    update,
 )
 from gateway.errors import Code, ConfigurationError
 from gateway.schema.build import build
@@ -291,7 +294,7 @@ def root_of_no_entity() -> Domain:
 def list_of_no_entity() -> Domain:
     @queries
     class Roots:
-        bad: list[int] | None = listing()
+        bad: Connection[int] | None = listing()
 
     return _domain(Enclosure, roots=(Roots,))
 
@@ -302,6 +305,115 @@ def hits_of_no_entity() -> Domain:
         bad: Hits[int] | None = search("numbers")
 
     return _domain(Enclosure, roots=(Roots,))
+
+
+def one_row_of_many() -> Domain:
+    @queries
+    class Roots:
+        bad: Connection[Enclosure] | None = by_key()
+
+    return _domain(Enclosure, roots=(Roots,))
+
+
+def one_row_that_must_be() -> Domain:
+    @queries
+    class Roots:
+        bad: Enclosure = by_key()
+
+    return _domain(Enclosure, roots=(Roots,))
+
+
+def list_as_one() -> Domain:
+    @queries
+    class Roots:
+        bad: Enclosure | None = listing()
+
+    return _domain(Enclosure, roots=(Roots,))
+
+
+def hits_as_list() -> Domain:
+    @queries
+    class Roots:
+        bad: Connection[Enclosure] | None = search("enclosures")
+
+    return _domain(Enclosure, roots=(Roots,))
+
+
+def counter_as_text() -> Domain:
+    @entity(tables.animals)
+    class Bad:
+        id: ID
+        visits: str | None = state_counter("zoo:{id}")
+
+    return _domain(Bad)
+
+
+def column_at_the_root() -> Domain:
+    @queries
+    class Roots:
+        bad: Enclosure | None = column("name")
+
+    return _domain(Enclosure, roots=(Roots,))
+
+
+def root_on_an_entity() -> Domain:
+    @entity(tables.animals)
+    class Bad:
+        id: ID
+        enclosure: Enclosure | None = by_key()
+
+    return _domain(Bad, Enclosure)
+
+
+def changed_row_that_must_be() -> Domain:
+    @mutations
+    class Changes:
+        bad: Enclosure = update()
+
+    return Domain(entities=[Enclosure], queries=[], mutations=[Changes])
+
+
+def changed_rows_as_one() -> Domain:
+    @mutations
+    class Changes:
+        bad: Enclosure | None = delete_many()
+
+    return Domain(entities=[Enclosure], queries=[], mutations=[Changes])
+
+
+def undecorated_entity() -> Domain:
+    class Bad:
+        id: ID
+
+    return _domain(Bad)
+
+
+def undecorated_roots() -> Domain:
+    class Roots:
+        bad: Enclosure | None = by_key()
+
+    return _domain(Enclosure, roots=(Roots,))
+
+
+def one_root_twice() -> Domain:
+    @queries
+    class Roots:
+        enclosure: Enclosure | None = by_key()
+
+    @queries
+    class Others:
+        enclosure: Enclosure | None = by_key()
+
+    return _domain(Enclosure, roots=(Roots, Others))
+
+
+def relation_to_unlisted_entity() -> Domain:
+    @entity(tables.animals)
+    class Bad:
+        id: ID
+        enclosure: Enclosure | None = belongs_to("enclosure_id")
+
+    return _domain(Bad)
 
 
 def two_of_one_name() -> Domain:
@@ -340,6 +452,19 @@ CASES: dict[Callable[[], Domain], tuple[str, ...]] = {
     root_of_no_entity: ("Roots.bad", "an entity"),
     list_of_no_entity: ("Roots.bad", "an entity"),
     hits_of_no_entity: ("Roots.bad", "an entity"),
+    one_row_of_many: ("Roots.bad", "by_key()", "Entity | None"),
+    one_row_that_must_be: ("Roots.bad", "| None"),
+    list_as_one: ("Roots.bad", "listing()", "Connection[Entity] | None"),
+    hits_as_list: ("Roots.bad", "search()", "Hits[Entity] | None"),
+    counter_as_text: ("Bad.visits", "state_counter()", "int | None"),
+    column_at_the_root: ("Roots.bad", "no meaning on a root class", "an entity"),
+    root_on_an_entity: ("Bad.enclosure", "by_key()", "no meaning on an entity", "a root class"),
+    changed_row_that_must_be: ("Changes.bad", "| None"),
+    changed_rows_as_one: ("Changes.bad", "delete_many()", "list[Entity] | None"),
+    undecorated_entity: ("Bad", "@entity(table)"),
+    undecorated_roots: ("Roots", "@queries"),
+    one_root_twice: ("Others.enclosure", "Roots", "rename one"),
+    relation_to_unlisted_entity: ("Bad.enclosure", "Enclosure", "add it there"),
     two_of_one_name: ("same class name",),
 }
 

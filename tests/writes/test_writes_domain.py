@@ -10,6 +10,7 @@ import pytest
 from writes.stand import code_of, standing
 
 from gateway.sources.postgres.migrate import upgrade
+from gateway.viewer import Viewer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -55,6 +56,7 @@ async def domain(module_database: FreshDatabase) -> AsyncIterator[Stand]:
     url = await module_database()
     await upgrade(url, MIGRATIONS)
     async with standing("resolvers", "select 1", {"POSTGRES_URL": url}) as stand:
+        stand.viewer = Viewer("ed", roles=frozenset({"editor"}))
         yield stand
 
 

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
     from qdrant_client import grpc as pb
 
-    from gateway.embedded.qdrant.shards import Collection, Shards
+    from gateway.embedded.qdrant.collection import Collection
+    from gateway.embedded.qdrant.shards import Shards
 
     Asked: TypeAlias = pb.QueryPoints | pb.PrefetchQuery
     """Either level of a query: both have `query`, `using`, `lookup_from` and `prefetch`."""
@@ -77,8 +78,9 @@ class Examples:
         return place.collection_name, place.vector_name or asked.using
 
     def _read(self, source: str, collection: Collection, ids: set[EngineId]) -> None:
-        for record in collection.shard.retrieve(list(ids), False, True):  # noqa: FBT003 - positional in the engine
-            self._vectors[source, record.id] = record.vector
+        with collection.reading() as shard:
+            records = shard.retrieve(list(ids), with_payload=False, with_vector=True)
+        self._vectors.update({(source, record.id): record.vector for record in records})
         absent = [one for one in ids if (source, one) not in self._vectors]
         if absent:
             raise missing(f"No point with id {absent[0]} found")
@@ -97,6 +99,9 @@ def _inputs(query: pb.Query) -> Iterator[pb.VectorInput]:
     elif kind == "discover":
         yield query.discover.target
         yield from _pairs(query.discover.context)
+    elif kind == "relevance_feedback":
+        yield query.relevance_feedback.target
+        yield from (one.example for one in query.relevance_feedback.feedback)
     elif kind == "context":
         yield from _pairs(query.context)
 

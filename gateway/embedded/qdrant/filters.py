@@ -129,12 +129,19 @@ def _line(message: pb.GeoLineString) -> list[edge.GeoPoint]:
     return [geo_point(point) for point in message.points]
 
 
+def _slice(message: pb.SliceCondition) -> Any:
+    if message.index >= message.total:
+        raise invalid(f"slice {message.index} is none of 0 to {message.total} - 1")
+    return edge.SliceCondition(message.total, message.index)  # type: ignore[attr-defined] # not in its stubs
+
+
 _CONDITIONS: dict[str, Callable[[Any], Any]] = {
     "field": _field,
     "has_id": lambda message: edge.HasIdCondition(set(point_ids(message.has_id))),
     "has_vector": lambda message: edge.HasVectorCondition(message.has_vector),
     "is_empty": lambda message: edge.IsEmptyCondition(message.key),
     "is_null": lambda message: edge.IsNullCondition(message.key),
+    "slice": _slice,
 }
 
 _MATCHES: dict[str, Callable[[Any], Any]] = {

@@ -10,6 +10,7 @@ from qdrant_client import grpc as pb
 from gateway.embedded.qdrant.examples import Examples, average
 from gateway.embedded.qdrant.faults import invalid, unsupported
 from gateway.embedded.qdrant.filters import filter_, requested_filter
+from gateway.embedded.qdrant.formulas import formula
 from gateway.embedded.qdrant.reads import (
     MAX_LIMIT,
     order_by,
@@ -36,8 +37,10 @@ _MAX_BATCH = 1_000
 def _query(shards: Shards, request: pb.QueryPoints) -> pb.QueryResponse:
     collection = shards.get(request.collection_name)
     examples = Examples(shards, request.collection_name, [request])
-    points = collection.shard.query(_engine_query(request, examples))
-    return pb.QueryResponse(result=[_scored(point) for point in points])
+    query = engine_query(request, examples)
+    with collection.reading() as shard:
+        points = shard.query(query)
+    return pb.QueryResponse(result=[scored(point) for point in points])
 
 
 def _query_batch(shards: Shards, request: pb.QueryBatchPoints) -> pb.QueryBatchResponse:
@@ -46,13 +49,15 @@ def _query_batch(shards: Shards, request: pb.QueryBatchPoints) -> pb.QueryBatchR
     if len(asked) > _MAX_BATCH:
         raise invalid(f"a batch has at most {_MAX_BATCH} queries, got {len(asked)}")
     examples = Examples(shards, request.collection_name, asked)
-    queries = [_engine_query(one, examples) for one in asked]
-    results = collection.shard.query_batch(edge.QueryBatchRequest(queries))
-    batches = [pb.BatchResult(result=[_scored(point) for point in points]) for points in results]
+    queries = [engine_query(one, examples) for one in asked]
+    with collection.reading() as shard:
+        results = shard.query_batch(edge.QueryBatchRequest(queries))
+    batches = [pb.BatchResult(result=[scored(point) for point in points]) for points in results]
     return pb.QueryBatchResponse(result=batches)
 
 
-def _scored(point: edge.ScoredPoint) -> pb.ScoredPoint:
+def scored(point: edge.ScoredPoint) -> pb.ScoredPoint:
+    """Write a hit."""
     return pb.ScoredPoint(
         id=point_id_message(point.id),
         payload=payload_message(point.payload),
@@ -63,7 +68,8 @@ def _scored(point: edge.ScoredPoint) -> pb.ScoredPoint:
     )
 
 
-def _engine_query(asked: pb.QueryPoints, examples: Examples) -> edge.QueryRequest:
+def engine_query(asked: pb.QueryPoints, examples: Examples) -> edge.QueryRequest:
+    """Read a query. Raises `Fault` for what the engine lacks."""
     if asked.HasField("shard_key_selector"):
         raise unsupported("shard keys")
     if asked.offset > MAX_LIMIT:
@@ -199,6 +205,23 @@ def _sample(_asked: Asked, _limit: int, _examples: Examples) -> Any:
     return edge.Sample.Random
 
 
+def _formula(asked: Asked, _limit: int, _examples: Examples) -> Any:
+    return formula(asked.query.formula)
+
+
+def _feedback(asked: Asked, _limit: int, examples: Examples) -> Any:
+    message = asked.query.relevance_feedback
+    if message.strategy.WhichOneof("variant") != "naive":
+        raise invalid("relevance feedback needs a strategy: naive")
+    naive = message.strategy.naive
+    query = edge.FeedbackNaiveQuery(
+        examples.vector(message.target, asked),
+        [edge.FeedbackItem(examples.vector(o.example, asked), o.score) for o in message.feedback],
+        edge.NaiveFeedbackStrategy(naive.a, naive.b, naive.c),
+    )
+    return edge.Query.FeedbackNaive(query, asked.using or None)
+
+
 def _text(asked: Asked, _limit: int, _examples: Examples) -> Any:
     message = asked.query.text
     scoring = None
@@ -218,6 +241,8 @@ _RANKINGS: dict[str, Callable[[Any, int, Examples], Any]] = {
     "fusion": _fusion,
     "rrf": _rrf,
     "sample": _sample,
+    "formula": _formula,
+    "relevance_feedback": _feedback,
     "text": _text,
 }
 

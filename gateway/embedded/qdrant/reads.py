@@ -73,7 +73,8 @@ def order_value_message(value: Any) -> pb.OrderValue | None:
     return pb.OrderValue(int=value) if isinstance(value, int) else pb.OrderValue(float=value)
 
 
-def _record(record: edge.Record) -> pb.RetrievedPoint:
+def record_message(record: edge.Record) -> pb.RetrievedPoint:
+    """Write a point that was read."""
     return pb.RetrievedPoint(
         id=point_id_message(record.id),
         payload=payload_message(record.payload),
@@ -83,48 +84,47 @@ def _record(record: edge.Record) -> pb.RetrievedPoint:
 
 
 def _get(shards: Shards, request: pb.GetPoints) -> pb.GetResponse:
-    shard = shards.get(request.collection_name).shard
-    records = shard.retrieve(
-        point_ids(request.ids),
-        wanted_payload(request.with_payload, default=False),
-        wanted_vectors(request.with_vectors),
-    )
-    return pb.GetResponse(result=[_record(record) for record in records])
+    ids = point_ids(request.ids)
+    payload = wanted_payload(request.with_payload, default=False)
+    vectors = wanted_vectors(request.with_vectors)
+    with shards.get(request.collection_name).reading() as shard:
+        records = shard.retrieve(ids, payload, vectors)
+    return pb.GetResponse(result=[record_message(record) for record in records])
 
 
 def _scroll(shards: Shards, request: pb.ScrollPoints) -> pb.ScrollResponse:
-    shard = shards.get(request.collection_name).shard
+    collection = shards.get(request.collection_name)
     if request.HasField("order_by") and request.HasField("offset"):
         raise invalid("offset does not go with order_by; use start_from of order_by")
-    records, following = shard.scroll(
-        edge.ScrollRequest(
-            offset=point_id(request.offset) if request.HasField("offset") else None,
-            limit=requested_limit(request),
-            filter=requested_filter(request),
-            with_payload=wanted_payload(request.with_payload, default=True),
-            with_vector=wanted_vectors(request.with_vectors),
-            order_by=order_by(request.order_by) if request.HasField("order_by") else None,
-        )
+    asked = edge.ScrollRequest(
+        offset=point_id(request.offset) if request.HasField("offset") else None,
+        limit=requested_limit(request),
+        filter=requested_filter(request),
+        with_payload=wanted_payload(request.with_payload, default=True),
+        with_vector=wanted_vectors(request.with_vectors),
+        order_by=order_by(request.order_by) if request.HasField("order_by") else None,
     )
+    with collection.reading() as shard:
+        records, following = shard.scroll(asked)
     next_offset = None if following is None else point_id_message(following)
-    points = [_record(record) for record in records]
+    points = [record_message(record) for record in records]
     return pb.ScrollResponse(result=points, next_page_offset=next_offset)
 
 
 def _count(shards: Shards, request: pb.CountPoints) -> pb.CountResponse:
-    shard = shards.get(request.collection_name).shard
+    collection = shards.get(request.collection_name)
     exact = request.exact if request.HasField("exact") else True
-    count = shard.count(edge.CountRequest(exact, requested_filter(request)))
+    asked = edge.CountRequest(exact, requested_filter(request))
+    with collection.reading() as shard:
+        count = shard.count(asked)
     return pb.CountResponse(result=pb.CountResult(count=count))
 
 
 def _facet(shards: Shards, request: pb.FacetCounts) -> pb.FacetResponse:
-    shard = shards.get(request.collection_name).shard
-    found = shard.facet(
-        edge.FacetRequest(
-            request.key, requested_limit(request), request.exact, requested_filter(request)
-        )
-    )
+    collection = shards.get(request.collection_name)
+    limit, wanted = requested_limit(request), requested_filter(request)
+    with collection.reading() as shard:
+        found = shard.facet(edge.FacetRequest(request.key, limit, request.exact, wanted))
     hits = [pb.FacetHit(value=_facet_value(hit.value), count=hit.count) for hit in found.hits]
     return pb.FacetResponse(hits=hits)
 

@@ -22,7 +22,8 @@ _OPTIMIZERS = (
     "max_segment_size",
     "indexing_threshold",
 )
-_HNSW_DEFAULTS = {"m": 16, "ef_construct": 100, "full_scan_threshold": 10_000}
+HNSW_DEFAULTS: dict[str, Any] = {"m": 16, "ef_construct": 100, "full_scan_threshold": 10_000}
+"""Qdrant's own; the threshold is in KB of vectors, below which a search looks at all of them."""
 
 
 def engine_config(request: pb.CreateCollection) -> edge.EdgeConfig:
@@ -34,7 +35,7 @@ def engine_config(request: pb.CreateCollection) -> edge.EdgeConfig:
     for option in ("shard_number", "replication_factor", "write_consistency_factor"):
         if getattr(request, option) > 1:
             raise unsupported(f"{option} above 1: there is one shard in one process")
-    vectors = {name: _dense(name, params) for name, params in _dense_params(request).items()}
+    vectors = {name: _dense(name, params) for name, params in dense_params(request).items()}
     sparse = {name: _sparse(params) for name, params in _sparse_params(request).items()}
     if not vectors and not sparse:
         raise invalid("a collection needs at least one vector: give vectors_config")
@@ -43,6 +44,9 @@ def engine_config(request: pb.CreateCollection) -> edge.EdgeConfig:
         sparse_vectors=sparse or None,
         hnsw_config=_hnsw(request.hnsw_config) if request.HasField("hnsw_config") else None,
         optimizers=edge.EdgeOptimizersConfig(**_given(request.optimizers_config, _OPTIMIZERS)),
+        on_disk_payload=_given(request, ("on_disk_payload",)).get("on_disk_payload"),
+        payload_memory=_memory(request.payload),
+        id_tracker_memory=_memory(request.id_tracker),
     )
 
 
@@ -50,51 +54,10 @@ def vector_kinds(request: pb.CreateCollection) -> Mapping[str, VectorKind]:
     """What each vector of the collection must look like, by name."""
     kinds = {
         name: VectorKind(params.size, params.HasField("multivector_config"))
-        for name, params in _dense_params(request).items()
+        for name, params in dense_params(request).items()
     }
     kinds.update(dict.fromkeys(_sparse_params(request), VectorKind(None)))
     return kinds
-
-
-def collection_info(request: pb.CreateCollection, info: edge.ShardInfo) -> pb.CollectionInfo:
-    """What `Get` answers about a collection created by `request`."""
-    config = pb.CollectionConfig(
-        params=pb.CollectionParams(
-            shard_number=1,
-            on_disk_payload=True,
-            vectors_config=request.vectors_config,
-            sparse_vectors_config=request.sparse_vectors_config,
-        ),
-        hnsw_config=pb.HnswConfigDiff(
-            m=_HNSW_DEFAULTS["m"],
-            ef_construct=_HNSW_DEFAULTS["ef_construct"],
-            full_scan_threshold=_HNSW_DEFAULTS["full_scan_threshold"],
-        ),
-        optimizer_config=pb.OptimizersConfigDiff(
-            deleted_threshold=0.2,
-            vacuum_min_vector_number=1_000,
-            default_segment_number=0,
-            flush_interval_sec=0,
-        ),
-        wal_config=pb.WalConfigDiff(wal_capacity_mb=32, wal_segments_ahead=0),
-        metadata=request.metadata,
-    )
-    config.hnsw_config.MergeFrom(request.hnsw_config)
-    config.optimizer_config.MergeFrom(request.optimizers_config)
-    return pb.CollectionInfo(
-        status=pb.Green,
-        optimizer_status=pb.OptimizerStatus(ok=True),
-        segments_count=info.segments_count,
-        config=config,
-        payload_schema={
-            field: pb.PayloadSchemaInfo(
-                data_type=pb.PayloadSchemaType.Value(_name(index.data_type)), points=index.points
-            )
-            for field, index in info.payload_schema.items()
-        },
-        points_count=info.points_count,
-        indexed_vectors_count=info.indexed_vectors_count,
-    )
 
 
 def member(enum: type, messages: Any, value: int) -> Any:
@@ -106,15 +69,12 @@ def member(enum: type, messages: Any, value: int) -> Any:
     return found
 
 
-def _name(enum_member: Any) -> str:
-    return str(enum_member).rpartition(".")[2]
-
-
 def _given(message: Any, names: tuple[str, ...]) -> dict[str, Any]:
     return {name: getattr(message, name) for name in names if message.HasField(name)}
 
 
-def _dense_params(request: pb.CreateCollection) -> dict[str, pb.VectorParams]:
+def dense_params(request: pb.CreateCollection) -> dict[str, pb.VectorParams]:
+    """The dense vectors of a collection by name; the messages are those of the request itself."""
     config = request.vectors_config
     if config.WhichOneof("config") == "params":
         return {DEFAULT: config.params}
@@ -164,5 +124,5 @@ def _memory(message: Any) -> Any:
 
 
 def _hnsw(message: pb.HnswConfigDiff) -> edge.HnswIndexConfig:
-    names = (*_HNSW_DEFAULTS, "max_indexing_threads", "payload_m")
-    return edge.HnswIndexConfig(**(_HNSW_DEFAULTS | _given(message, names)))
+    names = (*HNSW_DEFAULTS, "max_indexing_threads", "payload_m")
+    return edge.HnswIndexConfig(**(HNSW_DEFAULTS | _given(message, names)))

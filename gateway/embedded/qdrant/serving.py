@@ -7,7 +7,7 @@ import logging
 import os
 import signal
 import sys
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING, Any
 
 import grpc
@@ -15,34 +15,43 @@ from qdrant_client import grpc as pb
 
 from gateway.embedded.qdrant.access import KEY_VARIABLE, KeyRequired
 from gateway.embedded.qdrant.administration import COLLECTION_CALLS, HEALTH_CALLS
+from gateway.embedded.qdrant.aliases import ALIAS_CALLS
+from gateway.embedded.qdrant.groups import GROUP_CALLS
 from gateway.embedded.qdrant.queries import QUERY_CALLS
 from gateway.embedded.qdrant.reads import READ_CALLS
-from gateway.embedded.qdrant.rpc import servicer
+from gateway.embedded.qdrant.rest.listener import RestListener
+from gateway.embedded.qdrant.rpc import Threads, servicer
 from gateway.embedded.qdrant.shards import Shards
 from gateway.embedded.qdrant.writes import WRITE_CALLS
 from gateway.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from concurrent.futures import Executor
     from pathlib import Path
 
     from gateway.embedded.qdrant.rpc import Call
 
+_HOST = "127.0.0.1"
 _GRACE_SECONDS = 2.0
 _MAX_CALLS = 1_024
-_MAX_MESSAGE_BYTES = 256 * 1024 * 1024
+_MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 _OPTIONS = (
     ("grpc.so_reuseport", 0),  # a second process on the port must fail, not share it silently
     ("grpc.max_receive_message_length", _MAX_MESSAGE_BYTES),
     ("grpc.max_send_message_length", -1),
 )
+_CHANGES = (
+    *WRITE_CALLS.values(),
+    *(COLLECTION_CALLS[name] for name in ("Create", "Update", "Delete")),
+    ALIAS_CALLS["UpdateAliases"],
+)
 
 
-def run(directory: Path, port: int) -> int:
-    """Serve the collections in `directory` on 127.0.0.1:`port`; returns the exit status.
+def run(directory: Path, port: int, rest_port: int | None = None) -> int:
+    """Serve the collections in `directory` on ports of 127.0.0.1; returns the exit status.
 
-    Prints `ready` on standard output once it serves; 0 when stopped by SIGTERM or SIGINT, 1 with
-    one line on standard error when the directory or the port cannot be had.
+    gRPC on `port`, REST on `rest_port` where there is one. Prints `ready` on standard output once
+    it serves; 0 when stopped by SIGTERM or SIGINT, 1 with one line on standard error when the
+    directory or a port cannot be had.
     """
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     try:
@@ -50,21 +59,27 @@ def run(directory: Path, port: int) -> int:
     except ConfigurationError as error:
         return _refuse(error.message)
     try:
-        return asyncio.run(_serve(shards, port))
+        return asyncio.run(_serve(shards, port, rest_port))
     finally:
         shards.close()
 
 
-async def _serve(shards: Shards, port: int) -> int:
+async def _serve(shards: Shards, port: int, rest_port: int | None) -> int:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    with ThreadPoolExecutor((os.cpu_count() or 1) + 2, "engine") as threads:
-        server = _server(shards, threads)
+    key = os.environ.get(KEY_VARIABLE)
+    with ExitStack() as stack:
+        threads = stack.enter_context(closing(Threads(_CHANGES)))
+        server = _server(shards, threads, key)
+        opening = port
         try:
-            server.add_insecure_port(f"127.0.0.1:{port}")
-        except RuntimeError:
-            return _refuse(f"port {port} of 127.0.0.1 cannot be opened; choose a free one")
+            server.add_insecure_port(f"{_HOST}:{port}")
+            if rest_port is not None:
+                opening = rest_port
+                stack.enter_context(closing(RestListener(_HOST, rest_port, shards, threads, key)))
+        except (RuntimeError, OSError):
+            return _refuse(f"port {opening} of {_HOST} cannot be opened; choose a free one")
         await server.start()
         print("ready", flush=True)  # noqa: T201 - the sign its starter waits for
         await stop.wait()
@@ -72,8 +87,7 @@ async def _serve(shards: Shards, port: int) -> int:
     return 0
 
 
-def _server(shards: Shards, threads: Executor) -> grpc.aio.Server:
-    key = os.environ.get(KEY_VARIABLE)
+def _server(shards: Shards, threads: Threads, key: str | None) -> grpc.aio.Server:
     server = grpc.aio.server(
         interceptors=[KeyRequired(key)] if key else None,
         options=_OPTIONS,
@@ -83,9 +97,13 @@ def _server(shards: Shards, threads: Executor) -> grpc.aio.Server:
         (
             pb.add_PointsServicer_to_server,
             pb.PointsServicer,
-            READ_CALLS | WRITE_CALLS | QUERY_CALLS,
+            READ_CALLS | WRITE_CALLS | QUERY_CALLS | GROUP_CALLS,
         ),
-        (pb.add_CollectionsServicer_to_server, pb.CollectionsServicer, COLLECTION_CALLS),
+        (
+            pb.add_CollectionsServicer_to_server,
+            pb.CollectionsServicer,
+            COLLECTION_CALLS | ALIAS_CALLS,
+        ),
         (pb.add_QdrantServicer_to_server, pb.QdrantServicer, HEALTH_CALLS),
         (pb.add_SnapshotsServicer_to_server, pb.SnapshotsServicer, {}),
     )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
 
 from gateway.schema import asks
 
@@ -30,6 +32,13 @@ def columns_of(ask: asks.Connection, shape: PageShape) -> set[str]:
         elif isinstance(part, asks.PageFacts):
             names.update(_of_order(ask, shape))
     return names or {entity.key[0].column.name}
+
+
+def wide(type_: Any) -> Any:
+    """The SQL type keys of a column are compared as: a point's id may be none of a narrow one's."""
+    if isinstance(type_, sa.Integer):
+        return sa.BigInteger()
+    return sa.Text() if isinstance(type_, sa.String) else type_
 
 
 def _of_row(row: asks.Row) -> Iterator[str]:

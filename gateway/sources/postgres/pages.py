@@ -12,7 +12,7 @@ from gateway.schema.fulltext import RANK
 from gateway.schema.orders import cursor_head
 from gateway.sources.postgres import fulltext
 from gateway.sources.postgres.aggregates import WholeList
-from gateway.sources.postgres.columns import columns_of
+from gateway.sources.postgres.columns import columns_of, wide
 from gateway.sources.postgres.predicates import join_condition
 from gateway.sources.postgres.scalars import commas, join, opaque, text
 
@@ -87,6 +87,9 @@ class Page:
         if self.shape.search and self.entity.text is not None:
             self.asked = fulltext.query(self.entity.text, build.bind(sa.Text()))
             conditions.append(fulltext.matches(self.entity.text, rows, self.asked))
+        if self.shape.near:
+            (key,) = (rows.c[info.column.name] for info in self.entity.key)
+            conditions.append(key == sa.any_(build.bind(sa.ARRAY(wide(key.type)))))
         return froms, conditions
 
     def _order_value(self, rows: Any, key: OrderKey) -> Expression:

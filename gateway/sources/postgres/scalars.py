@@ -1,7 +1,8 @@
 """How SQL writes each kind of column as JSON, and opaque text such as cursors.
 
 The table of `gateway.schema.kinds`, for PostgreSQL. A value GraphQL cannot represent (NaN,
-infinite times, a list with a null in it) is null where the field may be null; where it may not, a
+times that are infinite or outside the years 1 to 9999, a label its enum lacks, a list with a null
+in it) is null where the field may be null; where it may not, a
 cast fails, and so does the field, as the GraphQL specification has it for such results.
 """
 
@@ -23,14 +24,19 @@ if TYPE_CHECKING:
 Expression = sa.ColumnElement[Any]
 
 _AS_TEXT = {k.BIGINT.name, k.INT_ID.name, k.TEXT_ID.name, k.UUID_ID.name, k.DECIMAL.name}
-_MAYBE_INFINITE = {k.MOMENT.name, k.DATE.name, k.DURATION.name}
+_DATED = {k.MOMENT.name, k.DATE.name}
+_FIRST, _BEYOND = "'0001-01-01'", "'10000-01-01'"
+"""The times that ISO 8601, Python and GraphQL have names for: from the one up to the other."""
 _AS_THEY_ARE = {k.INT.name, k.TEXT.name, k.BOOLEAN.name, k.TIME.name, k.UUID.name}
 
 
 def text(literal: str) -> Expression:
     """A constant of SQL text; for names and punctuation of our own, never for input."""
-    quoted = literal.replace("'", "''")
-    return sa.literal_column(f"'{quoted}'", sa.Text)
+    return sa.literal_column(_quoted(literal), sa.Text)
+
+
+def _quoted(literal: str) -> str:
+    return "'" + literal.replace("'", "''") + "'"
 
 
 def join(*parts: Expression) -> Expression:
@@ -53,13 +59,16 @@ def write(info: ColumnInfo, column: Expression) -> Expression:  # noqa: PLR0911 
     """The column as `row_to_json` must see it for the JSON its kind promises."""
     kind = info.kind
     if kind.labels:
-        return _enum(kind.labels, sa.cast(column, sa.Text))
+        return _enum(info, column)
     if kind.name in _AS_TEXT:
         return sa.cast(column, sa.Text)
     if kind is k.FLOAT:
         finite = column - column == sa.literal_column("0")
         return sa.case((finite, column), else_=_unfit(info, column, info.column.type))
-    if kind.name in _MAYBE_INFINITE:
+    if kind.name in _DATED:
+        named = sa.and_(column >= sa.literal_column(_FIRST), column < sa.literal_column(_BEYOND))
+        return sa.case((named, column), else_=_unfit(info, column, info.column.type))
+    if kind is k.DURATION:
         finite = sa.func.isfinite(column)
         return sa.case((finite, column), else_=_unfit(info, column, info.column.type))
     if kind is k.BYTES:
@@ -79,12 +88,17 @@ def _unfit(info: ColumnInfo, column: Expression, type_: Any) -> Expression | Non
     return sa.cast(join(text("unfit "), sa.cast(column, sa.Text)), type_)
 
 
-def _enum(labels: tuple[tuple[str, str], ...], label: Expression) -> Expression:
-    if all(value == name for value, name in labels):
-        return label
-    if all(value.upper() == name for value, name in labels):
-        return sa.func.upper(label)
-    return sa.case(*((label == text(value), text(name)) for value, name in labels))
+def _enum(info: ColumnInfo, column: Expression) -> Expression:
+    """The name of a label; an enum's labels are compared as such, which costs less than as text."""
+    known = [
+        (column == sa.literal_column(_quoted(value)), text(name))
+        for value, name in info.kind.labels
+    ]
+    # No text is a number: the cast fails, and so does the field.
+    unfit = sa.cast(sa.cast(join(text("unfit "), sa.cast(column, sa.Text)), sa.Integer), sa.Text)
+    if info.nullable:
+        return sa.case(*known)
+    return sa.case(*known, else_=unfit)
 
 
 def _array(info: ColumnInfo, item: k.Kind, column: Expression) -> Expression:

@@ -66,9 +66,9 @@ class _Slot:
 class Slots:
     """Up to `size` connections, opened as they are needed, that run one statement at a time each.
 
-    `connect` opens one. `prepare`: keep repeated statements prepared, at most
-    `statements_per_slot` on each connection; off, nothing named is left on the server, as
-    PgBouncer in transaction mode wants it. Deadlines are absolute, in the event loop's clock.
+    `connect` opens one. `prepare`: keep repeated statements prepared where a connection allows it,
+    at most `statements_per_slot` on each; off, nothing named is left on the server. Deadlines are
+    absolute, in the event loop's clock.
 
     All `run` verbs raise `SourceError`: `SourceTimeout` at the deadline (the statement is
     cancelled on the server), `SourceUnavailable`, or what the server's answer means.
@@ -166,8 +166,9 @@ class Slots:
             raise SourceTimeout(_LATE)
         slot = self._at_hand() or await self._awaited(deadline)
         try:
-            statement = slot.statements.get(text)
-            if statement is None:
+            if slot.connection.local:
+                result = await self._run_local(slot, verb, text, arguments, deadline)
+            elif (statement := slot.statements.get(text)) is None:
                 result = await self._run_fresh(slot, verb, text, arguments, deadline)
             else:
                 slot.statements.move_to_end(text)
@@ -193,7 +194,7 @@ class Slots:
     ) -> Any:
         """Run a text that this slot has not prepared: what is repeated is prepared first."""
         loop = asyncio.get_running_loop()
-        if not (self._prepare and self._is_repeated(text)):
+        if not (self._prepare and slot.connection.prepares and self._is_repeated(text)):
             ask = getattr(slot.connection, verb)
             return await ask(text, *arguments, timeout=deadline - loop.time())
         self._names += 1
@@ -205,6 +206,18 @@ class Slots:
         if len(slot.statements) > self._statements_per_slot:
             slot.statements.popitem(last=False)
         return await getattr(statement, verb)(*arguments, timeout=deadline - loop.time())
+
+    async def _run_local(
+        self, slot: _Slot, verb: str, text: str, arguments: Sequence[Any], deadline: float
+    ) -> Any:
+        """Run a text in a transaction of its own, which pins what the session does not."""
+        loop = asyncio.get_running_loop()
+        begin = f"BEGIN READ ONLY{slot.connection.local}"
+        await slot.connection.execute(begin, timeout=deadline - loop.time())
+        ask = getattr(slot.connection, verb)
+        result = await ask(text, *arguments, timeout=deadline - loop.time())
+        await slot.connection.execute("COMMIT", timeout=deadline - loop.time())
+        return result
 
     def _is_repeated(self, text: str) -> bool:
         """Whether `text` was run before, on any slot; remembers it."""
@@ -220,9 +233,8 @@ class Slots:
         """Decide what becomes of a slot whose statement failed."""
         if isinstance(found, SourceTimeout):
             self._counts["timeouts"] += 1
-        if isinstance(error, _ANSWERED) and not isinstance(
-            found, SourceTimeout | SourceUnavailable
-        ):
+        answered = isinstance(error, _ANSWERED) and not slot.connection.local
+        if answered and not isinstance(found, SourceTimeout | SourceUnavailable):
             self._give(slot)
         else:
             self._mend(slot)
@@ -347,12 +359,13 @@ class Slots:
         The second probe is for a cancellation that came late and hit the first.
         """
         connection = slot.connection
+        probe = "ROLLBACK" if connection.local else "SELECT 1"
         try:
             async with asyncio.timeout(_MENDING):
                 try:
-                    await connection.execute("SELECT 1", timeout=_MENDING)
+                    await connection.execute(probe, timeout=_MENDING)
                 except asyncpg.QueryCanceledError:
-                    await connection.execute("SELECT 1", timeout=_MENDING)
+                    await connection.execute(probe, timeout=_MENDING)
         except Exception:  # noqa: BLE001  # whatever it is, this connection is not to be trusted
             connection.terminate()
         except BaseException:

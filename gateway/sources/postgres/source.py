@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from gateway.errors import SourceError
 from gateway.sources.contract import Health
 from gateway.sources.postgres.agreement import disagreements
-from gateway.sources.postgres.connect import connector
+from gateway.sources.postgres.candidates import Estimate, estimated, matching, ranked_by_words
+from gateway.sources.postgres.connect import Connector
+from gateway.sources.postgres.feed.events import table_name
+from gateway.sources.postgres.feed.functions import WATCHED
+from gateway.sources.postgres.feed.listener import CHANNEL
+from gateway.sources.postgres.feed.tending import TendedFeed
 from gateway.sources.postgres.named.calls import Call, compile_call
 from gateway.sources.postgres.named.checks import Checks
+from gateway.sources.postgres.replica import Reads
 from gateway.sources.postgres.slots import Slots
 from gateway.sources.postgres.statements import Statements
 from gateway.sources.postgres.writer import Writer
@@ -19,9 +25,10 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
     from gateway.schema import asks
-    from gateway.schema.catalog import Catalog
-    from gateway.schema.shapes import PageShape
+    from gateway.schema.catalog import Catalog, EntityInfo
+    from gateway.schema.shapes import PageShape, WhereShape
     from gateway.sources.contract import Batch, Budget, Value
+    from gateway.sources.postgres.candidates import MatchingRows
     from gateway.sources.postgres.statements import Statement
     from gateway.sources.postgres.writer import Session
 
@@ -31,7 +38,13 @@ class PostgresSource:
 
     `concurrency` is the number of slots: connections, each running one statement at a time.
     `writers` bounds the connections that write, `wait` the seconds to wait for one of them.
+
+    `replica`: the address of a standby, for what only reads. `direct`: that of the server itself,
+    where `dsn` leads to a pooler. `change_feed`: whether to hear of changed rows; `auto` where
+    tables are watched when the source is opened.
     """
+
+    changes: TendedFeed | None
 
     def __init__(  # noqa: PLR0913 - one parameter per setting
         self,
@@ -44,13 +57,27 @@ class PostgresSource:
         statement_timeout: float = 30.0,
         writers: int = 10,
         wait: float = 30.0,
+        replica: str | None = None,
+        direct: str | None = None,
+        change_feed: Literal["auto", "on", "off"] = "off",
     ) -> None:
         self.name = name
         self.concurrency = concurrency
         self._catalog = catalog
         self._statements = Statements(name, catalog)
-        connect = connector(dsn, statement_timeout=statement_timeout, pooled=not prepare)
+        connect = Connector(dsn, statement_timeout=statement_timeout, prepare=prepare)
         self._slots = Slots(connect, concurrency, prepare=prepare)
+        self._replica: Reads | None = None
+        if replica is not None:
+            standby = Connector(replica, statement_timeout=statement_timeout, prepare=prepare)
+            own = Slots(standby, concurrency, prepare=prepare)
+            self._replica = Reads(name, own, self._slots)
+        self._reads: Slots | Reads = self._replica or self._slots
+        self.changes = None
+        if change_feed != "off":
+            tables = {one.table.fullname for one in catalog.entities.values()}
+            address = direct or dsn
+            self.changes = TendedFeed(name, address, tables, self._watched, change_feed)
         self._checks = Checks(connect, self._statements)
         self._writer = Writer(
             dsn,
@@ -71,13 +98,27 @@ class PostgresSource:
         """A connection, compiled. Pure."""
         return self._statements.page(connection, shapes)
 
+    def prepare_matching(self, entity: EntityInfo, where: WhereShape | None) -> MatchingRows:
+        """The keys of the rows that a `where` and the entity's rule let through. Pure."""
+        return matching(self.name, self._catalog, entity, where)
+
+    def prepare_ranked_by_words(self, entity: EntityInfo, where: WhereShape | None) -> Statement:
+        """The same rows by full text, best first. Pure."""
+        return ranked_by_words(self.name, self._catalog, entity, where)
+
     def prepare_named(self, named: asks.Named, shapes: Mapping[int, PageShape]) -> Call:
         """A named statement, compiled. Pure."""
         return compile_call(self._statements, named, shapes, self._checks)
 
     async def open(self) -> None:
-        """Open the first connection. Raises `SourceUnavailable` or `ConfigurationError`."""
-        await self._slots.open()
+        """Open the first connections. Raises `SourceUnavailable` or `ConfigurationError`."""
+        if self._replica is not None:
+            await self._replica.open()
+        try:
+            await self._slots.open()
+        finally:
+            if self.changes is not None:
+                await self.changes.open()
 
     async def verify(self, source: str, budget: Budget) -> list[str]:
         """What the live tables of entities bound to `source` contradict, a line each.
@@ -89,6 +130,10 @@ class PostgresSource:
 
     async def close(self) -> None:
         """Close the connections; idempotent, bounded in time."""
+        if self.changes is not None:
+            await self.changes.close()
+        if self._replica is not None:
+            await self._replica.close()
         await self._writer.close()
         await self._slots.close()
 
@@ -100,17 +145,45 @@ class PostgresSource:
             return Health(ready=False, detail=error.message, figures=self._slots.figures())
         return Health(ready=True, detail="answers", figures=self._slots.figures())
 
+    async def parts(self, budget: Budget) -> Mapping[str, Health]:
+        """The health of what the source can do without: `replica`, `changes`; never raises."""
+        found: dict[str, Health] = {}
+        if self._replica is not None:
+            fault = await self._replica.check(budget.deadline)
+            detail, figures = fault or "answers", self._replica.figures()
+            found["replica"] = Health(fault is None, detail, figures, required=False)
+        heard = await self.changes.check(budget) if self.changes is not None else None
+        if heard is not None:
+            found["changes"] = heard
+        return found
+
+    @property
+    def primary(self) -> Primary | None:
+        """The same source, read from the primary alone; None where there is no replica."""
+        return None if self._replica is None else Primary(self)
+
     async def execute(self, prepared: Statement, batch: Batch, budget: Budget) -> Sequence[Value]:
         """Run a statement: one value per key in their order, or the one value of a page."""
+        return await self._execute(self._reads, prepared, batch, budget)
+
+    async def execute_on_primary(
+        self, prepared: Statement, batch: Batch, budget: Budget
+    ) -> Sequence[Value]:
+        """The same, as fresh as what was written last."""
+        return await self._execute(self._slots, prepared, batch, budget)
+
+    async def _execute(
+        self, slots: Slots | Reads, prepared: Statement, batch: Batch, budget: Budget
+    ) -> Sequence[Value]:
         if isinstance(prepared, Call):
             await self._checks.ensure(prepared.named, budget.deadline)
-            value = await self._slots.run_value(prepared.text, batch.arguments, budget.deadline)
+            value = await slots.run_value(prepared.text, batch.arguments, budget.deadline)
             return (prepared.checked(value),)
         if not prepared.by_key:
-            value = await self._slots.run_value(prepared.text, batch.arguments, budget.deadline)
-            return (value,)
+            value = await slots.run_value(prepared.text, batch.arguments, budget.deadline)
+            return (estimated(value) if isinstance(prepared, Estimate) else value,)
         columns = tuple(zip(*batch.keys, strict=True))
-        return await self._slots.run(prepared.text, (*columns, *batch.arguments), budget.deadline)
+        return await slots.run(prepared.text, (*columns, *batch.arguments), budget.deadline)
 
     def transaction(
         self, deadline: float, isolation: str | None
@@ -124,3 +197,28 @@ class PostgresSource:
             return {"sql": prepared.text}
         rows = {"rows": prepared.rows.text} if prepared.rows else {}
         return {"file": prepared.named.name, "sql": prepared.text, **rows}
+
+    async def _watched(self, budget: Budget) -> frozenset[str]:
+        """The tables whose changes are announced."""
+        rows = await self._slots.run_rows(WATCHED, (CHANNEL,), budget.deadline)
+        return frozenset(table_name(row["schema"], row["name"], "public") for row in rows)
+
+
+class Primary:
+    """A source with a replica, as those see it who must see what was just written.
+
+    It is opened, closed and checked with the whole.
+    """
+
+    def __init__(self, whole: PostgresSource) -> None:
+        self.name = whole.name
+        self.concurrency = whole.concurrency
+        self.execute = whole.execute_on_primary
+        self.describe = whole.describe
+        self.check = whole.check
+
+    async def open(self) -> None:
+        """Nothing: the whole source is opened."""
+
+    async def close(self) -> None:
+        """Nothing: the whole source is closed."""

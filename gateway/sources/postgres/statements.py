@@ -8,9 +8,9 @@ plan has an estimate to go by.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSON
@@ -21,6 +21,7 @@ from gateway.schema import asks
 from gateway.schema.rules import CONSTANT_SPEC, VIEWER_SPEC
 from gateway.sources.contract import Prepared
 from gateway.sources.postgres.pages import Page
+from gateway.sources.postgres.parameters import renumbered
 from gateway.sources.postgres.predicates import Predicates, join_condition
 from gateway.sources.postgres.scalars import commas, join, opaque, text, write
 
@@ -31,13 +32,16 @@ if TYPE_CHECKING:
     from gateway.schema.shapes import PageShape
 
 Expression = sa.ColumnElement[Any]
+_Shapes: TypeAlias = "tuple[tuple[int, PageShape], ...]"
 
+_REMEMBERED = 512
+"""Statements of each kind that are remembered."""
+_ALIASES = 4_096
+"""Tables under other names that are remembered: finding a table's columns is most of the cost."""
 MAX_IDENTIFIER = 63
 KEY, ARGUMENT, VIEWER = "plait_k_", "plait_p", "plait_v_"
 """How the parameters' names begin; any other is a constant that a rule wrote."""
 DIALECT = asyncpg_dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy leaves it untyped
-_PARAMETER = re.compile(r"""\"(?:[^"]|"")*"|'(?:[^']|'')*'|(?<![\w$])\$(\d+)""")
-"""A parameter as `$1`; quoted text, and names such as `cost$1`, are met but not taken for one."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,15 +58,27 @@ class Statement(Prepared):
 
 
 class Statements:
-    """Compiles for one source; holds no state between statements."""
+    """Compiles for one source; remembers the last statements, whichever document asked for them.
+
+    Any thread may compile.
+    """
 
     def __init__(self, source: str, catalog: Catalog) -> None:
         self.source = source
         self.catalog = catalog
+        self._by_key = lru_cache(_REMEMBERED)(self._compile_by_key)
+        self._page = lru_cache(_REMEMBERED)(self._compile_page)
 
     def by_key(self, row: asks.Row, shapes: Mapping[int, PageShape]) -> Statement:
         """Rows of an entity by key: as many rows as keys, in the keys' order."""
-        build = Build(self.catalog, shapes)
+        return self._by_key(row, tuple(shapes.items()))
+
+    def page(self, connection: asks.Connection, shapes: Mapping[int, PageShape]) -> Statement:
+        """A connection from the root: one row, the whole connection object."""
+        return self._page(connection, tuple(shapes.items()))
+
+    def _compile_by_key(self, row: asks.Row, shapes: _Shapes) -> Statement:
+        build = Build(self.catalog, dict(shapes))
         entity = row.entity
         arrays = [
             sa.bindparam(f"plait_k_{index}", type_=sa.ARRAY(info.column.type))
@@ -93,9 +109,8 @@ class Statements:
             self.source, sa.select(value).select_from(wanted).order_by(wanted.c.n), by_key=True
         )
 
-    def page(self, connection: asks.Connection, shapes: Mapping[int, PageShape]) -> Statement:
-        """A connection from the root: one row, the whole connection object."""
-        build = Build(self.catalog, shapes)
+    def _compile_page(self, connection: asks.Connection, shapes: _Shapes) -> Statement:
+        build = Build(self.catalog, dict(shapes))
         return build.finish(self.source, build.connection(connection, None), by_key=False)
 
 
@@ -125,10 +140,8 @@ class Build:
         keys = sorted(name for name in order if name.startswith(KEY))
         others = [name for name in order if not name.startswith(KEY)]
         ranked = [*keys, *others]
-        place = {str(order.index(name) + 1): str(rank + 1) for rank, name in enumerate(ranked)}
-        sql = _PARAMETER.sub(
-            lambda found: f"${place[found[1]]}" if found[1] else found[0], str(compiled)
-        )
+        place = {order.index(name) + 1: rank + 1 for rank, name in enumerate(ranked)}
+        sql = renumbered(str(compiled), place.__getitem__)
         constants: list[Any] = []
         slots = tuple(_slot(name, compiled.params, constants) for name in others)
         return Statement(source, by_key, sql, slots, tuple(constants))
@@ -136,7 +149,7 @@ class Build:
     def alias(self, table: Any, prefix: str) -> Any:
         """The table under a name no other level of the statement has."""
         self.count += 1
-        return table.alias(f"{prefix}{self.count}")
+        return _alias(table, f"{prefix}{self.count}")
 
     def name(self, prefix: str) -> str:
         """A name no other level of the statement has."""
@@ -221,6 +234,14 @@ class Build:
     ) -> sa.Select[Any]:
         """`select <the connection's JSON text>`, of all rows or of those related to `parent`."""
         return Page(self, ask, parent).select()
+
+
+@lru_cache(_ALIASES)
+def _alias(table: Any, name: str) -> Any:
+    """The table under another name; its columns are found once for all statements."""
+    alias = table.alias(name)
+    len(alias.c)
+    return alias
 
 
 def _slot(name: str, params: Mapping[str, Any], constants: list[Any]) -> tuple[int, int]:

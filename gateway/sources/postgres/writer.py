@@ -19,6 +19,7 @@ from gateway.errors import (
     SourceUnavailable,
 )
 from gateway.schema.writes import MAX_ROWS
+from gateway.sources.postgres.connect import Connection, Connector
 from gateway.sources.postgres.named.calls import run_call
 from gateway.sources.postgres.violations import write_fault
 from gateway.sources.postgres.writes import Writes
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from gateway.sources.postgres.statements import Statement
     from gateway.sources.postgres.writes import Compiled
 
+_STATEMENTS = 100
+"""Statements that each connection keeps prepared."""
 _FAREWELL = 1.0
 """Seconds a connection gets to be clean again before it is cut off."""
 
@@ -68,12 +71,20 @@ class Writer:
         prepare: bool,
         queue: int = 1_000,
     ) -> None:
-        self._dsn = dsn
+        self._connect = Connector(
+            dsn,
+            application_name="plait-writer",
+            read_only=False,
+            statement_timeout=statement_timeout,
+            command_timeout=statement_timeout,
+            prepare=prepare,
+            cached=_STATEMENTS,
+            as_bytes=False,
+        )
         self._writes = Writes(catalog)
         self._size = size
         self._statement_timeout = statement_timeout
         self._wait = wait
-        self._prepare = prepare
         self._queue = queue
         self._waiting = 0
         self._ending: set[asyncio.Future[None]] = set()
@@ -117,7 +128,9 @@ class Writer:
         try:
             async with asyncio.timeout_at(deadline):
                 if isolation is not None:
-                    await connection.execute(self._begin(deadline, isolation))
+                    await connection.execute(
+                        self._begin(deadline, isolation) + connection.local
+                    )
                 yield Session(connection, self._writes, deadline)
                 if isolation is not None:
                     await connection.execute("COMMIT")
@@ -166,14 +179,18 @@ class Writer:
             self._waiting -= 1
 
     def _make_pool(self) -> asyncpg.Pool[asyncpg.Record]:
+        opens: Any = self._open  # its stubs know no function without a DSN
         return asyncpg.create_pool(
-            self._dsn,
             min_size=0,
             max_size=self._size,
-            statement_cache_size=100 if self._prepare else 0,
-            command_timeout=self._statement_timeout,
-            server_settings=_SETTINGS if self._prepare else None,
+            connect=opens,
+            connection_class=Connection,
+            reset=_reset,
         )
+
+    async def _open(self, *_: Any, **__: Any) -> Connection:
+        """A connection for the pool, whose own arguments say nothing new."""
+        return await self._connect()
 
     async def _put_back(self, connection: Any, *, clean: bool) -> None:
         """Give a connection back fit for use, or not at all."""
@@ -193,13 +210,10 @@ class Writer:
             connection.terminate()
 
 
-_SETTINGS = {
-    "application_name": "plait-writer",
-    "timezone": "UTC",
-    "intervalstyle": "iso_8601",
-    "search_path": "public",
-    "jit": "off",
-}
+async def _reset(connection: Any) -> None:
+    """Undo what statements did to a session; behind a pooler there is no session of ours."""
+    if not connection.pooled:
+        await connection.execute(connection.get_reset_query())
 
 
 def _lost(connection: Any) -> bool:

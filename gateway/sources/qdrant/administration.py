@@ -11,8 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from qdrant_client import models
 
-from gateway.errors import ConfigurationError, InputError
+from gateway.errors import ConfigurationError, InputError, SourceRefused
+from gateway.sources.qdrant.acting import act
 from gateway.sources.qdrant.arguments import parse_vector
+from gateway.sources.qdrant.changing import Changing
+from gateway.sources.qdrant.collections import Known, from_info, metadata_of
 from gateway.sources.qdrant.ids import parse_point_id
 from gateway.sources.qdrant.native_filters import native_filter
 from gateway.sources.qdrant.points import Distance
@@ -23,6 +26,10 @@ if TYPE_CHECKING:
 
     from qdrant_client import AsyncQdrantClient
 
+    from gateway.embedding.contract import Embedder
+    from gateway.schema.asks import HitPart
+    from gateway.sources.qdrant.changes import Change, CreateCollection
+    from gateway.sources.qdrant.collections import Collection
     from gateway.sources.qdrant.filters import Filter
     from gateway.sources.qdrant.ids import PointId
     from gateway.sources.qdrant.points import PayloadIndex, Point
@@ -32,16 +39,106 @@ if TYPE_CHECKING:
     ]
     """Runs a call of the client until the given deadline; raises only `SourceError`s."""
 
-_MODEL = "embedding_model"
 _MAX_CHUNK = 10_000
 
 
 class Administration:
-    """The write side of one Qdrant source."""
+    """The write side of one Qdrant source.
+
+    `known` are its collections as they were seen last; `changing` changes their points.
+    """
 
     def __init__(self, source: str, run: Run) -> None:
         self._source = source
         self._run = run
+        self.known = Known(self.collection)
+        self.changing = Changing(source, self)
+
+    async def act(
+        self,
+        change: Change,
+        parts: Sequence[HitPart],
+        embedder: Embedder | None,
+        deadline: float,
+    ) -> Any:
+        """The result of a change; see `gateway.sources.qdrant.acting`."""
+        return await act(self, change, parts, embedder, deadline)
+
+    async def run(
+        self, call: Callable[[AsyncQdrantClient], Awaitable[Any]], deadline: float | None
+    ) -> Any:
+        """Await a call of the client, until `deadline`. Raises `SourceError`."""
+        return await self._run(call, deadline)
+
+    async def names(self, deadline: float | None = None) -> list[str]:
+        """The names of all collections, in alphabetical order."""
+        answer = await self._run(lambda client: client.get_collections(), deadline)
+        return sorted(one.name for one in answer.collections)
+
+    async def collection(self, name: str, deadline: float | None = None) -> Collection:
+        """What the engine says of a collection. Raises `InputError` where there is none."""
+        try:
+            info = await self._run(lambda client: client.get_collection(name), deadline)
+        except SourceRefused:
+            if await self._run(lambda client: client.collection_exists(name), deadline):
+                raise
+            raise InputError(f"there is no collection {name!r}") from None
+        return from_info(name, info)
+
+    async def create(
+        self,
+        wanted: CreateCollection,
+        *,
+        model: str | None = None,
+        dimensions: int | None = None,
+        deadline: float | None = None,
+    ) -> None:
+        """Create a collection, which remembers the embedding `model` and its `dimensions`.
+
+        A dense vector without a size gets these dimensions. Raises `SourceError`, also where there
+        is a collection of that name.
+        """
+        dense: Any = {
+            name: models.VectorParams(
+                size=size or dimensions or 0, distance=models.Distance(distance.value)
+            )
+            for name, (size, distance) in wanted.dense.items()
+        }
+        sparse = {name: models.SparseVectorParams() for name in wanted.sparse}
+        await self._run(
+            lambda client: client.create_collection(
+                wanted.collection,
+                vectors_config=dense.get("", dense),
+                sparse_vectors_config=sparse or None,
+                metadata=metadata_of(model, dimensions),
+            ),
+            deadline,
+        )
+        self.known.forget(wanted.collection)
+
+    async def create_index(
+        self, name: str, index: PayloadIndex, *, deadline: float | None = None
+    ) -> bool:
+        """Index a payload field; False when it was indexed so. Raises `InputError` if otherwise."""
+        found = await self.collection(name, deadline)
+        if index.field in found.indexes:
+            kind = found.indexes[index.field][0]
+            if kind == index.type:
+                return False
+            raise InputError(
+                f"field {index.field!r} of collection {name!r} is indexed as {kind}; "
+                "delete that index first"
+            )
+        await self._index(name, index, deadline)
+        return True
+
+    async def delete_index(self, name: str, path: str, *, deadline: float | None = None) -> bool:
+        """Index a payload field no more; False when it was not indexed."""
+        found = await self.collection(name, deadline)
+        if path not in found.indexes:
+            return False
+        await self._run(lambda client: client.delete_payload_index(name, path, wait=True), deadline)
+        return True
 
     async def ensure_collection(  # noqa: PLR0913 - a collection is made of these
         self,
@@ -66,14 +163,14 @@ class Administration:
                     vectors_config=models.VectorParams(
                         size=size, distance=models.Distance(distance.value)
                     ),
-                    metadata=None if model is None else {_MODEL: model},
+                    metadata=metadata_of(model, size),
                 ),
                 deadline,
             )
-        info = await self._run(lambda client: client.get_collection(name), deadline)
-        self._compare(name, info.config, size, distance, model)
+        found = await self.collection(name, deadline)
+        self._compare(found, size, distance, model)
         for index in payload_indexes:
-            if index.field not in info.payload_schema:
+            if index.field not in found.indexes:
                 await self._index(name, index, deadline)
         return created
 
@@ -137,6 +234,7 @@ class Administration:
 
     async def delete_collection(self, name: str, *, deadline: float | None = None) -> bool:
         """Remove a collection with its points; False when there was none."""
+        self.known.forget(name)
         return bool(await self._run(lambda client: client.delete_collection(name), deadline))
 
     async def _index(self, name: str, index: PayloadIndex, deadline: float | None) -> None:
@@ -151,24 +249,11 @@ class Administration:
     ) -> None:
         await self._run(lambda client: client.upsert(name, chunk, wait=wait), deadline)
 
-    def _compare(
-        self,
-        name: str,
-        config: models.CollectionConfig,
-        size: int,
-        distance: Distance,
-        model: str | None,
-    ) -> None:
-        vectors = config.params.vectors
-        found = (
-            (vectors.size, vectors.distance.value)
-            if isinstance(vectors, models.VectorParams)
-            else ("named vectors", "")
-        )
-        self._same(name, "vectors", (size, distance.value), found)
-        kept = (config.metadata or {}).get(_MODEL)
-        if model is not None and kept is not None:
-            self._same(name, "embedding model", model, kept)
+    def _compare(self, found: Collection, size: int, distance: Distance, model: str | None) -> None:
+        vectors = found.dense.get("", ("named vectors", ""))
+        self._same(found.name, "vectors", (size, distance.value), vectors)
+        if model is not None and found.model is not None:
+            self._same(found.name, "embedding model", model, found.model)
 
     def _same(self, name: str, what: str, wanted: Any, found: Any) -> None:
         if wanted != found:

@@ -1,4 +1,7 @@
-"""Arguments of searches, checked and frozen before any engine is called. Pure."""
+"""Arguments of searches, checked and frozen before any engine is called. Pure.
+
+Those of everything else that is read stand in `gateway.sources.qdrant.wishes`.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,9 @@ from gateway.sources.qdrant.ids import PointId, parse_point_id
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from gateway.schema.vector_collections import PayloadField
+    from gateway.sources.qdrant.narrowing import Among
+
 MAX_LIMIT = 1_000
 MAX_NEAREST = 100
 MAX_OFFSET = 10_000
@@ -23,11 +29,25 @@ MAX_TEXT = 8_192
 DEFAULT_LIMIT = 10
 _LARGEST = 3.4028235e38
 """The largest 32-bit float."""
+_INDEXES = range(2**32)
+
+
+@dataclass(frozen=True, slots=True)
+class Sparse:
+    """A sparse vector: `values` at `indices`, zeros everywhere else."""
+
+    indices: tuple[int, ...]
+    values: tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """A search by exactly one of `vector`, `text` or `point_id`."""
+    """A search by exactly one of `vector`, `sparse`, `text` or `point_id`.
+
+    `using` names the vector to search by, None the collection's own. `collection` is its name,
+    where an argument gave it. `among` are the points a `where` leaves, `exact` asks for every
+    vector's true distance.
+    """
 
     vector: tuple[float, ...] | None = None
     text: str | None = None
@@ -36,6 +56,11 @@ class Search:
     offset: int = 0
     score_threshold: float | None = None
     filter: Filter | None = None
+    sparse: Sparse | None = None
+    using: str | None = None
+    collection: str | None = None
+    among: Among | None = None
+    exact: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +70,9 @@ class Nearest:
     limit: int = DEFAULT_LIMIT
     score_threshold: float | None = None
     filter: Filter | None = None
+    using: str | None = None
+    among: Among | None = None
+    exact: bool = False
 
 
 def search_arguments(  # noqa: PLR0913 - the arguments of the GraphQL field, one for one
@@ -56,27 +84,35 @@ def search_arguments(  # noqa: PLR0913 - the arguments of the GraphQL field, one
     offset: Any = None,
     score_threshold: Any = None,
     filter: Mapping[str, Any] | None = None,  # noqa: A002 - likewise
+    sparse: Any = None,
+    using: str | None = None,
+    collection: str | None = None,
     dimensions: int | None = None,
+    fields: Mapping[str, PayloadField] | None = None,
 ) -> Search:
     """The arguments of a search as one value; None stands for an argument not given.
 
-    `dimensions` is the collection's vector size where it is declared. Raises `InputError` naming
-    the argument that is wrong and what would be right.
+    `dimensions` is the vector's size where it is declared, `fields` the payload's likewise. Raises
+    `InputError` naming the argument that is wrong and what would be right.
     """
-    given = [n for n, v in (("vector", vector), ("text", text), ("id", id)) if v is not None]
+    near = {"vector": vector, "text": text, "id": id, "sparse": sparse}
+    given = [name for name, value in near.items() if value is not None]
     if len(given) != 1:
         got = " and ".join(given) or "none of them"
         raise InputError(f"give exactly one of vector, text and id; got {got}")
     if text is not None:
-        _check_text(text)
+        check_words(text)
     return Search(
         vector=None if vector is None else parse_vector(vector, dimensions),
         text=text,
         point_id=None if id is None else parse_point_id(id, "id"),
-        limit=_whole(limit, "limit", 1, MAX_LIMIT, DEFAULT_LIMIT),
-        offset=_whole(offset, "offset", 0, MAX_OFFSET, 0),
-        score_threshold=_threshold(score_threshold),
-        filter=_filter(filter),
+        limit=whole(limit, "limit", 1, MAX_LIMIT, DEFAULT_LIMIT),
+        offset=whole(offset, "offset", 0, MAX_OFFSET, 0),
+        score_threshold=threshold(score_threshold),
+        filter=optional_filter(filter, fields),
+        sparse=None if sparse is None else parse_sparse(sparse),
+        using=using,
+        collection=collection,
     )
 
 
@@ -85,12 +121,15 @@ def nearest_arguments(
     limit: Any = None,
     score_threshold: Any = None,
     filter: Mapping[str, Any] | None = None,  # noqa: A002 - named as the GraphQL argument is
+    using: str | None = None,
+    fields: Mapping[str, PayloadField] | None = None,
 ) -> Nearest:
     """The arguments of "more like this" as one value. Raises `InputError`."""
     return Nearest(
-        limit=_whole(limit, "limit", 1, MAX_NEAREST, DEFAULT_LIMIT),
-        score_threshold=_threshold(score_threshold),
-        filter=_filter(filter),
+        limit=whole(limit, "limit", 1, MAX_NEAREST, DEFAULT_LIMIT),
+        score_threshold=threshold(score_threshold),
+        filter=optional_filter(filter, fields),
+        using=using,
     )
 
 
@@ -120,13 +159,29 @@ def check_dimensions(vector: Sequence[Any], dimensions: int | None, name: str = 
         )
 
 
-def _check_text(text: Any) -> None:
+def parse_sparse(value: Any, name: str = "sparse") -> Sparse:
+    """A sparse vector: as many finite values as different indices. Raises `InputError`."""
+    given = value if hasattr(value, "get") else {}
+    indices, values = given.get("indices"), given.get("values")
+    if not isinstance(indices, Sequence) or not all(
+        isinstance(one, int) and not isinstance(one, bool) and one in _INDEXES for one in indices
+    ):
+        raise InputError(f"{name}.indices must be integers from 0 to {_INDEXES[-1]}")
+    numbers = parse_vector(values, None, f"{name}.values")
+    if len(indices) != len(numbers) or len(set(indices)) != len(indices):
+        raise InputError(f"{name} must have as many values as indices, each index once")
+    return Sparse(tuple(indices), numbers)
+
+
+def check_words(text: Any, name: str = "text") -> None:
+    """Refuse a text that nothing can be searched by. Raises `InputError` calling it `name`."""
     if not isinstance(text, str):
-        raise InputError("text must be a string")
-    check_text(text, MAX_TEXT)
+        raise InputError(f"{name} must be a string")
+    check_text(text, MAX_TEXT, name)
 
 
-def _whole(value: Any, name: str, low: int, high: int, default: int) -> int:
+def whole(value: Any, name: str, low: int, high: int, default: int) -> int:
+    """A whole number within bounds, or the default for None. Raises `InputError`."""
     if value is None:
         return default
     if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
@@ -134,7 +189,8 @@ def _whole(value: Any, name: str, low: int, high: int, default: int) -> int:
     return value
 
 
-def _threshold(value: Any) -> float | None:
+def threshold(value: Any) -> float | None:
+    """The least score, None for none. Raises `InputError`."""
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float):
@@ -144,5 +200,8 @@ def _threshold(value: Any) -> float | None:
     return float(value)
 
 
-def _filter(value: Mapping[str, Any] | None) -> Filter | None:
-    return None if value is None else parse_filter(value) or None
+def optional_filter(
+    value: Mapping[str, Any] | None, fields: Mapping[str, PayloadField] | None = None
+) -> Filter | None:
+    """A filter, None for one that lets everything through. Raises `InputError`."""
+    return None if value is None else parse_filter(value, fields=fields) or None

@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
-    from gateway.sources.qdrant.arguments import Nearest, Search
+    from gateway.sources.qdrant.arguments import Nearest, Search, Sparse
     from gateway.sources.qdrant.filters import Filter
     from gateway.sources.qdrant.ids import PointId
+    from gateway.sources.qdrant.narrowing import Among
     from gateway.sources.qdrant.prepared import PayloadWish, PreparedHits
+    from gateway.sources.qdrant.wishes import Recommend, Strategy
 
-    Target: TypeAlias = tuple[float, ...] | PointId
+    Near: TypeAlias = tuple[float, ...] | Sparse | PointId
     """A vector, or the stored point whose vector is meant; that point is not among the hits."""
+
+    Target: TypeAlias = "Near | Liked"
+
+
+@dataclass(frozen=True, slots=True)
+class Liked:
+    """What hits should be like, and what not; points named here are not among the hits."""
+
+    positive: tuple[Near, ...]
+    negative: tuple[Near, ...]
+    strategy: Strategy
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +40,34 @@ class Ask:
     using: str | None
     with_payload: PayloadWish
     with_vectors: bool
+    among: Among | None = None
+    exact: bool = False
+
+    def named(self) -> tuple[PointId, ...]:
+        """The stored points that the question mentions."""
+        target = self.target
+        given = (*target.positive, *target.negative) if isinstance(target, Liked) else (target,)
+        return tuple(one for one in given if isinstance(one, int | str))
+
+    def bare(self) -> Ask:
+        """The question without what is fetched of its hits: equal ones have equal hits."""
+        return replace(self, with_payload=False, with_vectors=False)
+
+    def fetching(self, other: Ask) -> Ask:
+        """The same question, fetching what `other` does as well."""
+        mine, theirs = self.with_payload, other.with_payload
+        both: PayloadWish = mine or theirs
+        if isinstance(mine, tuple) and isinstance(theirs, tuple):
+            both = tuple(dict.fromkeys((*mine, *theirs)))
+        elif mine is True or theirs is True:
+            both = True
+        vectors = self.with_vectors or other.with_vectors
+        return replace(self, with_payload=both, with_vectors=vectors)
 
 
-def ask(prepared: PreparedHits, target: Target, wish: Search | Nearest, offset: int = 0) -> Ask:
+def ask(
+    prepared: PreparedHits, target: Target, wish: Search | Nearest | Recommend, offset: int = 0
+) -> Ask:
     """The question that `wish` puts about `target`, fetching what `prepared` needs."""
     return Ask(
         target=target,
@@ -37,7 +75,9 @@ def ask(prepared: PreparedHits, target: Target, wish: Search | Nearest, offset: 
         offset=offset,
         score_threshold=wish.score_threshold,
         filter=wish.filter,
-        using=prepared.collection.vector,
+        using=wish.using or prepared.collection.vector,
         with_payload=prepared.with_payload,
         with_vectors=prepared.with_vectors,
+        among=wish.among,
+        exact=wish.exact,
     )

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 MAX_VALUES = 1_000
 MAX_STRING = 4_096
-_BOUNDS = ("gt", "gte", "lt", "lte")
+BOUNDS = ("gt", "gte", "lt", "lte")
 _INT64 = range(-(2**63), 2**63)
 
 
@@ -112,27 +112,29 @@ def parse_conditions(field: str, given: Mapping[str, Any], path: str) -> Iterato
     present = {name: value for name, value in given.items() if value is not None}
     if not present:
         raise InputError(f"{path} says nothing about field {field!r}; give a condition")
-    bounds = {name: present[name] for name in _BOUNDS if name in present}
+    bounds = {name: present[name] for name in BOUNDS if name in present}
     if bounds:
-        yield _range(field, bounds, path)
-    for name, parse in _PARSERS.items():
+        yield within(field, bounds, path)
+    for name, parse in PARSERS.items():
         if name in present:
             yield parse(field, present[name], f"{path}.{name}")
 
 
-def _match(field: str, value: Any, path: str) -> Match:
+def match(field: str, value: Any, path: str) -> Match:
+    """The field, or one of its values, is `value`. Raises `InputError`."""
     return Match(field, _type(value, path), (value,))
 
 
 def _any(field: str, value: Any, path: str) -> Match:
-    return _one_of(field, value, path, negated=False)
+    return one_of(field, value, path, negated=False)
 
 
 def _except(field: str, value: Any, path: str) -> Match:
-    return _one_of(field, value, path, negated=True)
+    return one_of(field, value, path, negated=True)
 
 
-def _one_of(field: str, value: Any, path: str, *, negated: bool) -> Match:
+def one_of(field: str, value: Any, path: str, *, negated: bool) -> Match:
+    """The field has one of these values, or one beside these. Raises `InputError`."""
     if not isinstance(value, Sequence) or isinstance(value, str):
         raise InputError(f"{path} must be a list of strings or of integers")
     if not 1 <= len(value) <= MAX_VALUES:
@@ -172,7 +174,8 @@ def _text(field: str, value: Any, path: str) -> Text:
     return Text(field, value)
 
 
-def _range(field: str, given: Mapping[str, Any], path: str) -> NumberRange | DatetimeRange:
+def within(field: str, given: Mapping[str, Any], path: str) -> NumberRange | DatetimeRange:
+    """The field is within the bounds `given`: numbers, or datetimes. Raises `InputError`."""
     if all(_is_number(value) for value in given.values()):
         numbers = {name: _number(value, f"{path}.{name}") for name, value in given.items()}
         return NumberRange(field, _tightest(numbers))
@@ -219,7 +222,7 @@ def _moment(value: Any, path: str) -> datetime:
 
 
 def _values_count(field: str, value: Any, path: str) -> ValuesCount:
-    given = _object(value, path, _BOUNDS)
+    given = _object(value, path, BOUNDS)
     for name, bound in given.items():
         if isinstance(bound, bool) or not isinstance(bound, int) or not 0 <= bound < 2**63:
             raise InputError(f"{path}.{name} must be an integer of 0 or more")
@@ -273,8 +276,8 @@ def _object(
     return given
 
 
-_PARSERS: dict[str, Callable[[str, Any, str], Condition]] = {
-    "match": _match,
+PARSERS: Mapping[str, Callable[[str, Any, str], Condition]] = {
+    "match": match,
     "any": _any,
     "except": _except,
     "text": _text,
@@ -285,5 +288,7 @@ _PARSERS: dict[str, Callable[[str, Any, str], Condition]] = {
     "valuesCount": _values_count,
 }
 
-OPERATORS = (*_PARSERS, *_BOUNDS)
+"""How the operand of each condition but bounds is read: payload field, operand, path in errors."""
+
+OPERATORS = (*PARSERS, *BOUNDS)
 """Every condition a field may carry, by its GraphQL name."""

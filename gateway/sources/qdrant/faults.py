@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _MAX_DETAIL = 200
 _MISSING_POINT = "No point with id"
+_MISSING_COLLECTION = "doesn't exist"
 _STATUSES = {
     400: grpc.StatusCode.INVALID_ARGUMENT,
     401: grpc.StatusCode.UNAUTHENTICATED,
@@ -50,6 +51,10 @@ _TOLD = (
 
 class PointMissing(SourceRefused):
     """A query named a point that is not stored."""
+
+
+class CollectionMissing(SourceRefused):
+    """A call named a collection that does not exist."""
 
 
 class KeyRefused(SourceRefused):
@@ -103,6 +108,8 @@ def _from_status(  # noqa: PLR0911 - one return per kind of failure
         return KeyRefused(f"{source} does not accept the API key")
     if status is grpc.StatusCode.NOT_FOUND and _MISSING_POINT in detail:
         return PointMissing(message)
+    if status is grpc.StatusCode.NOT_FOUND and _MISSING_COLLECTION in detail:
+        return CollectionMissing(message)
     return SourceRefused(message)
 
 

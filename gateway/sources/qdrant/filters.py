@@ -11,6 +11,9 @@ Conditions of a field: `match` (string, integer, boolean), `any` and `except` (s
 integers), `text`, `gt gte lt lte` (numbers, or datetimes), `isNull`, `isEmpty`,
 `geoRadius {center {lat lon} radius}` (metres), `geoBox {topLeft bottomRight}`,
 `valuesCount {gt gte lt lte}`. A null condition or clause is as if it were not there.
+
+Where a collection's payload is declared, its fields stand by their names instead, each with the
+conditions of its type (`gateway.sources.qdrant.declared`). Both become the same frozen `Filter`.
 """
 
 from __future__ import annotations
@@ -21,10 +24,13 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from gateway.errors import InputError
 from gateway.sources.qdrant.conditions import OPERATORS, Condition, parse_conditions
+from gateway.sources.qdrant.declared import parse_declared
 from gateway.sources.qdrant.ids import PointId, parse_point_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from gateway.schema.vector_collections import PayloadField
 
 MAX_DEPTH = 8
 MAX_CLAUSES = 256
@@ -55,45 +61,75 @@ class Filter:
         """False when it lets every point through."""
         return bool(self.must or self.should or self.must_not)
 
+    def within(self, ids: tuple[PointId, ...]) -> Filter:
+        """The same among these points only."""
+        return Filter(must=(*((self,) if self else ()), HasId(ids)))
+
+    def without(self, clause: Clause) -> Filter:
+        """The same, and not `clause`."""
+        return Filter(must=(self,) if self else (), must_not=(clause,))
+
 
 Clause: TypeAlias = Filter | Condition | HasId
 
 
-def parse_filter(value: Mapping[str, Any], name: str = "filter") -> Filter:
-    """Check and freeze a filter.
+def parse_filter(
+    value: Mapping[str, Any],
+    name: str = "filter",
+    fields: Mapping[str, PayloadField] | None = None,
+) -> Filter:
+    """Check and freeze a filter; `fields` are the collection's, where its payload is declared.
 
     Raises `InputError` that gives the path of what is wrong, and says what would be right, for
-    an unknown condition, a value of a wrong type, or a filter too deep or too large.
+    an unknown field or condition, a value of a wrong type, or a filter too deep or too large.
     """
-    parsed = _filter(value, name, 1)
+    parsed = _Reading(fields).filter(value, name, 1)
     count = sum(1 for _ in _clauses(parsed))
     if count > MAX_CLAUSES:
         raise InputError(f"{name} has {count} conditions; at most {MAX_CLAUSES} are allowed")
     return parsed
 
 
-def _filter(value: Any, path: str, depth: int) -> Filter:
-    if not isinstance(value, Mapping):
-        raise InputError(f"{path} must be an object of conditions")
-    if depth > MAX_DEPTH:
-        raise InputError(f"{path} is nested deeper than the {MAX_DEPTH} levels allowed")
-    groups = {name: _group(value.get(name), f"{path}.{name}", depth) for name in _GROUPS}
-    return Filter(
-        must=groups["must"] + tuple(_direct(value, path)),
-        should=groups["should"],
-        must_not=groups["mustNot"],
-    )
+class _Reading:
+    """Reads one filter: with declared fields, or with conditions on any field."""
 
+    def __init__(self, fields: Mapping[str, PayloadField] | None) -> None:
+        self._fields = fields
 
-def _group(value: Any, path: str, depth: int) -> tuple[Clause, ...]:
-    if value is None:
-        return ()
-    if not isinstance(value, Sequence) or isinstance(value, str):
-        raise InputError(f"{path} must be a list of filters")
-    if len(value) > MAX_CLAUSES:
-        raise InputError(f"{path} has {len(value)} filters; at most {MAX_CLAUSES} are allowed")
-    clauses = (_filter(one, f"{path}[{i}]", depth + 1) for i, one in enumerate(value))
-    return tuple(_simplest(clause) for clause in clauses)
+    def filter(self, value: Any, path: str, depth: int) -> Filter:
+        if not isinstance(value, Mapping):
+            raise InputError(f"{path} must be an object of conditions")
+        if depth > MAX_DEPTH:
+            raise InputError(f"{path} is nested deeper than the {MAX_DEPTH} levels allowed")
+        groups = {name: self._group(value.get(name), f"{path}.{name}", depth) for name in _GROUPS}
+        direct = _any_field if self._fields is None else self._declared
+        own = [_has_id(value["hasId"], f"{path}.hasId")] if value.get("hasId") is not None else []
+        return Filter(
+            must=(*groups["must"], *own, *direct(value, path)),
+            should=groups["should"],
+            must_not=groups["mustNot"],
+        )
+
+    def _group(self, value: Any, path: str, depth: int) -> tuple[Clause, ...]:
+        if value is None:
+            return ()
+        if not isinstance(value, Sequence) or isinstance(value, str):
+            raise InputError(f"{path} must be a list of filters")
+        if len(value) > MAX_CLAUSES:
+            raise InputError(f"{path} has {len(value)} filters; at most {MAX_CLAUSES} are allowed")
+        clauses = (self.filter(one, f"{path}[{i}]", depth + 1) for i, one in enumerate(value))
+        return tuple(_simplest(clause) for clause in clauses)
+
+    def _declared(self, value: Mapping[str, Any], path: str) -> Iterator[Clause]:
+        """The conditions on declared fields."""
+        fields = self._fields or {}
+        for name, one in value.items():
+            if name in _GROUPS or name == "hasId" or one is None:
+                continue
+            if name not in fields:
+                known = ", ".join([*_GROUPS, "hasId", *fields])
+                raise InputError(f"{path}.{name} is not a payload field; there are {known}")
+            yield from parse_declared(fields[name], one, f"{path}.{name}")
 
 
 def _simplest(clause: Filter) -> Clause:
@@ -103,14 +139,12 @@ def _simplest(clause: Filter) -> Clause:
     return clause
 
 
-def _direct(value: Mapping[str, Any], path: str) -> Iterator[Clause]:
-    """The clauses written straight into a filter, without a group."""
-    if value.get("hasId") is not None:
-        yield _has_id(value["hasId"], f"{path}.hasId")
+def _any_field(value: Mapping[str, Any], path: str) -> Iterator[Clause]:
+    """The conditions written straight into a filter, on whatever field they name."""
     generic = {name: one for name, one in value.items() if name in OPERATORS}
     field = value.get("field")
     if field is not None:
-        yield from parse_conditions(_field_name(field, path), generic, path)
+        yield from parse_conditions(field_path(field, f"{path}.field"), generic, path)
     elif generic:
         raise InputError(f'{path}.{next(iter(generic))} needs a field: add field: "name"')
     for name, one in value.items():
@@ -118,18 +152,19 @@ def _direct(value: Mapping[str, Any], path: str) -> Iterator[Clause]:
             continue
         if not isinstance(one, Mapping):
             raise InputError(f"{path}.{name} is not a known condition; known: {_known()}")
-        yield from parse_conditions(_field_name(name, path), one, f"{path}.{name}")
+        yield from parse_conditions(field_path(name, f"{path}.field"), one, f"{path}.{name}")
 
 
 def _known() -> str:
     return ", ".join([*_GROUPS, "hasId", "field", *OPERATORS])
 
 
-def _field_name(value: Any, path: str) -> str:
+def field_path(value: Any, name: str) -> str:
+    """The path of a payload field as a client gives it. Raises `InputError` calling it `name`."""
     if not isinstance(value, str) or not value or len(value) > _MAX_FIELD_NAME:
-        raise InputError(f"{path}.field must be a name of 1 to {_MAX_FIELD_NAME} characters")
+        raise InputError(f"{name} must be a name of 1 to {_MAX_FIELD_NAME} characters")
     if not value.isprintable():
-        raise InputError(f"{path}.field holds a control character")
+        raise InputError(f"{name} holds a control character")
     return value
 
 

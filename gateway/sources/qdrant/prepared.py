@@ -3,30 +3,36 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from gateway.errors import ConfigurationError
-from gateway.sources.contract import Prepared
+from gateway.schema.vector_collections import VectorCollection
+from gateway.sources.contract import Prepared, Together
 from gateway.sources.qdrant.shape import HitField, HitKind, Shape
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable, Iterator
+
+    from gateway.schema.vector_reading import Reading
+
 PayloadWish: TypeAlias = bool | tuple[str, ...]
-"""All of the payload, none of it, or the fields with these names."""
+"""All of the payload, none of it, or the fields with these paths."""
 
+UNBOUND = VectorCollection("named-by-an-argument")
+"""Stands for the collection where an argument names it."""
 
-@dataclass(frozen=True, slots=True)
-class VectorCollection:
-    """A Qdrant collection as a binding declares it.
-
-    `size`: its vectors' dimensions; where it is not declared, the source asks Qdrant once.
-    `vector`: the name of the vector to search by, None for the default one.
-    `entity_key`: the payload field that holds the SQL entity's key; None when the point's id is
-    that key.
-    """
-
-    name: str
-    size: int | None = None
-    vector: str | None = None
-    entity_key: str | None = None
+__all__ = [
+    "UNBOUND",
+    "PayloadWish",
+    "PreparedHits",
+    "PreparedNearest",
+    "PreparedSearch",
+    "PreparedTree",
+    "VectorCollection",
+    "is_unbound",
+    "prepare_nearest",
+    "prepare_search",
+    "prepare_tree",
+]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,10 +45,21 @@ class PreparedHits(Prepared):
     shape: Shape
     hit: tuple[HitField, ...]
 
+    def named(self, wish: Any) -> str:
+        """The name of the collection: the binding's, or the one an argument gave."""
+        return getattr(wish, "collection", None) or self.collection.name
+
+    def together(self, arguments: tuple[Any, ...]) -> Hashable:
+        """Rankings of one collection travel in one call."""
+        return self.named(arguments[0] if arguments else None)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PreparedSearch(PreparedHits):
-    """One search; `batch.arguments` is `(Search,)` and the value an array of hits."""
+    """One search; `batch.arguments` is `(Search,)` and the value an array of hits.
+
+    With `(Recommend,)` the same, with `(Searches,)` an array of such arrays.
+    """
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,7 +67,26 @@ class PreparedNearest(PreparedHits):
     """Neighbours of stored points; `batch.keys` are their ids, `batch.arguments` `(Nearest,)`.
 
     A key's value is an array of hits without the point itself; absent when there is no such point.
+    Where the collection has an `entity_key`, a key's points are those that hold it.
     """
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PreparedTree(PreparedHits):
+    """Something that is no list of hits, written by `write`; `batch.arguments` is its one wish.
+
+    `fields` is the whole selection, `asked` the kinds of all fields in it.
+    """
+
+    reading: Reading
+    fields: tuple[HitField, ...]
+    asked: frozenset[HitKind]
+    write: Callable[[Any], bytes]
+
+    def together(self, arguments: tuple[Any, ...]) -> Hashable:
+        """Never: each of these is a call of its own kind."""
+        del arguments
+        return None
 
 
 def prepare_search(
@@ -58,17 +94,17 @@ def prepare_search(
     collection: VectorCollection,
     hit: tuple[HitField, ...],
     *,
-    typename: str,
-    payload: PayloadWish = True,
+    typename: str = "",
+    key: Callable[[Any], Any] | None = None,
 ) -> PreparedSearch:
     """Compile a search by vector, text or id.
 
-    `hit` is the selection on a hit in response order, `typename` the GraphQL type of a hit,
-    `payload` what a `PAYLOAD` field shows.
+    `hit` is the selection on a hit in response order, `typename` the GraphQL type of a hit, `key`
+    makes an entity's key of what a point keeps.
     """
-    fetch, shape = _fetch(collection, hit, typename, payload)
-    vectors = any(field.kind is HitKind.VECTOR for field in hit)
-    return PreparedSearch(source, False, collection, fetch, vectors, shape, hit)  # noqa: FBT003 - by_key
+    payload, vectors = fetched(collection, hit)
+    shape = shape_of(collection, hit, typename, key)
+    return PreparedSearch(source, False, collection, payload, vectors, shape, hit)  # noqa: FBT003 - by_key
 
 
 def prepare_nearest(
@@ -76,32 +112,76 @@ def prepare_nearest(
     collection: VectorCollection,
     hit: tuple[HitField, ...],
     *,
-    typename: str,
-    payload: PayloadWish = True,
+    typename: str = "",
+    key: Callable[[Any], Any] | None = None,
 ) -> PreparedNearest:
-    """Compile "more like this" for a batch of entities; arguments as for `prepare_search`.
-
-    Raises `ConfigurationError` for a collection whose points are not stored under their entity's
-    key: an entity could not name its point.
-    """
-    if collection.entity_key is not None:
-        raise ConfigurationError(
-            f"collection {collection.name!r}: neighbours of an entity need points stored under "
-            f"its key, not with the key in payload field {collection.entity_key!r}"
-        )
-    fetch, shape = _fetch(collection, hit, typename, payload)
-    vectors = any(field.kind is HitKind.VECTOR for field in hit)
-    return PreparedNearest(source, True, collection, fetch, vectors, shape, hit)  # noqa: FBT003 - by_key
+    """Compile "more like this" for a batch of entities; arguments as for `prepare_search`."""
+    payload, vectors = fetched(collection, hit)
+    shape = shape_of(collection, hit, typename, key)
+    return PreparedNearest(source, True, collection, payload, vectors, shape, hit)  # noqa: FBT003 - by_key
 
 
-def _fetch(
-    collection: VectorCollection, hit: tuple[HitField, ...], typename: str, payload: PayloadWish
-) -> tuple[PayloadWish, Shape]:
-    """What to fetch of the payload, and the shape that shows no more than was asked for."""
+def prepare_tree(  # noqa: PLR0913 - what is read, where, and how it is written
+    source: str,
+    reading: Reading,
+    collection: VectorCollection,
+    fields: tuple[HitField, ...],
+    *,
+    hit: tuple[HitField, ...],
+    write: Callable[[Any], bytes],
+) -> PreparedTree:
+    """Compile a reading that is no list of hits; `hit` are the hits' fields wherever they are."""
+    payload, vectors = fetched(collection, hit)
+    return PreparedTree(
+        source,
+        False,  # noqa: FBT003 - by_key
+        collection,
+        payload,
+        vectors,
+        shape_of(collection, hit),
+        hit,
+        reading,
+        fields,
+        frozenset(field.kind for field in _every(fields)),
+        write,
+    )
+
+
+def fetched(collection: VectorCollection, hit: tuple[HitField, ...]) -> tuple[PayloadWish, bool]:
+    """What to fetch of the payload and of the vectors for these fields."""
+    payload = shown(hit)
     kinds = {field.kind for field in hit}
-    shown = payload if HitKind.PAYLOAD in kinds else False
     key = collection.entity_key if HitKind.ENTITY in kinds else None
-    names = shown if isinstance(shown, tuple) else ()
-    hidden = key is not None and shown is not True and key not in names
-    fetch = (*names, key) if hidden and key is not None else shown
-    return fetch, Shape(hit, typename, key, hidden=hidden)
+    if key is not None and payload is not True:
+        payload = tuple(dict.fromkeys((*(payload or ()), key)))
+    return payload, bool(kinds & {HitKind.VECTOR, HitKind.VECTORS})
+
+
+def shown(hit: tuple[HitField, ...]) -> PayloadWish:
+    """What of the payload any of these fields shows."""
+    wishes = [field.fields for field in hit if field.kind is HitKind.PAYLOAD]
+    if not wishes or None in wishes:
+        return bool(wishes)
+    return tuple(dict.fromkeys(path for wish in wishes for path in wish or ()))
+
+
+def shape_of(
+    collection: VectorCollection,
+    hit: tuple[HitField, ...],
+    typename: str = "",
+    key: Callable[[Any], Any] | None = None,
+) -> Shape:
+    """How hits with these fields are written."""
+    return Shape(hit, typename, collection.entity_key, shown=shown(hit), key=key)
+
+
+def is_unbound(prepared: Prepared) -> bool:
+    """Whether an argument named the collection."""
+    parts = prepared.parts if isinstance(prepared, Together) else (prepared,)
+    return any(isinstance(one, PreparedHits) and one.collection is UNBOUND for one in parts)
+
+
+def _every(fields: tuple[HitField, ...]) -> Iterator[HitField]:
+    for field in fields:
+        yield field
+        yield from _every(field.below)

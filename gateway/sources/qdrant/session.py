@@ -10,22 +10,37 @@ from typing import TYPE_CHECKING, Any
 
 from qdrant_client import models
 
-from gateway.errors import ConfigurationError, SourceTimeout
+from gateway.errors import ConfigurationError, InputError, SourceTimeout
 from gateway.sources.qdrant.administration import Administration
-from gateway.sources.qdrant.faults import KeyRefused, PointMissing, finished
-from gateway.sources.qdrant.wire import GrpcWire, RestWire
+from gateway.sources.qdrant.faults import (
+    CollectionMissing,
+    KeyRefused,
+    PointMissing,
+    finished,
+)
+from gateway.sources.qdrant.native_filters import native_filter
+from gateway.sources.qdrant.point_reads import PointReads
+from gateway.sources.qdrant.wire import GrpcWire, RestWire, hit_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
     from qdrant_client import AsyncQdrantClient
 
+    from gateway.errors import SourceRefused
     from gateway.sources.qdrant.address import Address
     from gateway.sources.qdrant.ask import Ask
+    from gateway.sources.qdrant.filters import Filter
     from gateway.sources.qdrant.shape import Hit
+    from gateway.sources.qdrant.trees import Group
     from gateway.sources.qdrant.wire import Wire
+    from gateway.sources.qdrant.wishes import Grouped
 
 _CLOSE_SECONDS = 2.0
+_SCROLLED = 1_000
+
+MAX_BATCH = 1_000
+"""The questions of one engine call."""
 
 
 class Session:
@@ -41,6 +56,7 @@ class Session:
         )
         self._sizes: dict[tuple[str, str], int] = {}
         self.administration = Administration(name, self.run)
+        self.point_reads = PointReads(self)
 
     async def start(self) -> None:
         """See whether the server answers.
@@ -75,14 +91,22 @@ class Session:
         return [collection.name for collection in answer.collections]
 
     async def size(self, collection: str, vector: str | None, deadline: float) -> int | None:
-        """The dimensions of a collection's vector, asked for once; None for one without."""
+        """The dimensions of a collection's vector, asked for once; None for one without.
+
+        Raises `InputError` for a vector the collection has not.
+        """
         known = self._sizes.get((collection, vector or ""))
         if known is not None:
             return known
         info = await self.run(lambda client: client.get_collection(collection), deadline)
         params = info.config.params.vectors
         if isinstance(params, dict):
-            params = params.get(vector or "")
+            if (vector or "") not in params:
+                names = ", ".join([*params, *(info.config.params.sparse_vectors or ())])
+                raise InputError(f"using must be one of {names}, the collection's vectors")
+            params = params[vector or ""]
+        elif vector:
+            raise InputError("using must not be given: the collection's vectors have no names")
         if not isinstance(params, models.VectorParams):
             return None
         self._sizes[collection, vector or ""] = params.size
@@ -90,18 +114,18 @@ class Session:
 
     async def query(self, collection: str, asks: Sequence[Ask], deadline: float) -> list[list[Hit]]:
         """The hits of each of `asks`, in their order, from one engine call."""
+        hits: list[list[Hit]] = []
         until = self._until(deadline)
-        seconds = until - asyncio.get_running_loop().time()
-        if seconds <= 0:
-            raise SourceTimeout(f"{self._name} did not answer in time")
-        work = self._wire.query(collection, asks, seconds)
-        hits: list[list[Hit]] = await finished(self._name, work, until)
+        for start in range(0, len(asks), MAX_BATCH):
+            part = asks[start : start + MAX_BATCH]
+            work = self._wire.query(collection, part, self._left(until))
+            hits += await finished(self._name, work, until)
         return hits
 
     async def query_stored(
         self, collection: str, asks: Sequence[Ask], deadline: float
     ) -> list[list[Hit] | None]:
-        """The hits of each of `asks`, all of which name a point; None where it is not stored.
+        """The hits of each of `asks`; None for one that names a point which is not stored.
 
         One absent point fails the engine's whole batch; only then it is asked which ones exist.
         """
@@ -110,19 +134,66 @@ class Session:
         try:
             return [*await self.query(collection, asks, deadline)]
         except PointMissing:
-            ids = [ask.target for ask in asks if not isinstance(ask.target, tuple)]
+            ids = list(dict.fromkeys(one for ask in asks for one in ask.named()))
         records = await self.run(
             lambda client: client.retrieve(collection, ids, with_payload=False), deadline
         )
         stored = {one.id if isinstance(one.id, int) else str(one.id) for one in records}
-        present = [ask for ask in asks if ask.target in stored]
+        complete = [stored.issuperset(ask.named()) for ask in asks]
+        present = [ask for ask, whole in zip(asks, complete, strict=True) if whole]
         found = iter(await self.query(collection, present, deadline) if present else [])
-        return [next(found) if ask.target in stored else None for ask in asks]
+        return [next(found) if whole else None for whole in complete]
+
+    async def groups(
+        self, collection: str, ask: Ask, wish: Grouped, deadline: float
+    ) -> list[Group]:
+        """The best groups of what `ask` ranks. Raises `PointMissing` where it names none."""
+        until = self._until(deadline)
+        seconds = self._left(until)
+        work = self._wire.groups(collection, ask, wish, seconds)
+        groups: list[Group] = await finished(self._name, work, until)
+        return groups
+
+    async def scrolled(
+        self,
+        collection: str,
+        among: Filter | None,
+        fields: tuple[str, ...],
+        most: int,
+        deadline: float,
+    ) -> list[Hit]:
+        """The first `most` of the points that `among` lets through, with these payload fields."""
+        found: list[Hit] = []
+        offset: Any = None
+        wanted = native_filter(among)
+        while len(found) < most:
+            count, start = min(most - len(found), _SCROLLED), offset
+            points, offset = await self.run(
+                lambda client, count=count, start=start: client.scroll(  # type: ignore[misc]  # bound now
+                    collection, wanted, limit=count, offset=start, with_payload=list(fields)
+                ),
+                deadline,
+            )
+            found += map(hit_of, points)
+            if offset is None:
+                break
+        return found
+
+    def is_missing(self, error: SourceRefused) -> bool:
+        """Whether a call was refused because there is no such collection."""
+        return isinstance(error, CollectionMissing)
 
     def forget(self, collection: str) -> None:
         """Ask for the collection's dimensions again when they are needed next."""
         for known in [key for key in self._sizes if key[0] == collection]:
             del self._sizes[known]
+
+    def _left(self, until: float) -> float:
+        """The seconds left. Raises `SourceTimeout` where there are none."""
+        seconds = until - asyncio.get_running_loop().time()
+        if seconds <= 0:
+            raise SourceTimeout(f"{self._name} did not answer in time")
+        return seconds
 
     def _until(self, deadline: float | None) -> float:
         latest = asyncio.get_running_loop().time() + self._seconds

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
+from uuid import UUID
 
 import orjson
 
 from gateway.sources.contract import HOLE
+from gateway.sources.qdrant.selecting import selected
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -16,39 +18,79 @@ if TYPE_CHECKING:
     from gateway.sources.qdrant.ids import PointId
 
 # Payload objects come out of a protobuf map in no order of their own.
-_OPTIONS = orjson.OPT_SORT_KEYS | orjson.OPT_SERIALIZE_NUMPY
+OPTIONS = orjson.OPT_SORT_KEYS | orjson.OPT_SERIALIZE_NUMPY
 
 
 class HitKind(StrEnum):
-    """What a field of a hit shows."""
+    """What a field shows: of a hit, or of what stands above hits."""
 
     ID = "id"
     SCORE = "score"
     PAYLOAD = "payload"
     VECTOR = "vector"
+    VECTORS = "vectors"
     TYPENAME = "typename"
     ENTITY = "entity"
+    KEY = "key"
+    HITS = "hits"
+    VALUE = "value"
+    COUNT = "count"
+    EDGES = "edges"
+    NODES = "nodes"
+    NODE = "node"
+    CURSOR = "cursor"
+    PAGE_INFO = "pageInfo"
+    HAS_NEXT = "hasNextPage"
+    HAS_PREVIOUS = "hasPreviousPage"
+    START = "startCursor"
+    END = "endCursor"
+    TOTAL = "totalCount"
+    NOTHING = "nothing"
 
 
 @dataclass(frozen=True, slots=True)
 class HitField:
-    """One field of the hit selection, in response order.
+    """One field of the selection, in response order.
 
-    `slot` is the dependent fetch that fills an `ENTITY`; other kinds have none.
+    `slot` is the dependent fetch that fills an `ENTITY`, `fields` the paths of a `PAYLOAD` that are
+    shown (None: all), `text` what a `TYPENAME` says. `below` are the fields of what is an object
+    or a list itself.
     """
 
     response_key: str
     kind: HitKind
     slot: int | None = None
+    fields: tuple[str, ...] | None = None
+    text: str = ""
+    below: tuple[HitField, ...] = ()
 
 
 class Hit(NamedTuple):
-    """A point found; `score` and `vector` are whatever `orjson` writes as numbers."""
+    """A point found; `score` and `vector` are whatever `orjson` writes as numbers.
+
+    `vectors` are all of its vectors by name, where they were asked for.
+    """
 
     id: PointId
     score: Any
     payload: Mapping[str, Any]
     vector: Any
+    vectors: Any = None
+
+
+def members(writers: Iterable[tuple[str, Callable[[Any], bytes]]]) -> Callable[[Any], bytes]:
+    """Writes a value as a JSON object with these members."""
+    parts: list[tuple[bytes, Callable[[Any], bytes]]] = []
+    opening = b"{"
+    for key, write in writers:
+        parts.append((opening + orjson.dumps(key) + b":", write))
+        opening = b","
+
+    def encode(value: Any) -> bytes:
+        body = b"".join([part for prefix, write in parts for part in (prefix, write(value))])
+        return (body or b"{") + b"}"
+
+    return encode
 
 
 class Shape:
@@ -57,57 +99,98 @@ class Shape:
     def __init__(
         self,
         hit: tuple[HitField, ...],
-        typename: str,
+        typename: str = "",
         entity_key: str | None = None,
         *,
-        hidden: bool = False,
+        shown: tuple[str, ...] | bool = True,
+        key: Callable[[Any], int | str | None] | None = None,
     ) -> None:
         """`entity_key`: the payload field with the entity's key, instead of the point's id.
 
-        `hidden`: that field was not asked for and must not show in the payload.
+        `shown`: what of the payload any of the fields shows. `key`: the entity's key of what is
+        kept there, None for a value that is none.
         """
-        self._entity_key = entity_key
-        self._hidden = entity_key if hidden else None
-        self._parts: list[tuple[bytes, Callable[[Hit], bytes]]] = []
-        opening = b"{"
-        for field in hit:
-            prefix = opening + orjson.dumps(field.response_key) + b":"
-            self._parts.append((prefix, self._writer(field, typename)))
-            opening = b","
+        self.entity_key = entity_key
+        self.shown = shown
+        self.key = key or plain_key
+        self._encode = members((field.response_key, self._writer(field, typename)) for field in hit)
 
     def encode(self, hits: Iterable[Hit]) -> bytes:
         """The hits as a JSON array with holes where entities go."""
         return b"[" + b",".join(map(self._encode, hits)) + b"]"
 
-    def _encode(self, hit: Hit) -> bytes:
-        members = b"".join(part for prefix, write in self._parts for part in (prefix, write(hit)))
-        return (members or b"{") + b"}"
+    def one(self, hit: Hit) -> bytes:
+        """A single hit."""
+        return self._encode(hit)
 
     def _writer(self, field: HitField, typename: str) -> Callable[[Hit], bytes]:
         if field.kind is HitKind.TYPENAME:
-            literal = orjson.dumps(typename)
+            literal = orjson.dumps(field.text or typename)
             return lambda _hit: literal
         if field.kind is HitKind.ENTITY:
             opening = HOLE + b"[%d," % _slot(field)
             return lambda hit: self._entity(hit, opening)
+        if field.kind is HitKind.PAYLOAD and field.fields is not None:
+            paths = field.fields
+            return lambda hit: orjson.dumps(selected(hit.payload, paths), option=OPTIONS)
         return {
             HitKind.ID: _id,
             HitKind.SCORE: _score,
             HitKind.PAYLOAD: self._payload,
             HitKind.VECTOR: _vector,
+            HitKind.VECTORS: _vectors,
+            HitKind.NOTHING: lambda _hit: b"null",
         }[field.kind]
 
     def _entity(self, hit: Hit, opening: bytes) -> bytes:
-        key = hit.id if self._entity_key is None else hit.payload.get(self._entity_key)
-        if not isinstance(key, int | str):
-            return b"null"
-        return opening + orjson.dumps(key) + b"]" + HOLE
+        held = hit.id if self.entity_key is None else hit.payload.get(self.entity_key)
+        key = self.key(held)
+        return b"null" if key is None else opening + orjson.dumps(key) + b"]" + HOLE
 
     def _payload(self, hit: Hit) -> bytes:
-        payload = hit.payload
-        if self._hidden in payload:
-            payload = {name: value for name, value in payload.items() if name != self._hidden}
-        return orjson.dumps(payload, option=_OPTIONS)
+        """All that is shown of the payload by any field."""
+        shown = self.shown
+        payload = selected(hit.payload, shown) if isinstance(shown, tuple) else hit.payload
+        return orjson.dumps(payload, option=OPTIONS)
+
+
+def plain_key(held: Any) -> int | str | None:
+    """A key as it is kept."""
+    return held if isinstance(held, int | str) and not isinstance(held, bool) else None
+
+
+def integer_key(held: Any) -> int | None:
+    """The key of an entity with an integer key."""
+    if isinstance(held, str) and held.isascii() and held.isdigit():
+        held = int(held)
+    fits = isinstance(held, int) and not isinstance(held, bool) and -(2**63) <= held < 2**63
+    return held if fits else None
+
+
+def text_key(held: Any) -> str | None:
+    """The key of an entity with a textual key."""
+    key = plain_key(held)
+    return None if key is None else str(key)
+
+
+def uuid_key(held: Any) -> str | None:
+    """The key of an entity with a UUID for its key."""
+    try:
+        return str(UUID(held)) if isinstance(held, str) else None
+    except ValueError:
+        return None
+
+
+KEYS: Mapping[str, Callable[[Any], int | str | None]] = {
+    "Int": integer_key,
+    "IntID": integer_key,
+    "BigInt": integer_key,
+    "String": text_key,
+    "TextID": text_key,
+    "UUID": uuid_key,
+    "UUIDID": uuid_key,
+}
+"""How a point's id, or a payload field, becomes an entity's key of a kind, by the kind's name."""
 
 
 def _slot(field: HitField) -> int:
@@ -121,8 +204,13 @@ def _id(hit: Hit) -> bytes:
 
 
 def _score(hit: Hit) -> bytes:
-    return orjson.dumps(hit.score, option=_OPTIONS)
+    return orjson.dumps(hit.score, option=OPTIONS)
 
 
 def _vector(hit: Hit) -> bytes:
-    return orjson.dumps(hit.vector, option=_OPTIONS)
+    vector = hit.vector
+    return b"null" if isinstance(vector, dict) else orjson.dumps(vector, option=OPTIONS)
+
+
+def _vectors(hit: Hit) -> bytes:
+    return orjson.dumps(hit.vectors, option=OPTIONS)

@@ -1,4 +1,4 @@
-"""A Qdrant server as a source: life cycle, searches, neighbours."""
+"""A Qdrant server as a source: life cycle, and everything that is read of it."""
 
 from __future__ import annotations
 
@@ -8,31 +8,38 @@ from typing import TYPE_CHECKING, Any
 from gateway.errors import (
     Code,
     InputError,
-    SourceDataError,
+    PlaitError,
     SourceError,
     SourceRefused,
     SourceUnavailable,
 )
-from gateway.sources.contract import Health
+from gateway.sources.contract import Health, Together
 from gateway.sources.qdrant import asks
+from gateway.sources.qdrant.acts import PreparedAct, describe_act, encode, prepare_act
 from gateway.sources.qdrant.address import checked_address
-from gateway.sources.qdrant.arguments import Nearest, check_dimensions
+from gateway.sources.qdrant.arguments import Nearest
 from gateway.sources.qdrant.ask import ask
-from gateway.sources.qdrant.ids import point_id
-from gateway.sources.qdrant.prepared import PreparedNearest
+from gateway.sources.qdrant.change_arguments import change_arguments
+from gateway.sources.qdrant.describing import described
+from gateway.sources.qdrant.narrowing import PreparedTarget, Rankings, located
+from gateway.sources.qdrant.prepared import PreparedTree, is_unbound, prepare_search
+from gateway.sources.qdrant.searching import Part, Searching
+from gateway.sources.qdrant.wishes import Grouped, arguments
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from gateway.embedding.contract import Embedder
-    from gateway.schema.asks import Hits
-    from gateway.sources.contract import Batch, Budget, Key, Value
+    from gateway.schema.asks import Hits, VectorTree
+    from gateway.schema.bindings import Vectors
+    from gateway.schema.vector_writes import VectorAct, VectorChange
+    from gateway.sources.contract import Batch, Budget, Key, Prepared
     from gateway.sources.qdrant.administration import Administration
-    from gateway.sources.qdrant.arguments import Search
-    from gateway.sources.qdrant.ask import Target
-    from gateway.sources.qdrant.ids import PointId
-    from gateway.sources.qdrant.prepared import PreparedHits, VectorCollection
+    from gateway.sources.qdrant.ask import Near
+    from gateway.sources.qdrant.changes import Change
+    from gateway.sources.qdrant.prepared import PreparedHits
     from gateway.sources.qdrant.session import Session
+    from gateway.sources.qdrant.wishes import Wish
 
 
 class QdrantSource:
@@ -66,22 +73,33 @@ class QdrantSource:
         self._embedder = embedder
         self._open: Session | None = None
 
-    def prepare_hits(
-        self, hits: Hits, *, by_key: bool, fields: tuple[str, ...] | None
-    ) -> PreparedHits:
+    def prepare_hits(self, hits: Hits, *, by_key: bool, fields: Mapping[int, Any]) -> PreparedHits:
         """A search, or the neighbours of stored points by key, compiled. Pure.
 
-        `fields` are those of the payload that are shown, None for all.
+        `fields` are those of payloads that are shown, None for all, by the reader a part names.
+        Raises `InputError` for a path that is none.
         """
         return asks.hits(self.name, hits, by_key=by_key, fields=fields)
 
-    def search_arguments(self, values: Mapping[str, Any], *, size: int | None) -> Search:
-        """The checked arguments of a search field; `size` of its vectors. Raises `InputError`."""
-        return asks.search(values, size)
+    def rankings(self, hits: PreparedHits) -> Rankings:
+        """The smaller requests of a search that rows take part in. Pure."""
+        return Rankings(hits)
 
-    def nearest_arguments(self, values: Mapping[str, Any]) -> Nearest:
-        """The checked arguments of a neighbours field. Raises `InputError`."""
-        return asks.nearest(values)
+    def prepare_tree(self, tree: VectorTree, *, fields: Mapping[int, Any]) -> PreparedTree:
+        """Groups, facets, points, counts and pages, compiled. Pure. Raises `InputError`."""
+        return asks.tree(self.name, tree, fields=fields)
+
+    def arguments(self, binding: Vectors, values: Mapping[str, Any]) -> Wish:
+        """The checked arguments of a field with this binding. Raises `InputError`."""
+        return arguments(binding, values)
+
+    def prepare_act(self, act: VectorAct) -> PreparedAct:
+        """A write, or something of administration, compiled. Pure."""
+        return prepare_act(self.name, act)
+
+    def act_arguments(self, binding: VectorChange, values: Mapping[str, Any]) -> Change:
+        """The checked arguments of a field with this binding. Raises `InputError`."""
+        return change_arguments(binding, values)
 
     async def open(self) -> None:
         """Load the client library, connect, and see whether the server answers.
@@ -108,109 +126,101 @@ class QdrantSource:
             return Health(ready=False, detail=error.message)
         return Health(ready=True, detail=f"{count} collections", figures={"collections": count})
 
-    async def execute(
-        self, prepared: PreparedHits, batch: Batch, budget: Budget
-    ) -> Sequence[Value]:
-        """Run a search, or find the neighbours of every key; one engine call either way.
+    async def execute(self, prepared: Prepared, batch: Batch, budget: Budget) -> Sequence[Any]:
+        """Run a search, find the neighbours of every key, or read something else.
 
-        `batch.arguments` is `(Search,)`, or `(Nearest,)` where its defaults do not suit.
+        One engine call for whatever is ranked, several parts of a `Together` included.
+        `batch.arguments` is one wish of `gateway.sources.qdrant.wishes`; neighbours have defaults.
         """
         try:
-            if isinstance(prepared, PreparedNearest):
-                return await self._nearest(prepared, batch, budget.deadline)
-            return [await self._search(prepared, batch.arguments[0], budget.deadline)]
+            if isinstance(prepared, PreparedTarget):
+                return [located(await self._target(prepared, batch, budget.deadline))]
+            if isinstance(prepared, PreparedAct):
+                return [await self.act(prepared, batch.arguments[0], budget.deadline)]
+            if isinstance(prepared, Together):
+                return [await self._searching().answers(_parts(prepared, batch), budget.deadline)]
+            if isinstance(prepared, PreparedTree):
+                return [await self._tree(prepared, batch.arguments[0], budget.deadline)]
+            part = _part(prepared, batch.keys, batch.arguments)
+            (values,) = await self._searching().answers([part], budget.deadline)
         except InputError as error:
             # The client is at fault, which only showed on the way: this field fails, no other.
             raise SourceRefused(error.message, code=error.code) from None
-        except SourceDataError:
-            self._session().forget(prepared.collection.name)
+        except SourceRefused as error:
+            if is_unbound(prepared) and self._session().is_missing(error):
+                words = f"{self.name} has no such collection; see `collection`"
+                raise SourceRefused(words, code=Code.BAD_USER_INPUT) from None
             raise
+        if not prepared.by_key and isinstance(values[0], PlaitError):
+            raise values[0]
+        return values
 
-    def describe(self, prepared: PreparedHits) -> Mapping[str, Any]:
+    async def act(self, prepared: PreparedAct, change: Change, deadline: float) -> bytes | None:
+        """Do what a field bound to an operation asks for; its value, None for null.
+
+        Raises `InputError` for what does not fit the collection, and `SourceError`.
+        """
+        administration = self._session().administration
+        value = await administration.act(change, prepared.parts, self._embedder, deadline)
+        return encode(value, prepared.parts)
+
+    async def foreign(self, collections: Sequence[str], deadline: float) -> list[str]:
+        """Of these collections, those whose vectors another embedding model made: why, for each.
+
+        One that is not there is left out. Raises `SourceError`.
+        """
+        embedder, reasons = self._embedder, []
+        if embedder is None:
+            return []
+        for name in collections:
+            try:
+                found = await self._session().administration.known.collection(name, deadline)
+            except InputError:
+                continue
+            reasons.append(found.foreign_to(embedder))
+        return [f"{self.name}: {reason}" for reason in reasons if reason]
+
+    def describe(self, prepared: PreparedHits | PreparedAct) -> Mapping[str, Any]:
         """The engine call for `explain` and the golden plans."""
-        collection, wish = prepared.collection, prepared.with_payload
-        return {
-            "engine": "qdrant",
-            "call": "query_batch_points",
-            "near": "the keys' points" if prepared.by_key else "vector, text or id",
-            "collection": collection.name,
-            "using": collection.vector,
-            "with_payload": list(wish) if isinstance(wish, tuple) else wish,
-            "with_vectors": prepared.with_vectors,
-            "hit": {field.response_key: field.kind.value for field in prepared.hit},
-        }
+        return describe_act(prepared) if isinstance(prepared, PreparedAct) else described(prepared)
 
     @property
     def administration(self) -> Administration:
         """The write side of the source. Raises `SourceUnavailable` while it is not open."""
         return self._session().administration
 
-    async def _search(self, prepared: PreparedHits, search: Search, deadline: float) -> bytes:
-        target = await self._target(prepared.collection, search, deadline)
-        question = ask(prepared, target, search, search.offset)
-        if search.point_id is None:
-            (hits,) = await self._session().query(prepared.collection.name, [question], deadline)
-            return prepared.shape.encode(hits)
-        (near,) = await self._session().query_stored(prepared.collection.name, [question], deadline)
-        if near is None:
-            raise InputError(f"id: collection {prepared.collection.name!r} has no such point")
-        return prepared.shape.encode(near)
+    async def _tree(self, prepared: PreparedTree, wish: Any, deadline: float) -> bytes:
+        if not isinstance(wish, Grouped):
+            return await self._session().point_reads.value(prepared, wish, deadline)
+        part = Part(prepared, wish.search)
+        target = await self._searching().target(part, wish.search, deadline)
+        asked = ask(prepared, target, wish.search)
+        return await self._session().point_reads.groups(prepared, asked, wish, deadline)
 
-    async def _nearest(
-        self, prepared: PreparedNearest, batch: Batch, deadline: float
-    ) -> Sequence[Value]:
-        wish = batch.arguments[0] if batch.arguments else Nearest()
-        ids = [self._key_id(key) for key in batch.keys]
-        asks = [ask(prepared, one, wish) for one in dict.fromkeys(ids) if one is not None]
-        found = await self._session().query_stored(prepared.collection.name, asks, deadline)
-        values: dict[PointId | None, bytes | None] = {
-            question.target: None if hits is None else prepared.shape.encode(hits)
-            for question, hits in zip(asks, found, strict=True)
-            if isinstance(question.target, int | str)
-        }
-        return [values.get(one) for one in ids]
+    async def _target(self, prepared: PreparedTarget, batch: Batch, deadline: float) -> Near:
+        """The vector of a search by text, for those who rank by more than vectors."""
+        hits = prepare_search(self.name, prepared.collection, ())
+        wish = batch.arguments[0]
+        return await self._searching().target(Part(hits, wish), wish, deadline)
 
-    async def _target(
-        self, collection: VectorCollection, search: Search, deadline: float
-    ) -> Target:
-        """What to search near: given, stored under an id, or embedded from text."""
-        if search.point_id is not None:
-            return search.point_id
-        size = collection.size
-        if size is None:
-            size = await self._session().size(collection.name, collection.vector, deadline)
-        if search.vector is not None:
-            check_dimensions(search.vector, size)
-            return search.vector
-        return await self._embedded(search.text or "", size, deadline)
-
-    async def _embedded(self, text: str, size: int | None, deadline: float) -> tuple[float, ...]:
-        embedder = self._embedder
-        if embedder is None:
-            raise InputError(f"{self.name} has no embedder for text; search by vector or id")
-        (vector,) = await embedder.embed([text], deadline)
-        if not any(vector):
-            raise InputError("text holds nothing that the embedding model knows; use other words")
-        if size is not None and len(vector) != size:
-            raise SourceRefused(
-                f"{self.name}: model {embedder.model} makes {len(vector)} dimensions, "
-                f"the collection has {size}",
-                code=Code.CONFIGURATION,
-            )
-        return tuple(vector)
+    def _searching(self) -> Searching:
+        return Searching(self.name, self._session(), self._embedder)
 
     def _session(self) -> Session:
         if self._open is None:
             raise SourceUnavailable(f"{self.name} is not open")
         return self._open
 
-    def _key_id(self, key: Key) -> PointId | None:
-        if len(key) != 1:
-            raise SourceRefused(
-                f"{self.name}: a point has one id, the entity's key has {len(key)} parts",
-                code=Code.CONFIGURATION,
-            )
-        return point_id(key[0])
+
+def _part(prepared: Any, keys: Sequence[Key], arguments: tuple[Any, ...]) -> Part:
+    return Part(prepared, arguments[0] if arguments else Nearest(), keys)
+
+
+def _parts(prepared: Together, batch: Batch) -> list[Part]:
+    return [
+        _part(part, keys, arguments)
+        for part, (keys, arguments) in zip(prepared.parts, batch.arguments, strict=True)
+    ]
 
 
 def _session_class() -> type[Session]:

@@ -15,16 +15,22 @@ from qdrant_client import AsyncQdrantClient, models
 from qdrant_client import grpc as pb
 from qdrant_client.conversions.conversion import RestToGrpc
 
+from gateway.sources.qdrant.arguments import Sparse
+from gateway.sources.qdrant.ask import Liked
+from gateway.sources.qdrant.narrowing_wire import grpc_among, rest_among
 from gateway.sources.qdrant.native_filters import native_filter
 from gateway.sources.qdrant.shape import Hit
+from gateway.sources.qdrant.trees import Group
+from gateway.sources.qdrant.wishes import Strategy
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from gateway.sources.qdrant.address import Address
-    from gateway.sources.qdrant.ask import Ask
+    from gateway.sources.qdrant.ask import Ask, Near, Target
     from gateway.sources.qdrant.ids import PointId
     from gateway.sources.qdrant.prepared import PayloadWish
+    from gateway.sources.qdrant.wishes import Grouped
 
 _GRPC_OPTIONS = {
     # A server that comes back is used again within a second, not within two minutes.
@@ -34,6 +40,13 @@ _GRPC_OPTIONS = {
     "grpc.keepalive_time_ms": 30_000,
     "grpc.keepalive_timeout_ms": 5_000,
     "grpc.enable_retries": 0,
+}
+
+
+_GRPC_STRATEGIES = {
+    Strategy.AVERAGE_VECTOR: "AverageVector",
+    Strategy.BEST_SCORE: "BestScore",
+    Strategy.SUM_SCORES: "SumScores",
 }
 
 
@@ -47,6 +60,9 @@ class Wire(Protocol):
 
         Raises whatever the client library raises.
         """
+
+    async def groups(self, collection: str, ask: Ask, wish: Grouped, seconds: float) -> list[Group]:
+        """The best groups of what `ask` ranks, in at most `seconds`; raises as `query` does."""
 
     async def run(self, call: Callable[[], Awaitable[Any]]) -> Any:
         """Await a call of `client`, in the way this wire can be cancelled."""
@@ -80,6 +96,18 @@ class GrpcWire:
             for ask, batch in zip(asks, response.result, strict=True)
         ]
 
+    async def groups(self, collection: str, ask: Ask, wish: Grouped, seconds: float) -> list[Group]:
+        """See `Wire.groups`."""
+        asked = _grpc_query(collection, ask)
+        given = {one.name: value for one, value in asked.ListFields() if one.name != "offset"}
+        given |= {"group_by": wish.by, "group_size": wish.size, "limit": wish.limit}
+        request = pb.QueryPointGroups(**given, timeout=math.ceil(seconds))
+        response = await self.client.grpc_points.QueryGroups(request, timeout=seconds)
+        return [
+            Group(_grpc_group_key(group.id), [_grpc_hit(point, ask) for point in group.hits])
+            for group in response.result.groups
+        ]
+
     async def run(self, call: Callable[[], Awaitable[Any]]) -> Any:
         """See `Wire.run`."""
         return await call()
@@ -111,6 +139,30 @@ class RestWire:
             for ask, response in zip(asks, responses, strict=True)
         ]
 
+    async def groups(self, collection: str, ask: Ask, wish: Grouped, seconds: float) -> list[Group]:
+        """See `Wire.groups`."""
+        asked = _rest_query(ask)
+        response = await self.run(
+            lambda: self.client.query_points_groups(
+                collection,
+                group_by=wish.by,
+                group_size=wish.size,
+                limit=wish.limit,
+                query=asked.query,
+                using=asked.using,
+                query_filter=asked.filter,
+                search_params=asked.params,
+                score_threshold=asked.score_threshold,
+                with_payload=asked.with_payload or False,
+                with_vectors=asked.with_vector or False,
+                timeout=math.ceil(seconds),
+            )
+        )
+        return [
+            Group(group.id, [_rest_hit(point, ask) for point in group.hits])
+            for group in response.groups
+        ]
+
     async def run(self, call: Callable[[], Awaitable[Any]]) -> Any:
         """See `Wire.run`."""
         await self._slots.acquire()
@@ -129,22 +181,45 @@ def _headers(api_key: str | None) -> dict[str, str] | None:
 
 
 def _grpc_query(collection: str, ask: Ask) -> pb.QueryPoints:
-    if isinstance(ask.target, tuple):
-        target = pb.VectorInput(dense=pb.DenseVector(data=ask.target))
-    else:
-        target = pb.VectorInput(id=_grpc_id(ask.target))
-    wanted = native_filter(ask.filter)
     return pb.QueryPoints(
         collection_name=collection,
-        query=pb.Query(nearest=target),
+        query=_grpc_ranking(ask.target),
         using=ask.using,
-        filter=None if wanted is None else RestToGrpc.convert_filter(wanted),
+        filter=_grpc_filter(ask),
+        params=pb.SearchParams(exact=True) if ask.exact else None,
         score_threshold=ask.score_threshold,
         limit=ask.limit,
         offset=ask.offset,
         with_payload=_grpc_payload(ask.with_payload),
         with_vectors=pb.WithVectorsSelector(enable=True) if ask.with_vectors else None,
     )
+
+
+def _grpc_ranking(target: Target) -> pb.Query:
+    if not isinstance(target, Liked):
+        return pb.Query(nearest=_grpc_input(target))
+    return pb.Query(
+        recommend=pb.RecommendInput(
+            positive=[_grpc_input(one) for one in target.positive],
+            negative=[_grpc_input(one) for one in target.negative],
+            strategy=pb.RecommendStrategy.Value(_GRPC_STRATEGIES[target.strategy]),
+        )
+    )
+
+
+def _grpc_input(given: Near) -> pb.VectorInput:
+    if isinstance(given, tuple):
+        return pb.VectorInput(dense=pb.DenseVector(data=given))
+    if isinstance(given, Sparse):
+        sparse = pb.SparseVector(values=given.values, indices=given.indices)
+        return pb.VectorInput(sparse=sparse)
+    return pb.VectorInput(id=_grpc_id(given))
+
+
+def _grpc_filter(ask: Ask) -> pb.Filter | None:
+    native = native_filter(ask.filter)
+    wanted = None if native is None else RestToGrpc.convert_filter(native)
+    return wanted if ask.among is None else grpc_among(wanted, ask.among)
 
 
 def _grpc_id(value: PointId) -> pb.PointId:
@@ -163,8 +238,13 @@ def _grpc_hit(point: pb.ScoredPoint, ask: Ask) -> Hit:
         found.num if found.WhichOneof("point_id_options") == "num" else found.uuid,
         np.float32(point.score),  # written with a float's few digits, not a double's seventeen
         _grpc_values(point.payload),
-        _grpc_vector(point.vectors, ask.using) if ask.with_vectors else None,
+        *(_grpc_vectors(point.vectors, ask.using) if ask.with_vectors else (None, None)),
     )
+
+
+def _grpc_group_key(message: pb.GroupId) -> int | str:
+    key: int | str = getattr(message, message.WhichOneof("kind") or "string_value")
+    return key
 
 
 def _grpc_values(fields: Mapping[str, pb.Value]) -> dict[str, Any]:
@@ -180,8 +260,16 @@ def _grpc_value(message: pb.Value) -> Any:
     return None if kind in (None, "null_value") else getattr(message, kind)
 
 
-def _grpc_vector(message: pb.VectorsOutput, using: str | None) -> Any:
-    vector = message.vectors.vectors[using] if using else message.vector
+def _grpc_vectors(message: pb.VectorsOutput, using: str | None) -> tuple[Any, Any]:
+    """The vector by the name `using`, and all of them by name; the default one's is empty."""
+    if message.WhichOneof("vectors_options") == "vector":
+        alone = _grpc_vector(message.vector)
+        return alone, {"": alone}
+    named = {name: _grpc_vector(one) for name, one in message.vectors.vectors.items()}
+    return named.get(using or ""), named
+
+
+def _grpc_vector(vector: pb.VectorOutput) -> Any:
     if vector.WhichOneof("vector") == "sparse":
         sparse = vector.sparse
         return {"indices": list(sparse.indices), "values": _floats(sparse.values)}
@@ -198,9 +286,10 @@ def _floats(numbers: Any) -> Any:
 def _rest_query(ask: Ask) -> models.QueryRequest:
     wish = ask.with_payload
     return models.QueryRequest(
-        query=list(ask.target) if isinstance(ask.target, tuple) else ask.target,
+        query=_rest_ranking(ask.target),
         using=ask.using,
-        filter=native_filter(ask.filter),
+        filter=_rest_filter(ask),
+        params=models.SearchParams(exact=True) if ask.exact else None,
         score_threshold=ask.score_threshold,
         limit=ask.limit,
         offset=ask.offset,
@@ -209,11 +298,48 @@ def _rest_query(ask: Ask) -> models.QueryRequest:
     )
 
 
+def _rest_ranking(target: Target) -> Any:
+    if not isinstance(target, Liked):
+        return models.NearestQuery(nearest=_rest_input(target))
+    return models.RecommendQuery(
+        recommend=models.RecommendInput(
+            positive=[_rest_input(one) for one in target.positive],
+            negative=[_rest_input(one) for one in target.negative],
+            strategy=models.RecommendStrategy(target.strategy.value),
+        )
+    )
+
+
+def _rest_input(given: Near) -> Any:
+    if isinstance(given, tuple):
+        return list(given)
+    if isinstance(given, Sparse):
+        return models.SparseVector(indices=list(given.indices), values=list(given.values))
+    return given
+
+
+def _rest_filter(ask: Ask) -> models.Filter | None:
+    wanted = native_filter(ask.filter)
+    return wanted if ask.among is None else rest_among(wanted, ask.among)
+
+
 def _rest_hit(point: models.ScoredPoint, ask: Ask) -> Hit:
-    vector: Any = point.vector
-    if isinstance(vector, dict) and ask.using:
-        vector = vector.get(ask.using)
-    if isinstance(vector, models.SparseVector):
-        vector = vector.model_dump()
+    hit = hit_of(point, ask.using)
+    return hit._replace(score=np.float32(point.score))
+
+
+def hit_of(point: models.Record | models.ScoredPoint, using: str | None = None) -> Hit:
+    """A point as the client's models have it, without a score."""
     found = point.id if isinstance(point.id, int) else str(point.id)
-    return Hit(found, point.score, point.payload or {}, vector)
+    given: Any = point.vector
+    if given is None:
+        return Hit(found, None, point.payload or {}, None)
+    named = given if isinstance(given, dict) else {"": given}
+    vectors = {name: _rest_vector(one) for name, one in named.items()}
+    return Hit(found, None, point.payload or {}, vectors.get(using or ""), vectors)
+
+
+def _rest_vector(vector: Any) -> Any:
+    if isinstance(vector, models.SparseVector):
+        return {"indices": vector.indices, "values": _floats(vector.values)}
+    return _floats(vector)

@@ -45,8 +45,20 @@ def make_pool(
         raise ConfigurationError(
             f"source {name!r}: its URL must be redis://, rediss:// or unix://"
         ) from None
-    settings |= {
-        "max_connections": connections,
+    settings |= client_settings(connect_timeout, socket_timeout)
+    settings["max_connections"] = connections
+    try:
+        pool: ConnectionPool = ConnectionPool(**settings)
+        # Refuses what it does not know of the URL's query.
+        pool.make_connection()  # type: ignore[no-untyped-call]  # redis-py leaves it untyped
+    except (TypeError, ValueError, vendor.RedisError):
+        raise ConfigurationError(f"source {name!r}: its URL holds an unknown option") from None
+    return pool
+
+
+def client_settings(connect_timeout: float, socket_timeout: float) -> dict[str, Any]:
+    """What every connection is made with, whatever its URL says. Seconds."""
+    return {
         "socket_connect_timeout": connect_timeout,
         "socket_timeout": socket_timeout,
         "retry": Retry(NoBackoff(), 0),  # the default is ten, with back-off
@@ -58,13 +70,6 @@ def make_pool(
         "driver_info": None,
         "maint_notifications_config": MaintNotificationsConfig(enabled=False),
     }
-    try:
-        pool: ConnectionPool = ConnectionPool(**settings)
-        # Refuses what it does not know of the URL's query.
-        pool.make_connection()  # type: ignore[no-untyped-call]  # redis-py leaves it untyped
-    except (TypeError, ValueError, vendor.RedisError):
-        raise ConfigurationError(f"source {name!r}: its URL holds an unknown option") from None
-    return pool
 
 
 @contextmanager

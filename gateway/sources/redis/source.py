@@ -1,43 +1,39 @@
-"""The adapter: bound fields read from Redis, all keys of a batch in one MGET."""
+"""The adapter: bound fields and namespaces, all that a moment asks in one conversation."""
 
 from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
 from dataclasses import dataclass
-from enum import StrEnum
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
-from redis.asyncio import Redis
+from redis.exceptions import ResponseError
 
 from gateway.errors import ConfigurationError, SourceDataError, SourceError, SourceTimeout
 from gateway.sources.contract import Batch, Budget, Health, Prepared
-from gateway.sources.redis.connection import CREDENTIAL_ERRORS, make_pool, our_errors
+from gateway.sources.redis.bound import Kind, command, reader
+from gateway.sources.redis.breaker import Breaker
+from gateway.sources.redis.connection import CREDENTIAL_ERRORS, our_errors
+from gateway.sources.redis.faults import refused
+from gateway.sources.redis.link import Command
+from gateway.sources.redis.links import Times, make_link
+from gateway.sources.redis.messages import Channels, follow
 from gateway.sources.redis.pattern import KeyPattern
-from gateway.sources.redis.values import counter, json_value
+from gateway.sources.redis.store import ChangePrepared, ReadPrepared, Store
+from gateway.sources.redis.turns import Turns
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import AsyncIterator, Mapping, Sequence
 
+    from gateway.schema.state import Guard
+    from gateway.schema.state_asks import StateChange, StateRead
     from gateway.sources.contract import Value
+    from gateway.sources.redis.messages import Entry
 
-MGET_KEYS = 1_000
-"""Keys of one MGET; a larger batch is several of them in one pipeline."""
+AT_ONCE = 8
+"""Executions for each connection: they share conversations."""
 
 _CLOSE_SECONDS = 1.0
-
-
-class Kind(StrEnum):
-    """How a stored value is read."""
-
-    COUNTER = "counter"
-    VALUE = "value"
-
-
-_READERS: Mapping[Kind, Callable[[bytes | None], Value]] = {
-    Kind.COUNTER: counter,
-    Kind.VALUE: json_value,
-}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,11 +45,12 @@ class RedisPrepared(Prepared):
 
 
 class RedisSource:
-    """One Redis server (or what speaks its protocol), by URL.
+    """Redis, or what speaks its protocol, by URL: a server, a cluster, or one found by sentinels.
 
-    `concurrency`: executions at once, one connection each. `connect_timeout`, `socket_timeout`:
-    seconds for a connection and for each answer. Nothing is tried twice; a connection that was
-    lost is made anew by the next call. Raises `ConfigurationError` for a wrong URL.
+    `concurrency`: conversations at once, one connection each (in a cluster: to each server).
+    `connect_timeout`, `socket_timeout`: seconds for a connection and for each answer. Nothing is
+    tried twice; a connection that was lost is made anew by the next conversation. A server that
+    keeps failing is left alone for a moment. Raises `ConfigurationError` for a wrong URL.
     """
 
     def __init__(
@@ -66,16 +63,15 @@ class RedisSource:
         socket_timeout: float = 0.1,
     ) -> None:
         self.name = name
-        self.concurrency = concurrency
+        self.concurrency = concurrency * AT_ONCE
         self._open_seconds = connect_timeout + 2 * socket_timeout
-        self._pool = make_pool(
-            name,
-            url,
-            connections=concurrency + 1,  # one for the readiness check
-            connect_timeout=connect_timeout,
-            socket_timeout=socket_timeout,
+        self.link = make_link(
+            name, url, connections=concurrency, times=Times(connect_timeout, socket_timeout)
         )
-        self._redis: Redis = Redis(connection_pool=self._pool)
+        self._breaker = Breaker(lambda: asyncio.get_running_loop().time())
+        self._turns = Turns(name, self.link, self._breaker, lanes=concurrency)
+        self._store = Store(name, self.link, self._turns)
+        self.channels = Channels(name, self.link, connect_timeout=connect_timeout)
 
     def prepare_counter(self, pattern: str, key_names: Sequence[str]) -> RedisPrepared:
         """A field that counts: JSON integers, **0 where nothing is stored**.
@@ -84,15 +80,28 @@ class RedisSource:
         columns in their order. A value that is no integer, or beyond GraphQL's Int, is a
         `SourceDataError` in its place. Pure; raises `ConfigurationError` for a bad pattern.
         """
-        return self._prepare(pattern, key_names, Kind.COUNTER)
+        return self.prepare_bound(pattern, key_names, Kind.COUNTER)
 
-    def prepare_value(self, pattern: str, key_names: Sequence[str]) -> RedisPrepared:
-        """A field that holds JSON text: as it was stored, None where nothing is.
+    def prepare_bound(self, pattern: str, key_names: Sequence[str], kind: str) -> RedisPrepared:
+        """A field of an entity, of any `Kind`: None where nothing is stored.
 
-        A value that is not JSON, or over a mebibyte, is a `SourceDataError` in its place. Pure;
-        raises `ConfigurationError` for a bad pattern.
+        What does not read as its kind, or is over a mebibyte, is a `SourceDataError` in its
+        place. Pure; raises `ConfigurationError` for a bad pattern.
         """
-        return self._prepare(pattern, key_names, Kind.VALUE)
+        return RedisPrepared(
+            source=self.name,
+            by_key=True,
+            pattern=KeyPattern.parse(pattern, key_names),
+            kind=Kind(kind),
+        )
+
+    def prepare_read(self, ask: StateRead, guard: Guard) -> ReadPrepared:
+        """What a `state` field asks of a namespace. Pure."""
+        return self._store.prepare_read(ask, guard)
+
+    def prepare_change(self, ask: StateChange, guard: Guard) -> ChangePrepared:
+        """A write to a namespace. Pure."""
+        return self._store.prepare_change(ask, guard)
 
     async def open(self) -> None:
         """Connect once. Raises `SourceUnavailable`, `SourceTimeout` or `ConfigurationError`."""
@@ -100,7 +109,7 @@ class RedisSource:
         with our_errors(self.name):
             try:
                 async with asyncio.timeout_at(deadline):
-                    await self._redis.ping()
+                    await self._ping()
             except CREDENTIAL_ERRORS:
                 raise ConfigurationError(
                     f"source {self.name!r} refused the credentials of its URL"
@@ -108,9 +117,11 @@ class RedisSource:
 
     async def close(self) -> None:
         """Release the connections; idempotent."""
+        await self.channels.close()
+        await self._turns.close()
         with suppress(SourceError), our_errors(self.name):
             async with asyncio.timeout(_CLOSE_SECONDS):
-                await self._pool.disconnect()
+                await self.link.close()
 
     async def check(self, budget: Budget) -> Health:
         """PING; never raises. `figures`: the round trip in milliseconds."""
@@ -119,22 +130,75 @@ class RedisSource:
         try:
             with our_errors(self.name):
                 async with asyncio.timeout_at(budget.deadline):
-                    await self._redis.ping()
+                    await self._ping()
         except SourceError as error:
             return Health(ready=False, detail=error.message)
+        self._breaker.succeeded()
         return Health(
             ready=True, detail="answers", figures={"round_trip_ms": (clock() - started) * 1_000}
         )
 
     async def execute(
-        self, prepared: RedisPrepared, batch: Batch, budget: Budget
+        self, prepared: RedisPrepared | ReadPrepared, batch: Batch, budget: Budget
     ) -> Sequence[Value]:
-        """One MGET for all keys of the batch; values in the order of the keys.
+        """Values in the order of the keys, or the one object of a `state` field.
 
-        Raises `SourceTimeout`, `SourceUnavailable`, `SourceOverloaded` or `SourceRefused`.
+        Whatever else is asked in this turn of the event loop travels along. Raises
+        `SourceTimeout`, `SourceUnavailable` or `SourceRefused`.
         """
         if asyncio.get_running_loop().time() >= budget.deadline:
             raise SourceTimeout(f"source {self.name!r} was not asked: no time was left")
+        if isinstance(prepared, ReadPrepared):
+            return [await self._store.read(prepared, batch.arguments, budget.deadline)]
+        return await self._bound(prepared, batch, budget)
+
+    async def write(
+        self, prepared: ChangePrepared, arguments: tuple[Any, ...], budget: Budget
+    ) -> Value:
+        """Make a write, once, and give its value. Raises `InputError` and `SourceError`.
+
+        After a `SourceTimeout` or `SourceUnavailable` it may have been made or not.
+        """
+        return await self._store.write(prepared, arguments, budget.deadline)
+
+    def follow(self, key: str, after: str = "$") -> AsyncIterator[Entry]:
+        """The entries of a stream behind the id `after` (`$`: those to come), without an end.
+
+        See `gateway.sources.redis.messages.follow`; close it with `aclose` when done.
+        """
+        return follow(self.name, self.link, key.encode(), after)
+
+    async def seed_counters(self, counts: Mapping[str, int], seconds: float) -> int:
+        """Set counters that do not exist yet, by their whole key; returns how many were set."""
+        deadline = asyncio.get_running_loop().time() + seconds
+        commands = [Command(("SET", key, count, "NX")) for key, count in counts.items()]
+        _, answers = await self._turns.ask((), commands, deadline)
+        for answer in answers:
+            if isinstance(answer, ResponseError):
+                raise refused(answer, "counters", "counter")
+        return sum(answer is not None for answer in answers)
+
+    def describe(self, prepared: Prepared) -> Mapping[str, Any]:
+        """The command, and which keys it names."""
+        if isinstance(prepared, RedisPrepared):
+            return {
+                "source": self.name,
+                "command": command(prepared.kind),
+                "keys": prepared.pattern.text,
+                "kind": prepared.kind.value,
+            }
+        return self._store.describe(prepared)
+
+    async def _ping(self) -> None:
+        nodes = await self.link.nodes()
+        answers = await self.link.exchange([Command(("PING",), node) for node in nodes])
+        for answer in answers:
+            if isinstance(answer, ResponseError):
+                raise answer
+
+    async def _bound(
+        self, prepared: RedisPrepared, batch: Batch, budget: Budget
+    ) -> Sequence[Value]:
         values: list[Value] = [None] * len(batch.keys)
         asked: list[tuple[int, bytes]] = []
         for place, key in enumerate(batch.keys):
@@ -142,34 +206,15 @@ class RedisSource:
                 asked.append((place, prepared.pattern.key(key)))
             except SourceDataError as error:
                 values[place] = error
-        if asked:
-            with our_errors(self.name):
-                async with asyncio.timeout_at(budget.deadline):
-                    stored = await self._get([key for _, key in asked])
-            read = _READERS[prepared.kind]
-            for (place, _), value in zip(asked, stored, strict=True):
-                values[place] = read(value)
+        if not asked:
+            return values
+        keys, commands = prepared.kind.questions([key for _, key in asked])
+        found, answers = await self._turns.ask(keys, commands, budget.deadline)
+        read = reader(prepared.kind)
+        for (place, _), value in zip(asked, found or answers, strict=True):
+            values[place] = (
+                refused(value, f"of {prepared.pattern.text}", prepared.kind.value)
+                if isinstance(value, ResponseError)
+                else read(value)
+            )
         return values
-
-    def describe(self, prepared: RedisPrepared) -> Mapping[str, Any]:
-        """The command and the pattern of its keys."""
-        return {
-            "source": self.name,
-            "command": "MGET",
-            "keys": prepared.pattern.text,
-            "kind": prepared.kind.value,
-        }
-
-    def _prepare(self, pattern: str, key_names: Sequence[str], kind: Kind) -> RedisPrepared:
-        return RedisPrepared(
-            source=self.name, by_key=True, pattern=KeyPattern.parse(pattern, key_names), kind=kind
-        )
-
-    async def _get(self, keys: list[bytes]) -> list[bytes | None]:
-        if len(keys) <= MGET_KEYS:
-            return cast("list[bytes | None]", await self._redis.mget(keys))  # nothing is decoded
-        async with self._redis.pipeline(transaction=False) as pipeline:
-            for start in range(0, len(keys), MGET_KEYS):
-                pipeline.mget(keys[start : start + MGET_KEYS])
-            answers: list[list[bytes | None]] = await pipeline.execute()
-        return [value for one in answers for value in one]

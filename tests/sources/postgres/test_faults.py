@@ -14,7 +14,7 @@ from gateway.errors import (
     SourceTimeout,
     SourceUnavailable,
 )
-from gateway.sources.postgres.connect import connector
+from gateway.sources.postgres.connect import Connector
 from gateway.sources.postgres.faults import connect_fault, fault
 
 SECRET = "select 'hunter2' from db.internal"
@@ -88,7 +88,7 @@ def test_too_many_connections_at_start_up_is_no_configuration_error() -> None:
 async def test_an_unknown_database_is_a_configuration_error(postgres_url: str) -> None:
     """A name that is wrong in the settings is told as such, without repeating it."""
     with pytest.raises(asyncpg.InvalidCatalogNameError) as refused:
-        await connector(f"{postgres_url}_hunter2")()
+        await Connector(f"{postgres_url}_hunter2")()
     found = connect_fault(refused.value)
     assert type(found) is ConfigurationError
     assert "hunter2" not in f"{found.message}{found.details}"

@@ -12,7 +12,7 @@ from feeding import changes, connected, following, listening, prepare, until
 
 from gateway.errors import ConfigurationError, SourceTimeout, SourceUnavailable
 from gateway.sources.contract import Budget
-from gateway.sources.postgres.connect import connector
+from gateway.sources.postgres.connect import Connector
 from gateway.sources.postgres.feed import ChangeFeed, Loss, Lost, Operation
 
 if TYPE_CHECKING:
@@ -312,7 +312,7 @@ async def test_a_gap_in_the_numbers_is_a_loss(feed, writer) -> None:
 
 async def test_subscribers_from_before_the_feed_listens(url, writer) -> None:
     """They are told to read anew when it does; those who come later need not."""
-    feed = ChangeFeed(connector(url))
+    feed = ChangeFeed(Connector(url))
     early = feed.subscribe()
     await writer.execute("INSERT INTO things VALUES (1, 'unheard')")
     assert not feed.live

@@ -18,7 +18,7 @@ from gateway.embedded import Engines, start
 from gateway.embedded.postgres import Postgres
 from gateway.errors import ConfigurationError
 from gateway.sources.contract import Budget
-from gateway.sources.postgres.connect import connector
+from gateway.sources.postgres.connect import Connector
 from gateway.sources.postgres.feed import ChangeFeed, Loss
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ async def test_a_killed_server_that_comes_back(own_engines: Engines, url: str) -
 
 async def test_a_terminated_backend(url: str) -> None:
     """A connection an operator ends costs one `Lost`; what was committed meanwhile is not told."""
-    connect, reachable = connector(url, application_name="operated"), asyncio.Event()
+    connect, reachable = Connector(url, application_name="operated"), asyncio.Event()
 
     async def when_reachable() -> asyncpg.Connection:
         await reachable.wait()

@@ -18,7 +18,7 @@ from toy.profiles import examples
 from gateway.schema import opaque
 from gateway.schema.scalars import SCALARS, parse_duration, write_duration, write_moment
 from gateway.sources.postgres import scalars
-from gateway.sources.postgres.connect import connector
+from gateway.sources.postgres.connect import Connector
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -32,7 +32,7 @@ _TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x0
 @pytest.fixture(scope="module")
 async def connection(postgres_url: str) -> AsyncIterator[Connection]:
     """A connection as the slots have it: its settings decide how values are written."""
-    one = await connector(postgres_url)()
+    one = await Connector(postgres_url)()
     yield one
     await one.close()
 

@@ -16,7 +16,7 @@ from gateway.errors import (
     SourceTimeout,
     SourceUnavailable,
 )
-from gateway.sources.postgres.connect import connector
+from gateway.sources.postgres.connect import Connector
 from gateway.sources.postgres.slots import Slots
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ async def until(holds: Callable[[], bool]) -> None:
 
 @pytest.fixture
 async def slots(postgres_url: str) -> AsyncIterator[Slots]:
-    made = Slots(connector(postgres_url), 3)
+    made = Slots(Connector(postgres_url), 3)
     await made.open()
     yield made
     await made.close()
@@ -51,7 +51,7 @@ async def slots(postgres_url: str) -> AsyncIterator[Slots]:
 @pytest.fixture
 async def lone(postgres_url: str) -> AsyncIterator[Slots]:
     """One connection only."""
-    made = Slots(connector(postgres_url), 1, statements_per_slot=2)
+    made = Slots(Connector(postgres_url), 1, statements_per_slot=2)
     await made.open()
     yield made
     await made.close()
@@ -149,7 +149,7 @@ async def test_each_slot_prepares_a_text_once(slots: Slots) -> None:
 
 async def test_nothing_named_stays_behind_a_pooler(postgres_url: str) -> None:
     """With `prepare` off no statement is named, so that any server may take the next one."""
-    slots = Slots(connector(postgres_url, pooled=True), 1, prepare=False)
+    slots = Slots(Connector(postgres_url, prepare=False), 1, prepare=False)
     await slots.open()
     for _ in range(3):
         assert await slots.run_value("select count(*) from pg_prepared_statements", (), soon()) == 0
@@ -296,7 +296,7 @@ async def test_a_full_server_is_overload(postgres_url: str, holder: asyncpg.Conn
     try:
         account, place = postgres_url.split("@")
         scheme = account.split("://")[0]
-        slots = Slots(connector(f"{scheme}://{name}:x@{place}"), 1)
+        slots = Slots(Connector(f"{scheme}://{name}:x@{place}"), 1)
         with pytest.raises(SourceOverloaded):
             await slots.open()
     finally:

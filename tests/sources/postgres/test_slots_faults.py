@@ -9,7 +9,7 @@ import pytest
 
 from gateway.embedded import Engines, start
 from gateway.errors import ConfigurationError, SourceError, SourceTimeout, SourceUnavailable
-from gateway.sources.postgres.connect import connector
+from gateway.sources.postgres.connect import Connector
 from gateway.sources.postgres.slots import Slots
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def own_engines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engines]:
 
 @pytest.fixture
 async def slots(own_engines: Engines) -> AsyncIterator[Slots]:
-    made = Slots(connector(own_engines.urls.postgres, connect_timeout=2.0), SIZE)
+    made = Slots(Connector(own_engines.urls.postgres, connect_timeout=2.0), SIZE)
     await made.open()
     assert await load(made) == list(range(SIZE))
     yield made
@@ -114,7 +114,7 @@ async def test_a_kill_in_mid_statement(own_engines: Engines, slots: Slots) -> No
 async def test_a_server_that_is_down_at_start_up(own_engines: Engines) -> None:
     """Opening tells that it cannot be reached, and opens when it can."""
     own_engines.processes["postgres"].kill()
-    slots = Slots(connector(own_engines.urls.postgres), 1)
+    slots = Slots(Connector(own_engines.urls.postgres), 1)
     with pytest.raises(SourceUnavailable):
         await slots.open()
     await asyncio.to_thread(own_engines.restart, "postgres")
@@ -127,7 +127,7 @@ async def test_a_wrong_password_is_a_configuration_error(own_engines: Engines) -
     """Credentials that the server refuses are told at start-up, without repeating them."""
     scheme, rest = own_engines.urls.postgres.split("://")
     user, place = rest.split(":", 1)[0], rest.split("@")[1]
-    slots = Slots(connector(f"{scheme}://{user}:hunter2@{place}"), 1)
+    slots = Slots(Connector(f"{scheme}://{user}:hunter2@{place}"), 1)
     with pytest.raises(ConfigurationError) as refused:
         await slots.open()
     assert "hunter2" not in refused.value.message

@@ -31,9 +31,10 @@ def connect(own_qdrant):
     """Makes sources of the engine, not open yet."""
 
     def make(api_key=KEY, **settings):
-        url = own_qdrant.urls.qdrant
-        port = int(url.rpartition(":")[2])
-        return QdrantSource("vectors", url, grpc_port=port, api_key=api_key, **settings)
+        urls = own_qdrant.urls
+        return QdrantSource(
+            "vectors", urls.qdrant, grpc_port=urls.qdrant_grpc_port, api_key=api_key, **settings
+        )
 
     return make
 

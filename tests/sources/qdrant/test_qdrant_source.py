@@ -138,25 +138,23 @@ async def test_entity_key_in_the_payload(source, collection, ask):
     bound = VectorCollection(collection.name, size=2, entity_key="place")
     search = search_arguments(vector=[1, 0], limit=1)
     entity = HitField("trend", HitKind.ENTITY, slot=1)
-    payload = HitField("payload", HitKind.PAYLOAD)
     prepared = prepare_search("vectors", bound, (entity,), typename="Hit")
     assert await ask(source, prepared, arguments=(search,)) == [b'[{"trend":\t[1,6]\t}]']
-    prepared = prepare_search("vectors", bound, (entity, payload), typename="Hit", payload=("ok",))
+    only = HitField("payload", HitKind.PAYLOAD, fields=("ok",))
+    prepared = prepare_search("vectors", bound, (entity, only), typename="Hit")
     (value,) = await ask(source, prepared, arguments=(search,))
     assert value == b'[{"trend":\t[1,6]\t,"payload":{"ok":true}}]'
     absent = VectorCollection(collection.name, size=2, entity_key="nowhere")
     prepared = prepare_search("vectors", absent, (entity,), typename="Hit")
     assert await ask(source, prepared, arguments=(search,)) == [b'[{"trend":null}]']
-    with pytest.raises(ConfigurationError, match="place"):
-        prepare_nearest("vectors", bound, (entity,), typename="Hit")
 
 
 async def test_payload_fields(source, collection, ask):
     """Only the named payload fields travel; none when the payload is not selected."""
-    payload = HitField("p", HitKind.PAYLOAD)
     search = search_arguments(vector=[1, 0], limit=1)
-    for wish, shown in ((("place",), {"place": 6}), (False, {}), (("no", "ok"), {"ok": True})):
-        prepared = prepare_search("vectors", collection, (payload,), typename="Hit", payload=wish)
+    for wish, shown in ((("place",), {"place": 6}), ((), {}), (("no", "ok"), {"ok": True})):
+        payload = HitField("p", HitKind.PAYLOAD, fields=wish)
+        prepared = prepare_search("vectors", collection, (payload,), typename="Hit")
         (value,) = await ask(source, prepared, arguments=(search,))
         assert orjson.loads(value) == [{"p": shown}]
     assert prepare_search("vectors", collection, (ID,), typename="Hit").with_payload is False

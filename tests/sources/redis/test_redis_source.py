@@ -133,7 +133,7 @@ async def test_a_key_of_another_type_counts_as_absent(source, client):
     """MGET gives nothing for a list: no value, and no failure of the batch."""
     await client.delete("listed:x_1")
     await client.lpush("listed:x_1", "a")
-    assert await ask(source, source.prepare_value("listed:x_{id}", ["id"]), (1,)) == [None]
+    assert await ask(source, source.prepare_bound("listed:x_{id}", ["id"], "value"), (1,)) == [None]
 
 
 @pytest.mark.parametrize(
@@ -148,7 +148,7 @@ async def test_a_key_of_another_type_counts_as_absent(source, client):
 async def test_json_goes_out_as_stored(source, client, stored, answer):
     """The stored text is kept to the letter, except that a raw tab would be taken for a hole."""
     await client.set("doc:x_1", stored)
-    assert await ask(source, source.prepare_value("doc:x_{id}", ["id"]), (1,)) == [answer]
+    assert await ask(source, source.prepare_bound("doc:x_{id}", ["id"], "value"), (1,)) == [answer]
 
 
 @pytest.mark.parametrize(
@@ -162,7 +162,9 @@ async def test_json_goes_out_as_stored(source, client, stored, answer):
 async def test_what_is_not_json_is_an_error_in_its_place(source, client, stored):
     """Nothing unchecked or oversized is spliced into a response."""
     await client.mset({"bad:x_1": stored, "bad:x_2": b"1"})
-    first, second = await ask(source, source.prepare_value("bad:x_{id}", ["id"]), (1,), (2,))
+    first, second = await ask(
+        source, source.prepare_bound("bad:x_{id}", ["id"], "value"), (1,), (2,)
+    )
     assert isinstance(first, SourceDataError)
     assert second == b"1"
 
@@ -238,7 +240,7 @@ def test_a_wrong_url_names_the_source_only(url):
 async def test_the_query_of_the_url_cannot_lift_the_limits(own_valkey):
     """Timeouts and retries are ours, whatever the URL asks for."""
     source = RedisSource("state", own_valkey.urls.redis + "?socket_timeout=60&max_connections=9")
-    assert source._pool.connection_kwargs["socket_timeout"] == 0.1
-    assert source._pool.connection_kwargs["retry"].get_retries() == 0
-    assert source._pool.max_connections == source.concurrency + 1
+    assert source.link.pool.connection_kwargs["socket_timeout"] == 0.1
+    assert source.link.pool.connection_kwargs["retry"].get_retries() == 0
+    assert source.link.pool.max_connections == source.concurrency + 1
     await source.close()

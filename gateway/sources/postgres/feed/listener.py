@@ -22,10 +22,11 @@ from weakref import WeakSet
 import asyncpg
 
 from gateway.errors import ConfigurationError, PlaitError, SourceTimeout, SourceUnavailable
+from gateway.sources.changes import Loss
 from gateway.sources.contract import Health
-from gateway.sources.postgres.connect import connector
+from gateway.sources.postgres.connect import Connector
 from gateway.sources.postgres.faults import connect_fault
-from gateway.sources.postgres.feed.events import Loss, read
+from gateway.sources.postgres.feed.events import read, table_name
 from gateway.sources.postgres.feed.functions import WATCHED
 from gateway.sources.postgres.feed.numbering import Numbering
 from gateway.sources.postgres.feed.subscription import Subscription
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger(__name__)
 
+CHANNEL = "plait_changes"
+"""Where `plait_watch` lets tables announce their changes unless told otherwise."""
 _CHANNEL = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 2.0
 """Seconds between failed attempts to connect: doubled each time, up to the second."""
@@ -71,7 +74,7 @@ class ChangeFeed:
         self,
         database: str | Callable[[], Awaitable[Connection]],
         *,
-        channel: str = "plait_changes",
+        channel: str = CHANNEL,
         schema: str = "public",
         queue: int = 1_000,
         probe_interval: float = 5.0,
@@ -83,7 +86,7 @@ class ChangeFeed:
                 "A change feed's channel is lower-case letters, digits and _, at most 63."
             )
         self._connect = (
-            connector(
+            Connector(
                 database,
                 application_name=f"plait {channel}",
                 connect_timeout=connect_timeout,
@@ -179,9 +182,7 @@ class ChangeFeed:
             raise SourceTimeout(_LATE) from error
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             raise connect_fault(error) from error
-        return frozenset(
-            name if schema == self._schema else f"{schema}.{name}" for schema, name in rows
-        )
+        return frozenset(table_name(schema, name, self._schema) for schema, name in rows)
 
     async def check(self, budget: Budget) -> Health:
         """Whether the connection answers a probe sent now; never raises."""

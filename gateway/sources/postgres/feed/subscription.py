@@ -7,13 +7,13 @@ from collections import deque
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from gateway.sources.postgres.feed.events import Change, Loss, Lost
+from gateway.sources.changes import Change, Loss, Lost
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Self
 
-    from gateway.sources.postgres.feed.events import Event
+    from gateway.sources.changes import Event
 
 
 class Subscription:

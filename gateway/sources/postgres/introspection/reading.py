@@ -9,7 +9,7 @@ import asyncpg
 import msgspec
 
 from gateway.errors import ConfigurationError, SourceError, SourceTimeout
-from gateway.sources.postgres.connect import connector
+from gateway.sources.postgres.connect import Connector
 from gateway.sources.postgres.faults import connect_fault, fault
 from gateway.sources.postgres.introspection.answer import Answer, ColumnRow, TableRow
 from gateway.sources.postgres.introspection.catalogue import (
@@ -61,8 +61,8 @@ async def read_database(
 
 
 async def _read(dsn: str, schemas: Sequence[str], *, pooled: bool, seconds: float) -> Database:
-    connect = connector(
-        dsn, application_name="plait pull", statement_timeout=seconds, pooled=pooled
+    connect = Connector(
+        dsn, application_name="plait pull", statement_timeout=seconds, prepare=not pooled
     )
     try:
         connection = await connect()

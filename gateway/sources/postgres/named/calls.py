@@ -19,6 +19,7 @@ from gateway.errors import SourceRefused
 from gateway.schema import asks
 from gateway.schema.named.statement import RESULT
 from gateway.schema.rules import VIEWER_SPEC
+from gateway.sources.postgres.parameters import renumbered
 from gateway.sources.postgres.scalars import join, text, write
 from gateway.sources.postgres.statements import Build, Statement
 
@@ -35,7 +36,6 @@ Expression = sa.ColumnElement[Any]
 _BROKEN = b"!"
 """What stands for a result in which a column was null that is declared never to be."""
 _ROW = "value"
-_PARAMETER = re.compile(r"\$(\d+)")
 _COUNT = re.compile(r"(\d+)$")
 
 
@@ -75,7 +75,7 @@ def compile_call(
         return _call(statements, named, checks, named.sql.text, own, rows, rows)
     build = Build(statements.catalog, shapes)
     outer = build.finish(statements.source, _select(build, ask), by_key=False)
-    shifted = _PARAMETER.sub(lambda found: f"${int(found[1]) + len(own)}", outer.text)
+    shifted = renumbered(outer.text, lambda number: number + len(own))
     return _call(statements, named, checks, f"{_with(named)} {shifted}", own, outer)
 
 

@@ -1,0 +1,299 @@
+"""What all requests of a process ask of one model, made into the fewest calls.
+
+A text is looked for in the cache first. What is left waits for the next call: equal texts wait
+together, and those of several requests travel in one call, up to its size. On an idle process
+nothing waits; while all calls are busy, the texts that arrive gather.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from gateway.embedding.contract import check_all
+from gateway.errors import InputError, SourceDataError, SourceTimeout, SourceUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gateway.embedding.cache import VectorCache
+    from gateway.embedding.contract import Embedder
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """`texts`, `chars`: of one call to the model. `calls`: under way at once.
+
+    `budget_texts`, `budget_chars`: what one `embed` may ask for.
+    """
+
+    texts: int = 64
+    chars: int = 200_000
+    calls: int = 4
+    budget_texts: int = 10_000
+    budget_chars: int = 4_000_000
+
+
+class _Wanted:
+    """A text that somebody waits for."""
+
+    __slots__ = ("call", "deadline", "future", "key", "text", "waiting")
+
+    def __init__(self, text: str, key: str) -> None:
+        self.text = text
+        self.key = key
+        self.future: asyncio.Future[list[float]] = asyncio.get_running_loop().create_future()
+        self.deadline = 0.0
+        self.waiting = 0
+        self.call: _Call | None = None
+
+
+class _Call:
+    """One call to the model under way, for `wanted`, until `deadline`."""
+
+    __slots__ = ("deadline", "task", "wanted")
+
+    def __init__(self, wanted: list[_Wanted]) -> None:
+        self.wanted = wanted
+        self.deadline = max(one.deadline for one in wanted)
+        self.task: asyncio.Task[None] | None = None
+
+
+class BatchingEmbedder:
+    """An `Embedder` before another one: cached, without repetition, in batches."""
+
+    def __init__(self, model: Embedder, cache: VectorCache, bounds: Bounds | None = None) -> None:
+        self._model = model
+        self._cache = cache
+        self._bounds = bounds or Bounds()
+        self._wanted: dict[str, _Wanted] = {}
+        self._queue: deque[_Wanted] = deque()
+        self._calls: set[_Call] = set()
+        self._due = False
+        self._closed = False
+
+    @property
+    def model(self) -> str:
+        """See `Embedder`."""
+        return self._model.model
+
+    @property
+    def dimensions(self) -> int:
+        """See `Embedder`."""
+        return self._model.dimensions
+
+    @property
+    def max_chars(self) -> int:
+        """See `Embedder`."""
+        return self._model.max_chars
+
+    def check(self, texts: Sequence[str], names: Sequence[str] = ()) -> None:
+        """See `Embedder.check`; also where the texts exceed the budget."""
+        bounds = self._bounds
+        if len(texts) > bounds.budget_texts:
+            raise InputError(
+                f"{len(texts)} texts are too many to embed at once; at most "
+                f"{bounds.budget_texts} are allowed"
+            )
+        if sum(map(len, texts)) > bounds.budget_chars:
+            raise InputError(
+                f"the texts have more than {bounds.budget_chars} characters together; send fewer"
+            )
+        check_all(texts, self.max_chars, names)
+
+    async def embed(self, texts: Sequence[str], deadline: float) -> list[list[float]]:
+        """One vector of length 1 per text, in their order; see `Embedder.embed`.
+
+        Raises `InputError` also where the texts exceed the budget.
+        """
+        self.check(texts)
+        if self._closed:
+            raise _closed()
+        found: dict[str, list[float]] = {}
+        wanted: list[_Wanted] = []
+        for text in dict.fromkeys(texts):
+            key = self._cache.key(text)
+            vector = self._cache.near(key)
+            if vector is None:
+                wanted.append(self._want(text, key, deadline))
+            else:
+                found[text] = vector
+        if wanted:
+            await self._arrival(wanted, deadline)
+            found.update((one.text, one.future.result()) for one in wanted)
+        return [found[text] for text in texts]
+
+    async def aclose(self) -> None:
+        """End the calls under way, then close the cache and the model."""
+        self._closed = True
+        waiting = list(self._wanted.values())
+        tasks = [call.task for call in self._calls if call.task is not None]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+        for one in waiting:
+            _refuse(one, _closed())
+        self._wanted.clear()
+        self._queue.clear()
+        await self._cache.aclose()
+        await self._model.aclose()
+
+    # Waiting -----------------------------------------------------------------------------------
+
+    def _want(self, text: str, key: str, deadline: float) -> _Wanted:
+        one = self._wanted.get(key)
+        if one is None:
+            one = self._wanted[key] = _Wanted(text, key)
+            self._queue.append(one)
+        one.deadline = max(one.deadline, deadline)
+        one.waiting += 1
+        return one
+
+    async def _arrival(self, wanted: list[_Wanted], deadline: float) -> None:
+        """Until all are there, or one has failed."""
+        self._schedule()
+        try:
+            async with asyncio.timeout_at(deadline):
+                await asyncio.wait(
+                    [one.future for one in wanted], return_when=asyncio.FIRST_EXCEPTION
+                )
+        except TimeoutError:
+            raise SourceTimeout(
+                f"embedding {len(wanted)} texts took longer than the request may last"
+            ) from None
+        finally:
+            for one in wanted:
+                self._leave(one)
+        for one in wanted:
+            if one.future.done() and one.future.exception() is not None:
+                one.future.result()
+
+    def _leave(self, one: _Wanted) -> None:
+        """One waits less; what nobody waits for is not asked, or asked no further."""
+        one.waiting -= 1
+        if one.waiting or one.future.done():
+            return
+        call = one.call
+        if call is None:
+            self._wanted.pop(one.key, None)
+        elif not any(other.waiting for other in call.wanted) and call.task is not None:
+            self._forget(call)
+            call.task.cancel()
+
+    def _forget(self, call: _Call) -> None:
+        self._calls.discard(call)
+        for one in call.wanted:
+            if self._wanted.get(one.key) is one:
+                del self._wanted[one.key]
+
+    # Calls -------------------------------------------------------------------------------------
+
+    def _schedule(self) -> None:
+        """Send what waits at the end of this turn of the event loop, so that others may join."""
+        if not self._due and self._queue:
+            self._due = True
+            asyncio.get_running_loop().call_soon(self._send)
+
+    def _send(self) -> None:
+        self._due = False
+        while len(self._calls) < self._bounds.calls and not self._closed:
+            wanted = self._next()
+            if not wanted:
+                return
+            call = _Call(wanted)
+            for one in wanted:
+                one.call = call
+            self._calls.add(call)
+            call.task = asyncio.ensure_future(self._run(call))
+            call.task.add_done_callback(partial(self._over, call))
+
+    def _next(self) -> list[_Wanted]:
+        """The texts of the next call, those first that wait longest."""
+        taken: list[_Wanted] = []
+        chars = 0
+        while self._queue and len(taken) < self._bounds.texts:
+            one = self._queue[0]
+            if one.waiting and taken and chars + len(one.text) > self._bounds.chars:
+                break
+            self._queue.popleft()
+            if one.waiting:
+                taken.append(one)
+                chars += len(one.text)
+        return taken
+
+    def _over(self, call: _Call, task: asyncio.Task[None]) -> None:
+        self._forget(call)
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            for one in call.wanted:
+                _refuse(one, error)
+        self._schedule()
+
+    async def _run(self, call: _Call) -> None:
+        """Find or make the vectors of a call and give them to those who wait."""
+        far = await self._cache.far([one.key for one in call.wanted])
+        missing = []
+        for one in call.wanted:
+            vector = far.get(one.key)
+            if vector is None:
+                missing.append(one)
+            else:
+                _give(one, vector)
+        if missing:
+            await self._make(missing, call.deadline)
+
+    async def _make(self, wanted: list[_Wanted], deadline: float) -> None:
+        """Ask the model; a text that it does not take fails alone, found by halving."""
+        try:
+            vectors = await self._model.embed([one.text for one in wanted], deadline)
+        except SourceDataError as error:
+            if len(wanted) == 1:
+                self._fail(wanted, error, deadline)
+                return
+            middle = len(wanted) // 2
+            await self._make(wanted[:middle], deadline)
+            await self._make(wanted[middle:], deadline)
+        except Exception as error:  # noqa: BLE001 - handed to everyone who waits for it
+            self._fail(wanted, error, deadline)
+        else:
+            pairs = list(zip(wanted, vectors, strict=True))
+            self._cache.keep({one.key: vector for one, vector in pairs})
+            for one, vector in pairs:
+                _give(one, vector)
+
+    def _fail(self, wanted: list[_Wanted], error: Exception, deadline: float) -> None:
+        """Tell those who wait; those who came later and have more time get another call."""
+        late = isinstance(error, SourceTimeout)
+        for one in wanted:
+            if one.future.done():
+                continue
+            if late and one.waiting and one.deadline > deadline:
+                self._again(one)
+            else:
+                _refuse(one, error)
+
+    def _again(self, one: _Wanted) -> None:
+        call = one.call
+        if call is not None:
+            call.wanted.remove(one)
+        one.call = None
+        self._queue.append(one)
+
+
+def _give(one: _Wanted, vector: list[float]) -> None:
+    if not one.future.done():
+        one.future.set_result(vector)
+
+
+def _refuse(one: _Wanted, error: BaseException) -> None:
+    if not one.future.done():
+        one.future.set_exception(error)
+        one.future.exception()  # looked at, for nobody may wait for it any more
+
+
+def _closed() -> SourceUnavailable:
+    return SourceUnavailable("the gateway is shutting down")

@@ -1,0 +1,150 @@
+"""Vectors kept by the hash of their text: in this process, and in a store that processes share.
+
+Both levels are optional. Whatever goes wrong with the shared store is a miss, never a failed
+request: it has a hard timeout, and after a fault it is left alone for a while.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import time
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Protocol
+
+from gateway.embedding.vectors import packed, unpacked
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+_LOG = logging.getLogger(__name__)
+
+_OVERHEAD = 300
+"""Bytes an entry costs beside its numbers: key, dictionary, bookkeeping."""
+_MAX_SAVES = 8
+
+
+class SharedStore(Protocol):
+    """Bytes by key, beyond this process. It may raise whatever it likes."""
+
+    async def load(self, keys: Sequence[str]) -> Sequence[bytes | None]:
+        """What is stored under each key, in their order."""
+
+    async def save(self, values: Mapping[str, bytes], seconds: int) -> None:
+        """Store values for a time."""
+
+    async def aclose(self) -> None:
+        """Release everything."""
+
+
+class VectorCache:
+    """The vectors one model made."""
+
+    def __init__(  # noqa: PLR0913 - one parameter per setting
+        self,
+        model: str,
+        dimensions: int,
+        *,
+        max_bytes: int,
+        seconds: int,
+        shared: SharedStore | None = None,
+        shared_seconds: float = 0.1,
+        rest_seconds: float = 5.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`max_bytes`: of memory, 0 for none. `seconds`: how long a vector is kept.
+
+        `shared_seconds`: what a look into the shared store may take; `rest_seconds`: how long it
+        is left alone after a fault.
+        """
+        self._salt = f"{len(model)}:{model}:{dimensions}:"
+        self._dimensions = dimensions
+        self._max_bytes = max_bytes
+        self._seconds = seconds
+        self._shared = shared
+        self._shared_seconds = shared_seconds
+        self._rest_seconds = rest_seconds
+        self._clock = clock
+        self._kept: OrderedDict[str, tuple[float, bytes]] = OrderedDict()
+        self._bytes = 0
+        self._rests_until = 0.0
+        self._saves: set[asyncio.Task[None]] = set()
+
+    def key(self, text: str) -> str:
+        """`embedding:<hash>` of the text, the model and its dimensions."""
+        return f"embedding:{hashlib.sha256((self._salt + text).encode()).hexdigest()}"
+
+    def near(self, key: str) -> list[float] | None:
+        """The vector this process keeps under `key`."""
+        found = self._kept.get(key)
+        if found is None:
+            return None
+        if found[0] <= self._clock():
+            self._drop(key)
+            return None
+        self._kept.move_to_end(key)
+        return unpacked(found[1], self._dimensions)
+
+    async def far(self, keys: Sequence[str]) -> dict[str, list[float]]:
+        """The vectors the shared store has under `keys`; this process keeps them from now on."""
+        if self._shared is None or self._clock() < self._rests_until:
+            return {}
+        try:
+            async with asyncio.timeout(self._shared_seconds):
+                stored = await self._shared.load(keys)
+        except Exception as error:  # noqa: BLE001 - any fault is a miss
+            self._rest(error)
+            return {}
+        found: dict[str, list[float]] = {}
+        for key, data in zip(keys, stored, strict=False):
+            vector = unpacked(data, self._dimensions) if isinstance(data, bytes) else None
+            if data is not None and vector is not None:
+                found[key] = vector
+                self._remember(key, data)
+        return found
+
+    def keep(self, vectors: Mapping[str, Sequence[float]]) -> None:
+        """Keep new vectors, by key; the shared store gets them in the background."""
+        values = {key: packed(vector) for key, vector in vectors.items()}
+        for key, data in values.items():
+            self._remember(key, data)
+        resting = self._clock() < self._rests_until
+        if self._shared is None or resting or len(self._saves) >= _MAX_SAVES:
+            return
+        save = asyncio.ensure_future(self._save(self._shared, values))
+        self._saves.add(save)
+        save.add_done_callback(self._saves.discard)
+
+    async def aclose(self) -> None:
+        """Let saves under way end, and close the shared store."""
+        if self._saves:
+            await asyncio.wait(self._saves, timeout=self._shared_seconds * 10)
+        if self._shared is not None:
+            await self._shared.aclose()
+
+    async def _save(self, shared: SharedStore, values: Mapping[str, bytes]) -> None:
+        try:
+            async with asyncio.timeout(self._shared_seconds * 10):
+                await shared.save(values, self._seconds)
+        except Exception as error:  # noqa: BLE001 - any fault is only a later miss
+            self._rest(error)
+
+    def _rest(self, error: Exception) -> None:
+        self._rests_until = self._clock() + self._rest_seconds
+        _LOG.warning("the shared cache of vectors failed: %s", type(error).__name__)
+
+    def _remember(self, key: str, data: bytes) -> None:
+        cost = len(data) + _OVERHEAD
+        if cost > self._max_bytes:
+            return
+        self._drop(key)
+        self._kept[key] = (self._clock() + self._seconds, data)
+        self._bytes += cost
+        while self._bytes > self._max_bytes:
+            self._drop(next(iter(self._kept)))
+
+    def _drop(self, key: str) -> None:
+        found = self._kept.pop(key, None)
+        if found is not None:
+            self._bytes -= len(found[1]) + _OVERHEAD

@@ -1,0 +1,172 @@
+"""An OpenAI-compatible embeddings endpoint over HTTP.
+
+The client is httpx2: a call nobody waits for any more is cancelled, and with httpx 0.28 that can
+lose its place in the pool for ever (docs/decisions/embedding-client.md).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import httpx2
+
+from gateway.embedding.contract import check_all
+from gateway.embedding.openai import most_bytes, read_answer, request_body
+from gateway.embedding.retrying import Passing, Retrying, retry_after
+from gateway.errors import (
+    Code,
+    SourceDataError,
+    SourceOverloaded,
+    SourceRefused,
+    SourceTimeout,
+    SourceUnavailable,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_LARGE = 65_536
+_CLOSE_SECONDS = 2.0
+_OK = 200
+_TOO_MANY = 429
+_SERVER = 500
+_PASSING = {408, 425, 429, 500, 502, 503, 504, 529}
+_DATA = {400, 413, 422}
+_KEY = {401, 403}
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where the model is and what may be asked of it.
+
+    `base_url`: up to and without `/embeddings`. `shorten`: ask the model for `dimensions` numbers;
+    else it must make them by itself. `max_chars`: the longest text. `timeout_seconds`: for one
+    attempt of at most `attempts`. `concurrency`: calls under way at once.
+    """
+
+    base_url: str = field(repr=False)
+    model: str
+    dimensions: int
+    api_key: str | None = field(default=None, repr=False)
+    shorten: bool = False
+    max_chars: int = 8_192
+    timeout_seconds: float = 10.0
+    attempts: int = 3
+    concurrency: int = 4
+
+
+class HttpEmbedder:
+    """An `Embedder` behind HTTP: each `embed` is one request, tried again where that may help."""
+
+    def __init__(self, endpoint: Endpoint, retrying: Retrying | None = None) -> None:
+        self._endpoint = endpoint
+        self._url = f"{endpoint.base_url.rstrip('/')}/embeddings"
+        self._retrying = retrying or Retrying(endpoint.attempts)
+        self._places = asyncio.Semaphore(endpoint.concurrency)
+        headers = {"content-type": "application/json", "accept-encoding": "identity"}
+        if endpoint.api_key:
+            headers["authorization"] = f"Bearer {endpoint.api_key}"
+        self._client = httpx2.AsyncClient(
+            headers=headers,
+            timeout=httpx2.Timeout(endpoint.timeout_seconds),
+            limits=httpx2.Limits(
+                max_connections=endpoint.concurrency,
+                max_keepalive_connections=endpoint.concurrency,
+            ),
+            follow_redirects=False,
+        )
+
+    @property
+    def model(self) -> str:
+        """See `Embedder`."""
+        return self._endpoint.model
+
+    @property
+    def dimensions(self) -> int:
+        """See `Embedder`."""
+        return self._endpoint.dimensions
+
+    @property
+    def max_chars(self) -> int:
+        """See `Embedder`."""
+        return self._endpoint.max_chars
+
+    def check(self, texts: Sequence[str], names: Sequence[str] = ()) -> None:
+        """See `Embedder.check`."""
+        check_all(texts, self.max_chars, names)
+
+    async def embed(self, texts: Sequence[str], deadline: float) -> list[list[float]]:
+        """One vector of length 1 per text, in their order; see `Embedder.embed`.
+
+        Raises `SourceDataError` where the service takes not these texts, and other `SourceError`s
+        where it fails otherwise. Blank texts are not sent, as most services refuse them.
+        """
+        self.check(texts)
+        told = [text for text in texts if text.strip()]
+        found = iter(await self._vectors(told, deadline) if told else [])
+        return [next(found) if text.strip() else [0.0] * self.dimensions for text in texts]
+
+    async def aclose(self) -> None:
+        """Close the connections; idempotent."""
+        try:
+            async with asyncio.timeout(_CLOSE_SECONDS):
+                await self._client.aclose()
+        except TimeoutError:
+            return
+
+    async def _vectors(self, texts: list[str], deadline: float) -> list[list[float]]:
+        one = self._endpoint
+        body = request_body(texts, one.model, one.dimensions if one.shorten else None)
+        limit = most_bytes(len(texts), one.dimensions)
+        answer = await self._retrying.call(lambda: self._attempt(body, limit, deadline), deadline)
+        if len(answer) < _LARGE:
+            return read_answer(answer, len(texts), one.dimensions)
+        return await asyncio.to_thread(read_answer, answer, len(texts), one.dimensions)
+
+    async def _attempt(self, body: bytes, limit: int, deadline: float) -> bytes:
+        """The body of the answer to one request. Raises `Passing` or a `SourceError`."""
+        own = asyncio.get_running_loop().time() + self._endpoint.timeout_seconds
+        try:
+            async with asyncio.timeout_at(min(own, deadline)), self._places:
+                return await self._exchange(body, limit)
+        except (TimeoutError, httpx2.TimeoutException):
+            raise Passing(SourceTimeout("the embedding service did not answer in time")) from None
+        except (httpx2.TransportError, OSError):
+            raise Passing(SourceUnavailable("the embedding service cannot be reached")) from None
+        except httpx2.HTTPError:
+            raise SourceRefused("the embedding service's answer cannot be read") from None
+
+    async def _exchange(self, body: bytes, limit: int) -> bytes:
+        async with self._client.stream("POST", self._url, content=body) as response:
+            _check_status(response)
+            if response.headers.get("content-encoding", "identity") != "identity":
+                raise SourceRefused("the embedding service compresses its answers unasked")
+            parts, size = [], 0
+            async for part in response.aiter_raw():
+                size += len(part)
+                if size > limit:
+                    raise SourceRefused(f"the embedding service's answer exceeds {limit} bytes")
+                parts.append(part)
+        return b"".join(parts)
+
+
+def _check_status(response: httpx2.Response) -> None:
+    """Raise what a status other than 200 means; its body is not looked at, nor told to anybody."""
+    status = response.status_code
+    if status == _OK:
+        return
+    if status in _PASSING:
+        busy = SourceOverloaded if status == _TOO_MANY else SourceUnavailable
+        error = busy(f"the embedding service answers {status}")
+        raise Passing(error, retry_after(response.headers.get("retry-after")))
+    if status in _DATA:
+        raise SourceDataError(f"the embedding service does not take this text ({status})")
+    if status in _KEY:
+        raise SourceRefused(
+            "the embedding service does not accept the API key; see embedding.api_key",
+            code=Code.CONFIGURATION,
+        )
+    broken = SourceUnavailable if status > _SERVER else SourceRefused
+    raise broken(f"the embedding service answers {status}; see embedding.base_url and .model")

@@ -1,0 +1,81 @@
+"""The OpenAI embeddings protocol: what is sent, and a strict reading of what comes back. Pure.
+
+`POST /embeddings`, https://platform.openai.com/docs/api-reference/embeddings/create; spoken by
+vLLM, Ollama, LM Studio, text-embeddings-inference, LiteLLM and others.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import orjson
+
+from gateway.embedding.vectors import unit
+from gateway.errors import SourceRefused
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_BYTES_PER_NUMBER = 40
+_ENVELOPE_BYTES = 65_536
+
+
+class UnfitAnswer(SourceRefused):
+    """The service answered 200 with something that is not the vectors asked for."""
+
+
+class _Embedding(msgspec.Struct):
+    index: int
+    embedding: list[float]
+
+
+class _Answer(msgspec.Struct):
+    data: list[_Embedding]
+
+
+def request_body(texts: Sequence[str], model: str, dimensions: int | None) -> bytes:
+    """The JSON that asks for the vectors of `texts`.
+
+    `dimensions` is sent only where the model is to shorten its vectors: many refuse the field.
+    """
+    body: dict[str, Any] = {"model": model, "input": list(texts), "encoding_format": "float"}
+    if dimensions is not None:
+        body["dimensions"] = dimensions
+    return orjson.dumps(body)
+
+
+def most_bytes(count: int, dimensions: int) -> int:
+    """More bytes than an honest answer with `count` vectors has."""
+    return _ENVELOPE_BYTES + count * (dimensions + 16) * _BYTES_PER_NUMBER
+
+
+def read_answer(body: bytes, count: int, dimensions: int) -> list[list[float]]:
+    """The vectors of an answer in the order of their `index`, each of length 1.
+
+    Raises `UnfitAnswer` for anything but exactly `count` vectors of `dimensions` finite numbers.
+    """
+    try:
+        data = msgspec.json.decode(body, type=_Answer).data
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        raise UnfitAnswer("the embedding service's answer cannot be read") from None
+    if len(data) != count:
+        raise UnfitAnswer(f"the embedding service gave {len(data)} vectors for {count} texts")
+    vectors: list[list[float] | None] = [None] * count
+    for one in data:
+        if not 0 <= one.index < count or vectors[one.index] is not None:
+            raise UnfitAnswer("the embedding service's answer numbers its vectors wrongly")
+        vectors[one.index] = _checked(one.embedding, dimensions)
+    return [vector for vector in vectors if vector is not None]
+
+
+def _checked(vector: list[float], dimensions: int) -> list[float]:
+    if len(vector) != dimensions:
+        raise UnfitAnswer(
+            f"the embedding service gave {len(vector)} dimensions, not {dimensions}; set "
+            "embedding.dimensions to what the model makes, or embedding.shorten where it can"
+        )
+    found = unit(vector)
+    if found is None:
+        raise UnfitAnswer("the embedding service gave a vector with numbers that are not finite")
+    return found

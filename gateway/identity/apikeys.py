@@ -1,0 +1,96 @@
+"""API keys: from the settings, and from the domain's own table, known by their SHA-256 alone.
+
+A key is random and long, so one fast hash is enough: nobody finds a key from its hash by trying
+(docs/decisions/api-keys.md). Of a presented key its hash is looked up, and how long that takes says
+nothing of any key.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import time
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from gateway.identity.claims import ClaimNames, viewer_of
+from gateway.identity.refusing import Reason, refused
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from gateway.viewer import Viewer
+
+MIN_CHARS, MAX_CHARS = 20, 512
+REMEMBERED = 10_000
+_ROW = ClaimNames(subject="subject", scopes="scopes")
+
+Lookup: TypeAlias = "Callable[[str], Awaitable[Mapping[str, Any] | None]]"
+"""Whose key has this hash (SHA-256 in lower-case hex): `subject`, `roles`, `scopes` and `tenant`.
+
+None where it is nobody's.
+
+Bounded in time; raises whatever it likes when it cannot tell.
+"""
+
+
+def hash_of(key: bytes) -> str:
+    """A key's hash, as settings and tables hold it."""
+    return hashlib.sha256(key).hexdigest()
+
+
+class ApiKeys:
+    """Tells whose a key is.
+
+    `known`: the settings' keys, viewers by hash. `lookup`: asks the domain, where it keeps keys.
+    `remember`: seconds for which its answer is believed, also when it is that there is no such key.
+    """
+
+    def __init__(
+        self,
+        known: Mapping[str, Viewer],
+        lookup: Lookup | None = None,
+        *,
+        remember: float = 30.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._known = dict(known)
+        self._lookup = lookup
+        self._remember = remember
+        self._clock = clock
+        self._answers: dict[str, tuple[Viewer | None, float]] = {}
+
+    def viewer(self, key: bytes) -> Viewer | Awaitable[Viewer]:
+        """Whose key it is; to be awaited only where the domain must be asked.
+
+        Raises CredentialsError, at once or when awaited.
+        """
+        if not MIN_CHARS <= len(key) <= MAX_CHARS:
+            raise refused(Reason.API_KEY)
+        digest = hash_of(key)
+        for known, viewer in self._known.items():
+            if hmac.compare_digest(known, digest):
+                return viewer
+        if self._lookup is None:
+            raise refused(Reason.API_KEY)
+        answer = self._answers.get(digest)
+        if answer is not None and self._clock() < answer[1]:
+            return _somebody(answer[0])
+        return self._ask(self._lookup, digest)
+
+    async def _ask(self, lookup: Lookup, digest: str) -> Viewer:
+        try:
+            row = await lookup(digest)
+        except Exception:  # noqa: BLE001 - the source's own figures and log tell what it was
+            raise refused(Reason.UNAVAILABLE) from None
+        found = None if row is None else viewer_of(row, _ROW)
+        self._answers.pop(digest, None)
+        if len(self._answers) >= REMEMBERED:
+            del self._answers[next(iter(self._answers))]
+        self._answers[digest] = (found, self._clock() + self._remember)
+        return _somebody(found)
+
+
+def _somebody(found: Viewer | None) -> Viewer:
+    if found is None:
+        raise refused(Reason.API_KEY)
+    return found

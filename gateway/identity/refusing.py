@@ -1,0 +1,41 @@
+"""Why credentials are refused: a reason for the figures, and the little that a client is told."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from gateway.errors import CredentialsError
+
+
+class Reason(StrEnum):
+    """What was wrong."""
+
+    MISSING = "missing"
+    AMBIGUOUS = "ambiguous"
+    MALFORMED = "malformed"
+    TOO_LONG = "too long"
+    ISSUER = "unknown issuer"
+    ALGORITHM = "algorithm not allowed"
+    KEY = "unknown key"
+    SIGNATURE = "wrong signature"
+    EXPIRED = "expired"
+    NOT_YET = "not yet valid"
+    AUDIENCE = "other audience"
+    CLAIMS = "unusable claims"
+    API_KEY = "unknown API key"
+    UNAVAILABLE = "cannot be checked now"
+
+
+_INVALID = "The credentials are not valid."
+_TOLD = {
+    Reason.MISSING: "Sign in to use this API.",
+    Reason.AMBIGUOUS: "Send one credential: a bearer token or an API key, once.",
+    # Told only of a token whose signature holds: its sender knows it already.
+    Reason.EXPIRED: "The token has expired; get a new one.",
+    Reason.UNAVAILABLE: "The credentials cannot be checked at the moment; try again.",
+}
+
+
+def refused(reason: Reason) -> CredentialsError:
+    """The error for credentials that are no good."""
+    return CredentialsError(_TOLD.get(reason, _INVALID), reason=reason.value)

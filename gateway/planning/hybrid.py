@@ -1,0 +1,123 @@
+"""How a vector search is fused with full text: the arguments, and which of the two is asked."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from gateway.errors import InputError
+from gateway.planning.arguments import Arguments
+from gateway.schema.demands import demanded_by_page
+from gateway.schema.fulltext import MAX_WORDS
+from gateway.schema.kinds import TEXT
+from gateway.schema.shapes import PageShape
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Iterator, Mapping
+
+    from gateway.planning.variables import Variables
+    from gateway.schema.catalog import Catalog, EntityInfo
+    from gateway.schema.demands import Demand
+    from gateway.schema.selection import Field
+
+MAX_CANDIDATES = 1_000
+MAX_K = 1_000
+MAX_WEIGHT = 1_000.0
+
+
+class Mode(StrEnum):
+    """What a search goes by where it does not go by vectors alone."""
+
+    TEXT = "TEXT"
+    HYBRID = "HYBRID"
+
+
+@dataclass(frozen=True, slots=True)
+class Fusion:
+    """Reciprocal rank fusion (Cormack, Clarke and Büttcher, SIGIR 2009).
+
+    A hit's score is the sum of `weight / (k + rank)` over the rankings it is in, ranks from 1, of
+    which the first `candidates` count. `words` are what the full text is asked.
+    """
+
+    words: str
+    vector: float
+    text: float
+    k: int
+    candidates: int
+
+
+class FusionSpec:
+    """The mode of a search, and how its two rankings are fused."""
+
+    def __init__(self, field: Field, entity: EntityInfo, catalog: Catalog) -> None:
+        self._arguments = Arguments(field)
+        self._entity = entity
+        self._catalog = catalog
+
+    def read(self, variables: Variables) -> tuple[Hashable, tuple[Any, ...]]:
+        """The mode as the shape, None for vectors alone; the fusion. Raises InputError."""
+        values = self._arguments.read(variables)
+        name = getattr(values.get("mode"), "value", values.get("mode"))
+        if name not in {mode.value for mode in Mode}:
+            return None, ()
+        mode = Mode(name)
+        _check_company(mode, values)
+        return mode, (_fusion(values),)
+
+    def demands(self, shape: Mode | None) -> Iterator[Demand]:
+        """What looking for words asks of the viewer: what a list's `search` asks."""
+        if shape is not None:
+            yield from demanded_by_page(self._catalog, self._entity, _WORDS_ALONE)
+
+
+_WORDS_ALONE = PageShape(
+    limit=1, bound=1, backward=False, after=None, before=None, where=None, order=(), search=True
+)
+
+
+def _check_company(mode: Mode, values: Mapping[str, Any]) -> None:
+    """Refuse what a ranking by words cannot do, rather than leave it out."""
+    if values.get("text") is None:
+        raise _wrong("text", f"must be given with mode {mode}, which looks for its words")
+    if values.get("filter") is not None:
+        raise _wrong("filter", f"is on points alone and does not go with mode {mode}; use `where`")
+    if mode is Mode.TEXT and values.get("scoreThreshold") is not None:
+        raise _wrong("scoreThreshold", "is for the scores of vectors, and mode TEXT has none")
+
+
+def _fusion(values: Mapping[str, Any]) -> Fusion:
+    words = str(TEXT.bind(values["text"], "text"))
+    if len(words) > MAX_WORDS:
+        raise _wrong("text", f"must have at most {MAX_WORDS} characters where words are looked for")
+    weights = values.get("weights") or {}
+    vector, text = (_weight(weights, name) for name in ("vector", "text"))
+    if not vector + text:
+        raise _wrong("weights", "must not both be zero")
+    candidates = _whole(values, "candidates", MAX_CANDIDATES)
+    window = int(values.get("limit") or 0) + int(values.get("offset") or 0)
+    if window > MAX_CANDIDATES:
+        raise _wrong("offset", f"and `limit` must be at most {MAX_CANDIDATES} together")
+    k = _whole(values, "rrfK", MAX_K)
+    return Fusion(words, vector, text, k, max(candidates, window))
+
+
+def _weight(weights: Mapping[str, Any], name: str) -> float:
+    value = weights.get(name)
+    number = 1.0 if value is None else float(value)
+    if not (math.isfinite(number) and 0 <= number <= MAX_WEIGHT):
+        raise _wrong(f"weights.{name}", f"must be from 0 to {MAX_WEIGHT:g}")
+    return number
+
+
+def _whole(values: Mapping[str, Any], name: str, most: int) -> int:
+    value = int(values[name])
+    if not 1 <= value <= most:
+        raise _wrong(name, f"must be from 1 to {most}")
+    return value
+
+
+def _wrong(name: str, right: str) -> InputError:
+    return InputError(f"`{name}` {right}.", extensions={"argument": name})

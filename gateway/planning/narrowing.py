@@ -1,0 +1,296 @@
+"""Vector searches that rows take part in: narrowed by a `where` or a row rule, fused with words.
+
+A `Ranked` carries every branch such a search may take; which one is taken hangs on values, so the
+execution asks the source for an estimate. A list may in turn be narrowed to a search's hits.
+"""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from gateway.planning.arguments import Arguments
+from gateway.planning.steps import Verb
+from gateway.schema import asks
+from gateway.schema.demands import demanded_by_where
+from gateway.schema.kinds import INT, INT_ID, TEXT, TEXT_ID, UUID, UUID_ID
+from gateway.schema.rules import CONSTANT_SPEC, VIEWER_SPEC
+from gateway.schema.shapes import Conditions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+
+    from gateway.planning.hybrid import Mode
+    from gateway.planning.steps import Preparer, Step
+    from gateway.planning.variables import Variables
+    from gateway.schema.bindings import Search
+    from gateway.schema.catalog import Catalog, EntityInfo
+    from gateway.schema.demands import Demand
+    from gateway.schema.selection import Field
+    from gateway.schema.shapes import WhereShape
+    from gateway.sources.contract import Prepared
+
+    Slots = tuple[tuple[int, int], ...]
+
+    class Bound(Protocol):
+        """A prepared request that says where its arguments come from."""
+
+        @property
+        def source(self) -> str:
+            """The source it is a request to."""
+
+        @property
+        def slots(self) -> Slots:
+            """The reader and the place of each argument's value."""
+
+        @property
+        def constants(self) -> tuple[Any, ...]:
+            """What its rules hold."""
+
+    class MatchingRows(Protocol):
+        """The rows a `where` and the row rule let through, asked for in several ways.
+
+        `keys`: the first of their keys; `further`: those behind one more argument, a key; `which`:
+        those among the keys that one more argument lists. `estimate`: how many there are; `whole`:
+        how many rows there are at all. The values of `where` are reader 1.
+        """
+
+        keys: Bound
+        further: Bound
+        which: Bound
+        estimate: Bound
+        whole: Bound
+
+    class Rankings(Protocol):
+        """The requests a vector search is made of, and the arguments of each.
+
+        `ranking` and `details` give hits as rows `[id, score, key, shown]`; what they show of
+        payload and vectors is in `details` alone, where anything of it is `shown`. `target` gives the vector of a
+        search by text. A wish is the source's one value of a field's arguments.
+        """
+
+        hits: Prepared
+        ranking: Prepared
+        details: Prepared
+        target: Prepared
+        shown: bool
+        by_key: bool
+
+        def window(self, wish: Any) -> tuple[int, int]:
+            """How many hits to leave out at the beginning, and how many are wanted then."""
+
+        def by_text(self, wish: Any) -> str | None:
+            """The text of a search, None where it is by something else."""
+
+        def at(self, wish: Any, vector: bytes) -> Any:
+            """The same search by the vector that `target` gave."""
+
+        def first(self, wish: Any, count: int, *, exact: bool) -> Any:
+            """The first `count` hits; `exact`: by every vector's true distance."""
+
+        def among(
+            self, wish: Any, keys: Sequence[Any], ids: Sequence[Any] = (), count: int | None = None
+        ) -> Any:
+            """Hits among the rows with these keys and the points with these ids, exactly.
+
+            The field's window of them, or the first `count`.
+            """
+
+
+def _integer(key: Any) -> int | None:
+    try:
+        number = int(key)
+    except (TypeError, ValueError):
+        return None
+    return number if -_BEYOND_BIGINT <= number < _BEYOND_BIGINT else None
+
+
+def _uuid(key: Any) -> uuid.UUID | None:
+    try:
+        return uuid.UUID(key)
+    except (AttributeError, TypeError, ValueError):
+        return None
+
+
+def _text(key: Any) -> str | None:
+    return None if key is None else str(key)
+
+
+_BEYOND_BIGINT = 1 << 63
+_NATIVES: Mapping[str, Callable[[Any], Any]] = {
+    INT.name: _integer,
+    INT_ID.name: _integer,
+    UUID.name: _uuid,
+    UUID_ID.name: _uuid,
+    TEXT.name: _text,
+    TEXT_ID.name: _text,
+}
+
+
+class WhereSpec:
+    """The `where` of a vector search; its shape is None where there is none."""
+
+    def __init__(self, field: Field, entity: EntityInfo, catalog: Catalog) -> None:
+        self._arguments = Arguments(field)
+        self._entity = entity
+        self._catalog = catalog
+        self._fixed: tuple[Hashable, tuple[Any, ...]] | None = None
+        if "where" in self._arguments.literal:
+            self._fixed = self._split(self._arguments.constant("where"))
+
+    def read(self, variables: Variables) -> tuple[Hashable, tuple[Any, ...]]:
+        """The shape, and the values in its order. Raises InputError."""
+        if self._fixed is not None:
+            return self._fixed
+        return self._split(self._arguments.read(variables).get("where"))
+
+    def demands(self, shape: WhereShape | None) -> Iterator[Demand]:
+        """What the condition asks of the viewer."""
+        if shape is not None:
+            yield from demanded_by_where(self._catalog, self._entity, shape, "where")
+
+    def _split(self, where: Mapping[str, Any] | None) -> tuple[Hashable, tuple[Any, ...]]:
+        if not where:
+            return None, ()
+        conditions = Conditions(self._catalog)
+        shape = conditions.where(self._entity, where)
+        return shape, tuple(conditions.values)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RowSide:
+    """The rows that may be among the hits.
+
+    `spec` is the reader of their `where`, None where there can be none.
+    """
+
+    rows: MatchingRows
+    spec: int | None
+
+    @property
+    def source(self) -> str:
+        """The source that has the rows."""
+        return self.rows.keys.source
+
+    def arguments(self, of: Bound, values: tuple[tuple[Any, ...], ...]) -> tuple[Any, ...]:
+        """The arguments of one of the statements, less what the execution gives."""
+        where = () if self.spec is None else values[self.spec]
+        return bound(of, {1: where, VIEWER_SPEC: values[VIEWER_SPEC]})
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WordSide:
+    """The full-text ranking of a fused search: the reader 0 gives the words and the most rows."""
+
+    ranking: Bound
+    spec: int
+
+    def arguments(
+        self, words: str, most: int, values: tuple[tuple[Any, ...], ...]
+    ) -> tuple[Any, ...]:
+        """The arguments of the ranking of `words`."""
+        readers = {0: (words, most), 1: values[self.spec], VIEWER_SPEC: values[VIEWER_SPEC]}
+        return bound(self.ranking, readers)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ranked:
+    """A vector search that takes more than its one request.
+
+    `rows` narrow it; `words` are fused with it, as `mode` says and the reader `fusion` gives;
+    `hit` is what the hits show, `sides` whether that tells how they were found. `key` names the
+    kind of the rows' key. `narrows` says that a list takes the rows of its hits.
+    """
+
+    rankings: Rankings
+    hit: asks.Hits
+    key: str
+    sides: bool = False
+    rows: RowSide | None = None
+    words: WordSide | None = None
+    mode: Mode | None = None
+    fusion: int | None = None
+    narrows: bool = False
+
+    def native(self, key: Any) -> Any:
+        """What a row's key, as JSON has it, is bound as; None for one that no row can have."""
+        return _NATIVES[self.key](key)
+
+
+def branches_of(
+    preparer: Preparer, step: Step, native: Any, shapes: tuple[Hashable, ...]
+) -> Ranked | None:
+    """The vector search behind a step, where it is more than its one request `native`."""
+    if step.ranking is not None:
+        return ranked(preparer, step.ranking, native, shapes)
+    if step.near is not None and isinstance(step.ask, asks.Connection):
+        shape: Any = shapes[step.ask.spec]
+        return near(preparer, step.near, step.ask.entity) if shape.near else None
+    return None
+
+
+def near(preparer: Preparer, binding: Search, entity: EntityInfo) -> Ranked:
+    """The vector search that narrows a list to the rows of its hits.
+
+    Of an entity with a row rule only rows that the viewer sees are searched.
+    """
+    hits = asks.Hits(binding.collection, entity.name, ())
+    native, _ = preparer.prepare(Verb.SEARCH, binding.source, hits, {0: ()})
+    rows = None
+    if entity.rule is not None:
+        rows = RowSide(preparer.matching(entity, None), None)
+    key = entity.key[0].kind.name
+    return Ranked(preparer.rankings(native), hits, key, rows=rows, narrows=True)
+
+
+def bound(of: Bound, readers: Mapping[int, tuple[Any, ...]]) -> tuple[Any, ...]:
+    """The arguments of a request from what its readers gave, and its own constants."""
+    return tuple(
+        [
+            of.constants[index] if spec == CONSTANT_SPEC else readers[spec][index]
+            for spec, index in of.slots
+        ]
+    )
+
+
+def branches(
+    ranked: Ranked, describe: Callable[[Any], Mapping[str, Any]]
+) -> dict[str, dict[str, Any]]:
+    """The ways a search may go, for people: what rows are asked on each, by its name."""
+    shown: dict[str, dict[str, Any]] = {}
+    if ranked.narrows:
+        search = ranked.rankings.ranking
+        shown["near"] = {"source": search.source, **describe(search)}
+    if ranked.rows is not None:
+        rows = ranked.rows.rows
+        shown |= {
+            "estimate": {"source": rows.keys.source, **describe(rows.estimate)},
+            "rows first": {"source": rows.keys.source, **describe(rows.keys)},
+            "vectors first": {"source": rows.keys.source, **describe(rows.which)},
+        }
+    if ranked.words is not None:
+        words = ranked.words.ranking
+        shown["by words"] = {"source": words.source, **describe(words)}
+    return shown
+
+
+def ranked(
+    preparer: Preparer, wish: asks.Ranking, native: Any, shapes: tuple[Hashable, ...]
+) -> Ranked | None:
+    """The branches of a vector search, whose one request is `native`; None for that alone.
+
+    A row rule narrows every search of the entity: a hidden row takes no place among the hits.
+    """
+    where: WhereShape | None = shapes[wish.where]  # type: ignore[assignment]  # a WhereSpec's shape
+    mode: Any = shapes[wish.fusion] if wish.fusion is not None else None
+    narrows = where is not None or wish.entity.rule is not None
+    if not (narrows or mode or wish.sides):
+        return None
+    rows = words = None
+    if narrows:
+        rows = RowSide(preparer.matching(wish.entity, where), wish.where)
+    if mode is not None:
+        words = WordSide(preparer.ranked_by_words(wish.entity, where), wish.where)
+    rankings, key = preparer.rankings(native), wish.entity.key[0].kind.name
+    return Ranked(rankings, wish.hit, key, wish.sides, rows, words, mode, wish.fusion)

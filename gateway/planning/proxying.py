@@ -1,0 +1,267 @@
+"""From a selection on an upstream's types to the document that the upstream gets. Pure.
+
+Exactly what the client selected travels: aliases, arguments and variables as they are, fragments
+merged, conditions settled. Where a field of ours stands among the upstream's, the key it needs is
+asked for under an alias of ours, and the answer gets a hole there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import orjson
+from graphql import (
+    GraphQLObjectType,
+    VariableNode,
+    get_named_type,
+    is_composite_type,
+    print_ast,
+    value_from_ast_untyped,
+)
+
+from gateway.schema.remote import (
+    LocalRow,
+    RemoteFields,
+    RemoteHole,
+    RemoteObject,
+    RemoteObjects,
+    RemotePart,
+    RemoteRoot,
+    RemoteSelection,
+)
+from gateway.schema.selection import TYPENAME
+from gateway.schema.stitching import binding_of, finder_name
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable, Iterator, Sequence
+
+    from graphql import VariableDefinitionNode
+
+    from gateway.planning.steps import Step
+    from gateway.planning.variables import Variables
+    from gateway.schema.catalog import Catalog, EntityInfo
+    from gateway.schema.remote import UpstreamInfo
+    from gateway.schema.selection import Field, Reader
+
+_MARK = "plait_"
+
+
+class VariablesSpec:
+    """The variables that a document for an upstream uses, as one JSON object.
+
+    As the client sent them, not as our scalars would read them: the upstream coerces its own.
+    """
+
+    def __init__(self, names: Sequence[str], declared: Sequence[VariableDefinitionNode]) -> None:
+        self._names = tuple(names)
+        self._defaults = {
+            one.variable.name.value: value_from_ast_untyped(one.default_value)
+            for one in declared
+            if one.default_value is not None
+        }
+
+    def read(self, variables: Variables) -> tuple[Hashable, tuple[Any, ...]]:
+        """No shape; the object's bytes. Variables without a value are left out."""
+        if not self._names:
+            return (), (b"{}",)
+        given = variables.given
+        values = {
+            name: given[name] if name in given else self._defaults[name]
+            for name in self._names
+            if name in given or name in self._defaults
+        }
+        try:
+            return (), (orjson.dumps(values, option=orjson.OPT_SORT_KEYS),)
+        except TypeError:  # an integer beyond 64 bits
+            return (), (msgspec.json.encode(values, order="sorted"),)
+
+
+class Pushing:
+    """One selection on its way to an upstream.
+
+    `rows` makes the step that reads rows of an entity below a field of ours.
+    """
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        reader: Reader,
+        upstream: UpstreamInfo,
+        rows: Callable[[Field, EntityInfo], Step],
+    ) -> None:
+        self._catalog = catalog
+        self._types = catalog.schema.type_map
+        self._reader = reader
+        self._upstream = upstream
+        self._declared = {one.variable.name.value: one for one in reader.variables}
+        self._rows = rows
+        self.holes: list[Step] = []
+        self._marks: list[RemoteHole] = []
+        self._typenames: dict[str, str] = {}
+        self._variables: dict[str, str] = {}
+        self._renames = any(own != theirs for own, theirs in upstream.types.items())
+
+    def roots(self, fields: Sequence[Field]) -> str:
+        """The text of root fields of the upstream, each under its response key."""
+        return " ".join(self._field(field, _remote_name(field)) for field in fields)
+
+    def selection(self, field: Field, type_name: str) -> str:
+        """The text of what is asked of an object of `type_name` (ours), in braces."""
+        return self._below(field, type_name)
+
+    def result(self, text: str) -> RemoteSelection:
+        """What was gathered, with `text` as its document's body."""
+        return RemoteSelection(
+            text,
+            tuple(self._marks),
+            tuple(self._typenames.items()),
+            tuple(sorted(self._variables.items())),
+        )
+
+    def _field(self, field: Field, name: str | None = None) -> str:
+        if field.name == TYPENAME:
+            return self._typename(field)
+        node = field.nodes[0]
+        own = name or field.name
+        text = own if field.key == own else f"{field.key}: {own}"
+        if node.arguments:
+            self._use(node.arguments)
+            text += "(" + ", ".join(print_ast(argument) for argument in node.arguments) + ")"
+        parent = field.info.definition if field.info else None
+        type_ = get_named_type(parent.type) if parent is not None else None
+        if type_ is not None and is_composite_type(type_):
+            text += " " + self._below(field, type_.name)
+        return text
+
+    def _below(self, field: Field, type_name: str) -> str:
+        type_ = self._types[type_name]
+        if isinstance(type_, GraphQLObjectType):
+            return "{ " + " ".join(self._texts(field, type_name)) + " }"
+        by_type = {
+            name: " ".join(self._texts(field, name))
+            for name in sorted(self._catalog.possible[type_name])
+        }
+        texts = set(by_type.values())
+        if len(texts) == 1 and self._is_common(field, type_name):
+            return "{ " + texts.pop() + " }"
+        parts = [
+            f"... on {self._upstream.types.get(name, name)} {{ {text} }}"
+            for name, text in by_type.items()
+            if text
+        ]
+        return "{ " + " ".join(parts or [TYPENAME]) + " }"
+
+    def _is_common(self, field: Field, type_name: str) -> bool:
+        """Whether the abstract type itself has every field that is selected."""
+        fields = getattr(self._types[type_name], "fields", {})
+        some = min(self._catalog.possible[type_name])
+        return all(
+            child.name == TYPENAME or child.name in fields
+            for child in self._reader.below(field, some)
+        )
+
+    def _texts(self, field: Field, type_name: str) -> Iterator[str]:
+        for child in self._reader.below(field, type_name):
+            binding = None if child.info is None else child.info.binding
+            if isinstance(binding, LocalRow):
+                yield self._local(child, binding)
+            else:
+                yield self._field(child)
+
+    def _typename(self, field: Field) -> str:
+        if not self._renames:
+            return TYPENAME if field.key == TYPENAME else f"{field.key}: {TYPENAME}"
+        alias = f"{_MARK}type_{field.key}"
+        self._typenames[alias] = field.key
+        return f"{alias}: {TYPENAME}"
+
+    def _local(self, field: Field, binding: LocalRow) -> str:
+        slot = len(self.holes)
+        alias = f"{_MARK}{slot}_{field.key}"
+        self._marks.append(RemoteHole(alias, field.key, slot))
+        rows = self._rows(field, self._catalog.entities[binding.entity])
+        self.holes.append(replace(rows, foreign=True))
+        return f"{alias}: {binding.key}"
+
+    def _use(self, arguments: Any) -> None:
+        for name in _variables(arguments):
+            node = self._declared[name].type
+            self._variables[name] = self._remote_type(print_ast(node))
+
+    def _remote_type(self, text: str) -> str:
+        bare = text.strip("[]!")
+        return text.replace(bare, self._upstream.types.get(bare, bare))
+
+
+def remote_objects(
+    binding: RemoteObject, entity: EntityInfo, pushing: Pushing, field: Field
+) -> RemoteObjects:
+    """What is asked about an upstream's objects by keys that rows of `entity` hold."""
+    definition = field.info.definition if field.info else None
+    own = get_named_type(definition.type).name if definition is not None else binding.type
+    text = pushing.selection(field, own)
+    columns = {info.column.name: info for info in entity.columns.values()}
+    return RemoteObjects(
+        binding.type,
+        finder_name(binding.by),
+        tuple(name for name, _ in binding.key),
+        tuple(columns[column] for _, column in binding.key),
+        pushing.result(text),
+    )
+
+
+def remote_fields(
+    operation: str, fields: Sequence[Field], pushing: Pushing, reader: Reader
+) -> RemoteFields:
+    """Root fields of one upstream as one document."""
+    texts: list[str] = []
+    parts: list[RemotePart] = []
+    for number, field in enumerate(fields):
+        info = field.info
+        if info is not None and isinstance(info.binding, RemoteRoot):
+            texts.append(pushing.roots([field]))
+            parts.append(RemotePart((field.key,)))
+            continue
+        held, typename_keys, renamed = _held(field, reader, f"{_MARK}n{number}_")
+        texts.append(pushing.roots(held))
+        type_name = info.type_name if info is not None else ""
+        parts.append(RemotePart(renamed, True, type_name, typename_keys))  # noqa: FBT003 - namespace
+    kind: Any = operation
+    return RemoteFields(kind, tuple(parts), pushing.result(" ".join(filter(None, texts))))
+
+
+def _held(
+    field: Field, reader: Reader, prefix: str
+) -> tuple[list[Field], tuple[str, ...], tuple[str, ...]]:
+    """What is selected in a namespace, under aliases that no other root field has."""
+    type_name = field.info.type_name if field.info else ""
+    held: list[Field] = []
+    typenames: list[str] = []
+    for child in reader.below(field, type_name):
+        if child.name == TYPENAME:
+            typenames.append(child.key)
+        else:
+            held.append(type(child)(prefix + child.key, child.name, child.info, child.nodes))
+    return held, tuple(typenames), tuple(child.key for child in held)
+
+
+def _remote_name(field: Field) -> str | None:
+    binding = binding_of(field.info.definition) if field.info else None
+    return binding.name if isinstance(binding, RemoteRoot) else None
+
+
+def _variables(nodes: Any) -> Iterator[str]:
+    """The variables in arguments and values, at any depth."""
+    waiting = list(nodes)
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, VariableNode):
+            yield node.name.value
+            continue
+        value = getattr(node, "value", None)
+        if value is not None and not isinstance(value, str | bool):
+            waiting.append(value)
+        waiting += getattr(node, "values", None) or ()
+        waiting += getattr(node, "fields", None) or ()

@@ -1,0 +1,149 @@
+"""What start-up refuses about the classes of a domain, before a schema is made of them."""
+
+from __future__ import annotations
+
+import typing
+from typing import TYPE_CHECKING, Any
+
+from gateway.errors import ConfigurationError
+from gateway.schema import bindings as b
+from gateway.schema.connection import Connection, Hits
+from gateway.schema.mutations import Delete, Update, WriteBinding
+from gateway.schema.state_fields import KEPT, StateRoot, StateValue, StateWrite, fits_kept
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+_ON_ENTITIES = (
+    b.ColumnBinding,
+    b.BelongsTo,
+    b.HasOne,
+    b.HasMany,
+    b.ManyThrough,
+    b.Nearest,
+    b.Counter,
+    StateValue,
+)
+_ON_ROOTS = (b.ByKey, b.Listing, b.Search, StateRoot, StateWrite, WriteBinding)
+
+
+def check_classes(
+    entities: Sequence[type], queries: Sequence[type], mutations: Sequence[type]
+) -> None:
+    """Refuse classes without their decorator, and two root fields of one name.
+
+    Raises ConfigurationError naming the class.
+    """
+    for cls in entities:
+        if not isinstance(vars(cls).get("__plait_entity__"), b.EntityOptions):
+            raise ConfigurationError(
+                f"{cls.__name__} is listed as an entity; decorate it with @entity(table)."
+            )
+    for classes, decorator in ((queries, "@queries"), (mutations, "@mutations")):
+        owner: dict[str, type] = {}
+        for cls in classes:
+            if "__strawberry_definition__" not in vars(cls):
+                raise ConfigurationError(
+                    f"{cls.__name__} is listed as a root class; decorate it with {decorator}."
+                )
+            for name in _own_fields(cls):
+                first = owner.setdefault(name, cls)
+                if first is not cls:
+                    raise ConfigurationError(
+                        f"{cls.__name__}.{name}: {first.__name__} has a root field of this name "
+                        "too; rename one."
+                    )
+
+
+def check_field(where: str, binding: b.Binding, inner: Any, *, nullable: bool, root: bool) -> None:
+    """Refuse a binding where it has no meaning, and an annotation that is not what it gives.
+
+    `inner` is the annotation without `| None`. Raises ConfigurationError naming the field and
+    what would be right.
+    """
+    over_vectors = isinstance(binding, b.Vectors) and not isinstance(binding, b.Nearest)
+    if isinstance(binding, _ON_ENTITIES if root else _ON_ROOTS) or (over_vectors and not root):
+        place, other = ("a root class", "an entity") if root else ("an entity", "a root class")
+        raise ConfigurationError(
+            f"{where}: {_function(binding)} has no meaning on {place}; it belongs on {other}."
+        )
+    wanted = _wanted(binding)
+    if wanted is not None and not _fits(binding, inner):
+        raise ConfigurationError(f"{where}: {_function(binding)} gives {wanted}; annotate it so.")
+    if _may_be_missing(binding) and not nullable:
+        raise ConfigurationError(f"{where}: there may be no such row, so it must be `… | None`.")
+
+
+def check_target(where: str, target: type, entities: Iterable[type]) -> None:
+    """Refuse a relation to an entity that the domain does not list."""
+    if target not in entities:
+        raise ConfigurationError(
+            f"{where}: {target.__name__} is not among the domain's entities; add it there."
+        )
+
+
+def _own_fields(cls: type) -> list[str]:
+    return [field.python_name for field in cls.__strawberry_definition__.fields]  # type: ignore[attr-defined]  # checked by the caller
+
+
+def _wanted(binding: b.Binding) -> str | None:
+    if isinstance(binding, b.ByKey):
+        return "one row, `Entity | None`"
+    if isinstance(binding, b.Listing):
+        return "a list, `Connection[Entity] | None`"
+    if isinstance(binding, b.Search | b.Nearest) and binding.collection is not None:
+        return "hits, `Hits[Entity] | None`"
+    if isinstance(binding, b.Counter):
+        return "a number, `int | None`"
+    if isinstance(binding, StateValue):
+        return f"what is annotated {KEPT[binding.kind]}"
+    if isinstance(binding, WriteBinding):
+        return "rows, `list[Entity] | None`" if binding.many else "one row, `Entity | None`"
+    return None
+
+
+def _fits(binding: b.Binding, inner: Any) -> bool:
+    origin = typing.get_origin(inner)
+    if isinstance(binding, b.Listing):
+        return origin is Connection
+    if isinstance(binding, b.Search | b.Nearest):
+        return origin is Hits
+    if isinstance(binding, b.Counter):
+        return inner is int
+    if isinstance(binding, StateValue):
+        return fits_kept(binding.kind, inner)
+    if isinstance(binding, WriteBinding) and binding.many:
+        return origin is list
+    return origin is None
+
+
+def _may_be_missing(binding: b.Binding) -> bool:
+    one = isinstance(binding, Update | Delete) and not binding.many
+    return one or isinstance(binding, b.ByKey)
+
+
+_NAMES: dict[type[b.Binding], str] = {
+    b.ColumnBinding: "a column",
+    b.BelongsTo: "belongs_to()",
+    b.HasOne: "has_one()",
+    b.HasMany: "has_many()",
+    b.ManyThrough: "many_through()",
+    b.Nearest: "nearest()",
+    b.Counter: "state_counter()",
+    StateRoot: "a field of StateQueries",
+    StateWrite: "a field of StateMutations",
+    b.ByKey: "by_key()",
+    b.Listing: "listing()",
+    b.Search: "search()",
+    b.Vectors: "a reading of a vector collection",
+}
+
+
+def _function(binding: b.Binding) -> str:
+    """The function that the domain wrote."""
+    if isinstance(binding, WriteBinding):
+        many = "_many" if binding.many else ""
+        return f"{type(binding).__name__.lower()}{many}()"
+    if isinstance(binding, StateValue):
+        return f"state_{binding.kind}()"
+    return next(_NAMES[kind] for kind in type(binding).__mro__ if kind in _NAMES)

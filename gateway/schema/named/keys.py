@@ -1,0 +1,37 @@
+"""The statement that says whose an API key is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gateway.errors import ConfigurationError
+from gateway.schema.bindings import Bound
+from gateway.schema.named.binding import NamedSql, Row
+from gateway.schema.named.fields import NamedFields
+from gateway.schema.named.statement import NamedStatement
+
+COLUMNS = {"subject": "text", "roles": "text[]", "scopes": "text[]", "tenant": "text"}
+
+
+def key_owner(cls: type, named: NamedFields) -> NamedStatement:
+    """The statement of a class that has one field, bound to a file; not part of the schema.
+
+    The file takes `hash: text`, a key's SHA-256 in hex, and is a `fetchrow` of `subject: text` and
+    any of `roles: text[]`, `scopes: text[]`, `tenant: text`. Raises ConfigurationError.
+    """
+    fields: list[Any] = list(cls.__strawberry_definition__.fields)  # type: ignore[attr-defined]  # a Strawberry type
+    if len(fields) != 1 or not isinstance(getattr(fields[0], "binding", None), NamedSql):
+        raise ConfigurationError(f"{cls.__name__}: it must have one field, bound by `named_sql`.")
+    field: Bound = fields[0]
+    named.settle(field, cls, Row, nullable=True, writes=False)
+    binding: Any = field.binding
+    statement: NamedStatement = binding.settled()
+    asked = [(one.name, one.sql_type) for one in statement.asked]
+    given = {info.name: info.column for info in statement.columns}
+    wrong = [name for name in given if name not in COLUMNS]
+    if asked != [("hash", "text")] or "subject" not in given or wrong:
+        raise ConfigurationError(
+            f"{statement.name}: a statement on API keys takes `hash: text` and gives "
+            f"`subject: text` and any of {', '.join(list(COLUMNS)[1:])}."
+        )
+    return statement

@@ -1,0 +1,209 @@
+"""Another GraphQL service as a part of the schema: how a domain declares it, and what is asked.
+
+The service's types come from its SDL, which is pinned in the repository. They keep their names, or
+get a prefix where those would collide with others.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from strawberry.scalars import JSON
+
+from gateway.errors import ConfigurationError
+from gateway.schema.bindings import Binding, bound
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from gateway.schema.catalog import ColumnInfo, EntityInfo
+
+Remote = JSON
+"""What an entity's field of an upstream type is annotated with: its type is the service's."""
+
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Join:
+    """A field that the domain adds to a type of an upstream: rows of a local entity.
+
+    `type` is the upstream's name of the type, `name` the new field, `key` the field of that type
+    (a scalar) which holds the entity's key.
+    """
+
+    type: str
+    name: str
+    entity: type
+    key: str
+    description: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Upstream:
+    """A GraphQL service whose root fields and types become part of the schema.
+
+    `name` is the setting that holds its address, `sdl` its schema's text, or the file of it.
+    `prefix` goes before its types and root fields; `namespace` names one root field that holds all
+    of its own instead. `joins` are fields that the domain adds to its types.
+    """
+
+    name: str
+    sdl: str | Path
+    prefix: str = ""
+    namespace: str = ""
+    joins: Sequence[Join] = ()
+
+    def __post_init__(self) -> None:
+        for what, text in (("prefix", self.prefix), ("namespace", self.namespace)):
+            if text and not _NAME.fullmatch(text):
+                raise ConfigurationError(
+                    f"upstream {self.name}: {what} {text!r} must be letters and digits."
+                )
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteRoot(Binding):
+    """A root field that an upstream answers; `name` is its own name there."""
+
+    source: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteNamespace(Binding):
+    """A root field that holds the root fields of an upstream."""
+
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteObject(Binding):
+    """A field of an entity: an object of an upstream, found by columns of the row.
+
+    `by` is how it is found there: `_entities`, a root field that takes one key, or one that takes
+    a list of them. `key` names the columns by the upstream's fields, or the one column.
+    """
+
+    source: str
+    type: str
+    key: tuple[tuple[str, str], ...]
+    by: str = "_entities"
+
+
+@dataclass(frozen=True, slots=True)
+class LocalRow(Binding):
+    """A field of an upstream's type: the row of an entity whose key the type's `key` field holds."""
+
+    entity: str
+    key: str
+
+
+def remote(
+    source: str,
+    type_: str,
+    key: str | Mapping[str, str],
+    *,
+    by: str = "_entities",
+    init: Literal[False] = False,
+    **options: Any,
+) -> Any:
+    """An object of an upstream: `owner: Remote | None = remote("people", "Person", "owner_id")`.
+
+    `key` is the column that holds its id, or columns by the names of its key fields. `by` names
+    the upstream's root field that finds it, `person(id:)` or `people(ids:)`; where it is not given
+    the upstream is asked as a subgraph, by `_entities`.
+    """
+    pairs = (("id", key),) if isinstance(key, str) else tuple(key.items())
+    return bound(RemoteObject(source, type_, pairs, by), options)
+
+
+# What is asked -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteHole:
+    """A place in an upstream's answer for the value of another source.
+
+    `alias` is the response key under which the key's value is asked for, `key` the response key
+    that the client wants.
+    """
+
+    alias: str
+    key: str
+    slot: int
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteSelection:
+    """A selection as the upstream understands it.
+
+    `text` is GraphQL; `holes` and `typenames` (alias → response key) are what must be replaced in
+    the answer; `variables` are the names that the text uses, with their types.
+    """
+
+    text: str
+    holes: tuple[RemoteHole, ...] = ()
+    typenames: tuple[tuple[str, str], ...] = ()
+    variables: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RemoteFields:
+    """Root fields of one upstream that travel in one document.
+
+    `keys` are their response keys, or one group of them where they stand in a namespace.
+    """
+
+    operation: Literal["query", "mutation"]
+    parts: tuple[RemotePart, ...]
+    selection: RemoteSelection
+    renamed: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class RemotePart:
+    """One root field of ours: the upstream's response keys it holds.
+
+    A plain one holds one, whose value it is; a namespace holds any number and is an object of
+    them, with `typename` under each of `typename_keys`.
+    """
+
+    keys: tuple[str, ...]
+    namespace: bool = False
+    typename: str = ""
+    typename_keys: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RemoteObjects:
+    """Objects of one type by key, with a selection."""
+
+    type: str
+    by: str
+    fields: tuple[str, ...]
+    key: tuple[ColumnInfo, ...]
+    selection: RemoteSelection
+    renamed: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class UpstreamInfo:
+    """An upstream in the catalog: its types' names there by ours, and how it finds objects."""
+
+    name: str
+    types: Mapping[str, str]
+    finders: Mapping[str, Finder]
+    joins: Mapping[tuple[str, str], EntityInfo] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Finder:
+    """A root field that finds objects by key: the argument, its type as text, and whether many."""
+
+    argument: str
+    type: str
+    many: bool

@@ -1,0 +1,303 @@
+"""Joins the schemas of upstream GraphQL services to our own, type by type.
+
+Works on the executable schema: what an SDL says (descriptions, defaults, deprecations, interfaces)
+arrives as it is. Scalars of one name are one scalar; every other name must be free.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from graphql import (
+    GraphQLError,
+    GraphQLField,
+    GraphQLInputObjectType,
+    GraphQLInterfaceType,
+    GraphQLList,
+    GraphQLNonNull,
+    GraphQLObjectType,
+    GraphQLScalarType,
+    GraphQLSchema,
+    GraphQLUnionType,
+    build_schema,
+    is_list_type,
+    is_non_null_type,
+    is_required_argument,
+)
+
+from gateway.errors import ConfigurationError
+from gateway.schema.remote import (
+    Finder,
+    LocalRow,
+    RemoteNamespace,
+    RemoteObject,
+    RemoteRoot,
+    Upstream,
+    UpstreamInfo,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from gateway.schema.bindings import Binding
+    from gateway.schema.catalog import EntityInfo
+
+BINDING = "plait-binding"
+"""Where a field that Strawberry did not make keeps its binding, among its extensions."""
+
+_SUBGRAPH = frozenset({"_entities", "_service"})
+
+
+def stitch(
+    core: GraphQLSchema, upstreams: Sequence[Upstream], entities: Mapping[type, EntityInfo]
+) -> tuple[GraphQLSchema, dict[str, UpstreamInfo]]:
+    """One schema of ours and the upstreams', and the catalog of the upstreams.
+
+    The field objects of `core` are changed in place: roots are added, and fields bound to an
+    object of an upstream get its type. Raises ConfigurationError naming the upstream, and the type
+    or field that collides or is not there.
+    """
+    if not upstreams:
+        _settle_objects(core, {})
+        return core, {}
+    mutation = core.mutation_type or GraphQLObjectType("Mutation", {})
+    made: dict[str, _Stitching] = {}
+    for upstream in upstreams:
+        if upstream.name in made:
+            raise ConfigurationError(f"upstream {upstream.name} is listed twice.")
+        made[upstream.name] = _Stitching(core, mutation, upstream, entities, made.values())
+    _settle_objects(core, made)
+    own = [type_ for name, type_ in core.type_map.items() if not name.startswith("__")]
+    theirs = [type_ for each in made.values() for type_ in each.types.values()]
+    changed = {
+        "mutation": mutation if mutation.fields else None,
+        "types": [*own, *theirs],
+        "assume_valid": False,
+    }
+    whole = GraphQLSchema(**(core.to_kwargs() | changed))
+    return whole, {name: each.info() for name, each in made.items()}
+
+
+class _Stitching:
+    """One upstream on its way into our schema; `types` are its own by the names they get."""
+
+    def __init__(
+        self,
+        core: GraphQLSchema,
+        mutation: GraphQLObjectType,
+        upstream: Upstream,
+        entities: Mapping[type, EntityInfo],
+        others: Iterable[_Stitching],
+    ) -> None:
+        self.upstream = upstream
+        self._core = core
+        self._mutation = mutation
+        self._theirs = _schema_of(upstream)
+        roots = {
+            self._theirs.query_type,
+            self._theirs.mutation_type,
+            self._theirs.subscription_type,
+        }
+        taken = set(core.type_map).union(*(other.types for other in others))
+        self.types: dict[str, Any] = {}
+        self.names: dict[str, str] = {}
+        for name, type_ in self._theirs.type_map.items():
+            if type_ in roots or name.startswith("_") or name in {"Int", "Float", "String"}:
+                continue
+            shared = core.type_map.get(name)
+            if isinstance(type_, GraphQLScalarType) and isinstance(shared, GraphQLScalarType):
+                continue
+            own = upstream.prefix + name
+            if own in taken:
+                raise ConfigurationError(
+                    f"upstream {upstream.name}: type {own} exists already; give the upstream a "
+                    f'prefix, as in Upstream("{upstream.name}", …, prefix="Their").'
+                )
+            self.names[own] = name
+            self.types[own] = type_
+            type_.name = own
+        for type_ in self.types.values():
+            self._retype(type_)
+        self.joins = self._join(entities)
+        self._add_roots()
+
+    def info(self) -> UpstreamInfo:
+        """The upstream's part of the catalog."""
+        query = self._theirs.query_type
+        finders = {}
+        for name, field in (query.fields if query else {}).items():
+            finder = _finder(field)
+            if finder is not None:
+                finders[name] = finder
+        return UpstreamInfo(self.upstream.name, self.names, finders, self.joins)
+
+    def type_for(self, remote: str) -> Any:
+        """The type that the upstream calls so, or None."""
+        own = self.upstream.prefix + remote
+        return self.types.get(own)
+
+    def _retype(self, type_: Any) -> None:
+        """Let a type refer to our scalars where those have its scalars' names."""
+        if isinstance(type_, GraphQLObjectType | GraphQLInterfaceType):
+            for field in type_.fields.values():
+                self._retype_field(field)
+        elif isinstance(type_, GraphQLInputObjectType):
+            for member in type_.fields.values():
+                member.type = self._ours(member.type)
+        elif isinstance(type_, GraphQLUnionType):
+            _ = type_.types
+
+    def _retype_field(self, field: GraphQLField) -> None:
+        field.type = self._ours(field.type)
+        for argument in field.args.values():
+            argument.type = self._ours(argument.type)
+
+    def _ours(self, type_: Any) -> Any:
+        if is_non_null_type(type_):
+            return GraphQLNonNull(self._ours(type_.of_type))
+        if is_list_type(type_):
+            return GraphQLList(self._ours(type_.of_type))
+        if isinstance(type_, GraphQLScalarType):
+            return self._core.type_map.get(type_.name, type_)
+        return type_
+
+    def _join(self, entities: Mapping[type, EntityInfo]) -> dict[tuple[str, str], EntityInfo]:
+        """Add the domain's fields to the upstream's types."""
+        joins = {}
+        for join in self.upstream.joins:
+            where = f"upstream {self.upstream.name}: join {join.type}.{join.name}"
+            type_ = self.type_for(join.type)
+            entity = entities.get(join.entity)
+            if not isinstance(type_, GraphQLObjectType):
+                raise ConfigurationError(f"{where}: the upstream has no object type {join.type}.")
+            if entity is None or len(entity.key) != 1:
+                raise ConfigurationError(
+                    f"{where}: {join.entity.__name__} must be an entity of the domain with one "
+                    "key column."
+                )
+            if join.key not in type_.fields:
+                raise ConfigurationError(f"{where}: {join.type} has no field {join.key}.")
+            if join.name in type_.fields:
+                raise ConfigurationError(f"{where}: {join.type} has a field of this name already.")
+            type_.fields[join.name] = _field(
+                self._core.type_map[entity.name],
+                LocalRow(entity.name, join.key),
+                join.description,
+            )
+            joins[type_.name, join.name] = entity
+        return joins
+
+    def _add_roots(self) -> None:
+        upstream = self.upstream
+        pairs = (
+            (self._core.query_type, self._theirs.query_type),
+            (self._mutation, self._theirs.mutation_type),
+        )
+        for own, theirs in pairs:
+            if own is None or theirs is None:
+                continue
+            fields = {name: field for name, field in theirs.fields.items() if name not in _SUBGRAPH}
+            for name, field in fields.items():
+                self._retype_field(field)
+                field.resolve = None
+                field.extensions = {BINDING: RemoteRoot(upstream.name, name)}
+            if upstream.namespace:
+                fields = {upstream.namespace: self._namespace(own, fields)}
+            for name, field in fields.items():
+                public = name if upstream.namespace else _prefixed(upstream.prefix, name)
+                if public in own.fields:
+                    raise ConfigurationError(
+                        f"upstream {upstream.name}: {own.name}.{public} exists already; give the "
+                        "upstream a prefix, or a namespace field of its own."
+                    )
+                own.fields[public] = field
+
+    def _namespace(self, root: GraphQLObjectType, fields: dict[str, GraphQLField]) -> GraphQLField:
+        upstream = self.upstream
+        name = f"{upstream.namespace[0].upper()}{upstream.namespace[1:]}{root.name}"
+        if name in self._core.type_map or name in self.types:
+            raise ConfigurationError(
+                f"upstream {upstream.name}: type {name} exists already; choose another namespace."
+            )
+        holder = GraphQLObjectType(name, fields, description=f"What {upstream.name} offers.")
+        self.types[name] = holder
+        return _field(holder, RemoteNamespace(upstream.name), holder.description)
+
+
+def _schema_of(upstream: Upstream) -> GraphQLSchema:
+    sdl = upstream.sdl
+    try:
+        text = sdl.read_text(encoding="utf-8") if isinstance(sdl, Path) else sdl
+    except OSError as error:
+        raise ConfigurationError(
+            f"upstream {upstream.name}: {sdl} cannot be read ({error.strerror}); "
+            f"fetch it with `plait pull upstream {upstream.name} URL`."
+        ) from None
+    try:
+        # Directives of others (federation's, say) need not be defined.
+        return build_schema(text, assume_valid_sdl=True)
+    except (GraphQLError, TypeError) as error:
+        raise ConfigurationError(f"upstream {upstream.name}: its SDL is wrong: {error}") from None
+
+
+def _settle_objects(core: GraphQLSchema, made: Mapping[str, _Stitching]) -> None:
+    """Give fields bound to upstream objects their types; refuse those that name what is not."""
+    for type_ in core.type_map.values():
+        if not isinstance(type_, GraphQLObjectType) or type_.name.startswith("__"):
+            continue
+        for name, field in type_.fields.items():
+            binding = binding_of(field)
+            if isinstance(binding, RemoteObject):
+                field.type = _object_type(f"{type_.name}.{name}", binding, made)
+
+
+def _object_type(where: str, binding: RemoteObject, made: Mapping[str, _Stitching]) -> Any:
+    stitching = made.get(binding.source)
+    if stitching is None:
+        known = ", ".join(sorted(made)) or "none"
+        raise ConfigurationError(
+            f"{where}: the domain lists no upstream {binding.source!r}; it lists {known}."
+        )
+    type_ = stitching.type_for(binding.type)
+    if type_ is None:
+        raise ConfigurationError(f"{where}: upstream {binding.source} has no type {binding.type}.")
+    finder = finder_name(binding.by)
+    if finder != "_entities" and finder not in stitching.info().finders:
+        raise ConfigurationError(
+            f"{where}: upstream {binding.source} has no root field {finder} that takes one key, "
+            "or a list of them, and nothing else that is required."
+        )
+    return type_
+
+
+def binding_of(field: Any) -> Binding | None:
+    """What a field is bound to, whoever made it."""
+    definition = field.extensions.get("strawberry-definition")
+    found = getattr(definition, "binding", None)
+    return found if found is not None else field.extensions.get(BINDING)
+
+
+def finder_name(by: str) -> str:
+    """The root field in `person(id:)`."""
+    return by.partition("(")[0]
+
+
+def _finder(field: GraphQLField) -> Finder | None:
+    required = [name for name, one in field.args.items() if is_required_argument(one)]
+    if len(required) > 1 or not field.args:
+        return None
+    name = required[0] if required else next(iter(field.args))
+    type_ = field.args[name].type
+    bare = type_.of_type if is_non_null_type(type_) else type_
+    return Finder(name, str(type_), is_list_type(bare))
+
+
+def _field(type_: Any, binding: Binding, description: str | None) -> GraphQLField:
+    return GraphQLField(type_, description=description, extensions={BINDING: binding})
+
+
+def _prefixed(prefix: str, name: str) -> str:
+    if not prefix:
+        return name
+    return f"{prefix[0].lower()}{prefix[1:]}{name[0].upper()}{name[1:]}"

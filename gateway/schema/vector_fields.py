@@ -1,0 +1,192 @@
+"""The types and arguments of fields that are read from vector collections."""
+
+from __future__ import annotations
+
+import typing
+from typing import TYPE_CHECKING, Any
+
+import strawberry
+from strawberry.scalars import JSON
+
+from gateway.errors import ConfigurationError
+from gateway.schema import bindings as b
+from gateway.schema.connection import Facets, HitGroups, Hits, PageInfo
+from gateway.schema.hybrid import SIDES, may_be_narrowed
+from gateway.schema.outputs import Member, make_type
+from gateway.schema.vector_arguments import PAYLOAD_ARGUMENTS, VectorArguments
+from gateway.schema.vector_reading import Reading
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from strawberry.types.arguments import StrawberryArgument
+
+    from gateway.schema.catalog import EntityInfo
+    from gateway.schema.inputs import Inputs
+    from gateway.schema.vector_collections import VectorCollection
+
+_FORMS: Mapping[Reading, tuple[Any, str]] = {
+    Reading.SEARCH: (Hits, "Hits[Entity] | None"),
+    Reading.NEAREST: (Hits, "Hits[Entity] | None"),
+    Reading.RECOMMEND: (Hits, "Hits[Entity] | None"),
+    Reading.BATCH: (list, "list[Hits[Entity]] | None"),
+    Reading.GROUPS: (HitGroups, "HitGroups[Entity] | None"),
+    Reading.FACET: (Facets, "Facets[Entity] | None"),
+}
+_WITHOUT_ROWS = {Reading.BATCH, Reading.GROUPS, Reading.FACET}
+"""Readings that rows take no part in, so that a row rule could not be kept."""
+
+
+class VectorFields:
+    """Settles the vector fields of one schema; `target` finds the entity an annotation names."""
+
+    def __init__(self, inputs: Inputs, target: Callable[[Any], EntityInfo | None]) -> None:
+        self._arguments = VectorArguments(inputs)
+        self._target = target
+        self._made: dict[str, type] = {}
+        self.hits: dict[str, str] = {}
+        """Hit type → its entity."""
+        self.made_of: dict[str, str] = {}
+        """Every type that shows rows of an entity → the entity."""
+
+    @property
+    def structures(self) -> frozenset[str]:
+        """The object types that are planned as part of the field that returns them."""
+        return frozenset(self._made)
+
+    def inputs_of(self, collection: VectorCollection, label: str, where: str) -> tuple[str, Any]:
+        """What the names of a collection's types begin with, and its filter; for its writes."""
+        return self._arguments.inputs_of(collection, label, where)
+
+    def settle(
+        self, binding: b.Vectors, inner: Any, where: str
+    ) -> tuple[Any, EntityInfo | None, list[StrawberryArgument]]:
+        """The field's type without `| None`, its entity, and its own arguments.
+
+        `inner` is the annotation. Raises ConfigurationError naming the field.
+        """
+        if binding.collection is None:
+            return self._generic(binding.reading), None, self._arguments.of(binding, None)
+        form, right = _FORMS[binding.reading]
+        annotation = inner
+        if form is list and typing.get_origin(inner) is list:
+            (annotation,) = typing.get_args(inner)
+        entity = self._target(annotation)
+        if typing.get_origin(inner) is not form or entity is None:
+            raise ConfigurationError(
+                f"{where}: {binding.reading.value} over a collection must be annotated {right}, "
+                "with an entity of the domain."
+            )
+        if entity.rule is not None and binding.reading in _WITHOUT_ROWS:
+            raise ConfigurationError(
+                f"{where}: {entity.name} has a row rule, which {binding.reading.value} cannot keep."
+            )
+        if len(entity.key) != 1:
+            raise ConfigurationError(
+                f"{where}: a point tells its row by one key, but {entity.name} has "
+                f"{len(entity.key)} key columns."
+            )
+        label = self._arguments.label(binding.collection, entity.name, where)
+        return self._typed(binding, entity), entity, self._arguments.of(binding, label)
+
+    def _typed(self, binding: b.Vectors, entity: EntityInfo) -> Any:
+        self.hits[f"{entity.name}Hit"] = self.made_of[f"{entity.name}Hit"] = entity.name
+        hit = self._hit(entity)
+        if binding.reading is Reading.FACET:
+            return list[self._facet()]  # type: ignore[misc]  # made at run time
+        if binding.reading is Reading.BATCH:
+            return list[list[hit]]  # type: ignore[valid-type]  # likewise
+        if binding.reading is Reading.GROUPS:
+            group = self._group(f"{entity.name}HitGroup", hit)
+            self.made_of[f"{entity.name}HitGroup"] = entity.name
+            return list[group]  # type: ignore[valid-type]  # likewise
+        return list[hit]  # type: ignore[valid-type]  # likewise
+
+    def _generic(self, reading: Reading) -> Any:
+        hit = self._hit(None)
+        made: Any = list[hit]  # type: ignore[valid-type]  # made at run time
+        if reading is Reading.BATCH:
+            made = list[list[hit]]  # type: ignore[valid-type]  # likewise
+        elif reading is Reading.GROUPS:
+            made = list[self._group("VectorHitGroup", hit)]  # type: ignore[misc]  # likewise
+        elif reading is Reading.FACET:
+            made = list[self._facet()]  # type: ignore[misc]  # likewise
+        elif reading is Reading.POINTS:
+            made = list[self._point() | None]  # type: ignore[misc]  # likewise
+        elif reading is Reading.COUNT:
+            made = int
+        elif reading is Reading.PAGE:
+            made = self._connection()
+        return made
+
+    def _make(self, name: str, members: Mapping[str, Member], says: str) -> type:
+        if name not in self._made:
+            self._made[name] = make_type(name, members, says)
+        return self._made[name]
+
+    def _hit(self, entity: EntityInfo | None) -> type:
+        members = {
+            "id": Member(strawberry.ID, "The point's id in its collection."),
+            "score": Member(float, "How near the point is; larger is nearer for Cosine and Dot."),
+            **_STORED,
+        }
+        if entity is None:
+            return self._make("VectorHit", members, "A point found by its vector.")
+        own = entity.name[0].lower() + entity.name[1:]
+        says = "The row the point stands for; null when it is gone."
+        members[own] = Member(entity.cls | None, says)  # type: ignore[operator]  # a class
+        if entity.text is not None and may_be_narrowed(entity):
+            members |= {_camel(name): Member(*side) for name, side in SIDES.items()}
+        return self._make(f"{entity.name}Hit", members, f"A {entity.name} found by its vector.")
+
+    def _group(self, name: str, hit: type) -> type:
+        members = {
+            "key": Member(JSON, "The value that the hits have in common."),
+            "hits": Member(list[hit], "The best hits with this value."),  # type: ignore[valid-type]  # made at run time
+        }
+        return self._make(name, members, "Hits with the same value of a payload field.")
+
+    def _facet(self) -> type:
+        members = {
+            "value": Member(JSON, "The value, as it is stored."),
+            "count": Member(int, "How many points have it."),
+        }
+        return self._make("VectorFacet", members, "A value of a payload field, counted.")
+
+    def _point(self) -> type:
+        members = {"id": Member(strawberry.ID, "The point's id in its collection."), **_STORED}
+        return self._make("VectorPoint", members, "A point of a collection.")
+
+    def _connection(self) -> type:
+        point = self._point()
+        edge = self._make(
+            "VectorPointEdge",
+            {
+                "cursor": Member(str, "Pass as `after` to go on from here."),
+                "node": Member(point, "The point itself."),
+            },
+            "A point of a page and its place in the order.",
+        )
+        members = {
+            "edges": Member(list[edge], "The points with their cursors."),  # type: ignore[valid-type]  # made at run time
+            "nodes": Member(list[point], "The points alone."),  # type: ignore[valid-type]  # likewise
+            "pageInfo": Member(PageInfo, "Where this page lies."),
+            "totalCount": Member(int, "How many points there are; counted only when asked for."),
+        }
+        return self._make("VectorPointConnection", members, "A page of points.")
+
+
+_STORED: Mapping[str, Member] = {
+    "payload": Member(JSON | None, "What is stored with the point.", PAYLOAD_ARGUMENTS),
+    "vector": Member(
+        list[float] | None, "The vector that is searched by; null for a sparse one and for several."
+    ),
+    "vectors": Member(
+        JSON | None, "All vectors of the point by name; the one without a name is called ``."
+    ),
+}
+
+
+def _camel(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(part.capitalize() for part in rest)

@@ -1,0 +1,148 @@
+"""The GraphQL types of vector writes and of collections; `Vector` is the scalar of their input.
+
+A list of floats would be checked number by number: of 10,000 points with 256 dimensions that alone
+takes seconds. The scalar is checked as a whole.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import Any, NewType
+
+import strawberry
+from graphql import GraphQLError
+from strawberry.types.scalar import scalar
+from strawberry.types.unset import UNSET
+
+from gateway.schema.scalars import BigInt
+
+MAX_DIMENSIONS = 65_536
+
+Vector = NewType("Vector", list)  # type: ignore[type-arg]  # of int and float, as JSON has them
+
+
+def parse_numbers(value: Any) -> list[float]:
+    """A list of numbers as it is. Raises GraphQLError."""
+    if not isinstance(value, list) or not 1 <= len(value) <= MAX_DIMENSIONS:
+        right = f"a list of 1 to {MAX_DIMENSIONS} numbers"
+    elif not {type(one) for one in value} <= {int, float}:
+        right = "a list of numbers"
+    else:
+        return value
+    raise GraphQLError(f"Vector must be {right}.", extensions={"code": "BAD_USER_INPUT"})
+
+
+VECTOR = scalar(
+    name="Vector",
+    description="A vector: a list of finite numbers, as many as the collection has dimensions.",
+    serialize=list,
+    parse_value=parse_numbers,
+)
+
+
+@strawberry.enum(description="How far a write has come when it is answered.")
+class VectorWriteStatus(enum.Enum):
+    """Of the engine's answer."""
+
+    COMPLETED = strawberry.enum_value("COMPLETED", description="Stored, and found by searches.")
+    ACKNOWLEDGED = strawberry.enum_value(
+        "ACKNOWLEDGED", description="Accepted; searches may not see it yet."
+    )
+
+
+@strawberry.type(description="What became of a write to points.")
+class VectorWrite:
+    """The result of every change of points."""
+
+    status: VectorWriteStatus
+    count: int = strawberry.field(
+        description="How many points were sent, named by id, or picked by the filter."
+    )
+
+
+@strawberry.type(description="What became of a change of a vector collection.")
+class CollectionWrite:
+    """The result of every change of a collection."""
+
+    collection: str = strawberry.field(description="Its name.")
+    changed: bool = strawberry.field(description="False where everything was so already.")
+
+
+@strawberry.enum(description="How far apart two vectors are.")
+class VectorMetric(enum.Enum):
+    """Qdrant's distances, by name."""
+
+    COSINE = "Cosine"
+    EUCLID = "Euclid"
+    DOT = "Dot"
+    MANHATTAN = "Manhattan"
+
+
+@strawberry.enum(description="What a payload index takes a field's values for.")
+class PayloadIndexType(enum.Enum):
+    """Qdrant's payload schema types."""
+
+    KEYWORD = "keyword"
+    INTEGER = "integer"
+    FLOAT = "float"
+    BOOL = "bool"
+    GEO = "geo"
+    DATETIME = "datetime"
+    TEXT = "text"
+    UUID = "uuid"
+
+
+@strawberry.type(description="A dense vector of a collection's points.")
+class VectorParams:
+    """Name, size and distance."""
+
+    name: str | None = strawberry.field(description="Null for the one that has no name.")
+    size: int = strawberry.field(description="Its dimensions.")
+    distance: VectorMetric
+
+
+@strawberry.type(description="A payload field that is indexed.")
+class PayloadIndexInfo:
+    """Field and type, and how many points have it."""
+
+    field: str
+    type: str
+    point_count: BigInt
+
+
+@strawberry.type(description="A collection of the vector engine, as it is now.")
+class VectorCollectionInfo:
+    """What the engine says of a collection."""
+
+    name: str
+    status: str = strawberry.field(description="`green` is ready; `yellow` is being optimised.")
+    point_count: BigInt
+    vectors: list[VectorParams]
+    sparse_vectors: list[str] = strawberry.field(description="The names of its sparse vectors.")
+    payload_indexes: list[PayloadIndexInfo]
+    embedding_model: str | None = strawberry.field(
+        description="The model that made its vectors of text; null where nobody said."
+    )
+    embedding_dimensions: int | None = strawberry.field(
+        description="The dimensions that model had."
+    )
+
+
+@strawberry.input(description="A vector under its name: dense, or sparse with `indices`.")
+class NamedVectorInput:
+    """For collections with named vectors."""
+
+    name: str
+    values: Vector
+    indices: list[int] | None = strawberry.field(
+        default=UNSET, description="Of a sparse vector: which dimensions the values are of."
+    )
+
+
+@strawberry.input(description="A dense vector of a new collection.")
+class NamedVectorParamsInput:
+    """Name, size and distance."""
+
+    name: str
+    size: int = strawberry.field(description="Its dimensions.")
+    distance: VectorMetric = VectorMetric.COSINE

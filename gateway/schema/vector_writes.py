@@ -1,0 +1,227 @@
+"""Bindings of fields that change a vector engine, or look after its collections.
+
+    TRENDS = VectorCollection("trend_embeddings", size=256, payload={"score": float})
+
+    @mutations
+    class TrendVectors:
+        upsert_trend_points: VectorWrite | None = upsert_points(TRENDS)
+        delete_trend_points: VectorWrite | None = delete_points(TRENDS)
+
+Without a collection an argument names it. Such fields, and those that look after collections, are
+for the role `admin`, unless the field says who else may use it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from gateway.schema.access import ACCESS
+from gateway.schema.bindings import Binding, Vectors, bound
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gateway.schema.asks import HitPart
+    from gateway.schema.catalog import Catalog
+    from gateway.schema.vector_collections import VectorCollection
+
+ADMIN = "admin"
+"""The role that may do what no narrower one was named for."""
+
+
+class Operation(StrEnum):
+    """What a field does; the value is what `explain` shows."""
+
+    UPSERT = "upsert points"
+    SET_PAYLOAD = "set payload"
+    OVERWRITE_PAYLOAD = "overwrite payload"
+    DELETE_PAYLOAD = "delete payload"
+    DELETE_POINTS = "delete points"
+    CREATE_COLLECTION = "create collection"
+    DELETE_COLLECTION = "delete collection"
+    CREATE_INDEX = "create payload index"
+    DELETE_INDEX = "delete payload index"
+    COLLECTIONS = "collections"
+    COLLECTION = "collection"
+
+
+ON_POINTS = frozenset(
+    {
+        Operation.UPSERT,
+        Operation.SET_PAYLOAD,
+        Operation.OVERWRITE_PAYLOAD,
+        Operation.DELETE_PAYLOAD,
+        Operation.DELETE_POINTS,
+    }
+)
+READS = frozenset({Operation.COLLECTIONS, Operation.COLLECTION})
+
+
+@dataclass(frozen=True, slots=True)
+class VectorChange(Binding):
+    """A root field that does one `operation`.
+
+    `collection`: None where an argument names it; `opened` are then the patterns (`*`, `?`) of the
+    names it may have.
+    """
+
+    operation: Operation
+    collection: VectorCollection | None = None
+    source: str = "default"
+    opened: tuple[str, ...] = ("*",)
+
+
+@dataclass(frozen=True, slots=True)
+class VectorAct:
+    """What the planner asks of the vector source: an operation, and what is shown of its result."""
+
+    binding: VectorChange
+    parts: tuple[HitPart, ...]
+
+
+Opened: TypeAlias = "Sequence[str]"
+
+
+def upsert_points(
+    collection: VectorCollection | None = None,
+    *,
+    source: str = "default",
+    opened: Opened = ("*",),
+    **options: Any,
+) -> Any:
+    """Stores points, in place of those with the same ids: by vector, or by text."""
+    return _on_points(Operation.UPSERT, collection, source, opened, options)
+
+
+def set_payload(
+    collection: VectorCollection | None = None,
+    *,
+    source: str = "default",
+    opened: Opened = ("*",),
+    **options: Any,
+) -> Any:
+    """Sets fields of the payload of points; the other fields stay."""
+    return _on_points(Operation.SET_PAYLOAD, collection, source, opened, options)
+
+
+def overwrite_payload(
+    collection: VectorCollection | None = None,
+    *,
+    source: str = "default",
+    opened: Opened = ("*",),
+    **options: Any,
+) -> Any:
+    """Replaces the whole payload of points."""
+    return _on_points(Operation.OVERWRITE_PAYLOAD, collection, source, opened, options)
+
+
+def delete_payload(
+    collection: VectorCollection | None = None,
+    *,
+    source: str = "default",
+    opened: Opened = ("*",),
+    **options: Any,
+) -> Any:
+    """Deletes fields of the payload of points."""
+    return _on_points(Operation.DELETE_PAYLOAD, collection, source, opened, options)
+
+
+def delete_points(
+    collection: VectorCollection | None = None,
+    *,
+    source: str = "default",
+    opened: Opened = ("*",),
+    **options: Any,
+) -> Any:
+    """Deletes points, by ids or by a filter."""
+    return _on_points(Operation.DELETE_POINTS, collection, source, opened, options)
+
+
+def create_collection(
+    *,
+    source: str = "default",
+    opened: Opened = ("*",),
+    **options: Any,
+) -> Any:
+    """A root field of type `CollectionWrite | None` that creates a vector collection."""
+    return _administers(Operation.CREATE_COLLECTION, source, opened, options)
+
+
+def delete_collection(
+    *,
+    source: str = "default",
+    opened: Opened = ("*",),
+    **options: Any,
+) -> Any:
+    """Deletes a vector collection with all its points."""
+    return _administers(Operation.DELETE_COLLECTION, source, opened, options)
+
+
+def create_payload_index(
+    *,
+    source: str = "default",
+    opened: Opened = ("*",),
+    **options: Any,
+) -> Any:
+    """Indexes a payload field of a vector collection, for filters on it."""
+    return _administers(Operation.CREATE_INDEX, source, opened, options)
+
+
+def delete_payload_index(
+    *,
+    source: str = "default",
+    opened: Opened = ("*",),
+    **options: Any,
+) -> Any:
+    """Removes the index of a payload field."""
+    return _administers(Operation.DELETE_INDEX, source, opened, options)
+
+
+def vector_collections(
+    *,
+    source: str = "default",
+    opened: Opened = ("*",),
+    **options: Any,
+) -> Any:
+    """All vector collections: a root field of type `list[VectorCollectionInfo] | None`."""
+    return _administers(Operation.COLLECTIONS, source, opened, options)
+
+
+def vector_collection(
+    *,
+    source: str = "default",
+    opened: Opened = ("*",),
+    **options: Any,
+) -> Any:
+    """One vector collection by its name, or null."""
+    return _administers(Operation.COLLECTION, source, opened, options)
+
+
+def _on_points(
+    operation: Operation,
+    collection: VectorCollection | None,
+    source: str,
+    opened: Opened,
+    options: dict[str, Any],
+) -> Any:
+    if collection is None:
+        return _administers(operation, source, opened, options)
+    return bound(VectorChange(operation, collection, source), options)
+
+
+def _administers(operation: Operation, source: str, opened: Opened, options: dict[str, Any]) -> Any:
+    if not options.keys() & set(ACCESS):
+        options = {**options, "roles": (ADMIN,)}
+    return bound(VectorChange(operation, None, source, tuple(opened)), options)
+
+
+def collections_of(catalog: Catalog) -> dict[str, set[str]]:
+    """The names of the collections that fields are bound to, by their source."""
+    found: dict[str, set[str]] = {}
+    for info in catalog.fields.values():
+        binding = info.binding
+        if isinstance(binding, Vectors | VectorChange) and binding.collection is not None:
+            found.setdefault(binding.source, set()).add(binding.collection.name)
+    return found

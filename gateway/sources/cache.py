@@ -1,0 +1,123 @@
+"""What the cache needs of a shared store; `gateway.sources.redis.cache` is one.
+
+Every method is one round trip, bounded in time by the store itself, and raises `SourceError` for
+whatever goes wrong. Tags that no version is stored for have none (None): entries that carry them
+are not valid, so a store may lose anything at any time.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping, Sequence
+    from contextlib import AbstractAsyncContextManager
+
+
+STAMP_BYTES = 64
+"""As many bytes tell an entry from the one that was there before."""
+
+
+class Stored(NamedTuple):
+    """One entry to store: its bytes, how long to keep them, and its tags."""
+
+    key: bytes
+    data: bytes | None
+    """None only gives up the lock on the key."""
+    milliseconds: int
+    tags: tuple[str, ...]
+
+
+class Mark(NamedTuple):
+    """A place in the row of all invalidations: of which life of the store, and the how-manieth."""
+
+    epoch: str
+    number: int
+
+
+class Bumped(NamedTuple):
+    """An invalidation as the store recorded it: its place, and who held a lease at that moment."""
+
+    mark: Mark
+    holders: Mapping[str, str]
+    """By node the number of its last renewal."""
+
+
+class Notice(NamedTuple):
+    """An invalidation as every listener hears it."""
+
+    mark: Mark
+    node: str
+    tags: tuple[str, ...]
+
+
+class Acknowledged(NamedTuple):
+    """What another node says to ours: it has heard everything up to that mark."""
+
+    node: str
+    mark: Mark
+
+
+class SharedStore(Protocol):
+    """Entries, the versions of tags, locks, and the leases of in-process levels."""
+
+    async def open(self) -> None:
+        """Connect; raises `ConfigurationError` for refused credentials."""
+
+    async def close(self) -> None:
+        """Release everything; idempotent, bounded in time."""
+
+    async def read(
+        self, keys: Sequence[bytes], tags: Sequence[str]
+    ) -> tuple[list[bytes | None], list[bytes | None]]:
+        """The entries, and the tags' versions as they are no earlier than the entries."""
+
+    async def begin(
+        self, tags: Sequence[str], keys: Sequence[bytes], token: bytes, *, tag_ms: int, lock_ms: int
+    ) -> tuple[list[bytes], list[bytes | None]]:
+        """Before a source is asked: the tags' versions, made where there are none, and the locks.
+
+        Every tag is kept for at least `tag_ms` more. For each key, None where somebody else has
+        its lock, else the first `STAMP_BYTES` of the entry that is there, by which the caller sees
+        whether it came since it looked.
+        """
+
+    async def store(
+        self, versions: Mapping[str, bytes], entries: Sequence[Stored], token: bytes
+    ) -> list[bool]:
+        """Keep entries whose tags all have these versions still; gives up their locks.
+
+        Which of them were kept.
+        """
+
+    async def bump(self, tags: Sequence[str], node: str, epoch: str) -> Bumped:
+        """Invalidate: the tags have new versions, every listener gets notice, who holds leases.
+
+        `epoch`: the name of the store's life should this be its first record.
+        """
+
+    async def renew(self, node: str, renewal: str, epoch: str) -> Mark:
+        """Record that this node holds a lease from now on; the last invalidation there was."""
+
+    async def expel(self, holders: Mapping[str, str]) -> None:
+        """Forget nodes whose last renewal is still this one."""
+
+    async def acknowledge(self, marks: Mapping[str, Mark], node: str) -> None:
+        """Tell each of the nodes that `node` has heard everything up to a mark."""
+
+    def listen(
+        self, node: str
+    ) -> AbstractAsyncContextManager[AsyncIterator[Notice | Acknowledged]]:
+        """What is said from now on, in order and without gaps; raises when that cannot be kept."""
+
+    async def tags_like(self, pattern: str, most: int) -> list[str]:
+        """Tags in use that match a pattern with `*` and `?`; at most so many."""
+
+    async def acquire(self, name: str, owner: str, seconds: float) -> bool:
+        """Take a lock unless somebody has it."""
+
+    async def extend(self, name: str, owner: str, seconds: float) -> bool:
+        """Keep a lock for longer; False where it is not ours any more."""
+
+    async def release(self, name: str, owner: str) -> bool:
+        """Give a lock up; False where it is not ours any more."""

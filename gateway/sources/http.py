@@ -1,0 +1,187 @@
+"""One HTTP service as the proxying sources reach it: bounded in time, size and connections.
+
+The only module that knows the client library. It is loaded at `open`, so that a gateway without
+such sources does not pay for it. See docs/decisions/http-client.md.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from gateway.errors import (
+    ConfigurationError,
+    SourceError,
+    SourceRefused,
+    SourceTimeout,
+    SourceUnavailable,
+)
+from gateway.sources.breaker import Breaker
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import aiohttp
+
+_CHUNK = 65_536
+_TRIES = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """One request: `path` is appended to the service's address, query string included.
+
+    `repeatable` says that it changes nothing, so that it may be sent again when the connection
+    broke before an answer came.
+    """
+
+    method: str
+    path: str = ""
+    body: bytes | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    repeatable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What the service answered; header names in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class HttpService:
+    """A service at one address.
+
+    `name` is what errors call it; `headers` go with every request. `connections` bounds what is
+    under way at once, `max_bytes` an answer's size once it is unpacked, `connect_seconds` the time
+    to connect within the deadline. Redirects are refused: they could lead anywhere.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        connections: int = 64,
+        connect_seconds: float = 2.0,
+        max_bytes: int = 16_000_000,
+    ) -> None:
+        if not url.startswith(("http://", "https://")):
+            raise ConfigurationError(f"{name}: its url must begin with http:// or https://.")
+        self.name = name
+        self._url = url.rstrip("/")
+        self._headers = dict(headers or {})
+        self._connections = connections
+        self._connect_seconds = connect_seconds
+        self._max_bytes = max_bytes
+        self._breaker = Breaker()
+        self._session: aiohttp.ClientSession | None = None
+
+    async def open(self) -> None:
+        """Make the connection pool; nothing is sent yet. Idempotent."""
+        if self._session is None:
+            # Half a second of importing, during which the event loop goes on.
+            client = await asyncio.to_thread(_client)
+            self._session = client.ClientSession(
+                connector=client.TCPConnector(
+                    limit=self._connections, keepalive_timeout=30, enable_cleanup_closed=True
+                ),
+                timeout=client.ClientTimeout(
+                    total=None, connect=None, sock_connect=self._connect_seconds
+                ),
+                cookie_jar=client.DummyCookieJar(),
+                headers={"user-agent": "plait", **self._headers},
+                auto_decompress=True,
+                trust_env=False,
+            )
+
+    async def close(self) -> None:
+        """Close all connections; idempotent."""
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
+
+    async def send(self, request: Outgoing, deadline: float) -> Reply:
+        """The service's answer, whatever its status, before `deadline` (event loop's clock).
+
+        Raises `SourceTimeout`, `SourceUnavailable` (also while the breaker is open), and
+        `SourceRefused` for a redirect or an answer that is too large.
+        """
+        loop = asyncio.get_running_loop()
+        self._breaker.check(self.name, loop.time())
+        tries = _TRIES if request.repeatable else 1
+        for left in reversed(range(tries)):
+            try:
+                async with asyncio.timeout_at(deadline):
+                    reply = await self._once(request)
+            except TimeoutError:
+                self._breaker.failed(loop.time())
+                raise SourceTimeout(f"{self.name} did not answer in time.") from None
+            except _Broken:
+                if left:
+                    continue
+                self._breaker.failed(loop.time())
+                raise SourceUnavailable(f"{self.name} cannot be reached.") from None
+            except SourceError:
+                self._breaker.succeeded()
+                raise
+            self._breaker.succeeded()
+            return reply
+        raise AssertionError("a request is tried at least once")
+
+    async def _once(self, request: Outgoing) -> Reply:
+        session = self._session
+        if session is None:
+            raise SourceUnavailable(f"{self.name} is not open.")
+        client = _client()
+        try:
+            async with session.request(
+                request.method,
+                self._url + request.path,
+                data=request.body,
+                headers=request.headers,
+                allow_redirects=False,
+            ) as response:
+                if 300 <= response.status < 400 and response.status != 304:  # noqa: PLR2004 - HTTP statuses
+                    raise SourceRefused(
+                        f"{self.name} answered with a redirect, which is not followed; "
+                        "configure the address it leads to."
+                    )
+                body = await self._body(response)
+                headers = {name.lower(): value for name, value in response.headers.items()}
+                return Reply(response.status, headers, body)
+        except client.ConnectionTimeoutError:
+            raise _Broken from None
+        except TimeoutError:
+            raise
+        except (client.ClientError, OSError):
+            raise _Broken from None
+
+    async def _body(self, response: Any) -> bytes:
+        if (response.content_length or 0) > self._max_bytes:
+            raise self._too_large()
+        chunks: list[bytes] = []
+        size = 0
+        async for chunk in response.content.iter_chunked(_CHUNK):
+            size += len(chunk)
+            if size > self._max_bytes:
+                raise self._too_large()
+            chunks.append(chunk)
+        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+    def _too_large(self) -> SourceRefused:
+        return SourceRefused(f"{self.name} answered with more than {self._max_bytes} bytes.")
+
+
+class _Broken(Exception):  # noqa: N818 - a condition to act on
+    """The connection could not be made, or broke before the answer was whole."""
+
+
+def _client() -> Any:
+    import aiohttp  # noqa: PLC0415 - loaded only where a source needs it
+
+    return aiohttp

@@ -1,0 +1,152 @@
+"""The rows behind a vector search: the keys that a `where` picks, and how many they may be.
+
+Everything is made from one select of keys, which carries the entity's row rule. Behind its own
+parameters the variants take one more: the last key seen, or the keys to look at.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import orjson
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import TSQUERY
+
+from gateway.sources.postgres import fulltext
+from gateway.sources.postgres.columns import wide
+from gateway.sources.postgres.scalars import text
+from gateway.sources.postgres.statements import DIALECT, Build, Statement
+
+if TYPE_CHECKING:
+    from gateway.schema.catalog import Catalog, EntityInfo
+    from gateway.schema.shapes import WhereShape
+
+    Expression = sa.ColumnElement[Any]
+
+KEYS_AT_ONCE = 10_000
+"""Keys that one statement gives at most."""
+
+_GIVEN = 0
+"""The reader of what the execution gives, in a statement of our own."""
+_WHERE = 1
+"""The reader of the values of `where`."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Estimate(Statement):
+    """A statement that PostgreSQL plans and does not run; its value is a number of rows."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MatchingRows:
+    """The rows that a `where` and the entity's rule let through, asked for in several ways.
+
+    `keys`: the first of their keys in order, at most `KEYS_AT_ONCE`; `further`: those behind the
+    key given last; `which`: those among the keys given. All are JSON arrays of keys. `estimate`:
+    how many there are; `whole`: how many rows the table has. `slots` and `constants` say what the
+    parameters are, with the values of `where` as reader 1.
+    """
+
+    keys: Statement
+    further: Statement
+    which: Statement
+    estimate: Estimate
+    whole: Estimate
+    slots: tuple[tuple[int, int], ...]
+    constants: tuple[Any, ...]
+
+
+def matching(
+    source: str, catalog: Catalog, entity: EntityInfo, where: WhereShape | None
+) -> MatchingRows:
+    """Compile the statements of an entity with one key column. Pure."""
+    build = Build(catalog, {})
+    rows = build.alias(entity.table, "t")
+    (info,) = entity.key
+    key = rows.c[info.column.name]
+    select = sa.select(key.label("k")).where(*_conditions(build, entity, rows, where))
+    base = build.finish(source, select, by_key=False)
+    place = f"${len(base.slots) + 1}"
+    listed = "SELECT coalesce(json_agg(k), '[]') FROM"
+    found = f"({base.text}) AS matching"
+    tail = f"ORDER BY k LIMIT {KEYS_AT_ONCE}"
+    type_ = wide(info.column.type).compile(dialect=DIALECT)
+
+    def statement(sql: str) -> Statement:
+        return Statement(source, False, sql, base.slots, base.constants)  # noqa: FBT003 - by_key
+
+    def estimate(sql: str, of: Statement) -> Estimate:
+        return Estimate(source, False, sql, of.slots, of.constants)  # noqa: FBT003 - by_key
+
+    everything = build.finish(source, sa.select(key), by_key=False)
+    return MatchingRows(
+        keys=statement(f"{listed} (SELECT k FROM {found} {tail}) AS keys"),
+        further=statement(f"{listed} (SELECT k FROM {found} WHERE k > {place} {tail}) AS keys"),
+        which=statement(f"{listed} {found} WHERE k = ANY ({place}::{type_}[])"),
+        estimate=estimate(f"EXPLAIN (FORMAT JSON) {base.text}", base),
+        whole=estimate(f"EXPLAIN (FORMAT JSON) {everything.text}", everything),
+        slots=base.slots,
+        constants=base.constants,
+    )
+
+
+def ranked_by_words(
+    source: str, catalog: Catalog, entity: EntityInfo, where: WhereShape | None
+) -> Statement:
+    """The rows with any of some words, best first, as a JSON array of `[key, rank]`. Pure.
+
+    Reader 0 gives the words and the most rows, reader 1 the values of `where`. Rows of equal rank
+    are in the order of their keys. Raises ValueError for an entity without full-text search.
+    """
+    if entity.text is None:
+        raise ValueError(f"{entity.name} has no full-text search")
+    build = Build(catalog, {})
+    rows = build.alias(entity.table, "t")
+    (info,) = entity.key
+    key = rows.c[info.column.name]
+    build.spec = _GIVEN
+    asked = _any_word(fulltext.query(entity.text, build.bind(sa.Text())))
+    most = build.bind(sa.Integer())
+    rank = fulltext.rank(entity.text, rows, asked)
+    ranked = (
+        sa.select(key.label("k"), rank.label("rank"))
+        .where(
+            *_conditions(build, entity, rows, where), fulltext.matches(entity.text, rows, asked)
+        )
+        .order_by(rank.desc(), key)
+        .limit(most)
+        .subquery("ranked")
+    )
+    pair = sa.func.json_build_array(ranked.c.k, ranked.c.rank)
+    listed = sa.func.coalesce(sa.func.json_agg(pair), sa.literal_column("'[]'"))
+    return build.finish(source, sa.select(listed), by_key=False)
+
+
+def estimated(plan: bytes) -> bytes:
+    """The number of rows in an answer of EXPLAIN, as JSON."""
+    (root,) = orjson.loads(plan)
+    return orjson.dumps(root["Plan"]["Plan Rows"])
+
+
+def _conditions(
+    build: Build, entity: EntityInfo, rows: Any, where: WhereShape | None
+) -> list[Expression]:
+    conditions = build.predicates.visible(entity, rows)
+    if where is not None:
+        build.spec = _WHERE
+        conditions.append(build.predicates.where(entity, rows, where))
+    return conditions
+
+
+def _any_word(asked: Expression) -> Expression:
+    """The query with "or" between its words, unless it holds a phrase or a word to be without.
+
+    A subselect, so that it is worked out once and not for every row.
+    """
+    written: Expression = sa.cast(asked, sa.Text)
+    loose = sa.cast(sa.func.replace(written, text(" & "), text(" | ")), TSQUERY)
+    strict = written.regexp_match(text("[!<]"))
+    return sa.select(sa.case((strict, asked), else_=loose)).scalar_subquery()
+
+

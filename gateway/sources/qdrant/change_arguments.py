@@ -1,0 +1,294 @@
+"""The arguments of vector writes, by their GraphQL names: checked whole, then frozen. Pure.
+
+Every `InputError` names the argument, with the place in its list, and what would be right.
+"""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from gateway.errors import InputError
+from gateway.schema.vector_collections import is_collection_name
+from gateway.schema.vector_payloads import stored_names, stored_payload
+from gateway.schema.vector_writes import Operation
+from gateway.sources.qdrant.arguments import (
+    MAX_DIMENSIONS,
+    optional_filter,
+    parse_sparse,
+    parse_vector,
+)
+from gateway.sources.qdrant.changes import (
+    Change,
+    CreateCollection,
+    CreateIndex,
+    DeleteCollection,
+    DeleteIndex,
+    DeletePayload,
+    DeletePoints,
+    Named,
+    NewPoint,
+    ReadCollections,
+    SetPayload,
+    Upsert,
+    Which,
+)
+from gateway.sources.qdrant.ids import PointId, parse_point_id
+from gateway.sources.qdrant.points import Distance
+from gateway.sources.qdrant.selecting import check_paths
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from gateway.schema.vector_writes import VectorChange
+
+MAX_POINTS = 10_000
+"""Points of one upsert, and ids of one change."""
+MAX_NUMBERS = 20_000_000
+"""Numbers in the vectors of one upsert together."""
+MAX_PAYLOAD_BYTES = 262_144
+"""Bytes of one point's payload as JSON."""
+MAX_FIELDS = 100
+"""Payload fields that one change names."""
+MAX_VECTORS = 32
+"""Named vectors of a point, and of a collection."""
+_MAX_NAME = 255
+
+
+def change_arguments(binding: VectorChange, values: Mapping[str, Any]) -> Change:
+    """The arguments of a field with this binding as one value. Raises `InputError`."""
+    return _READERS[binding.operation](_Read(binding, values))
+
+
+class _Read:
+    """The arguments of one field."""
+
+    def __init__(self, binding: VectorChange, values: Mapping[str, Any]) -> None:
+        self.values = values
+        self.declared = binding.collection
+        self.opened = binding.opened
+
+    def upsert(self) -> Upsert:
+        collection = self.collection()
+        given: Sequence[Mapping[str, Any]] = self.values["points"]
+        if not 1 <= len(given) <= MAX_POINTS:
+            raise InputError(f"points has {len(given)} points; give 1 to {MAX_POINTS}")
+        seen: dict[PointId, int] = {}
+        points, numbers = [], 0
+        for place, one in enumerate(given):
+            point = self._point(one, f"points[{place}]")
+            if point.id in seen:
+                raise InputError(
+                    f"points[{place}].id is that of points[{seen[point.id]}]; name a point once"
+                )
+            seen[point.id] = place
+            numbers += len(point.vector or ())
+            if numbers > MAX_NUMBERS:
+                raise InputError(f"points hold more than {MAX_NUMBERS} numbers; send fewer at once")
+            points.append(point)
+        vector = None if self.declared is None else self.declared.vector
+        return Upsert(collection, tuple(points), vector, self.wait())
+
+    def _point(self, given: Mapping[str, Any], where: str) -> NewPoint:
+        vector, text = given.get("vector"), given.get("text")
+        named = self._named(given.get("vectors") or (), f"{where}.vectors")
+        if vector is not None and text is not None:
+            raise InputError(f"{where} has vector and text; give one of them")
+        if vector is None and text is None and not named:
+            raise InputError(f"{where} has neither vector nor text; give one of them")
+        declared = self.declared
+        size = None if declared is None else declared.dimensions(declared.vector)
+        payload, length = self._payload(given.get("payload") or {}, f"{where}.payload")
+        return NewPoint(
+            id=parse_point_id(given["id"], f"{where}.id"),
+            vector=None if vector is None else parse_vector(vector, size, f"{where}.vector"),
+            text=None if text is None else _words(text, f"{where}.text"),
+            named=named,
+            payload=payload,
+            payload_bytes=length,
+        )
+
+    def _named(self, given: Sequence[Mapping[str, Any]], where: str) -> dict[str, Named]:
+        if len(given) > MAX_VECTORS:
+            raise InputError(f"{where} has {len(given)} vectors; at most {MAX_VECTORS} are allowed")
+        named: dict[str, Named] = {}
+        for place, one in enumerate(given):
+            path, name = f"{where}[{place}]", one["name"]
+            if name in named:
+                raise InputError(f"{path}.name is given twice")
+            named[name] = self._named_vector(name, one, path)
+        return named
+
+    def _named_vector(self, name: str, given: Mapping[str, Any], path: str) -> Named:
+        declared = self.declared
+        if declared is not None and name not in declared.choices:
+            known = ", ".join(declared.choices) or "none"
+            raise InputError(f"{path}.name: this collection has no vector {name!r}; it has {known}")
+        if given.get("indices") is not None:
+            return parse_sparse(given, path)
+        size = None if declared is None else declared.dimensions(name)
+        return parse_vector(given["values"], size, f"{path}.values")
+
+    def _payload(self, given: Any, where: str) -> tuple[dict[str, Any], int]:
+        if not isinstance(given, dict):
+            raise InputError(f"{where} must be an object")
+        payload = stored_payload(self.declared, given)
+        try:
+            length = len(orjson.dumps(payload))
+        except (TypeError, ValueError):
+            raise InputError(
+                f"{where} is not JSON that can be kept: integers of at most 64 bits, valid "
+                "Unicode, at most 250 levels"
+            ) from None
+        if length > MAX_PAYLOAD_BYTES:
+            raise InputError(f"{where} has {length} bytes; at most {MAX_PAYLOAD_BYTES} are allowed")
+        return payload, length
+
+    def set_payload(self, *, replace: bool = False) -> SetPayload:
+        payload, _ = self._payload(self.values["payload"], "payload")
+        if not payload and not replace:
+            raise InputError("payload is empty; give at least one field a value")
+        return SetPayload(self.collection(), self.which(), payload, replace, self.wait())
+
+    def overwrite_payload(self) -> SetPayload:
+        return self.set_payload(replace=True)
+
+    def delete_payload(self) -> DeletePayload:
+        given = stored_names(self.declared, self.values["fields"])
+        if not 1 <= len(given) <= MAX_FIELDS:
+            raise InputError(f"fields has {len(given)} names; give 1 to {MAX_FIELDS}")
+        fields = check_paths(tuple(given))
+        return DeletePayload(self.collection(), self.which(), fields, self.wait())
+
+    def delete_points(self) -> DeletePoints:
+        return DeletePoints(self.collection(), self.which(), self.wait())
+
+    def which(self) -> Which:
+        """The points a change is for; every point only where that is said."""
+        ids, given, everything = (self.values.get(name) for name in ("ids", "filter", "all"))
+        if ids is not None:
+            if given is not None or everything:
+                raise InputError("give ids, or filter, or `all: true`; not several of them")
+            if not 1 <= len(ids) <= MAX_POINTS:
+                raise InputError(f"ids has {len(ids)} ids; give 1 to {MAX_POINTS}")
+            parsed = (parse_point_id(one, f"ids[{place}]") for place, one in enumerate(ids))
+            return Which(tuple(dict.fromkeys(parsed)), None)
+        fields = None
+        if self.declared is not None and self.declared.fields:
+            fields = self.declared.fields
+        picked = optional_filter(given, fields)
+        if picked is None and not everything:
+            raise InputError(
+                "no ids, and no filter or an empty one, which means every point; "
+                "say `all: true` where you mean it"
+            )
+        if picked is not None and everything:
+            raise InputError("give filter or `all: true`, not both")
+        return Which(None, picked)
+
+    def wait(self) -> bool:
+        return self.values.get("wait") is not False
+
+    def collection(self, name: str = "collection") -> str:
+        """The declared collection, or the one an argument names, which must be open."""
+        if self.declared is not None:
+            return self.declared.name
+        given = self.values[name]
+        if not is_collection_name(given):
+            raise InputError(f"{name} is not a name that a collection can have")
+        if not any(fnmatchcase(given, pattern) for pattern in self.opened):
+            raise InputError(
+                f"{name}: {given!r} is not open to this field; open are {', '.join(self.opened)}"
+            )
+        return str(given)
+
+    # Collections -------------------------------------------------------------------------------
+
+    def create_collection(self) -> CreateCollection:
+        values = self.values
+        text = bool(values.get("text"))
+        dense: dict[str, tuple[int | None, Distance]] = {}
+        if values.get("size") is not None or text:
+            size = values.get("size")
+            dense[""] = (None if size is None else _size(size, "size"), _distance(values))
+        for place, one in enumerate(_few(values.get("vectors"), "vectors")):
+            path = f"vectors[{place}]"
+            name = _fresh_name(one["name"], dense, f"{path}.name")
+            dense[name] = (_size(one["size"], f"{path}.size"), _distance(one))
+        sparse: list[str] = []
+        for place, one in enumerate(_few(values.get("sparse"), "sparse")):
+            sparse.append(_fresh_name(one, [*dense, *sparse], f"sparse[{place}]"))
+        if "" in dense and len(dense) > 1:
+            raise InputError(
+                "give size or text for one vector without a name, or vectors; not both"
+            )
+        if not dense and not sparse:
+            raise InputError("the collection has no vector; give size, text, vectors or sparse")
+        return CreateCollection(self.collection("name"), dense, tuple(sparse), text)
+
+    def delete_collection(self) -> DeleteCollection:
+        return DeleteCollection(self.collection())
+
+    def create_index(self) -> CreateIndex:
+        type_ = self.values["type"]
+        name = str(getattr(type_, "value", type_)).lower()
+        return CreateIndex(self.collection(), self._field(), name)
+
+    def delete_index(self) -> DeleteIndex:
+        return DeleteIndex(self.collection(), self._field())
+
+    def _field(self) -> str:
+        (path,) = check_paths((self.values["field"],))
+        return path
+
+    def collections(self) -> ReadCollections:
+        return ReadCollections(None, self.opened)
+
+    def one_collection(self) -> ReadCollections:
+        return ReadCollections(self.collection(), self.opened)
+
+
+_READERS: dict[Operation, Callable[[_Read], Change]] = {
+    Operation.UPSERT: _Read.upsert,
+    Operation.SET_PAYLOAD: _Read.set_payload,
+    Operation.OVERWRITE_PAYLOAD: _Read.overwrite_payload,
+    Operation.DELETE_PAYLOAD: _Read.delete_payload,
+    Operation.DELETE_POINTS: _Read.delete_points,
+    Operation.CREATE_COLLECTION: _Read.create_collection,
+    Operation.DELETE_COLLECTION: _Read.delete_collection,
+    Operation.CREATE_INDEX: _Read.create_index,
+    Operation.DELETE_INDEX: _Read.delete_index,
+    Operation.COLLECTIONS: _Read.collections,
+    Operation.COLLECTION: _Read.one_collection,
+}
+
+
+def _words(text: str, where: str) -> str:
+    if not text.strip():
+        raise InputError(f"{where} is empty; give at least one word")
+    return text
+
+
+def _few(given: Sequence[Any] | None, name: str) -> Sequence[Any]:
+    if given is not None and len(given) > MAX_VECTORS:
+        raise InputError(f"{name} has {len(given)} vectors; at most {MAX_VECTORS} are allowed")
+    return given or ()
+
+
+def _fresh_name(name: str, taken: Any, path: str) -> str:
+    if not 1 <= len(name) <= _MAX_NAME or name in taken:
+        raise InputError(f"{path} must be a name of 1 to {_MAX_NAME} characters, given once")
+    return name
+
+
+def _size(size: int, path: str) -> int:
+    if not 1 <= size <= MAX_DIMENSIONS:
+        raise InputError(f"{path} must be from 1 to {MAX_DIMENSIONS}")
+    return size
+
+
+def _distance(given: Mapping[str, Any]) -> Distance:
+    found = given.get("distance")
+    return Distance.COSINE if found is None else Distance(getattr(found, "value", found))

@@ -1,0 +1,148 @@
+"""Vector searches that take more than one request: rankings alone, and hits among given rows. Pure.
+
+A search that SQL narrows, or that is fused with another ranking, is made of smaller requests. What
+they have in common is the frozen arguments of the field (`Search`, `Nearest`); `Rankings` makes
+those of each request from them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from gateway.sources.contract import Prepared
+from gateway.sources.qdrant.arguments import Sparse
+from gateway.sources.qdrant.ids import point_id
+from gateway.sources.qdrant.shape import OPTIONS, HitKind, Shape
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from gateway.sources.qdrant.arguments import Nearest, Search
+    from gateway.sources.qdrant.ids import PointId
+    from gateway.sources.qdrant.prepared import PayloadWish, PreparedHits, VectorCollection
+    from gateway.sources.qdrant.shape import Hit, HitField
+
+    Wish = Search | Nearest
+
+_SHOWN = {HitKind.PAYLOAD, HitKind.VECTOR, HitKind.VECTORS}
+
+
+@dataclass(frozen=True, slots=True)
+class Among:
+    """Only these points: those with one of `ids`, or one of `keys` in payload field `field`."""
+
+    ids: tuple[PointId, ...] = ()
+    field: str | None = None
+    keys: tuple[int | str, ...] = ()
+
+
+class RowShape(Shape):
+    """Hits as plain rows: `[id, score, key, shown]`.
+
+    `key` is the entity's: the point's id, or what lies in the payload field for it. `shown` lists
+    what the hits' fields show of payload and vectors, in their order. `whole` is the hits' shape.
+    """
+
+    def __init__(self, whole: Shape, hit: tuple[HitField, ...]) -> None:
+        fields = tuple(field for field in hit if field.kind in _SHOWN)
+        key = whole.entity_key
+        super().__init__(fields, entity_key=key, shown=whole.shown, key=whole.key)
+        self._writers = [self._writer(field, "") for field in fields]
+
+    def encode(self, hits: Iterable[Hit]) -> bytes:
+        """The hits as a JSON array of rows."""
+        return orjson.dumps([self._row(hit) for hit in hits], option=OPTIONS)
+
+    def _row(self, hit: Hit) -> list[Any]:
+        held = hit.id if self.entity_key is None else hit.payload.get(self.entity_key)
+        shown = [orjson.Fragment(write(hit)) for write in self._writers]
+        return [hit.id, hit.score, self.key(held), shown]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PreparedTarget(Prepared):
+    """What a search is near to; `batch.arguments` is `(Search,)`, the value a vector as JSON."""
+
+    collection: VectorCollection
+
+
+class Rankings:
+    """The requests that a search or the neighbours of stored points are made of.
+
+    `hits` is the whole as one request, `ranking` gives rows without payload and vector, `details`
+    gives them with what the hits show, `target` the vector of a search by text.
+    """
+
+    def __init__(self, hits: PreparedHits) -> None:
+        collection = hits.collection
+        key = collection.entity_key
+        self.source = hits.source
+        self.by_key = hits.by_key
+        self.hits = hits
+        self.shown = any(field.kind in _SHOWN for field in hits.hit)
+        keyed: PayloadWish = False if key is None else (key,)
+        self.ranking: PreparedHits = replace(
+            hits, shape=RowShape(hits.shape, ()), with_payload=keyed, with_vectors=False, hit=()
+        )
+        wish = hits.with_payload or keyed
+        if key is not None and isinstance(wish, tuple) and key not in wish:
+            wish = (*wish, key)
+        full = RowShape(hits.shape, hits.hit)
+        self.details: PreparedHits = replace(hits, shape=full, with_payload=wish, hit=())
+        self.target = PreparedTarget(hits.source, False, collection)  # noqa: FBT003 - by_key
+        self._key = key
+
+    def window(self, wish: Wish) -> tuple[int, int]:
+        """How many hits the client leaves out at the beginning, and how many are wanted then."""
+        return getattr(wish, "offset", 0), wish.limit
+
+    def by_text(self, wish: Wish) -> str | None:
+        """The text of a search, None where it is by something else."""
+        return getattr(wish, "text", None)
+
+    def at(self, wish: Search, vector: bytes) -> Search:
+        """The same search by a vector, as the value of `target` has it."""
+        found = orjson.loads(vector)
+        if isinstance(found, dict):
+            sparse = Sparse(tuple(found["indices"]), tuple(found["values"]))
+            return replace(wish, text=None, sparse=sparse)
+        return replace(wish, text=None, vector=tuple(found))
+
+    def first(self, wish: Wish, count: int, *, exact: bool) -> Wish:
+        """The first `count` hits from the beginning; `exact`: by every vector's true distance."""
+        return self._from_the_start(wish, limit=count, exact=exact)
+
+    def among(
+        self, wish: Wish, keys: Sequence[Any], ids: Sequence[PointId] = (), count: int | None = None
+    ) -> Wish:
+        """Hits among the rows with `keys` and the points with `ids`, by their true distances.
+
+        The field's own window of them, or the first `count` from the beginning.
+        """
+        if self._key is None:
+            found = Among((*ids, *point_ids(keys)))
+        else:
+            found = Among(tuple(ids), self._key, tuple(keys))
+        if count is None:
+            return replace(wish, among=found, exact=True)
+        return self._from_the_start(wish, limit=count, among=found, exact=True)
+
+    def _from_the_start(self, wish: Wish, **changes: Any) -> Wish:
+        if hasattr(wish, "offset"):
+            changes["offset"] = 0
+        return replace(wish, **changes)
+
+
+def point_ids(keys: Sequence[Any]) -> Sequence[PointId]:
+    """The ids of the points of rows with these keys; keys that no point can have are left out."""
+    if all(type(key) is int for key in keys):
+        return keys if not keys or min(keys) >= 0 else [key for key in keys if key >= 0]
+    return [found for found in map(point_id, keys) if found is not None]
+
+
+def located(target: Any) -> bytes:
+    """The value of a `PreparedTarget`."""
+    return orjson.dumps(target, option=OPTIONS)

@@ -1,0 +1,146 @@
+"""Readings that rank nothing, and groups: each is a call of its own kind."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from qdrant_client import models
+
+from gateway.errors import Code, SourceRefused
+from gateway.schema.vector_reading import Reading
+from gateway.sources.qdrant.faults import PointMissing
+from gateway.sources.qdrant.native_filters import native_filter
+from gateway.sources.qdrant.shape import Hit, HitKind
+from gateway.sources.qdrant.trees import Counted, Points
+from gateway.sources.qdrant.wire import hit_of
+
+if TYPE_CHECKING:
+    from gateway.sources.qdrant.ask import Ask
+    from gateway.sources.qdrant.filters import Filter
+    from gateway.sources.qdrant.ids import PointId
+    from gateway.sources.qdrant.prepared import PreparedTree
+    from gateway.sources.qdrant.session import Session
+    from gateway.sources.qdrant.wishes import Facets, Grouped, Page, PointIds
+
+_LARGEST_NUMBER = 2**64 - 1
+_LARGEST_UUID = 2**128 - 1
+
+
+class PointReads:
+    """The points, counts, facets and pages of one source."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    async def value(self, prepared: PreparedTree, wish: Any, deadline: float) -> bytes:
+        """The value of a reading that ranks nothing, written."""
+        name = prepared.named(wish)
+        match prepared.reading:
+            case Reading.FACET:
+                found: Any = await self._facets(name, wish, deadline)
+            case Reading.POINTS:
+                found = await self._points(name, prepared, wish, deadline)
+            case Reading.COUNT:
+                found = await self._count(name, wish.filter, deadline, exact=wish.exact)
+            case _:
+                found = await self._page(name, prepared, wish, deadline)
+        return prepared.write(found)
+
+    async def groups(
+        self, prepared: PreparedTree, asked: Ask, wish: Grouped, deadline: float
+    ) -> bytes:
+        """The groups of what `asked` ranks, written."""
+        name = prepared.named(wish)
+        try:
+            groups = await self._session.groups(name, asked, wish, deadline)
+        except PointMissing:
+            words = f"id: collection {name!r} has no such point"
+            raise SourceRefused(words, code=Code.BAD_USER_INPUT) from None
+        return prepared.write(groups)
+
+    async def _facets(self, name: str, wish: Facets, deadline: float) -> list[Counted]:
+        wanted = native_filter(wish.filter)
+        answer = await self._session.run(
+            lambda client: client.facet(
+                name, wish.key, facet_filter=wanted, limit=wish.limit, exact=wish.exact
+            ),
+            deadline,
+        )
+        found = [Counted(_plain(hit.value), hit.count) for hit in answer.hits]
+        # Which of equally frequent values comes first is the engine's whim.
+        return sorted(found, key=lambda one: (-one.count, str(one.value)))
+
+    async def _points(
+        self, name: str, prepared: PreparedTree, wish: PointIds, deadline: float
+    ) -> list[Hit | None]:
+        if not wish.ids:
+            return []
+        ids: list[Any] = list(dict.fromkeys(wish.ids))
+        records = await self._session.run(
+            lambda client: client.retrieve(
+                name, ids, with_payload=_payload(prepared), with_vectors=prepared.with_vectors
+            ),
+            deadline,
+        )
+        by_id = {hit.id: hit for hit in map(hit_of, records)}
+        return [by_id.get(one) for one in wish.ids]
+
+    async def _count(self, name: str, among: Filter | None, deadline: float, *, exact: bool) -> int:
+        wanted = native_filter(among)
+        answer = await self._session.run(
+            lambda client: client.count(name, count_filter=wanted, exact=exact), deadline
+        )
+        return int(answer.count)
+
+    async def _page(self, name: str, prepared: PreparedTree, wish: Page, deadline: float) -> Points:
+        """The page, and the number of all points, which is counted only when asked for."""
+        page = self._scroll(name, prepared, wish, deadline)
+        if HitKind.TOTAL not in prepared.asked:
+            points, more = await page
+            return Points(name, points, wish.after is not None, more, None)
+        (points, more), total = await asyncio.gather(
+            page, self._count(name, wish.filter, deadline, exact=True)
+        )
+        return Points(name, points, wish.after is not None, more, total)
+
+    async def _scroll(
+        self, name: str, prepared: PreparedTree, wish: Page, deadline: float
+    ) -> tuple[list[Hit], bool]:
+        """The points, and whether there are more behind them."""
+        start = None if wish.after is None else following(wish.after)
+        if wish.after is not None and start is None:
+            return [], False
+        wanted = native_filter(wish.filter)
+        records, further = await self._session.run(
+            lambda client: client.scroll(
+                name,
+                wanted,
+                limit=max(wish.first, 1),
+                offset=start,
+                with_payload=_payload(prepared),
+                with_vectors=prepared.with_vectors,
+            ),
+            deadline,
+        )
+        if not wish.first:
+            return [], bool(records)
+        return [hit_of(record) for record in records], further is not None
+
+
+def following(point: PointId) -> PointId | None:
+    """The id behind `point` in Qdrant's order, numbers before UUIDs; None behind the last one."""
+    if isinstance(point, int):
+        return point + 1 if point < _LARGEST_NUMBER else str(UUID(int=0))
+    number = UUID(point).int
+    return str(UUID(int=number + 1)) if number < _LARGEST_UUID else None
+
+
+def _payload(prepared: PreparedTree) -> Any:
+    wish = prepared.with_payload
+    return models.PayloadSelectorInclude(include=list(wish)) if isinstance(wish, tuple) else wish
+
+
+def _plain(value: Any) -> int | str | bool:
+    return value if isinstance(value, int) else str(value)

@@ -1,0 +1,258 @@
+"""Rankings: searches, recommendations and neighbours, as few engine calls as there can be.
+
+All that is asked of a collection at once travels in one call, equal questions once, whoever asks
+and whatever is shown of the hits.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from gateway.embedding.contract import check_embeddable
+from gateway.errors import Code, InputError, SourceDataError, SourceRefused
+from gateway.sources.qdrant.arguments import Nearest, Search, check_dimensions
+from gateway.sources.qdrant.ask import Ask, Liked, ask
+from gateway.sources.qdrant.ids import point_id
+from gateway.sources.qdrant.own_points import own_points
+from gateway.sources.qdrant.prepared import PreparedNearest
+from gateway.sources.qdrant.wishes import Example, Recommend, Searches
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from gateway.embedding.contract import Embedder
+    from gateway.errors import PlaitError
+    from gateway.sources.contract import Key, Value
+    from gateway.sources.qdrant.ask import Near
+    from gateway.sources.qdrant.ids import PointId
+    from gateway.sources.qdrant.prepared import PreparedHits
+    from gateway.sources.qdrant.session import Session
+    from gateway.sources.qdrant.shape import Hit
+
+    Wish = Search | Nearest | Recommend | Searches
+    Questions = list[Ask | None]
+    Found = list[list[Hit] | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One field's reading among those that travel together; `keys` are those of neighbours."""
+
+    prepared: PreparedHits
+    wish: Wish
+    keys: Sequence[Key] = ()
+
+    def examples(self) -> Iterator[Search | Example]:
+        """Everything in the wish that may be a text."""
+        if isinstance(self.wish, Search):
+            yield self.wish
+        elif isinstance(self.wish, Searches):
+            yield from self.wish.searches
+        elif isinstance(self.wish, Recommend):
+            yield from (*self.wish.positive, *self.wish.negative)
+
+
+class Searching:
+    """Answers the rankings of one source."""
+
+    def __init__(self, name: str, session: Session, embedder: Embedder | None) -> None:
+        self._name = name
+        self._session = session
+        self._embedder = embedder
+
+    async def answers(self, parts: Sequence[Part], deadline: float) -> list[list[Value]]:
+        """The values of every part: one, or one for each key.
+
+        All parts are of one collection. A part that is wrong by itself has the error in the place
+        of its values; a failure of the whole is raised.
+        """
+        texts = await self._embedded(parts, deadline)
+        questions = [await self._questions(part, texts, deadline) for part in parts]
+        name = parts[0].prepared.named(parts[0].wish)
+        found = await self._found(name, questions, deadline)
+        return [self._values(part, one) for part, one in zip(parts, found, strict=True)]
+
+    async def target(self, part: Part, search: Search, deadline: float) -> Near:
+        """What a search is near to: given, stored under an id, or embedded from text."""
+        texts = await self._embedded([Part(part.prepared, search)], deadline)
+        return await self._near(part, search, search.using, texts, deadline)
+
+    # What is asked ---------------------------------------------------------------------------
+
+    async def _questions(
+        self, part: Part, texts: Mapping[str, Any], deadline: float
+    ) -> Questions | PlaitError:
+        try:
+            if isinstance(part.prepared, PreparedNearest):
+                return await self._about_keys(part, deadline)
+            if isinstance(part.wish, Searches):
+                return await self._about_each(part, part.wish, texts, deadline)
+            return [await self._about(part, part.wish, texts, deadline)]
+        except InputError as error:
+            return error
+
+    async def _about_each(
+        self, part: Part, wish: Searches, texts: Mapping[str, Any], deadline: float
+    ) -> Questions:
+        made: Questions = []
+        for place, search in enumerate(wish.searches):
+            try:
+                made.append(await self._about(part, search, texts, deadline))
+            except InputError as error:
+                raise InputError(f"searches[{place}]: {error.message}") from None
+        return made
+
+    async def _about(self, part: Part, wish: Any, texts: Mapping[str, Any], deadline: float) -> Ask:
+        if not isinstance(wish, Recommend):
+            target = await self._near(part, wish, wish.using, texts, deadline)
+            return ask(part.prepared, target, wish, wish.offset)
+        sides = [
+            tuple([await self._near(part, one, wish.using, texts, deadline) for one in side])
+            for side in (wish.positive, wish.negative)
+        ]
+        liked = Liked(sides[0], sides[1], wish.strategy)
+        return ask(part.prepared, liked, wish, wish.offset)
+
+    async def _about_keys(self, part: Part, deadline: float) -> Questions:
+        wish: Any = part.wish
+        collection = part.prepared.collection
+        if collection.entity_key is None:
+            ids = [self._key_id(key) for key in part.keys]
+            return [None if one is None else ask(part.prepared, one, wish) for one in ids]
+        keys = [self._only(key) for key in part.keys]
+        return await own_points(self._session, part.prepared, keys, wish, deadline)
+
+    async def _near(
+        self,
+        part: Part,
+        given: Search | Example,
+        using: str | None,
+        texts: Mapping[str, Any],
+        deadline: float,
+    ) -> Near:
+        if given.point_id is not None:
+            return given.point_id
+        if given.sparse is not None:
+            return given.sparse
+        collection = part.prepared.collection
+        vector = using or collection.vector
+        size = collection.dimensions(vector)
+        if size is None:
+            size = await self._session.size(part.prepared.named(part.wish), vector, deadline)
+        if given.vector is not None:
+            check_dimensions(given.vector, size)
+            return given.vector
+        made = texts[given.text or ""]
+        if isinstance(made, InputError):
+            raise made
+        if size is not None and len(made) != size:
+            raise SourceRefused(
+                f"{self._name}: the embedding model makes {len(made)} dimensions, "
+                f"the collection has {size}",
+                code=Code.CONFIGURATION,
+            )
+        return tuple(made)
+
+    async def _embedded(
+        self, parts: Sequence[Part], deadline: float
+    ) -> dict[str, tuple[float, ...] | InputError]:
+        """The vectors of all texts, or why one has none; each text is embedded once.
+
+        All parts are of one collection. Raises `SourceRefused` where another model made it.
+        """
+        texts = {one.text for part in parts for one in part.examples() if one.text is not None}
+        if not texts:
+            return {}
+        embedder = self._embedder
+        made: dict[str, tuple[float, ...] | InputError] = {}
+        if embedder is None:
+            wrong = InputError(f"{self._name} has no embedder for text; search by vector or id")
+            return dict.fromkeys(texts, wrong)
+        collection = parts[0].prepared.named(parts[0].wish)
+        await self._session.administration.known.fit_for(collection, embedder, deadline)
+        for text in texts:
+            try:
+                check_embeddable(text, embedder.max_chars)
+            except InputError as error:
+                made[text] = error
+        left = sorted(texts - made.keys())
+        if left:
+            vectors = await embedder.embed(left, deadline)
+            made.update(zip(left, map(_meant, vectors), strict=True))
+        return made
+
+    # What is found ---------------------------------------------------------------------------
+
+    async def _found(
+        self, collection: str, questions: Sequence[Questions | PlaitError], deadline: float
+    ) -> list[Found | PlaitError]:
+        """The hits of every part's questions, in their order; None where a point is not stored."""
+        asked = [() if isinstance(one, Exception) else one for one in questions]
+        unique: dict[Ask, Ask] = {}
+        for one in (each for part in asked for each in part if each is not None):
+            bare = one.bare()
+            unique[bare] = unique[bare].fetching(one) if bare in unique else one
+        try:
+            hits = await self._session.query_stored(collection, list(unique.values()), deadline)
+        except SourceDataError:
+            self._session.forget(collection)
+            if len([part for part in asked if part]) < 2:  # noqa: PLR2004 - nobody to part from
+                raise
+            return [await self._singly(collection, one, deadline) for one in questions]
+        by_ask = dict(zip(unique, hits, strict=True))
+        return [
+            one
+            if isinstance(one, Exception)
+            else [None if each is None else by_ask[each.bare()] for each in one]
+            for one in questions
+        ]
+
+    async def _singly(
+        self, collection: str, questions: Questions | PlaitError, deadline: float
+    ) -> Found | PlaitError:
+        """One part's hits, after all parts together were refused."""
+        try:
+            (found,) = await self._found(collection, [questions], deadline)
+        except SourceDataError as error:
+            return error
+        return found
+
+    def _values(self, part: Part, found: Found | PlaitError) -> list[Value]:
+        if isinstance(found, InputError):
+            # The client is at fault, which only showed on the way: this field fails, no other.
+            found = SourceRefused(found.message, code=found.code)
+        if isinstance(found, Exception):
+            return [found] * (len(part.keys) if part.prepared.by_key else 1)
+        encode = part.prepared.shape.encode
+        if part.prepared.by_key:
+            return [None if hits is None else encode(hits) for hits in found]
+        if None in found:
+            return [self._absent(part, found.index(None))]
+        lists = [encode(hits) for hits in found if hits is not None]
+        return [b"[" + b",".join(lists) + b"]" if isinstance(part.wish, Searches) else lists[0]]
+
+    def _absent(self, part: Part, place: int) -> SourceRefused:
+        """The error of a search near a point that is not stored."""
+        where = {Searches: f"searches[{place}].id", Recommend: "positive or negative"}
+        name = where.get(type(part.wish), "id")
+        collection = part.prepared.named(part.wish)
+        words = f"{name}: collection {collection!r} has no such point"
+        return SourceRefused(words, code=Code.BAD_USER_INPUT)
+
+    def _key_id(self, key: Key) -> PointId | None:
+        return point_id(self._only(key))
+
+    def _only(self, key: Key) -> Any:
+        if len(key) != 1:
+            raise SourceRefused(
+                f"{self._name}: a point has one id, the entity's key has {len(key)} parts",
+                code=Code.CONFIGURATION,
+            )
+        return key[0]
+
+
+def _meant(vector: Sequence[float]) -> tuple[float, ...] | InputError:
+    if any(vector):
+        return tuple(vector)
+    return InputError("text holds nothing that the embedding model knows; use other words")

@@ -1,0 +1,273 @@
+"""The shared level of the cache on Redis 7 or Valkey: entries, tags, locks, leases.
+
+All keys begin with the prefix in braces, so that a cluster keeps them in one slot and a script may
+name several of them:
+
+    {prefix}:e:<key>   an entry        {prefix}:t:<tag>    a tag's version
+    {prefix}:f:<key>   who fills it    {prefix}:l:<name>   another lock
+    {prefix}:state     the epoch, the number of invalidations, and the nodes that hold a lease
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from contextlib import asynccontextmanager, contextmanager, suppress
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from redis.asyncio import Redis
+
+from gateway.errors import ConfigurationError, SourceError, SourceRefused
+from gateway.sources.cache import STAMP_BYTES, Acknowledged, Bumped, Mark, Notice, Stored
+from gateway.sources.redis import cache_scripts as lua
+from gateway.sources.redis.connection import CREDENTIAL_ERRORS, make_pool, our_errors
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+
+_CLOSE_SECONDS = 1.0
+_HOLDER = b"node:"
+_LITERAL = str.maketrans({character: f"\\{character}" for character in "\\[]^"})
+
+
+class RedisCacheStore:
+    """A cache's part of one Redis server.
+
+    `timeout`: seconds for each round trip, waiting for a connection included. `connections`: at
+    most so many, and one more to listen on. Nothing is tried twice. Raises `ConfigurationError`
+    for a wrong URL.
+    """
+
+    def __init__(  # noqa: PLR0913 - one parameter per setting
+        self,
+        name: str,
+        url: str,
+        *,
+        prefix: str,
+        timeout: float,
+        connect_timeout: float = 0.5,
+        connections: int = 8,
+    ) -> None:
+        self._name = name
+        self._prefix = b"{%b}:" % prefix.encode()
+        self._timeout = timeout
+        self._pool = make_pool(
+            name,
+            url,
+            connections=connections + 2,
+            connect_timeout=connect_timeout,
+            socket_timeout=timeout,
+        )
+        self._redis: Redis = Redis(connection_pool=self._pool)
+        self._room = asyncio.Semaphore(connections)
+        self._state = self._prefix + b"state"
+        script = self._redis.register_script
+        self._begin = script(lua.BEGIN)
+        self._store = script(lua.STORE)
+        self._bump = script(lua.BUMP)
+        self._renew = script(lua.RENEW)
+        self._expel = script(lua.EXPEL)
+        self._extend = script(lua.EXTEND)
+        self._release = script(lua.RELEASE)
+
+    async def open(self) -> None:
+        """Connect once. Raises `SourceError`, or `ConfigurationError` for refused credentials."""
+        with our_errors(self._name):
+            try:
+                async with asyncio.timeout(self._timeout + 0.5):
+                    await self._redis.ping()
+            except CREDENTIAL_ERRORS:
+                raise ConfigurationError(
+                    f"source {self._name!r} refused the credentials of its URL"
+                ) from None
+
+    async def close(self) -> None:
+        """Release the connections; idempotent."""
+        with suppress(SourceError), our_errors(self._name):
+            async with asyncio.timeout(_CLOSE_SECONDS):
+                await self._pool.disconnect()
+
+    async def read(
+        self, keys: Sequence[bytes], tags: Sequence[str]
+    ) -> tuple[list[bytes | None], list[bytes | None]]:
+        """One MGET, entries first: a tag's version is never older than an entry beside it."""
+        names = [*map(self._entry, keys), *map(self._tag, tags)]
+        if not names:
+            return [], []
+        found = await self._ask(self._redis.mget(names))
+        return found[: len(keys)], found[len(keys) :]
+
+    async def begin(
+        self, tags: Sequence[str], keys: Sequence[bytes], token: bytes, *, tag_ms: int, lock_ms: int
+    ) -> tuple[list[bytes], list[bytes | None]]:
+        """The tags' versions, made where there are none, and how entries begin we got locks of."""
+        names = [*map(self._tag, tags)]
+        for key in keys:
+            names += (self._lock(key), self._entry(key))
+        given: list[Any] = [len(tags), token, tag_ms, lock_ms, STAMP_BYTES]
+        found = await self._ask(self._begin(names, given))
+        return found[: len(tags)], found[len(tags) :]
+
+    async def store(
+        self, versions: Mapping[str, bytes], entries: Sequence[Stored], token: bytes
+    ) -> list[bool]:
+        """Keep entries whose tags all have these versions still; gives up their locks."""
+        tags = list(versions)
+        places = {tag: place for place, tag in enumerate(tags, 1)}
+        names = [*map(self._tag, tags)]
+        given: list[Any] = [len(tags), token, *versions.values()]
+        for entry in entries:
+            names += (self._entry(entry.key), self._lock(entry.key))
+            milliseconds = 0 if entry.data is None else entry.milliseconds
+            given += (entry.data or b"", milliseconds, len(entry.tags))
+            given += [places[tag] for tag in entry.tags]
+        return [kept == 1 for kept in await self._ask(self._store(names, given))]
+
+    async def bump(self, tags: Sequence[str], node: str, epoch: str) -> Bumped:
+        """Invalidate tags: their versions are gone, every listener hears it."""
+        names = [self._state, *map(self._tag, tags)]
+        given: list[Any] = [epoch, node, self._notices, orjson.dumps(list(tags))]
+        found, number, state = await self._ask(self._bump(names, given))
+        fields = dict(zip(state[::2], state[1::2], strict=True))
+        holders = {
+            field.removeprefix(_HOLDER).decode(): renewal.decode()
+            for field, renewal in fields.items()
+            if field.startswith(_HOLDER)
+        }
+        return Bumped(Mark(found.decode(), number), holders)
+
+    async def renew(self, node: str, renewal: str, epoch: str) -> Mark:
+        """Record a lease of this node; the last invalidation there was."""
+        field = _HOLDER + node.encode()
+        found, number = await self._ask(self._renew([self._state], [epoch, field, renewal]))
+        return Mark(found.decode(), number)
+
+    async def expel(self, holders: Mapping[str, str]) -> None:
+        """Forget nodes whose last renewal is still this one."""
+        given: list[Any] = []
+        for node, renewal in holders.items():
+            given += (_HOLDER + node.encode(), renewal)
+        await self._ask(self._expel([self._state], given))
+
+    async def acknowledge(self, marks: Mapping[str, Mark], node: str) -> None:
+        """Tell each of the nodes what `node` has heard."""
+        pipeline = self._redis.pipeline(transaction=False)
+        for writer, mark in marks.items():
+            pipeline.publish(self._answers(writer), f"{mark.epoch} {mark.number} {node}")
+        await self._ask(pipeline.execute())
+
+    @asynccontextmanager
+    async def listen(self, node: str) -> AsyncIterator[AsyncIterator[Notice | Acknowledged]]:
+        """What is said from now on. A connection that is lost ends it with `SourceUnavailable`."""
+        with our_errors(self._name):
+            # A connection of its own, not redis-py's PubSub: that one reconnects without a word.
+            connection = self._pool.make_connection()  # type: ignore[no-untyped-call]  # redis-py
+            try:
+                with _cancellable():
+                    async with asyncio.timeout(self._timeout + 0.5):
+                        await self._subscribe(connection, self._notices, self._answers(node))
+                yield self._heard(connection)
+            finally:
+                with suppress(Exception):
+                    await connection.disconnect(nowait=True)
+
+    async def tags_like(self, pattern: str, most: int) -> list[str]:
+        """Tags in use that match a pattern with `*` and `?`, by SCAN; at most so many."""
+        begins = self._tag("")
+        match = begins + pattern.translate(_LITERAL).encode()
+        found: dict[str, None] = {}
+        cursor = 0
+        while len(found) < most:
+            cursor, names = await self._ask(self._redis.scan(cursor, match=match, count=1_000))
+            for name in names:
+                found[name[len(begins) :].decode(errors="replace")] = None
+            if not int(cursor):
+                break
+        return list(found)[:most]
+
+    async def acquire(self, name: str, owner: str, seconds: float) -> bool:
+        """`SET NX PX`."""
+        milliseconds = max(1, round(seconds * 1_000))
+        return bool(
+            await self._ask(self._redis.set(self._named(name), owner, nx=True, px=milliseconds))
+        )
+
+    async def extend(self, name: str, owner: str, seconds: float) -> bool:
+        """Compare and extend."""
+        milliseconds = max(1, round(seconds * 1_000))
+        return bool(await self._ask(self._extend([self._named(name)], [owner, milliseconds])))
+
+    async def release(self, name: str, owner: str) -> bool:
+        """Compare and delete."""
+        return bool(await self._ask(self._release([self._named(name)], [owner])))
+
+    async def _ask(self, call: Any) -> Any:
+        """The answer to one round trip, within the time there is for it."""
+        try:
+            with our_errors(self._name), _cancellable():
+                async with asyncio.timeout(self._timeout), self._room:
+                    return await call
+        finally:
+            if asyncio.iscoroutine(call):
+                call.close()  # where no connection was free in time, it never began
+
+    async def _subscribe(self, connection: Any, *channels: bytes) -> None:
+        await connection.connect()
+        await connection.send_command("SUBSCRIBE", *channels)
+        for _ in channels:
+            await connection.read_response()
+
+    async def _heard(self, connection: Any) -> AsyncIterator[Notice | Acknowledged]:
+        while True:
+            with our_errors(self._name):
+                kind, channel, data = await connection.read_response(timeout=math.inf)
+            if kind != b"message":
+                continue
+            try:
+                yield _notice(data) if channel == self._notices else _acknowledged(data)
+            except (ValueError, orjson.JSONDecodeError):
+                raise SourceRefused(f"source {self._name!r} sent what is not ours") from None
+
+    @property
+    def _notices(self) -> bytes:
+        return self._prefix + b"invalidated"
+
+    def _answers(self, node: str) -> bytes:
+        return self._prefix + b"heard:" + node.encode()
+
+    def _entry(self, key: bytes) -> bytes:
+        return self._prefix + b"e:" + key.hex().encode()
+
+    def _lock(self, key: bytes) -> bytes:
+        return self._prefix + b"f:" + key.hex().encode()
+
+    def _tag(self, tag: str) -> bytes:
+        return self._prefix + b"t:" + tag.encode()
+
+    def _named(self, name: str) -> bytes:
+        return self._prefix + b"l:" + name.encode()
+
+
+@contextmanager
+def _cancellable() -> Iterator[None]:
+    """Raise a cancellation that was swallowed within.
+
+    `asyncio.wait_for` of Python 3.11, by which redis-py sends, loses one that comes as it ends
+    (python/cpython#86296); whoever waits for the task's end would wait for ever.
+    """
+    task = asyncio.current_task()
+    before = task.cancelling() if task else 0
+    yield
+    if task is not None and task.cancelling() > before:
+        raise asyncio.CancelledError
+
+
+def _notice(data: bytes) -> Notice:
+    epoch, number, node, tags = data.split(b" ", 3)
+    return Notice(Mark(epoch.decode(), int(number)), node.decode(), tuple(orjson.loads(tags)))
+
+
+def _acknowledged(data: bytes) -> Acknowledged:
+    epoch, number, node = data.split(b" ")
+    return Acknowledged(node.decode(), Mark(epoch.decode(), int(number)))

@@ -1,0 +1,117 @@
+"""The way to the servers: commands out in one go, as many answers back.
+
+A `Link` is one server found by its URL or by sentinels, or a cluster (`gateway.sources.redis.
+cluster`). Nothing is tried twice. What a server refuses stands as an error in the answer's place;
+a lost connection raises.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
+
+from redis.exceptions import ResponseError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from redis.asyncio import ConnectionPool
+    from redis.asyncio.connection import AbstractConnection
+
+Word: TypeAlias = "bytes | str | int | float"
+
+MULTI_KEYS = 1_000
+"""Keys of one MGET or UNLINK."""
+
+
+class Command(NamedTuple):
+    """A command's words; its key is the second. `node`: where it goes, if not where the key is."""
+
+    words: tuple[Word, ...]
+    node: str = ""
+
+
+class Link(Protocol):
+    """What the source needs of the vendor's client."""
+
+    async def exchange(self, commands: Sequence[Command]) -> list[Any]:
+        """One answer for each command, in order; raises the vendor's connection errors."""
+
+    def together(self, keys: Sequence[bytes]) -> list[list[int]]:
+        """The places of keys that one command may name together."""
+
+    async def nodes(self) -> list[str]:
+        """The names of the servers that hold keys, in a lasting order."""
+
+    async def borrow(self) -> AbstractConnection:
+        """A connection of the caller's own, for subscriptions."""
+
+    async def give_back(self, connection: AbstractConnection) -> None:
+        """End a borrowed connection."""
+
+    async def close(self) -> None:
+        """Release every connection."""
+
+
+class PoolLink:
+    """One server, whose pool knows its address."""
+
+    def __init__(self, pool: ConnectionPool, others: Sequence[ConnectionPool] = ()) -> None:
+        self.pool = pool
+        self._others = others
+
+    async def exchange(self, commands: Sequence[Command]) -> list[Any]:
+        """See `Link`; all commands travel in one round trip."""
+        connection = await self._connection()
+        try:
+            return await converse(connection, [command.words for command in commands])
+        finally:
+            await self.pool.release(connection)
+
+    def together(self, keys: Sequence[bytes]) -> list[list[int]]:
+        """See `Link`."""
+        places = range(len(keys))
+        return [list(places[start : start + MULTI_KEYS]) for start in places[::MULTI_KEYS]]
+
+    async def nodes(self) -> list[str]:
+        """See `Link`: one, without a name."""
+        return [""]
+
+    async def borrow(self) -> AbstractConnection:
+        """See `Link`."""
+        return await self._connection()
+
+    async def give_back(self, connection: AbstractConnection) -> None:
+        """See `Link`; what it was subscribed to goes with it."""
+        await connection.disconnect(nowait=True)
+        await self.pool.release(connection)
+
+    async def _connection(self) -> AbstractConnection:
+        taken: AbstractConnection = await self.pool.get_connection()  # type: ignore[no-untyped-call]  # redis-py
+        return taken
+
+    async def close(self) -> None:
+        """See `Link`; `others` are the pools to those who know the server."""
+        for pool in (self.pool, *self._others):
+            await pool.disconnect()
+
+
+async def converse(
+    connection: AbstractConnection, commands: Sequence[tuple[Word, ...]]
+) -> list[Any]:
+    """Send all commands at once and read as many answers.
+
+    An answer that is an error is returned in its place. Whatever else ends the conversation ends
+    the connection too, for unread answers must not meet the next one's questions.
+    """
+    try:
+        await connection.send_packed_command(connection.pack_commands(commands))
+        answers: list[Any] = []
+        for _ in commands:
+            try:
+                answers.append(await connection.read_response(disable_decoding=True))
+            except ResponseError as error:
+                answers.append(error)
+    except BaseException:
+        await connection.disconnect(nowait=True)
+        raise
+    return answers

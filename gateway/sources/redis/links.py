@@ -1,0 +1,143 @@
+"""From a URL to a link: one server, a cluster, or a server that sentinels know."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
+
+from redis.asyncio.sentinel import (
+    Sentinel,
+    SentinelConnectionPool,
+    SentinelManagedConnection,
+    SentinelManagedSSLConnection,
+)
+
+from gateway.errors import ConfigurationError
+from gateway.sources.redis.cluster import ClusterLink
+from gateway.sources.redis.connection import client_settings, make_pool
+from gateway.sources.redis.link import PoolLink
+
+if TYPE_CHECKING:
+    from urllib.parse import SplitResult
+
+    from gateway.sources.redis.link import Link
+
+SPARE = 3
+"""Connections beyond the conversations': the readiness check, and subscriptions."""
+
+_PORT = 6_379
+_SENTINEL_PORT = 26_379
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """Seconds to connect, and to wait for an answer."""
+
+    connect: float
+    answer: float
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """What a URL of several servers says."""
+
+    hosts: tuple[tuple[str, int], ...]
+    path: tuple[str, ...]
+    settings: dict[str, Any]
+    secure: bool
+
+
+def make_link(name: str, url: str, *, connections: int, times: Times) -> Link:
+    """The link for `redis://`, `rediss://`, `unix://`, and with `+cluster` or `+sentinel`.
+
+    `redis+cluster://host:port,host:port` names some servers of a cluster;
+    `redis+sentinel://host:port,host:port/service` and perhaps `/database` the sentinels of one.
+    User and password are the servers'. Raises `ConfigurationError` that names the source only.
+    """
+    scheme, _, way = urlsplit_scheme(url).partition("+")
+    if way not in {"cluster", "sentinel"} or scheme not in {"redis", "rediss"}:
+        return PoolLink(
+            make_pool(
+                name,
+                url,
+                connections=connections + SPARE,
+                connect_timeout=times.connect,
+                socket_timeout=times.answer,
+            )
+        )
+    address = _address(name, url, _SENTINEL_PORT if way == "sentinel" else _PORT)
+    settings = client_settings(times.connect, times.answer) | address.settings
+    if way == "cluster":
+        return _cluster(name, address, settings, connections)
+    return _sentinel(name, address, settings, connections)
+
+
+def urlsplit_scheme(url: str) -> str:
+    """The scheme, without looking at the rest."""
+    return url.partition("://")[0].lower()
+
+
+def _cluster(
+    name: str, address: Address, settings: dict[str, Any], connections: int
+) -> ClusterLink:
+    if address.path:
+        raise ConfigurationError(f"source {name!r}: a cluster has database 0 only; leave it out")
+    return ClusterLink(
+        address.hosts, settings, connections=connections + SPARE, secure=address.secure
+    )
+
+
+def _sentinel(name: str, address: Address, settings: dict[str, Any], connections: int) -> PoolLink:
+    if not address.path or len(address.path) > 2:  # noqa: PLR2004 - service and database
+        raise ConfigurationError(
+            f"source {name!r}: its URL must end with /service or /service/database"
+        )
+    service, *database = address.path
+    if database and not database[0].isdecimal():
+        raise ConfigurationError(f"source {name!r}: the database of its URL must be a number")
+    own = {key: value for key, value in settings.items() if key not in {"username", "password"}}
+    watchers = Sentinel(address.hosts, sentinel_kwargs=own)  # type: ignore[no-untyped-call]  # redis-py
+    kind = SentinelManagedSSLConnection if address.secure else SentinelManagedConnection
+    pool = SentinelConnectionPool(  # type: ignore[no-untyped-call]  # redis-py
+        service,
+        watchers,
+        connection_class=kind,
+        max_connections=connections + SPARE,
+        db=int(database[0]) if database else 0,
+        **settings,
+    )
+    return PoolLink(pool, others=[watcher.connection_pool for watcher in watchers.sentinels])
+
+
+def _address(name: str, url: str, default_port: int) -> Address:
+    try:
+        parts = urlsplit(url)
+        hosts = tuple(_hosts(parts, default_port))
+    except ValueError:
+        hosts, parts = (), urlsplit("")
+    if not hosts:
+        raise ConfigurationError(
+            f"source {name!r}: its URL must name servers as host:port,host:port"
+        )
+    if parts.query:
+        raise ConfigurationError(f"source {name!r}: its URL holds an unknown option")
+    login, _, _ = parts.netloc.rpartition("@")
+    user, _, password = login.partition(":")
+    settings = {}
+    if user:
+        settings["username"] = unquote(user)
+    if password:
+        settings["password"] = unquote(password)
+    path = tuple(unquote(part) for part in parts.path.split("/") if part)
+    return Address(hosts, path, settings, secure=parts.scheme.startswith("rediss"))
+
+
+def _hosts(parts: SplitResult, default_port: int) -> list[tuple[str, int]]:
+    found = []
+    for one in parts.netloc.rpartition("@")[2].split(","):
+        host = urlsplit(f"//{one}")
+        if not host.hostname:
+            return []
+        found.append((host.hostname, host.port or default_port))
+    return found

@@ -1,0 +1,163 @@
+"""From an upstream's reply to the values of its parts: the envelope is read, the data is not.
+
+Data is checked (it must be JSON) and split at its first level; errors are typed and re-pathed.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import orjson
+
+from gateway.errors import PlaitError, SourceError, SourceRefused
+from gateway.sources.contract import Pieces
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from gateway.sources.contract import Value
+    from gateway.sources.http import Reply
+
+MAX_ERRORS = 100
+_TOKEN = f"plait-{secrets.token_hex(12)}-"
+_MARKED = re.compile(b'"' + _TOKEN.encode() + rb'(\d+);"')
+_MOST_TEXT = 500
+_OK = 200
+_TYPES = ("application/json", "application/graphql-response+json")
+_CODE = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")
+
+
+class RemoteError(msgspec.Struct):
+    """One entry of an upstream's `errors`."""
+
+    message: str = ""
+    path: list[str | int] | None = None
+    extensions: dict[str, Any] | None = None
+
+
+class Envelope(msgspec.Struct):
+    """A GraphQL response whose data stays as bytes."""
+
+    data: dict[str, msgspec.Raw] | None = None
+    errors: list[RemoteError] | None = None
+
+
+_ENVELOPE = msgspec.json.Decoder(Envelope)
+_LIST = msgspec.json.Decoder(list[msgspec.Raw])
+_OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+def envelope(name: str, reply: Reply) -> Envelope:
+    """The reply's envelope. Raises SourceRefused where it is no GraphQL response."""
+    kind = reply.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind not in _TYPES:
+        raise SourceRefused(
+            f"{name} answered with status {reply.status} and no JSON.", extensions=_status(reply)
+        )
+    try:
+        if not reply.body.isascii():
+            reply.body.decode()
+        found = _ENVELOPE.decode(reply.body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        raise SourceRefused(
+            f"{name} answered with status {reply.status} and something that is no GraphQL response.",
+            extensions=_status(reply),
+        ) from None
+    if found.data is None and not found.errors:
+        raise SourceRefused(f"{name} answered without data.", extensions=_status(reply))
+    return found
+
+
+def items(name: str, raw: bytes) -> list[msgspec.Raw]:
+    """The elements of a list. Raises SourceRefused where it is none."""
+    try:
+        return _LIST.decode(raw)
+    except msgspec.MsgspecError:
+        raise SourceRefused(f"{name} answered with something else than a list.") from None
+
+
+def members(raw: bytes) -> Mapping[str, msgspec.Raw]:
+    """The members of an object; none for anything else."""
+    try:
+        return _OBJECT.decode(raw)
+    except msgspec.MsgspecError:
+        return {}
+
+
+class Errors:
+    """An upstream's errors by where they belong; `trusted` lets its messages out."""
+
+    def __init__(self, name: str, errors: Iterable[RemoteError], *, trusted: bool) -> None:
+        self._name = name
+        self._trusted = trusted
+        self.by_root: dict[str | int, list[tuple[tuple[str | int, ...], SourceError]]] = {}
+        self.general: SourceError | None = None
+        """The error of a value that is not there though nothing is said of it."""
+        for error in list(errors)[:MAX_ERRORS]:
+            typed = self._typed(error)
+            if error.path:
+                self.by_root.setdefault(error.path[0], []).append((tuple(error.path[1:]), typed))
+            if self.general is None:
+                self.general = typed
+
+    def _typed(self, error: RemoteError) -> SourceError:
+        details = {"upstream": self._name}
+        code = (error.extensions or {}).get("code")
+        if isinstance(code, str) and 0 < len(code) <= 64 and _CODE.issuperset(code):  # noqa: PLR2004 - long enough for any code
+            details["upstreamCode"] = code
+        message = error.message[:_MOST_TEXT] if self._trusted and error.message else ""
+        return SourceError(message or f"{self._name} reported an error.", extensions=details)
+
+    def value(
+        self, raw: bytes | None, errors: Sequence[tuple[tuple[str | int, ...], SourceError]]
+    ) -> Value:
+        """A part's value with the errors that belong below it."""
+        if raw is None or raw == b"null":
+            if errors:
+                return errors[0][1]
+            return self.general if raw is None else None
+        if not errors:
+            return raw
+        return _with_errors(raw, errors)
+
+
+def _with_errors(raw: bytes, errors: Sequence[tuple[tuple[str | int, ...], SourceError]]) -> Value:
+    """The value with its errors where the upstream says they belong, or where null took over."""
+    tree: Any = [orjson.loads(raw)]
+    for number, (path, _) in enumerate(errors):
+        _mark(tree, (0, *path), f"{_TOKEN}{number};")
+    text = orjson.dumps(tree[0])
+    pieces: list[bytes | PlaitError] = []
+    for index, part in enumerate(_MARKED.split(text)):
+        pieces.append(part if index % 2 == 0 else errors[int(part)][1])
+    return Pieces(pieces) if len(pieces) > 1 else raw
+
+
+def _mark(tree: Any, path: tuple[str | int, ...], mark: str) -> None:
+    """Put `mark` at the deepest place of `path` that holds null; nowhere if none does."""
+    for step in path:
+        try:
+            below = tree[step]
+        except (KeyError, IndexError, TypeError):
+            return
+        if below is None:
+            tree[step] = mark
+            return
+        tree = below
+
+
+def failed(values: int, error: PlaitError) -> list[Value]:
+    """One error for all."""
+    return [error] * values
+
+
+def holds(raw: bytes) -> Any:
+    """A scalar's value, to compare it by."""
+    return orjson.loads(raw)
+
+
+def _status(reply: Reply) -> dict[str, int] | None:
+    return None if reply.status == _OK else {"status": reply.status}

@@ -1,0 +1,36 @@
+"""Seeds the counters that the demo shows: a trend was looked at as often as its usages are told."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+import asyncpg
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+SECONDS = 30.0
+
+SETTINGS = {"PLAIT_STATE_VIEWS_READ": "*"}
+"""What the demo opens, unless the environment says otherwise."""
+
+
+class CounterStore(Protocol):
+    """What is asked of the key-value engine; `gateway.sources.redis` offers it."""
+
+    async def seed_counters(self, counts: Mapping[str, int], seconds: float) -> int:
+        """Set the counters that do not exist yet, by key; returns how many were set."""
+
+
+async def seed_views(postgres_url: str, store: CounterStore) -> int:
+    """Set `views:trend_<id>` to the number of the trend's items, where nothing was counted yet.
+
+    Returns how many were set. Raises asyncpg's errors and those of the store.
+    """
+    connection = await asyncpg.connect(postgres_url, timeout=SECONDS, command_timeout=SECONDS)
+    try:
+        rows = await connection.fetch("SELECT id, item_count FROM trends")
+    finally:
+        await connection.close(timeout=SECONDS)
+    counts = {f"views:trend_{row['id']}": row["item_count"] for row in rows}
+    return await store.seed_counters(counts, SECONDS)

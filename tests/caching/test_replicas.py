@@ -1,0 +1,119 @@
+"""Several gateway processes over one Valkey: no stale read after a write, one call of the source.
+
+The check runs for a few seconds; `PLAIT_CACHE_CHECK_SECONDS=60` makes it long.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from pathlib import Path
+
+import pytest
+from redis.asyncio import Redis
+
+from gateway.embedded import start
+
+SECONDS = float(os.environ.get("PLAIT_CACHE_CHECK_SECONDS", "3"))
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory):
+    """A Valkey for these tests alone: its connections are killed and its data flushed."""
+    with start(tmp_path_factory.mktemp("valkey"), names=("valkey",), durable=False) as engines:
+        yield engines
+
+
+async def replicas(own, mode, *, count, prefix, amount, meanwhile=None):  # noqa: PLR0913 - a run has as many sides
+    """What so many processes saw, all started at one moment."""
+    source = own.urls.redis.removesuffix("/0") + "/1"
+    processes = [
+        await asyncio.create_subprocess_exec(
+            sys.executable,
+            str(Path(__file__).with_name("replica.py")),
+            *(mode, own.urls.redis, source, prefix, str(number), str(amount)),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            cwd=ROOT,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            limit=1 << 28,
+        )
+        for number in range(count)
+    ]
+    try:
+        for process in processes:
+            assert await process.stdout.readline() == b"ready\n"
+        for process in processes:
+            process.stdin.write(b"go\n")
+        outputs = asyncio.gather(*(process.communicate() for process in processes))
+        if meanwhile is not None:
+            await meanwhile()
+        return [json.loads(output) for output, _ in await outputs]
+    finally:
+        for process in processes:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+
+
+def stale_reads(events):
+    """Reads that gave less than a write acknowledged before they began."""
+    writes = sorted((at, name, value) for kind, name, value, _, at in events if kind == "write")
+    reads = sorted((begun, name, value) for kind, name, value, begun, _ in events if kind == "read")
+    newest: dict[str, int] = {}
+    found = []
+    place = 0
+    for begun, name, value in reads:
+        while place < len(writes) and writes[place][0] < begun:
+            _, written, number = writes[place]
+            newest[written] = max(newest.get(written, 0), number)
+            place += 1
+        if value < newest.get(name, 0):
+            found.append((begun, name, value, newest[name]))
+    return found
+
+
+def test_the_checker_sees_a_stale_read():
+    """It can fail: an older value after an acknowledged write, but not one beside it."""
+    write = ("write", "r", 2, 0.0, 5.0)
+    assert stale_reads([write, ("read", "r", 1, 6.0, 7.0)])
+    assert not stale_reads([write, ("read", "r", 1, 4.0, 7.0), ("read", "r", 2, 6.0, 7.0)])
+
+
+@pytest.mark.timeout(SECONDS + 90)
+@pytest.mark.parametrize("trouble", ["none", "connections", "flush"])
+async def test_no_read_after_an_acknowledged_write_is_older(own, trouble):
+    """Three processes write and read; meanwhile listeners are cut off, or all entries are lost."""
+
+    async def meanwhile():
+        async with Redis.from_url(own.urls.redis) as client:
+            for _ in range(int(SECONDS / 0.3)):
+                await asyncio.sleep(0.3)
+                if trouble == "connections":
+                    await client.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
+                elif trouble == "flush":
+                    await client.flushdb()
+
+    outputs = await replicas(
+        own, "check", count=3, prefix=f"check-{trouble}", amount=SECONDS, meanwhile=meanwhile
+    )
+    events = [event for output in outputs for event in output["seen"]]
+    assert stale_reads(events) == []
+    states = {state for output in outputs for state in output["states"]}
+    assert {"memory", "shared", "miss"} <= states
+    writes = sum(event[0] == "write" for event in events)
+    assert writes > 20 * SECONDS
+    assert len(events) > 5 * writes
+
+
+@pytest.mark.parametrize("attempt", range(3))
+async def test_a_thousand_cold_misses_are_one_call(own, attempt):
+    """Four processes with 250 readers each, and nothing cached: exactly one call of the source."""
+    async with Redis.from_url(own.urls.redis.removesuffix("/0") + "/1") as source:
+        await source.delete("calls")
+        outputs = await replicas(own, "stampede", count=4, prefix=f"stampede-{attempt}", amount=250)
+        assert [one for output in outputs for one in output["seen"]] == ["1"] * 1_000
+        assert await source.get("calls") == b"1"

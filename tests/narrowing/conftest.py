@@ -1,0 +1,40 @@
+"""The gallery of these tests, and what forces a way on its searches."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from gallery import Gallery, opened
+
+from gateway.execution.narrowing_tactics import Tactics, Way
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from conftest import FreshDatabase
+
+TACTICS = {
+    "as estimated": Tactics(),
+    "rows first": Tactics(forced=Way.ROWS_FIRST),
+    "rows in portions": Tactics(forced=Way.ROWS_FIRST, portion=7),
+    "vectors first": Tactics(forced=Way.VECTORS_FIRST),
+    "vectors given up": Tactics(forced=Way.VECTORS_FIRST, farthest=5, portion=7),
+}
+
+
+@pytest.fixture(scope="module")
+async def gallery(
+    module_database: FreshDatabase, qdrant_endpoint: str
+) -> AsyncIterator[Gallery]:
+    """A gallery of the module's own."""
+    async with opened(module_database, qdrant_endpoint) as running:
+        yield running
+
+
+@pytest.fixture(params=sorted(TACTICS))
+def any_way(request: pytest.FixtureRequest, gallery: Gallery) -> str:
+    """The gallery's searches go this way, whatever the estimates say."""
+    gallery.engine.tactics = TACTICS[request.param]
+    name: str = request.param
+    return name

@@ -1,0 +1,331 @@
+"""A gallery: paintings in PostgreSQL, their vectors in Qdrant's engine, and an engine over both.
+
+Every value is drawn from a seed, so that a test can work out any answer from the rows itself. Some
+paintings have no point, some points no painting, and some paintings are their owner's alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import uuid
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import asyncpg
+import numpy as np
+import orjson
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql as pg
+from strawberry import ID
+
+from gateway import (
+    Connection,
+    Domain,
+    Hits,
+    belongs_to,
+    entity,
+    has_many,
+    listing,
+    nearest,
+    queries,
+    search,
+)
+from gateway.documents.store import DocumentStore
+from gateway.embedding.local import LocalEmbedder
+from gateway.execution.engine import Engine
+from gateway.execution.exchange import GraphQLRequest
+from gateway.execution.executor import WalkingExecutor, install_resolvers
+from gateway.execution.groups import Groups
+from gateway.planning.arguments import PageLimits
+from gateway.planning.plan import Planner
+from gateway.planning.registry import Registry
+from gateway.schema.build import build
+from gateway.sources.postgres.source import PostgresSource
+from gateway.sources.qdrant import QdrantSource
+from gateway.sources.qdrant.points import Distance, Point
+from gateway.viewer import ANONYMOUS, Viewer
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+
+    from gateway.execution.exchange import Answer
+    from gateway.sources.contract import Batch, Budget
+
+OWNER = Viewer(subject="olga")
+SECONDS = 30.0
+SIZE = 256
+STYLES = ("oil", "ink", "fresco")
+COUNTRIES = ("IT", "FR", "NL", None)
+WORDS = tuple("storm sea ship night garden winter lady mirror bridge harvest".split())
+
+metadata = sa.MetaData()
+artists = sa.Table(
+    "artists",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("country", sa.Text),
+)
+paintings = sa.Table(
+    "paintings",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("title", sa.Text, nullable=False),
+    sa.Column("style", sa.Text, nullable=False),
+    sa.Column("year", sa.Integer),
+    sa.Column("owner", sa.Text),
+    sa.Column("artist_id", sa.Integer, sa.ForeignKey("artists.id")),
+    sa.Column("words", pg.TSVECTOR, sa.Computed("to_tsvector('english', title)")),
+)
+prints = sa.Table(
+    "prints",
+    metadata,
+    sa.Column("id", sa.Uuid, primary_key=True),
+    sa.Column("copies", sa.Integer, nullable=False),
+)
+
+
+@entity(artists)
+class Artist:
+    """Somebody who paints."""
+
+    id: ID
+    country: str | None
+    paintings: Connection["Painting"] = has_many("artist_id")
+
+
+@entity(paintings, rule=lambda row, viewer: row.owner.is_(None) | (row.owner == viewer.subject))
+class Painting:
+    """A painting; one that is somebody's is seen by its owner alone."""
+
+    id: ID
+    title: str
+    style: str
+    year: int | None
+    artist: Artist | None = belongs_to("artist_id")
+    similar: "Hits[Painting] | None" = nearest("paintings")
+
+
+@entity(prints)
+class Print:
+    """A print, under a UUID; nobody's in particular, and without words."""
+
+    id: ID
+    copies: int
+
+
+@queries
+class GalleryQueries:
+    """Looking around."""
+
+    paintings: Connection[Painting] | None = listing(near="paintings")
+    artists: Connection[Artist] | None = listing()
+    search_paintings: Hits[Painting] | None = search("paintings")
+    search_prints: Hits[Print] | None = search("prints")
+
+
+domain = Domain(entities=[Artist, Painting, Print], queries=[GalleryQueries])
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Stock:
+    """All rows, and all vectors by point id."""
+
+    artists: dict[int, Row]
+    paintings: dict[int, Row]
+    prints: dict[uuid.UUID, Row]
+    vectors: dict[int, Any]
+    print_vectors: dict[uuid.UUID, Any]
+
+    def visible(self, viewer: Viewer) -> list[Row]:
+        """The paintings a viewer sees."""
+        owners = {None, viewer.subject}
+        return [row for row in self.paintings.values() if row["owner"] in owners]
+
+    def nearest(self, rows: list[Row], vector: Any) -> list[tuple[int, float]]:
+        """Those of the rows that have a point, nearest by cosine first."""
+        target = np.asarray(vector, np.float32)
+        scored = [
+            (row["id"], cosine(self.vectors[row["id"]], target))
+            for row in rows
+            if row["id"] in self.vectors
+        ]
+        return sorted(scored, key=lambda pair: -pair[1])
+
+
+def cosine(one: Any, other: Any) -> float:
+    """The exact cosine of two vectors."""
+    length = np.linalg.norm(one) * np.linalg.norm(other)
+    return float(np.dot(one.astype(np.float64), other.astype(np.float64)) / length)
+
+
+def vector_of(seed: int) -> list[float]:
+    """A vector that nobody made by hand."""
+    return np.random.default_rng(seed).normal(size=SIZE).astype(np.float32).tolist()
+
+
+def made(count: int, seed: int = 7) -> Stock:
+    """`count` paintings and as many points, which overlap in all but a few."""
+    chance = random.Random(seed)  # noqa: S311 - test data
+    noise = np.random.default_rng(seed)
+    found = {number: {"id": number, "country": COUNTRIES[number % 4]} for number in range(1, 9)}
+    rows = {
+        number: {
+            "id": number,
+            "title": " ".join(chance.sample(WORDS, chance.randint(1, 4))),
+            "style": chance.choice(STYLES),
+            "year": chance.choice([None, *range(1500, 1520)]),
+            "owner": chance.choice([None, None, None, "olga", "paul"]),
+            "artist_id": chance.choice([None, *found]),
+        }
+        for number in range(1, count + 1)
+    }
+    points = range(4, count + 6)
+    vectors = {number: noise.normal(size=SIZE).astype(np.float32) for number in points}
+    keys = [uuid.UUID(int=chance.getrandbits(128)) for _ in range(12)]
+    copies = {key: {"id": key, "copies": place} for place, key in enumerate(keys)}
+    others = {key: noise.normal(size=SIZE).astype(np.float32) for key in keys[2:]}
+    return Stock(found, rows, copies, vectors, others)
+
+
+class CountedPostgres(PostgresSource):
+    """Remembers which statements it ran; `failing` is raised instead, where it is set."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.ran: list[str] = []
+        self.failing: Exception | None = None
+
+    async def execute(self, prepared: Any, batch: Batch, budget: Budget) -> Any:
+        """Run, and remember."""
+        self.ran.append(prepared.text)
+        if self.failing is not None:
+            raise self.failing
+        return await super().execute(prepared, batch, budget)
+
+
+class CountedQdrant(QdrantSource):
+    """Remembers the arguments of every call; `failing` is raised instead, where it is set."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.asked: list[Any] = []
+        self.failing: Exception | None = None
+
+    async def execute(self, prepared: Any, batch: Batch, budget: Budget) -> Any:
+        """Run, and remember."""
+        self.asked.append(batch.arguments[0] if batch.arguments else None)
+        if self.failing is not None:
+            raise self.failing
+        return await super().execute(prepared, batch, budget)
+
+
+@dataclass(repr=False)
+class Gallery:
+    """A running engine, its sources, and what is in them."""
+
+    engine: Engine
+    postgres: CountedPostgres
+    qdrant: CountedQdrant
+    stock: Stock
+    url: str
+
+    async def answer(
+        self,
+        document: str,
+        variables: Mapping[str, Any] | None = None,
+        *,
+        viewer: Viewer = ANONYMOUS,
+        extensions: dict[str, Any] | None = None,
+        seconds: float = SECONDS,
+    ) -> Answer:
+        """The engine's answer as it is."""
+        request = GraphQLRequest(document, None, dict(variables or {}), extensions)
+        deadline = asyncio.get_running_loop().time() + seconds
+        return await self.engine.answer(request, viewer, allow_mutations=False, deadline=deadline)
+
+    async def ask(self, document: str, variables: Any = None, **options: Any) -> dict[str, Any]:
+        """The body of the answer, decoded."""
+        answer = await self.answer(document, variables, **options)
+        body: dict[str, Any] = orjson.loads(answer.body)
+        return body
+
+    async def data(self, document: str, variables: Any = None, **options: Any) -> Any:
+        """The data of an answer that must be without errors."""
+        body = await self.ask(document, variables, **options)
+        assert "errors" not in body, body["errors"]
+        return body["data"]
+
+
+@asynccontextmanager
+async def opened(
+    make_database: Callable[[], Awaitable[str]], qdrant: str, count: int = 150
+) -> AsyncIterator[Gallery]:
+    """A gallery in a database and in collections of its own, filled."""
+    url, stock = await make_database(), made(count)
+    await _fill_rows(url, stock)
+    api = build(domain, executor=WalkingExecutor)
+    install_resolvers(api)
+    postgres = CountedPostgres("postgres", url, api.catalog, concurrency=4)
+    port = int(qdrant.rpartition(":")[2])
+    vectors = CountedQdrant(
+        "qdrant", qdrant, grpc_port=port, timeout_seconds=SECONDS, embedder=LocalEmbedder()
+    )
+    sources: dict[str, Any] = {"postgres": postgres, "qdrant": vectors}
+    registry = Registry({"default": postgres}, {"default": vectors}, {})
+    groups = {name: Groups(source) for name, source in sources.items()}
+    engine = Engine(
+        api,
+        DocumentStore(api.catalog.schema),
+        Planner(api.catalog, registry, PageLimits(default=50, most=500)),
+        groups,
+        lambda prepared: sources[prepared.source].describe(prepared),
+        writers={"postgres": postgres},
+    )
+    try:
+        await vectors.open()
+        await _fill_vectors(vectors, stock)
+        vectors.asked.clear()
+        yield Gallery(engine, postgres, vectors, stock, url)
+    finally:
+        await asyncio.gather(*(group.close() for group in groups.values()))
+        await postgres.close()
+        await vectors.close()
+
+
+async def _fill_rows(url: str, stock: Stock) -> None:
+    statements: list[str] = []
+
+    def collect(statement: Any, *_: Any, **__: Any) -> None:
+        statements.append(str(statement.compile(dialect=engine.dialect)).strip())
+
+    engine = sa.create_mock_engine("postgresql+asyncpg://", collect)
+    metadata.create_all(engine, checkfirst=False)
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute(";\n".join(statements))
+        for table, rows in (
+            ("artists", stock.artists),
+            ("paintings", stock.paintings),
+            ("prints", stock.prints),
+        ):
+            records = [tuple(row.values()) for row in rows.values()]
+            names = list(next(iter(rows.values())))  # type: ignore[call-overload]  # keys of two types
+            await connection.copy_records_to_table(table, records=records, columns=names)
+        await connection.execute("ANALYZE")
+    finally:
+        await connection.close()
+
+
+async def _fill_vectors(source: QdrantSource, stock: Stock) -> None:
+    paintings_points = [
+        Point(key, vector.tolist(), {"number": key}) for key, vector in stock.vectors.items()
+    ]
+    print_points = [Point(str(key), one.tolist(), {}) for key, one in stock.print_vectors.items()]
+    for name, points in (("paintings", paintings_points), ("prints", print_points)):
+        await source.administration.delete_collection(name)
+        await source.administration.ensure_collection(name, SIZE, Distance.COSINE)
+        await source.administration.upsert(name, points)

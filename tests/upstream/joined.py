@@ -1,0 +1,135 @@
+"""An engine over the people service and the zoo's tables, and domains that join the two."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import orjson
+import strawberry
+from strawberry import ID
+from toy import rows, tables
+from upstream.people import SDL
+
+from gateway import Connection, Domain, belongs_to, by_key, entity, has_many, listing, queries
+from gateway.documents.limits import DocumentLimits
+from gateway.documents.store import DocumentStore
+from gateway.execution.engine import Engine
+from gateway.execution.exchange import GraphQLRequest
+from gateway.execution.executor import WalkingExecutor, install_resolvers
+from gateway.execution.groups import Groups
+from gateway.planning.arguments import PageLimits
+from gateway.planning.plan import Planner
+from gateway.planning.registry import Registry
+from gateway.schema.build import Api, build
+from gateway.schema.remote import Join, Remote, Upstream, remote
+from gateway.sources.postgres.source import PostgresSource
+from gateway.sources.upstream.source import UpstreamSource
+from gateway.viewer import ANONYMOUS
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from upstream.people import People
+
+
+@entity(tables.enclosures)
+class Enclosure:
+    id: ID
+    name: str
+    animals: Connection["Animal"] = has_many("enclosure_id")
+    keeper: Remote | None = remote("people", "Person", "id", by="person(id:)")
+
+
+@entity(tables.animals)
+class Animal:
+    id: ID
+    name: str
+    enclosure: Enclosure | None = belongs_to("enclosure_id")
+    friend: Remote | None = remote("people", "Person", "id", by="people(ids:)")
+
+
+@queries
+class Roots:
+    animal: Animal | None = by_key()
+    animals: Connection[Animal] | None = listing()
+    enclosures: Connection[Enclosure] | None = listing()
+
+    @strawberry.field
+    def hello(self) -> str:
+        return "hello"
+
+
+JOINS = (Join("Person", "pet", Animal, "id"), Join("Robot", "pet", Animal, "id"))
+
+
+def joined(**options: Any) -> Domain:
+    """The zoo and the people, joined both ways."""
+    upstream = Upstream("people", SDL, joins=JOINS, **options)
+    return Domain(entities=[Enclosure, Animal], queries=[Roots], upstreams=[upstream])
+
+
+class Joined:
+    """A running engine; `ask` gives the decoded body of an answer."""
+
+    def __init__(self, api: Api, engine: Engine, people: People) -> None:
+        self.api = api
+        self.engine = engine
+        self.people = people
+
+    async def ask(self, document: str, seconds: float = 20.0, **variables: Any) -> dict[str, Any]:
+        deadline = asyncio.get_running_loop().time() + seconds
+        answer = await self.engine.answer(
+            GraphQLRequest(document, None, variables),
+            ANONYMOUS,
+            allow_mutations=True,
+            deadline=deadline,
+        )
+        body: dict[str, Any] = orjson.loads(answer.body)
+        return body
+
+    async def data(self, document: str, **variables: Any) -> Any:
+        body = await self.ask(document, **variables)
+        assert "errors" not in body, body["errors"]
+        return body["data"]
+
+
+@asynccontextmanager
+async def running(
+    people: People, domain: Domain, database: str | None = None, **options: Any
+) -> AsyncIterator[Joined]:
+    """An engine over the running service, and over a database where one is given."""
+    api = build(domain, executor=WalkingExecutor)
+    install_resolvers(api)
+    info = api.catalog.upstreams["people"]
+    upstream = UpstreamSource("upstream.people", people.url, info, **options)
+    postgres = PostgresSource("postgres", database, api.catalog) if database else None
+    sources: dict[str, Any] = {upstream.name: upstream}
+    if postgres is not None:
+        sources[postgres.name] = postgres
+    registry = Registry(
+        {"default": postgres} if postgres else {}, {}, {}, upstreams={"people": upstream}
+    )
+    groups = {name: Groups(source) for name, source in sources.items()}
+    engine = Engine(
+        api,
+        DocumentStore(api.catalog.schema, DocumentLimits()),
+        Planner(api.catalog, registry, PageLimits(default=5, most=50)),
+        groups,
+        lambda prepared: sources[prepared.source].describe(prepared),
+        writers={},
+    )
+    for source in sources.values():
+        await source.open()
+    try:
+        yield Joined(api, engine, people)
+    finally:
+        for source in sources.values():
+            await source.close()
+
+
+async def fill(connection: Any) -> None:
+    """The zoo's rows."""
+    await tables.create(connection)
+    await rows.insert(connection)

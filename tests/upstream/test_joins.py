@@ -1,0 +1,107 @@
+"""Rows of ours with objects of an upstream, and the other way round, batched by wave."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import asyncpg
+import pytest
+from upstream import joined, people
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from conftest import FreshDatabase
+    from upstream.joined import Joined
+
+
+@pytest.fixture(scope="module")
+async def database(module_database: FreshDatabase) -> str:
+    url = await module_database()
+    connection = await asyncpg.connect(url)
+    try:
+        await joined.fill(connection)
+    finally:
+        await connection.close()
+    return url
+
+
+@pytest.fixture
+async def gateway(database: str) -> AsyncIterator[Joined]:
+    async with (
+        people.running() as service,
+        joined.running(service, joined.joined(), database) as one,
+    ):
+        yield one
+
+
+async def test_rows_with_objects_by_one_key(gateway: Joined) -> None:
+    """All keys of a wave are fields of one document."""
+    data = await gateway.data("{ enclosures { nodes { id keeper { name team { title } } } } }")
+    nodes = data["enclosures"]["nodes"]
+    assert nodes[0] == {"id": "1", "keeper": {"name": "Ada", "team": {"title": "One"}}}
+    (document,) = gateway.people.documents()
+    assert document.count(": person(id: $plait_k") == len(nodes)
+
+
+async def test_rows_with_objects_of_a_list(gateway: Joined) -> None:
+    """All keys go into one argument; the list's order is its own; what is not there is null."""
+    data = await gateway.data("{ animals(first: 20) { nodes { id friend { name born } } } }")
+    nodes = data["animals"]["nodes"]
+    assert nodes[0] == {"id": "1", "friend": {"name": "Ada", "born": "2001-01-02"}}
+    assert [one["friend"] for one in nodes if int(one["id"]) > 5] == [None] * (len(nodes) - 5)
+    assert gateway.people.documents() == [
+        "query ($plait_keys: [ID!]) { people(ids: $plait_keys) { plait_key: id name born } }"
+    ]
+
+
+async def test_objects_with_rows(gateway: Joined) -> None:
+    """Over lists in lists, one statement, and back into the upstream."""
+    data = await gateway.data(
+        """{ person(id: 1) { name pet { name }
+             friends(first: 2) { id pet { name friend { name pet { id } } } } } }"""
+    )
+    assert data["person"]["pet"]["name"]
+    assert [one["pet"]["friend"]["pet"]["id"] for one in data["person"]["friends"]] == ["2", "3"]
+    assert len(gateway.people.documents()) == 2
+    assert "plait_0_pet: id" in gateway.people.documents()[0]
+
+
+async def test_objects_of_an_interface_with_rows(gateway: Joined) -> None:
+    """A key that no row has, or that cannot be one, is null and harms nobody else."""
+    body = await gateway.ask(
+        "{ beings { name ... on Person { pet { id } } ... on Robot { pet { id } } } }"
+    )
+    assert [one["pet"] and one["pet"]["id"] for one in body["data"]["beings"]] == ["1", None, "2"]
+
+
+async def test_an_upstreams_failure_below_rows(gateway: Joined) -> None:
+    """Is each object's own, at its place."""
+    body = await gateway.ask("{ animals(first: 2) { nodes { id friend { name secret } } } }")
+    nodes = body["data"]["animals"]["nodes"]
+    assert nodes[1] == {"id": "2", "friend": {"name": "Bob", "secret": None}}
+    assert [error["path"] for error in body["errors"]] == [
+        ["animals", "nodes", place, "friend", "secret"] for place in (0, 1)
+    ]
+
+
+async def test_an_upstream_that_is_down_below_rows(gateway: Joined) -> None:
+    """The rows are there, the objects null, with an error each."""
+
+    async def answer(_scope: object, _receive: object, send: object) -> None:
+        await people.reply(send, 500, "no", b"text/plain")
+
+    gateway.people.answer = answer
+    body = await gateway.ask("{ enclosures { nodes { name keeper { name } } } }")
+    assert all(one["keeper"] is None and one["name"] for one in body["data"]["enclosures"]["nodes"])
+    assert {error["extensions"]["code"] for error in body["errors"]} == {"SOURCE_ERROR"}
+
+
+async def test_the_plan_shows_the_documents(gateway: Joined) -> None:
+    """What goes where, in which wave."""
+    plan = gateway.engine.explain("{ person(id: 1) { name pet { name friend { name } } } }")
+    sources = [[fetch["source"] for fetch in wave] for wave in plan["waves"]]
+    assert sources == [["upstream.people"], ["postgres"], ["upstream.people"]]
+    assert plan["waves"][0][0]["request"]["document"] == (
+        "query { person(id: 1) { name plait_0_pet: id } }"
+    )

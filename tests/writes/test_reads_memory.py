@@ -1,0 +1,74 @@
+"""Large answers travel as bytes: what they need beside themselves is bounded."""
+
+from __future__ import annotations
+
+import gc
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import orjson
+import pytest
+from writes import shop_tables
+from writes.stand import Stand, standing
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from conftest import FreshDatabase
+
+ROWS = 10_000
+GROWTH = 60 << 20
+"""Bytes that a request for so many rows may add to the process."""
+FILL = f"""
+INSERT INTO shelves (code, label, rank)
+SELECT n, repeat('a label with some words ', 12), n % 999 FROM generate_series(1, {ROWS}) AS n;
+INSERT INTO boxes (shelf_id, place, name) SELECT id, 1, 'box ' || id FROM shelves;
+ANALYZE;
+"""  # noqa: S608 - a number of our own
+PAGE = f"""{{ shelves(first: {ROWS}) {{
+    totalCount
+    edges {{ cursor node {{ id code label rank version boxes {{ nodes {{ name }} }} }} }}
+    pageInfo {{ hasNextPage endCursor }}
+}} }}"""
+
+
+def resident(line: str) -> int:
+    """The process's memory in bytes: `VmRSS` now, `VmHWM` at most since `forget`."""
+    for one in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
+        if one.startswith(line):
+            return int(one.split()[1]) << 10
+    raise AssertionError(line)
+
+
+def forget() -> None:
+    """Begin the highest mark anew."""
+    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+
+
+@pytest.fixture
+async def stand(fresh_database: FreshDatabase, redis_url: str) -> AsyncIterator[Stand]:
+    """The shop's gateway with many shelves, and pages as large."""
+    addresses = {"POSTGRES_URL": await fresh_database(), "REDIS_URL": redis_url}
+    script = shop_tables.script(shop_tables.metadata, shop_tables.EXTRA) + FILL
+    settings = {"PLAIT_LIMITS_MAX_LIST_PAGE": str(ROWS)}
+    async with standing("writes.shop", script, addresses, **settings) as made:
+        yield made
+
+
+async def test_ten_thousand_rows(stand: Stand) -> None:
+    """Some megabytes of answer, time and again: the process grows by less than 60 MB at its peak."""
+    small = PAGE.replace(str(ROWS), "10")
+    assert (await stand.data(small))["shelves"]["totalCount"] == ROWS
+    gc.collect()
+    before = resident("VmRSS")
+    forget()
+    size = 0
+    for _ in range(5):
+        answer = await stand.answer(PAGE)
+        size = len(answer.body)
+        del answer
+    assert size > 4 << 20
+    assert resident("VmHWM") - before < GROWTH
+    body = orjson.loads((await stand.answer(PAGE)).body)["data"]["shelves"]
+    assert len({edge["node"]["id"] for edge in body["edges"]}) == ROWS
+    assert body["pageInfo"]["hasNextPage"] is False
