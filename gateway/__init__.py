@@ -39,6 +39,7 @@ if TYPE_CHECKING:
         upsert_many,
     )
     from gateway.schema.named.binding import Row, Rows, named_sql
+    from gateway.schema.remote import Join, Remote, Upstream, remote
     from gateway.schema.roots import mutations, queries
     from gateway.schema.rules import Rule, ViewerColumns
     from gateway.schema.scalars import BigInt, Bytes, Duration
@@ -50,6 +51,13 @@ if TYPE_CHECKING:
         state_members,
         state_text,
         state_value,
+    )
+    from gateway.schema.vector_bindings import (
+        facets,
+        recommend,
+        search_batch,
+        search_groups,
+        vector_queries,
     )
     from gateway.schema.vector_collections import VectorCollection
     from gateway.schema.vector_write_types import (
@@ -70,14 +78,6 @@ if TYPE_CHECKING:
         vector_collection,
         vector_collections,
     )
-    from gateway.schema.vector_bindings import (
-        facets,
-        recommend,
-        search_batch,
-        search_groups,
-        vector_queries,
-    )
-    from gateway.schema.vector_collections import VectorCollection
     from gateway.schema.vectors import GeoPoint
     from gateway.viewer import Viewer
 
@@ -111,6 +111,7 @@ _HOMES = {
         "upsert_many",
     ),
     "gateway.schema.named.binding": ("Row", "Rows", "named_sql"),
+    "gateway.schema.remote": ("Join", "Remote", "Upstream", "remote"),
     "gateway.schema.roots": ("mutations", "queries"),
     "gateway.schema.rules": ("Rule", "ViewerColumns"),
     "gateway.schema.scalars": ("BigInt", "Bytes", "Duration"),
@@ -123,7 +124,6 @@ _HOMES = {
         "state_text",
         "state_value",
     ),
-    "gateway.schema.vector_collections": ("VectorCollection",),
     "gateway.schema.vector_write_types": (
         "CollectionWrite",
         "VectorCollectionInfo",
@@ -168,13 +168,16 @@ __all__ = [
     "HitGroups",
     "Hits",
     "InputError",
+    "Join",
     "PlaitError",
+    "Remote",
     "RequestContext",
     "Row",
     "Rows",
     "Rule",
     "StateMutations",
     "StateQueries",
+    "Upstream",
     "VectorCollection",
     "VectorCollectionInfo",
     "VectorWrite",
@@ -207,6 +210,7 @@ __all__ = [
     "queries",
     "recommend",
     "reference",
+    "remote",
     "search",
     "search_batch",
     "search_groups",

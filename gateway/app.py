@@ -35,19 +35,21 @@ from gateway.sources.postgres.source import PostgresSource
 from gateway.sources.qdrant.source import QdrantSource
 from gateway.sources.redis.blobs import RedisBlobs
 from gateway.sources.redis.source import RedisSource
+from gateway.sources.upstream.source import UpstreamSource
 from gateway.transport.graphiql import graphiql_page, graphiql_routes
 from gateway.transport.http import GraphQLOverHTTP
 from gateway.transport.limits import HttpLimits
 from gateway.transport.site import ENDPOINT, build_site
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Iterator, Mapping
 
     import strawberry
     from starlette.types import ASGIApp
 
     from gateway.embedding.contract import Embedder
     from gateway.identity.apikeys import Lookup
+    from gateway.schema.remote import UpstreamInfo
     from gateway.settings import Settings
     from gateway.sources.changes import Changes
     from gateway.sources.contract import Health, Prepared, Source
@@ -251,6 +253,9 @@ def create_app(settings: Settings) -> ASGIApp:
     endpoint = GraphQLOverHTTP(
         gateway.engine,
         identify=gateway.identity,
+        forward=frozenset(
+            name for one in settings.upstream.values() for name in one.forward.split()
+        ),
         limits=HttpLimits(
             max_body_bytes=settings.limits.max_body_bytes,
             max_batch=settings.limits.batch,
@@ -384,7 +389,34 @@ def _registry(settings: Settings, api: Api, embedder: Embedder) -> Registry:
             for name, one in settings.redis.items()
         },
         namespaces=_namespaces(settings, api),
+        upstreams={
+            name: UpstreamSource(
+                _qualified("upstream", name),
+                settings.upstream[name].url.reveal(),
+                info,
+                authorization=settings.upstream[name].authorization.reveal() or None,
+                forward=frozenset(settings.upstream[name].forward.split()),
+                concurrency=settings.upstream[name].concurrency,
+                connect_timeout=settings.upstream[name].connect_timeout,
+                max_bytes=settings.upstream[name].max_bytes,
+                trusted=settings.upstream[name].trusted,
+            )
+            for name, info in _upstreams(settings, api)
+        },
     )
+
+
+def _upstreams(settings: Settings, api: Api) -> Iterator[tuple[str, UpstreamInfo]]:
+    """The upstreams of the domain. Raises ConfigurationError for one that no setting locates."""
+    for name, info in api.catalog.upstreams.items():
+        if name not in settings.upstream:
+            raise ConfigurationError(
+                f"upstream.{name}.url (UPSTREAM_{name.upper()}_URL): the domain lists the upstream "
+                f"{name}; say where it is."
+            )
+        yield name, info
+    for name in settings.upstream.keys() - api.catalog.upstreams.keys():
+        raise ConfigurationError(f"upstream.{name}: the domain lists no upstream of this name.")
 
 
 def _namespaces(settings: Settings, api: Api) -> Namespaces:

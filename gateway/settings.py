@@ -446,6 +446,35 @@ class ApiKey(_Section, frozen=True, kw_only=True):
     tenant: Annotated[str, Meta(min_length=1, description="Their tenant.")] = ""
 
 
+class Upstream(_Section, frozen=True, kw_only=True):
+    """One GraphQL service that the domain lists as an upstream, by the name it has there."""
+
+    url: Annotated[
+        Secret,
+        Meta(description="Its endpoint.", extra={"schemes": ("http", "https")}),
+    ] = Secret()
+    authorization: Annotated[
+        Secret, Meta(description="What the header Authorization says to it.")
+    ] = Secret()
+    forward: Annotated[
+        str,
+        Meta(
+            pattern=r"^[a-z0-9-]+( [a-z0-9-]+)*$",
+            description="The request headers that go on to it, in lower case, between blanks.",
+        ),
+    ] = "traceparent tracestate"
+    trusted: Annotated[
+        bool, Meta(description="Whether its error messages reach our clients.")
+    ] = False
+    concurrency: Annotated[
+        int, Meta(ge=1, le=10_000, description="Requests under way at once, each on a connection.")
+    ] = 64
+    connect_timeout: Annotated[float, Meta(gt=0, le=60, description="Seconds to connect.")] = 2.0
+    max_bytes: Annotated[
+        int, Meta(ge=1_000, le=1_000_000_000, description="The size of an answer, in bytes.")
+    ] = 16_000_000
+
+
 class Settings(_Section, frozen=True, kw_only=True):
     """Everything that can be set. Sources are kept by name; `default` is the unnamed one."""
 
@@ -471,6 +500,7 @@ class Settings(_Section, frozen=True, kw_only=True):
     postgres: Mapping[str, Postgres] = MappingProxyType({})
     qdrant: Mapping[str, Qdrant] = MappingProxyType({})
     redis: Mapping[str, Redis] = MappingProxyType({})
+    upstream: Mapping[str, Upstream] = MappingProxyType({})
     state: Mapping[str, State] = MappingProxyType({})
     identity: Identity = Identity()
     jwt: Mapping[str, Jwt] = MappingProxyType({})
@@ -487,7 +517,12 @@ _SECTIONS: dict[str, type[_Section]] = {
     "embedding": Embedding,
     "identity": Identity,
 }
-_SOURCES: dict[str, type[_Section]] = {"postgres": Postgres, "qdrant": Qdrant, "redis": Redis}
+_SOURCES: dict[str, type[_Section]] = {
+    "postgres": Postgres,
+    "qdrant": Qdrant,
+    "redis": Redis,
+    "upstream": Upstream,
+}
 _CALLERS: dict[str, type[_Section]] = {"jwt": Jwt, "api_key": ApiKey, "state": State}
 _FAMILIES = _SOURCES | _CALLERS
 _RENAMED = {"database": "DB"}
@@ -520,6 +555,7 @@ def load(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> S
         postgres=named("postgres", Postgres),
         qdrant=named("qdrant", Qdrant),
         redis=named("redis", Redis),
+        upstream=named("upstream", Upstream),
         state=named("state", State),
         identity=section("identity", Identity),
         jwt=named("jwt", Jwt),

@@ -22,6 +22,8 @@ class Viewer:
     scopes: frozenset[str] = field(default_factory=frozenset)
     tenant: str | None = None
     claims: tuple[tuple[str, Claim], ...] = ()
+    headers: tuple[tuple[str, str], ...] = ()
+    """The request headers that may go on to upstreams, sorted."""
 
     def claim(self, name: str) -> Claim | None:
         """The claim of that name, None where there is none."""

@@ -16,6 +16,7 @@ from gateway import (
     delete_many,
     entity,
     facets,
+    has_many,
     insert,
     insert_many,
     listing,
@@ -34,7 +35,7 @@ from gateway import (
 )
 from resolvers import models
 from resolvers.models import ItemSource, TrendCategory
-from resolvers.topics import Topic
+from resolvers.topics import Topic, TopicItem
 
 ITEMS = VectorCollection(
     "item_embeddings",
@@ -69,6 +70,9 @@ class Item:
     metadata: JSON
     topics: Connection[Topic] = many_through(
         models.topic_items, description="The topics it belongs to."
+    )
+    topic_items: Connection[TopicItem] = has_many(
+        "item_id", description="Its places in these topics."
     )
     similar: "Hits[Item] | None" = nearest(ITEMS, description="Items that mean something similar.")
 

@@ -51,6 +51,9 @@ class Topic:
     items: "Connection[Item]" = many_through(
         models.topic_items, description="The items it is made of."
     )
+    topic_items: "Connection[TopicItem]" = has_many(
+        "topic_id", description="The places of its items."
+    )
 
 
 @entity(models.topic_items, key=("topic_id", "item_id"))

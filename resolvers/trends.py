@@ -123,7 +123,7 @@ class TrendQueries:
     """Reading trends."""
 
     trend: Trend | None = by_key(description="The trend with this id.")
-    trends: Connection[Trend] | None = listing(description="All trends.")
+    trends: Connection[Trend] | None = listing(near=TRENDS, description="All trends.")
     top_trends: Connection[TopTrend] | None = listing(
         description="The top trends of each category, as of the last refresh."
     )

@@ -58,6 +58,12 @@ SEARCH = (
     " searchTrends(text: $text, vector: $vector, id: $id, limit: $limit, offset: $offset) { id }"
     f" {HEALTHY} }}"
 )
+POINTS = 'query ($filter: VectorFilter) { pointCount(collection: "a", filter: $filter) }'
+FILTERED = "query ($filter: TrendVectorFilter) { searchTrends(id: 1, filter: $filter) { id } }"
+FILTERS: list[dict[str, Any]] = [{"hasId": [1]}]
+"""Filters within filters, as many levels deep as their place says."""
+for _ in range(10):
+    FILTERS.append({"must": [FILTERS[-1]]})
 NODE = f"query ($id: ID!) {{ node(nodeId: $id) {{ nodeId }} {HEALTHY} }}"
 
 
@@ -199,8 +205,56 @@ BAD = {
     "no hits": Bad(SEARCH, {"text": "a", "limit": 0}, names="limit"),
     "all hits": Bad(SEARCH, {"text": "a", "limit": 10**9}, names="limit"),
     "offset below nought": Bad(SEARCH, {"text": "a", "offset": -1}, names="offset"),
-    "filter that says nothing": Bad('{ searchTrends(id: 1, filter: {field: "odd"}) { id } }'),
-    "filter on no field": Bad("{ searchTrends(id: 1, filter: {match: true}) { id } }"),
+    "filter that says nothing": Bad(
+        POINTS, {"filter": {"field": "odd"}}, names="says nothing about field 'odd'"
+    ),
+    "filter on no field": Bad(POINTS, {"filter": {"match": True}}, names="needs a field"),
+    "filter without a bottom": Bad(
+        POINTS, {"filter": FILTERS[9]}, names="deeper than the 8 levels"
+    ),
+    "declared filter without a bottom": Bad(
+        FILTERED, {"filter": FILTERS[9]}, names="deeper than the 8 levels"
+    ),
+    "payload field that is none": Bad(FILTERED, {"filter": {"odd": {"eq": 1}}}, names="odd"),
+    "condition its type has not": Bad(FILTERED, {"filter": {"score": {"eq": 1}}}, names="score"),
+    "enum value that is none": Bad(FILTERED, {"filter": {"state": {"eq": "NEW"}}}, names="NEW"),
+    "condition that says nothing": Bad(FILTERED, {"filter": {"state": {}}}, names="filter.state"),
+    "texts without end": Bad(
+        FILTERED, {"filter": {"language": {"in": ["en"] * 2_000}}}, names="2000 values"
+    ),
+    "payload path that is none": Bad('{ searchTrends(id: 1) { payload(fields: ["a[0]"]) } }'),
+    "example of two sorts": Bad(
+        '{ recommendTrends(positive: [{id: 1, text: "a"}]) { id } }',
+        code="GRAPHQL_VALIDATION_FAILED",
+    ),
+    "nothing to be like": Bad("{ recommendTrends { id } }", names="positive"),
+    "examples without end": Bad(
+        "query ($e: [VectorExample!]) { recommendTrends(positive: $e) { id } }",
+        {"e": [{"id": 1}] * 101},
+        names="101 examples",
+    ),
+    "no searches": Bad("{ searchTrendsBatch(searches: []) { id } }", names="searches"),
+    "empty search among several": Bad(
+        '{ searchTrendsBatch(searches: [{text: "a"}, {}]) { id } }', names="searches[1]"
+    ),
+    "hits without end among several": Bad(
+        "query ($s: [TrendSearchInput!]!) { searchTrendsBatch(searches: $s) { id } }",
+        {"s": [{"id": 1, "limit": 1000}] * 11},
+        names="10000 hits",
+    ),
+    "groups without end": Bad(
+        '{ searchTrendGroups(text: "a", groupBy: STATE, limit: 1000) { key } }', names="limit"
+    ),
+    "collection that cannot be": Bad('{ pointCount(collection: "../x") }', names="collection"),
+    "cursor of another collection": Bad(
+        '{ pointScroll(collection: "a", after: "WyJwb2ludHMgYiIsIjEiXQ==") { totalCount } }',
+        names="after",
+    ),
+    "page without end": Bad('{ pointScroll(collection: "a", first: 5000) { totalCount } }'),
+    "sparse vector of a wrong size": Bad(
+        '{ vectorSearch(collection: "a", using: "w", sparse: {indices: [1], values: []}) { id } }',
+        names="sparse",
+    ),
     "neighbours without end": Bad("{ trend(id: 1) { similar(first: 5000) { id } } }"),
 }
 

@@ -25,6 +25,20 @@ QUERY = """{
 SEARCH = "{ searchTrends(id: 1, limit: 1) { id trend { title } } }"
 WALKED = "{ trends(first: 2) { nodes { title momentum views similar(first: 1) { id } } } }"
 
+VECTORS = """{
+  trend(id: 1) { title }
+  one: searchTrends(id: 1, limit: 1) { id }
+  other: searchTrends(text: "sun", limit: 1) { id trend { title } }
+  recommendTrends(positive: [{id: 1}], limit: 1) { id }
+  searchTrendsBatch(searches: [{id: 1, limit: 1}]) { id }
+  searchTrendGroups(id: 1, groupBy: STATE) { key }
+  trendFacets(key: STATE) { count }
+  points(collection: "notes", ids: [1]) { id }
+  pointCount(collection: "notes")
+  pointScroll(collection: "notes", first: 1) { totalCount nodes { id } }
+  trends(first: 1) { nodes { near: similar(first: 1) { id } far: similar(first: 2) { score } } }
+}"""
+
 TRENDS = [
     {"title": "Aurora over Rome", "views": 1200, "similar": [{"id": "2"}]},
     {"title": "Satellites fail", "views": 0, "similar": [{"id": "1"}]},
@@ -168,6 +182,28 @@ async def test_a_plain_resolver_beside_a_dead_source(
         ["trends", "nodes", place, field] for place in range(2)
     ]
     assert {error["extensions"]["code"] for error in answer["errors"]} == {"SOURCE_UNAVAILABLE"}
+    await recovered(stage)
+
+
+@pytest.mark.parametrize("harm", HARMS)
+async def test_every_reading_of_vectors_fails_in_its_place(
+    harm: str, own_engines: Engines, stage: Stage
+) -> None:
+    """Whatever is read, alone or together: null under one typed error, and the rows are there."""
+    process = own_engines.processes["qdrant"]
+    getattr(process, harm)()
+    try:
+        answer = await stage.ask(VECTORS)
+    finally:
+        await mend(own_engines, "qdrant")
+    data = answer["data"]
+    assert data.pop("trend") == {"title": "Aurora over Rome"}
+    assert data.pop("trends") == {"nodes": [{"near": None, "far": None}]}
+    assert len(data) == 9
+    assert set(data.values()) == {None}
+    paths = sorted(".".join(map(str, error["path"])) for error in answer["errors"])
+    assert paths == sorted([*data, "trends.nodes.0.near", "trends.nodes.0.far"])
+    assert {error["extensions"]["code"] for error in answer["errors"]} == {HARMS[harm]}
     await recovered(stage)
 
 

@@ -49,6 +49,7 @@ READERS = [
     ROOT / "gateway/app.py",
     *(ROOT / "gateway/cli").glob("*.py"),
     *(ROOT / "gateway/serving").glob("*.py"),
+    ROOT / "gateway/identity/compose.py",
 ]
 PARTS = ("url", "host", "port", "database", "user", "password", "ssl")
 

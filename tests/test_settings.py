@@ -138,7 +138,7 @@ def test_url_and_parts_are_not_mixed(refused):
         ("[sreve]\nport = 1", ["sreve", "did you mean serve?"]),
         ("serve = 1", ["serve: expected a table"]),
         ("resolvers = 'a b'", ["resolvers (PLAIT_RESOLVERS)"]),
-        ("[embedding]\nkind = 'magic'", ["embedding.kind", "one of local"]),
+        ("[embedding]\nkind = 'magic'", ["embedding.kind", "one of http, local"]),
         ("[serve]\ndeadline_seconds = inf", ["serve.deadline_seconds", "at most 600"]),
         ("[serve]\ndeadline_seconds = nan", ["serve.deadline_seconds", "at most 600"]),
         ("[postgres]\nhost = 'x'", ["postgres.host: expected a table", "[postgres.default]"]),
@@ -264,3 +264,23 @@ def test_no_error_repeats_a_value_of_the_file(tmp_path_factory, data, secret):
     file.write_text(f"{where} = {value.format(secret)}\n", "utf-8")
     shown = shown_by(lambda: load(file, {}).redis)
     assert MARK not in shown.replace(str(file), "")
+
+
+SERVICE = "[embedding]\nkind = 'http'\nbase_url = 'https://h/v1'\nmodel = 'm'\ndimensions = 8\n"
+
+
+def test_an_embedding_service_needs_its_parts(read, refused):
+    """Address, model and dimensions are asked for by name where embedding is HTTP's business."""
+    assert read(SERVICE).embedding.dimensions == 8
+    message = refused("[embedding]\nkind = 'http'\n")
+    for name in ("base_url", "model", "dimensions"):
+        assert f"embedding.{name} (PLAIT_EMBEDDING_{name.upper()})" in message
+    assert "base_url" not in refused(SERVICE.replace("dimensions = 8\n", ""))
+    assert refused(SERVICE.replace("https", "ftp")).count("base_url") == 1
+
+
+def test_vectors_are_shared_in_a_redis_there_is(read, refused):
+    """`cache_redis` names a source of its kind."""
+    text = "[embedding]\ncache_redis = 'shared'\n"
+    assert "embedding.cache_redis" in refused(text)
+    assert read(f"{text}[redis.shared]\nurl = 'redis://h'\n").embedding.cache_redis == "shared"

@@ -44,7 +44,7 @@ class Dependencies:
                     self._follow(table, key)
 
     def precise(self, entity: EntityInfo) -> bool:
-        """Whether a row of the entity has a tag of its own: its key has but one way to be written."""
+        """Whether a row of the entity has a tag of its own: its key is written in one way only."""
         return all(
             type(info.column.type).__name__ in _PLAIN_TYPES
             and getattr(info.column.type, "collation", None) is None

@@ -25,7 +25,7 @@ app.add_typer(schema.app)
 app.add_typer(migrate.app)
 app.command("explain")(explain.explain)
 app.command("doctor")(doctor.doctor)
-app.command("pull")(pull.pull)
+app.add_typer(pull.app)
 
 
 @app.callback()

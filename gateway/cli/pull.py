@@ -1,4 +1,4 @@
-"""`plait pull`: a resolvers package from a live database."""
+"""`plait pull`: a resolvers package from a live database; below it, what others are pulled from."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gateway.cli import pull_upstream
 from gateway.cli.output import FAILED, console
 from gateway.errors import ConfigurationError
 
@@ -24,8 +25,13 @@ _NOTES = {
     "gone": "its tables are gone",
 }
 
+app = typer.Typer(name="pull", invoke_without_command=True)
+app.command("upstream")(pull_upstream.upstream)
 
+
+@app.callback()
 def pull(  # noqa: PLR0913 - one parameter per option
+    context: typer.Context,
     *,
     source: Annotated[
         str | None,
@@ -57,6 +63,8 @@ def pull(  # noqa: PLR0913 - one parameter per option
     Without --write nothing is written, and the exit code is 1 where there are differences. Of the
     options that say what is read, those of the last time hold where none is given.
     """
+    if context.invoked_subcommand is not None:
+        return
     if write and check:
         raise ConfigurationError("--write and --check exclude each other")
     from gateway.scaffold.changes import changes

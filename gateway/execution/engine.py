@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from gateway.caching.function import CURRENT
 from gateway.errors import Code, InputError, PlaitError, RequestError, SourceDataError
 from gateway.execution.compiling import Compiling
 from gateway.execution.context import RequestContext
@@ -25,13 +26,14 @@ from gateway.planning.explanation import explanation
 from gateway.planning.permits import demanded_by_values
 from gateway.planning.variables import VariableCoercer
 from gateway.schema.demands import demanded_by_fields
-from gateway.schema.rules import viewer_values
+from gateway.schema.rules import VIEWER_SPEC, viewer_values
 from gateway.schema.selection import Reader, condition_variables
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from gateway.documents.store import DocumentStore, Operation
+    from gateway.execution.cached import CachedReads, CacheRequest
     from gateway.execution.exchange import GraphQLRequest
     from gateway.execution.groups import Groups
     from gateway.planning.plan import Outline, Planner
@@ -101,11 +103,22 @@ class Engine:
         self._authority = api.catalog.authority
         self.tactics = Tactics()
         self.compiling = Compiling()
+        self.cached: CachedReads | None = None
+        """The cache, where anything may be kept; set once, before the first request."""
 
     async def answer(
-        self, request: GraphQLRequest, viewer: Viewer, *, allow_mutations: bool, deadline: float
+        self,
+        request: GraphQLRequest,
+        viewer: Viewer,
+        *,
+        allow_mutations: bool,
+        deadline: float,
+        refresh: bool = False,
     ) -> Answer:
-        """The complete response to a request. Raises nothing but cancellation."""
+        """The complete response to a request. Raises nothing but cancellation.
+
+        `refresh`: what is cached does not count, and is replaced.
+        """
         try:
             operation = self.store.load(request.document).operation(request.operation_name)
             if operation.kind != "query":
@@ -124,10 +137,10 @@ class Engine:
             groups = self._fresh if operation.kind == "mutation" else self.groups
             waves = Waves(groups, (*values, viewer_values(viewer)), (), deadline)
             waves.tactics = self.tactics
+            if self.cached is not None and operation.kind == "query":
+                waves.cache = self._cache(self.cached, request, waves, refresh=refresh)
             if request.extensions:
-                if self._wishes(request.extensions, "trace"):
-                    waves.trace = Trace()
-                extensions = self._extensions(request.extensions, plan)
+                extensions = self._extensions(request.extensions, plan, waves)
                 if extensions is not None:
                     return Answer(orjson.dumps({"data": None, "extensions": extensions}))
             isolation = None
@@ -136,6 +149,8 @@ class Engine:
                 refused = bool(reader.refused)
                 isolation = _isolation(operation, whole=outline.whole, refused=refused)
                 waves.mutations = Mutations(self._writers, waves)
+                if self.cached is not None:
+                    waves.mutations.written = self.cached.written()
             if outline.whole:
                 if waves.mutations is not None:
                     answers = await waves.mutations.run(plan, isolation)
@@ -215,13 +230,26 @@ class Engine:
             found = planned.outlines[key] = (outline, reader)
         return found
 
-    def _extensions(self, asked: Mapping[str, Any], plan: Plan) -> dict[str, Any] | None:
+    def _extensions(
+        self, asked: Mapping[str, Any], plan: Plan, waves: Waves
+    ) -> dict[str, Any] | None:
+        """The answer to a request for its plan; None for another, which may ask for a trace."""
+        if self._wishes(asked, "trace"):
+            waves.trace = Trace()
         if not self._wishes(asked, "explain"):
             return None
         return {"plan": explanation(plan, self._describe)}
 
+    def _cache(
+        self, cached: CachedReads, request: GraphQLRequest, waves: Waves, *, refresh: bool
+    ) -> CacheRequest:
+        """The cache for one query, and for the functions that its resolvers call."""
+        CURRENT.set(cached.cache)
+        tells = request.extensions is not None and self._wishes(request.extensions, "cache")
+        return cached.request(waves.values[VIEWER_SPEC], refresh=refresh, tells=tells)
+
     def _wishes(self, asked: Mapping[str, Any], what: str) -> bool:
-        """Whether a request asks for its plan, or for a trace of what its searches did."""
+        """Whether a request asks for its plan, or for a trace of its searches or of the cache."""
         wish = asked.get("plait")
         if not (isinstance(wish, dict) and wish.get(what) is True):
             return False
@@ -276,9 +304,12 @@ def _isolation(operation: Operation, *, whole: bool, refused: bool) -> str | Non
 
 def _traced(body: bytes, waves: Waves) -> bytes:
     """The body, with what was traced where the request asked for it."""
-    if not waves.trace.wanted:
-        return body
-    return body[:-1] + b',"extensions":' + orjson.dumps({"trace": waves.trace.lines}) + b"}"
+    told: dict[str, Any] = {}
+    if waves.trace.wanted:
+        told["trace"] = waves.trace.lines
+    if waves.cache is not None and waves.cache.told is not None:
+        told["cache"] = waves.cache.told
+    return body[:-1] + b',"extensions":' + orjson.dumps(told) + b"}" if told else body
 
 
 def _spliced(plan: Plan, answers: Sequence[Value], waves: Waves) -> bytes:

@@ -124,7 +124,8 @@ class Fused:
         rankings, fusion = self._ranked.rankings, self._fusion
         if self._ranked.mode is Mode.TEXT or not fusion.vector:
             return []
-        await self._locate()
+        if rankings.shown:
+            await self._locate()
         if self._ranked.rows is not None:
             narrowed = Narrowed(self._request, self._ranked, self._wish, None, self._path)
             (rows,) = await narrowed.found(fusion.candidates)

@@ -51,9 +51,7 @@ class HitWriter:
         return b"{" + b",".join([label + write(hit) for label, write in self._members]) + b"}"
 
 
-def _writer(
-    part: asks.HitPart, type_name: str, places: Iterator[int]
-) -> Callable[[Hit], bytes]:
+def _writer(part: asks.HitPart, type_name: str, places: Iterator[int]) -> Callable[[Hit], bytes]:
     if part.name == TYPENAME:
         literal = orjson.dumps(type_name)
         return lambda _: literal

@@ -28,9 +28,11 @@ if TYPE_CHECKING:
 
     from graphql import OperationDefinitionNode
 
+    from gateway.execution.invalidation import Written
     from gateway.execution.waves import Waves
     from gateway.planning.steps import Fetch, Root
-    from gateway.sources.contract import Value
+    from gateway.schema.writes import Write
+    from gateway.sources.contract import Key, Value
 
 ATTEMPTS = 4
 """How often a transaction is tried that conflicts with others."""
@@ -60,6 +62,8 @@ class Mutations:
     def __init__(self, writers: Mapping[str, Any], waves: Waves) -> None:
         self._writers = writers
         self._waves = waves
+        self.written: Written | None = None
+        """Notes what is written, where something is cached."""
 
     async def run(self, plan: Plan, isolation: str | None) -> list[Value]:
         """The value of every root, in order; a root that failed is its error.
@@ -81,21 +85,23 @@ class Mutations:
         if root.fetch is None:
             return root.constant
         fetch = root.fetch
+        if self.written is not None:
+            self.written.field(fetch)
         try:
             if fetch.verb is Verb.REMOTE_FIELDS:
                 (value,) = await self._waves.run(Plan((root,)))
                 return value
             if fetch.verb is Verb.VECTOR_ACT:
-                return await acted(self._writers, self._waves, root, fetch)
+                return await self._settled(acted(self._writers, self._waves, root, fetch))
             if fetch.verb is Verb.CHANGE:
-                return await changed(self._writers, self._waves, fetch)
+                return await self._settled(changed(self._writers, self._waves, fetch))
 
             async def attempt() -> list[Value]:
                 alone = _commits_alone(root)
                 async with self._session(fetch, None if alone else "read_committed") as session:
                     return await self._write(session, root, fetch)
 
-            rows = await self._repeated(attempt)
+            rows = await self._settled(self._repeated(attempt))
             return await self._finished(root, fetch, rows)
         except Exception as error:  # noqa: BLE001 - this field fails, the others do not
             return ours(error)
@@ -116,12 +122,14 @@ class Mutations:
                 done = []
                 for place, root in enumerate(written):
                     reached = place
+                    if self.written is not None:
+                        self.written.field(fetches[place])
                     done.append(await self._write(session, root, fetches[place]))
                 return done
 
         written = [root for root in roots if root.fetch is not None]
         try:
-            rows = await self._repeated(attempt) if written else []
+            rows = await self._settled(self._repeated(attempt)) if written else []
         except Exception as error:  # noqa: BLE001 - every field fails, with its own reason
             culprit = ours(error)
             failed = iter(
@@ -152,11 +160,28 @@ class Mutations:
         arguments = fetch.arguments(values)
         if write.rows is not None or write.patch is not None:
             keys = await session.apply(write, viewer)
+            self._note(write, keys)
             return list(await session.rows(fetch.prepared, keys, arguments))
         keys = await session.lock(write, viewer)
         rows = await session.rows(fetch.prepared, keys, arguments)
         await session.delete(write, keys)
+        self._note(write, keys)
         return list(rows)
+
+    def _note(self, write: Write, keys: Sequence[Key]) -> None:
+        if self.written is not None:
+            self.written.rows(write, keys)
+
+    async def _settled(self, work: Awaitable[Any]) -> Any:
+        """The outcome of work, after what it may have changed is invalidated everywhere.
+
+        Also where it failed: a connection that is lost at the commit leaves that open.
+        """
+        try:
+            return await work
+        finally:
+            if self.written is not None:
+                await self.written.settle()
 
     async def _finished(self, root: Root, fetch: Fetch, rows: list[Value]) -> Value:
         """A field's value of its rows, the holes filled."""

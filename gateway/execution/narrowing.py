@@ -134,13 +134,14 @@ class Narrowed:
 
     async def _run(self, depth: int, final: _Final) -> list[Value]:
         tactics = self._request.tactics
-        choice, _ = await both(self._choose(depth), self._locate())
+        choice = await self._choose(depth)
         seen: list[Any] | None = None
         if choice.way is Way.ROWS_FIRST:
             seen = await self._keys(None)
             if len(seen) < tactics.portion:
                 self._request.trace.record(self._path, choice, Way.ROWS_FIRST, rows=len(seen))
                 return await self._among(seen, [], final)
+        await self._locate()
         if seen is None or choice.estimated:
             hits = await self._vectors_first(depth, choice)
             if hits is not None:
@@ -169,7 +170,7 @@ class Narrowed:
         return await self._request.tactics.remembered(statement, arguments, ask)
 
     async def _locate(self) -> None:
-        """Embed the text of a search once, for all the requests to come."""
+        """Embed the text of a search once, where several requests are to come."""
         rankings = self._rankings
         if rankings.by_text(self._wish) is not None:
             vector = await self._request.single(rankings.target, (self._wish,))

@@ -20,11 +20,11 @@ from gateway.execution.groups.identity import identity
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Hashable, Iterator
 
-RATIO = 3.0
+RATIO = 50.0
 """What looking at a vector costs, in terms of looking at a row."""
 PORTION = 10_000
 """Rows that are handed to the vector engine at once; as many keys as one statement gives."""
-FARTHEST = 10_000
+FARTHEST = 4_096
 """How far into a ranking vectors first goes."""
 GROWTH = 8
 """By how much an attempt goes further than the one before it."""
@@ -85,7 +85,7 @@ class Tactics:
     def choose(self, rows: float, whole: float, wanted: int) -> Choice:
         """The cheaper way to `wanted` hits, where `rows` of `whole` may be hits."""
         threshold = math.sqrt(RATIO * max(1, wanted) * max(whole, 1.0))
-        way = Way.ROWS_FIRST if rows <= threshold else Way.VECTORS_FIRST
+        way = Way.ROWS_FIRST if rows <= min(threshold, self.portion) else Way.VECTORS_FIRST
         return Choice(way, rows, max(whole, rows), threshold)
 
     def settled(self) -> Choice:

@@ -25,6 +25,7 @@ from gateway.sources.contract import HOLE, Pieces
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping, Sequence
 
+    from gateway.execution.cached import CacheRequest, FetchReads
     from gateway.execution.groups import Groups
     from gateway.execution.mutations import Mutations
     from gateway.planning.narrowing import Ranked
@@ -64,11 +65,13 @@ class Waves:
 
     `failures` collects what went wrong below the roots; it puts a marker where the value would be.
     `mutations` runs the root fields that write, where the operation is a mutation. `tactics` choose
-    how vector searches are narrowed, `trace` notes how they were.
+    how vector searches are narrowed, `trace` notes how they were. `cache` is where fetches are read
+    that may be kept, None where nothing may.
     """
 
     __slots__ = (
         "bundles",
+        "cache",
         "deadline",
         "failures",
         "groups",
@@ -96,13 +99,14 @@ class Waves:
         self.mutations: Mutations | None = None
         self.tactics: Tactics | None = None
         self.trace = NO_TRACE
+        self.cache: CacheRequest | None = None
         self.bundles: dict[Hashable, Bundle] = {}
         self.shared: dict[Prepared, asyncio.Future[list[Value]]] = {}
 
     def with_values(self, values: Values) -> Waves:
         """The same execution for another outline's values; failures are collected together."""
         twin = Waves(self.groups, values, self.scope, self.deadline, self.failures)
-        twin.tactics, twin.trace = self.tactics, self.trace
+        twin.tactics, twin.trace, twin.cache = self.tactics, self.trace, self.cache
         return twin
 
     async def run(self, plan: Plan) -> list[Value]:
@@ -200,7 +204,7 @@ class Waves:
             if fetch.guard is not None:
                 fetch.guard(self.values[VIEWER_SPEC])
             if root.key_spec is None:
-                value = await self.groups[fetch.prepared.source].single(
+                value = await self._reads(fetch).single(
                     fetch.prepared, fetch.arguments(self.values), self.scope, self.deadline
                 )
                 return self.whole(value, fetch)
@@ -221,12 +225,18 @@ class Waves:
     async def _by_key(self, fetch: Fetch, keys: Sequence[Key]) -> list[Value]:
         if fetch.ranked is not None:
             return await self._ranked(fetch, fetch.ranked, keys)
-        values = await self.groups[fetch.prepared.source].by_key(
+        values = await self._reads(fetch).by_key(
             fetch.prepared, keys, fetch.arguments(self.values), self.scope, self.deadline
         )
         if fetch.holes and any(type(value) is Pieces for value in values):
             return [self.whole(value, fetch) for value in values]
         return values
+
+    def _reads(self, fetch: Fetch) -> Groups | FetchReads:
+        """Where a fetch is read: the cache, where it may be kept and there is one."""
+        if fetch.caching is None or self.cache is None:
+            return self.groups[fetch.prepared.source]
+        return self.cache.reads(fetch)
 
     async def _ranked(
         self, fetch: Fetch, ranked: Ranked, keys: Sequence[Key] | None
@@ -337,7 +347,7 @@ class Waves:
 
 def _is_plain(fetch: Fetch) -> bool:
     """Whether a fetch is its one request, for everybody."""
-    return fetch.ranked is None and fetch.guard is None
+    return fetch.ranked is None and fetch.guard is None and fetch.caching is None
 
 
 def _converted(convert: tuple[Callable[[Any, str], Any], ...], key: Key) -> Key | None:

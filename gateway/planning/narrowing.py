@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from gateway.planning.arguments import Arguments
+from gateway.planning.hybrid import Mode
 from gateway.planning.steps import Verb
 from gateway.schema import asks
 from gateway.schema.demands import demanded_by_where
@@ -21,7 +22,6 @@ from gateway.schema.shapes import Conditions
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 
-    from gateway.planning.hybrid import Mode
     from gateway.planning.steps import Preparer, Step
     from gateway.planning.variables import Variables
     from gateway.schema.bindings import Search
@@ -288,7 +288,7 @@ def ranked(
     if not (narrows or mode or wish.sides):
         return None
     rows = words = None
-    if narrows:
+    if narrows and mode is not Mode.TEXT:
         rows = RowSide(preparer.matching(wish.entity, where), wish.where)
     if mode is not None:
         words = WordSide(preparer.ranked_by_words(wish.entity, where), wish.where)

@@ -20,6 +20,7 @@ from gateway.planning.arguments import (
     SearchSpec,
     Spec,
 )
+from gateway.planning.cacheability import CachePolicies
 from gateway.planning.hybrid import FusionSpec
 from gateway.planning.naming import NamedSpec
 from gateway.planning.narrowing import WhereSpec, branches_of
@@ -104,12 +105,13 @@ class Outline:
     value graphql-core must walk.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one part each
         self,
         roots: tuple[RootOutline, ...],
         specs: tuple[Spec, ...],
         preparer: Preparer,
         walked: frozenset[int],
+        policies: CachePolicies,
         *,
         whole: bool,
     ) -> None:
@@ -118,6 +120,7 @@ class Outline:
         self.walked = walked
         self.whole = whole
         self._preparer = preparer
+        self._policies = policies
         self._plans: OrderedDict[tuple[Hashable, ...], Plan] = OrderedDict()
 
     def plan(self, shapes: tuple[Hashable, ...]) -> Plan:
@@ -202,6 +205,7 @@ class Outline:
             entity,
             prepared[native, step.ranking],
             getattr(native, "guard", None),
+            self._policies.caching(step),
         )
 
 
@@ -212,6 +216,7 @@ class Planner:
         self.catalog = catalog
         self.preparer = preparer
         self.limits = limits
+        self.policies = CachePolicies(catalog)
 
     def outline(self, operation: OperationDefinitionNode, reader: Reader, root: str) -> Outline:
         """The outline of an operation on the type `root`. Raises InputError for bad literals."""
@@ -240,7 +245,12 @@ class Planner:
         for together in remote.values():
             making.remote(operation.operation.value, together)
         return Outline(
-            tuple(roots), tuple(making.specs), self.preparer, frozenset(walked), whole=whole
+            tuple(roots),
+            tuple(making.specs),
+            self.preparer,
+            frozenset(walked),
+            self.policies,
+            whole=whole,
         )
 
     def outline_entity(self, field: Field, entity: EntityInfo, reader: Reader) -> Outline:
@@ -250,7 +260,8 @@ class Planner:
         walked: set[int] = set()
         making.walks_below(field, walked)
         root = RootOutline(field, None, {"": step}, None)
-        return Outline((root,), tuple(making.specs), self.preparer, frozenset(walked), whole=False)
+        specs, below = tuple(making.specs), frozenset(walked)
+        return Outline((root,), specs, self.preparer, below, self.policies, whole=False)
 
 
 class _Making:

@@ -224,10 +224,19 @@ def remote_fields(
             texts.append(pushing.roots([field]))
             parts.append(RemotePart((field.key,)))
             continue
-        held, typename_keys, renamed = _held(field, reader, f"{_MARK}n{number}_")
+        prefix = f"{_MARK}n{number}_"
+        held, typename_keys, renamed = _held(field, reader, prefix)
         texts.append(pushing.roots(held))
         type_name = info.type_name if info is not None else ""
-        parts.append(RemotePart(renamed, True, type_name, typename_keys))  # noqa: FBT003 - namespace
+        parts.append(
+            RemotePart(
+                renamed,
+                namespace=True,
+                typename=type_name,
+                typename_keys=typename_keys,
+                prefix=prefix,
+            )
+        )
     kind: Any = operation
     return RemoteFields(kind, tuple(parts), pushing.result(" ".join(filter(None, texts))))
 

@@ -93,11 +93,11 @@ if TYPE_CHECKING:
     class UpstreamSource(Source, Protocol):
         """Is a GraphQL service: compiles documents for it."""
 
-        def prepare_fields(self, ask: RemoteFields) -> Prepared:
-            """Root fields that travel in one document."""
+        def prepare_fields(self, ask: RemoteFields) -> Any:
+            """Root fields that travel in one document; the result also has `viewer_slots`."""
 
-        def prepare_objects(self, ask: RemoteObjects) -> Prepared:
-            """Objects by key."""
+        def prepare_objects(self, ask: RemoteObjects) -> Any:
+            """Objects by key; the result also has `viewer_slots`."""
 
     class StateSource(Source, Protocol):
         """Has values under keys: compiles look-ups."""
@@ -159,10 +159,12 @@ class Registry:
                 return act, ((next(iter(shapes)), 0),)
             case Verb.REMOTE_FIELDS:
                 upstream = _named(self.upstreams, source, "upstream")
-                return upstream.prepare_fields(given), ((next(iter(shapes)), 0),)
+                fields = upstream.prepare_fields(given)
+                return fields, (*_first(shapes), *fields.viewer_slots)
             case Verb.REMOTE_OBJECTS:
                 upstream = _named(self.upstreams, source, "upstream")
-                return upstream.prepare_objects(given), ((next(iter(shapes)), 0),)
+                objects = upstream.prepare_objects(given)
+                return objects, (*_first(shapes), *objects.viewer_slots)
             case Verb.NAMED:
                 named = _named(self.rows, source, "SQL").prepare_named(given, shapes)
                 return named, named.slots
@@ -207,6 +209,11 @@ class Registry:
     def arguments(self, binding: Vectors, values: Mapping[str, Any]) -> Hashable:
         """The arguments of a vector reading as the source's one value."""
         return _named(self.vectors, binding.source, "vector").arguments(binding, values)
+
+
+def _first(shapes: Mapping[int, Hashable]) -> tuple[tuple[int, int], ...]:
+    """The only value of the only reader."""
+    return ((next(iter(shapes)), 0),)
 
 
 def _named(sources: Mapping[str, Found], name: str, family: str) -> Found:

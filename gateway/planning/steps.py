@@ -20,6 +20,7 @@ from gateway.schema.vector_writes import VectorAct
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping
 
+    from gateway.planning.cacheability import Caching
     from gateway.planning.narrowing import Bound, MatchingRows, Ranked, Rankings
     from gateway.schema.bindings import Vectors
     from gateway.schema.catalog import EntityInfo
@@ -80,7 +81,7 @@ class Step:
     ranking: asks.Ranking | None = None
     foreign: bool = False
     """Whether the keys come from outside, so that some may be none."""
-    near: Search | None = None
+    near: Vectors | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -107,6 +108,8 @@ class Fetch:
     entity: str | None = None
     ranked: Ranked | None = None
     guard: Callable[[tuple[Any, ...]], None] | None = None
+    caching: Caching | None = None
+    """That its answers may be kept; None where they may not."""
 
     def arguments(self, values: tuple[tuple[Any, ...], ...]) -> tuple[Any, ...]:
         """The bind values, of what the readers gave; the viewer's stand behind those."""

@@ -18,6 +18,7 @@ from strawberry.types.field import StrawberryField
 
 from gateway.errors import ConfigurationError
 from gateway.schema.access import ACCESS, Access, directives_of
+from gateway.schema.caching import Cache, cache_directives
 from gateway.schema.connection import FieldFromAnswer
 from gateway.schema.rules import Rule
 from gateway.schema.vector_collections import VectorCollection
@@ -77,9 +78,13 @@ class HasMany(Binding):
 
 @dataclass(frozen=True, slots=True)
 class ManyThrough(Binding):
-    """Many-to-many by a table that holds both keys, found by its foreign keys."""
+    """Many-to-many by a table that holds both keys, found by its foreign keys.
+
+    `near`: the columns that hold this entity's key, where the foreign keys leave a choice.
+    """
 
     table: sa.Table
+    near: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,8 +195,9 @@ def _names(columns: Sequence[Any]) -> tuple[str, ...]:
 def bound(binding: Binding, options: dict[str, Any]) -> Any:
     """A field with this binding and these options.
 
-    They are those of a Strawberry field, and who may use it (`gateway.schema.access`). Another one
-    is a TypeError: a misspelt requirement would leave the field open.
+    They are those of a Strawberry field, who may use it (`gateway.schema.access`), and how long its
+    answers may be served again (`cache`, `gateway.schema.caching`). Another one is a TypeError: a
+    misspelt requirement would leave the field open.
     """
     rest = dict(options)
     access = {name: rest.pop(name) for name in ACCESS if name in rest}
@@ -200,7 +206,11 @@ def bound(binding: Binding, options: dict[str, Any]) -> Any:
         graphql_name=rest.pop("name", None),
         permission_classes=list(rest.pop("permission_classes", ())),
         extensions=list(rest.pop("extensions", ())),
-        directives=[*rest.pop("directives", ()), *directives_of(access)],
+        directives=[
+            *rest.pop("directives", ()),
+            *directives_of(access),
+            *cache_directives(rest.pop("cache", None)),
+        ],
         **rest,
     )
 
@@ -243,9 +253,15 @@ def has_many(
     return bound(HasMany(_names(columns), _names(references)), options)
 
 
-def many_through(table: sa.Table, *, init: Literal[False] = False, **options: Any) -> Any:
-    """Many-to-many: `items: Connection["Item"] = many_through(models.topic_items)`."""
-    return bound(ManyThrough(table), options)
+def many_through(
+    table: sa.Table, *near: str, init: Literal[False] = False, **options: Any
+) -> Any:
+    """Many-to-many: `items: Connection["Item"] = many_through(models.topic_items)`.
+
+    `near` names the columns of the table that hold this entity's key, where both its foreign keys
+    lead to one table: `followers: Connection["User"] = many_through(follows, "followed_id")`.
+    """
+    return bound(ManyThrough(table, near), options)
 
 
 def by_key(*, init: Literal[False] = False, **options: Any) -> Any:
@@ -318,6 +334,7 @@ def field(  # noqa: PLR0913 - each is an option of a Strawberry field
     deprecation_reason: str | None = None,
     permission_classes: Sequence[type[BasePermission]] = (),
     extensions: Sequence[FieldExtension] = (),
+    cache: Cache | None = None,
     **access: Unpack[Access],
 ) -> Callable[[Callable[..., T]], T]:
     """A Python resolver; on an entity it declares the columns it reads.
@@ -335,7 +352,7 @@ def field(  # noqa: PLR0913 - each is an option of a Strawberry field
             deprecation_reason=deprecation_reason,
             permission_classes=list(permission_classes),
             extensions=list(extensions),
-            directives=directives_of(access),
+            directives=[*directives_of(access), *cache_directives(cache)],
         )
         plain.needs = tuple(needs)
         return plain(resolver)  # type: ignore[return-value]  # to a type checker it is the value
@@ -375,6 +392,7 @@ def entity(  # noqa: PLR0913 - each is an option of an entity
     search: str | tuple[str, str] | None = None,
     name: str | None = None,
     description: str | None = None,
+    cache: Cache | None = None,
     **access: Unpack[Access],
 ) -> Callable[[type[T]], type[T]]:
     """A class bound to a table or view: each bare annotation is a column of the same name.
@@ -383,7 +401,8 @@ def entity(  # noqa: PLR0913 - each is an option of an entity
     which a row exists for a viewer (`gateway.schema.rules`). `search` names the tsvector column
     of full-text search where the table has several, or that column and its text search
     configuration where no generated column tells it. `authenticated`, `roles`, `scopes` and
-    `policies` say who may use the type, wherever a field returns it. The class docstring, else the
+    `policies` say who may use the type, wherever a field returns it; `cache` how long its rows may
+    be served again. The class docstring, else the
     table's comment, becomes the GraphQL description. Raises ConfigurationError at import where a
     column does not exist.
     """
@@ -407,7 +426,7 @@ def entity(  # noqa: PLR0913 - each is an option of an entity
             cls,
             name=name,
             description=description or _paragraph(cls.__doc__) or table.comment,
-            directives=directives_of(access),
+            directives=[*directives_of(access), *cache_directives(cache)],
         )
         bound.__plait_entity__ = options  # type: ignore[attr-defined]  # read by build()
         return bound

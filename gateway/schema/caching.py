@@ -84,5 +84,24 @@ class Cache:
         return CacheControl(**given)
 
 
+def cache_directives(cache: Cache | None) -> tuple[CacheControl, ...]:
+    """The directives of what was declared: one, or none where nothing was."""
+    return () if cache is None else (cache.directive(),)
+
+
+def declared_cache(definition: Any) -> Cache | None:
+    """What a Strawberry field or type declares, None where it declares nothing."""
+    for directive in getattr(definition, "directives", None) or ():
+        if isinstance(directive, CacheControl):
+            return Cache(
+                directive.max_age,
+                "private" if directive.scope is CacheScope.PRIVATE else "public",
+                directive.stale_while_revalidate or 0,
+                directive.stale_if_error or 0,
+                tuple(directive.tags or ()),
+            )
+    return None
+
+
 MAX_SECONDS = 30 * 86_400
 """The longest time a declaration may give: thirty days."""

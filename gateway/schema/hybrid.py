@@ -25,7 +25,7 @@ class SearchMode(enum.Enum):
 
     VECTOR = strawberry.enum_value("VECTOR", description="By what the text means.")
     TEXT = strawberry.enum_value(
-        "TEXT", description="By its words: any of them, best first; phrases and `-without` too."
+        "TEXT", description="By its words: any of them, or all with a phrase or `-without` in it."
     )
     HYBRID = strawberry.enum_value(
         "HYBRID", description="By both, fused by reciprocal rank: `weight / (rrfK + rank)`, summed."

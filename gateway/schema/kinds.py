@@ -207,20 +207,22 @@ def _or(bind: Callable[[Any, str], Any], more: Mapping[str, Any]) -> Callable[[s
     return lambda text, name: more[text] if text in more else bind(text, name)
 
 
-def _infinite(kind: Any) -> dict[str, Any]:
-    """What asyncpg takes for infinity: the ends of Python's calendar."""
-    return {"infinity": kind.max, "-infinity": kind.min}
+class Endless(enum.Enum):
+    """A time before or after all others, for which Python has no value."""
+
+    PAST = "-infinity"
+    FUTURE = "infinity"
 
 
 _NUMBERS = ("NaN", "Infinity", "-Infinity")
-_AWARE = {text: end.replace(tzinfo=dt.UTC) for text, end in _infinite(dt.datetime).items()}
+_ENDLESS = {end.value: end for end in Endless}
 
 _read_float = _or(_float, {text: float(text) for text in _NUMBERS})
 _read_decimal = _or(_decimal, {text: Decimal(text) for text in _NUMBERS})
-_read_moment = _or(_moment, _AWARE)
-_read_local = _or(_local_moment, _infinite(dt.datetime))
+_read_moment = _or(_moment, _ENDLESS)
+_read_local = _or(_local_moment, _ENDLESS)
 _bind_date = _iso(dt.date, "a date")
-_read_date = _or(_bind_date, _infinite(dt.date))
+_read_date = _or(_bind_date, _ENDLESS)
 
 INT = Kind("Int", int, _integer(32), _integer(32), ORDERED, (int,))
 BIGINT = Kind("BigInt", BigInt, _integer(64), _integer(64), ORDERED, (BigInt,))

@@ -33,7 +33,7 @@ def relation_of(  # noqa: PLR0913 - one fact each
         )
     if isinstance(binding, ManyThrough):
         _must(many, where, "Connection[…]")
-        return Relation(name, target, many, through=_through(binding.table, near, far, where))
+        return Relation(name, target, many, through=_through(binding, near, far, where))
     if isinstance(binding, BelongsTo):
         _must(not many, where, "the entity or None")
         local, remote = binding.columns, binding.references or far.key
@@ -64,11 +64,19 @@ def _known(table: sa.Table, columns: tuple[str, ...], where: str) -> None:
             raise ConfigurationError(f"{where}: table {table.name} has no column {column!r}.")
 
 
-def _through(table: sa.Table, near: EntityOptions, far: EntityOptions, where: str) -> Through:
-    """The two foreign keys of the table between, in the order they are declared."""
+def _through(binding: ManyThrough, near: EntityOptions, far: EntityOptions, where: str) -> Through:
+    """The two foreign keys of the table between, in the order they are declared.
+
+    The one with the columns that the binding names, where it does, leads to `near`.
+    """
+    table = binding.table
     to_near = _foreign_keys(table, near.table)
     to_far = _foreign_keys(table, far.table)
-    if near.table is far.table and len(to_near) > 1:
+    if binding.near:
+        _known(table, binding.near, where)
+        to_near = [key for key in to_near if {own for own, _ in key} == set(binding.near)]
+        to_far = [key for key in to_far if key not in to_near]
+    elif near.table is far.table and len(to_near) > 1:
         to_near, to_far = to_near[:1], to_near[1:]
     if len(to_near) != 1 or len(to_far) != 1:
         raise ConfigurationError(

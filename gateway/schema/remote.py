@@ -96,7 +96,7 @@ class RemoteObject(Binding):
 
 @dataclass(frozen=True, slots=True)
 class LocalRow(Binding):
-    """A field of an upstream's type: the row of an entity whose key the type's `key` field holds."""
+    """A field of an upstream's type: the entity's row whose key the type's `key` field holds."""
 
     entity: str
     key: str
@@ -108,11 +108,12 @@ def remote(
     key: str | Mapping[str, str],
     *,
     by: str = "_entities",
-    init: Literal[False] = False,
+    init: Literal[False] = False,  # noqa: ARG001 - read by type checkers
     **options: Any,
 ) -> Any:
-    """An object of an upstream: `owner: Remote | None = remote("people", "Person", "owner_id")`.
+    """An object of an upstream.
 
+    For example `owner: Remote | None = remote("people", "Person", "owner_id", by="person(id:)")`.
     `key` is the column that holds its id, or columns by the names of its key fields. `by` names
     the upstream's root field that finds it, `person(id:)` or `people(ids:)`; where it is not given
     the upstream is asked as a subgraph, by `_entities`.
@@ -169,13 +170,18 @@ class RemotePart:
     """One root field of ours: the upstream's response keys it holds.
 
     A plain one holds one, whose value it is; a namespace holds any number and is an object of
-    them, with `typename` under each of `typename_keys`.
+    them, with `typename` under each of `typename_keys`; its keys there begin with `prefix`.
     """
 
     keys: tuple[str, ...]
     namespace: bool = False
     typename: str = ""
     typename_keys: tuple[str, ...] = ()
+    prefix: str = ""
+
+    def shown(self, key: str) -> str:
+        """The response key that the client gave."""
+        return key.removeprefix(self.prefix)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

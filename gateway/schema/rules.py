@@ -54,7 +54,7 @@ VIEWER_SPEC = -1
 CONSTANT_SPEC = -2
 """Stands for a value that a rule itself wrote."""
 
-SUBJECT, TENANT, ROLES, SCOPES, CLAIMS = range(5)
+SUBJECT, TENANT, ROLES, SCOPES, CLAIMS, HEADERS = range(6)
 
 
 def viewer_values(viewer: Viewer) -> tuple[Any, ...]:
@@ -65,6 +65,7 @@ def viewer_values(viewer: Viewer) -> tuple[Any, ...]:
         tuple(sorted(viewer.roles)),
         tuple(sorted(viewer.scopes)),
         orjson.dumps(dict(viewer.claims)).decode() if viewer.claims else "{}",
+        viewer.headers,
     )
 
 

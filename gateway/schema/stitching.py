@@ -70,12 +70,13 @@ def stitch(
     _settle_objects(core, made)
     own = [type_ for name, type_ in core.type_map.items() if not name.startswith("__")]
     theirs = [type_ for each in made.values() for type_ in each.types.values()]
-    changed = {
+    changed: dict[str, Any] = {
         "mutation": mutation if mutation.fields else None,
         "types": [*own, *theirs],
         "assume_valid": False,
     }
-    whole = GraphQLSchema(**(core.to_kwargs() | changed))
+    kwargs: dict[str, Any] = {**core.to_kwargs(), **changed}
+    whole = GraphQLSchema(**kwargs)
     return whole, {name: each.info() for name, each in made.items()}
 
 
@@ -173,8 +174,7 @@ class _Stitching:
                 raise ConfigurationError(f"{where}: the upstream has no object type {join.type}.")
             if entity is None or len(entity.key) != 1:
                 raise ConfigurationError(
-                    f"{where}: {join.entity.__name__} must be an entity of the domain with one "
-                    "key column."
+                    f"{where}: its entity must be one of the domain with one key column."
                 )
             if join.key not in type_.fields:
                 raise ConfigurationError(f"{where}: {join.type} has no field {join.key}.")
@@ -274,8 +274,8 @@ def _object_type(where: str, binding: RemoteObject, made: Mapping[str, _Stitchin
 def binding_of(field: Any) -> Binding | None:
     """What a field is bound to, whoever made it."""
     definition = field.extensions.get("strawberry-definition")
-    found = getattr(definition, "binding", None)
-    return found if found is not None else field.extensions.get(BINDING)
+    found: Binding | None = getattr(definition, "binding", None) or field.extensions.get(BINDING)
+    return found
 
 
 def finder_name(by: str) -> str:

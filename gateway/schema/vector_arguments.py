@@ -167,7 +167,7 @@ class VectorArguments:
         name = f"{label}SearchInput"
         if name not in self._searches:
             members = {
-                one.python_name: (one.type_annotation.raw_annotation, one.description or "")  # type: ignore[union-attr]  # every argument here has one
+                one.python_name: (one.type_annotation.raw_annotation, one.description or "")
                 for one in self.search(collection, label)
             }
             optional = {key: (hint | None, says) for key, (hint, says) in members.items()}

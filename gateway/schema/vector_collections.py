@@ -105,8 +105,8 @@ class VectorCollection:
     entity's key; None when the point's id is that key. `payload`: what is stored with the points,
     Python types by the path of the field: `str`, `ID`, `UUID`, `int`, `BigInt`, `float`, `bool`,
     `datetime`, an enum (whose values are stored), `GeoPoint`, `JSON`, and lists of these; a path
-    that GraphQL cannot spell, such as `meta.lang`, is called `meta_lang` there. `label` begins the names of its
-    GraphQL types; by default the entity's name does.
+    that GraphQL cannot spell, such as `meta.lang`, is called `meta_lang` there. `label` begins the
+    names of its GraphQL types; by default the entity's name does.
 
     Raises ConfigurationError for a name the engine refuses or a payload type that is none of these.
     """

@@ -134,7 +134,7 @@ class VectorFields:
             return self._make("VectorHit", members, "A point found by its vector.")
         own = entity.name[0].lower() + entity.name[1:]
         says = "The row the point stands for; null when it is gone."
-        members[own] = Member(entity.cls | None, says)  # type: ignore[operator]  # a class
+        members[own] = Member(entity.cls | None, says)
         if entity.text is not None and may_be_narrowed(entity):
             members |= {_camel(name): Member(*side) for name, side in SIDES.items()}
         return self._make(f"{entity.name}Hit", members, f"A {entity.name} found by its vector.")

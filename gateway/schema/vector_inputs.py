@@ -142,12 +142,12 @@ class VectorInputs:
             "valuesCount": CountRange,
         }
         if operator in fixed:
-            return fixed[operator] | None  # type: ignore[operator]  # every one of them is a type
+            return fixed[operator] | None
         if operator == "some":
             return self._range(field) | None
         value = field.labels if field.labels is not None else _TYPES[field.kind]
         if operator in {"in", "notIn", "contains", "overlaps"}:
-            return list[value] | None
+            return list[value] | None  # type: ignore[valid-type]  # made at run time
         return value | None
 
     def _range(self, field: PayloadField) -> type:

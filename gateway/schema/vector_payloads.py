@@ -46,7 +46,8 @@ def payload_input(inputs: Inputs, collection: VectorCollection, label: str) -> A
     members: dict[str, tuple[Any, str]] = {}
     for field in written_fields(collection):
         value = field.labels if field.labels is not None else _ANNOTATIONS[field.kind]
-        members[field.name] = ((list[value] if field.many else value) | None, "")
+        shown = list[value] if field.many else value  # type: ignore[valid-type]  # made at run time
+        members[field.name] = (shown | None, "")
     return inputs.make(
         f"{label}PayloadInput", members, "What is stored with a point; what is left out is absent."
     )

@@ -108,7 +108,7 @@ class VectorWriteFields:
         if operation is Operation.DELETE_POINTS:
             return which
         if operation is Operation.DELETE_PAYLOAD:
-            return [argument("fields", list[types.fields], "The fields to delete."), *which]
+            return [argument("fields", list[types.fields], "The fields to delete."), *which]  # type: ignore[name-defined]  # likewise
         return [argument("payload", types.payload, "The new values."), *which]
 
     def _types(self, collection: VectorCollection | None, where: str) -> _Types:

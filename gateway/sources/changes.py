@@ -1,10 +1,10 @@
 """What a feed of changes tells, and how it is heard: for caches, subscriptions and syncs.
 
-    with changes.subscribe({"trends"}) as events:
-        async for event in events:
-            match event:
-                case Change(): …   # the rows of `event.keys`, or any row
-                case Lost(): …     # everything of `event.tables` must be read anew
+with changes.subscribe({"trends"}) as events:
+    async for event in events:
+        match event:
+            case Change(): …   # the rows of `event.keys`, or any row
+            case Lost(): …     # everything of `event.tables` must be read anew
 """
 
 from __future__ import annotations

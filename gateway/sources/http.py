@@ -60,7 +60,7 @@ class HttpService:
     to connect within the deadline. Redirects are refused: they could lead anywhere.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one parameter per setting
         self,
         name: str,
         url: str,

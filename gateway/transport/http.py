@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from gateway.errors import HTTP_STATUS, Code, PlaitError, RequestError
@@ -78,10 +79,12 @@ class GraphQLOverHTTP:
         engine: Engine,
         *,
         identify: Identify = anonymous,
+        forward: frozenset[str] = frozenset(),
         limits: HttpLimits | None = None,
     ) -> None:
         self._engine = engine
         self._identify = identify
+        self._forward = frozenset(name.encode() for name in forward)
         self._limits = limits or HttpLimits()
         self._tower = Watchtower()
 
@@ -124,6 +127,8 @@ class GraphQLOverHTTP:
                 viewer = self._identify(scope["headers"])
                 if not isinstance(viewer, Viewer):
                     viewer = await viewer
+                if self._forward:
+                    viewer = self._with_headers(viewer, scope["headers"])
                 allow_mutations = scope["method"] == "POST"
                 if isinstance(received, GraphQLRequest):
                     return await self._ask(received, viewer, allow_mutations, deadline)
@@ -138,6 +143,17 @@ class GraphQLOverHTTP:
             ) from None
         except Overran:
             return refusal(PlaitError("The deadline passed.", code=Code.SOURCE_TIMEOUT))
+
+    def _with_headers(self, viewer: Viewer, lines: RawHeaders) -> Viewer:
+        """The viewer with those of the request's headers that may go on to upstreams."""
+        kept = tuple(
+            sorted(
+                (name.decode("latin-1"), value.decode("latin-1"))
+                for name, value in lines
+                if name in self._forward
+            )
+        )
+        return replace(viewer, headers=kept) if kept else viewer
 
     async def _receive(
         self, scope: Scope, headers: Mapping[bytes, bytes], receive: Receive

@@ -20,7 +20,7 @@ def serving(folder, port=None, rest_port=None, **options):
     rest = ["--rest-port", str(rest_port)] if rest_port else []
     process = subprocess.Popen(
         [
-            *(sys.executable, "-m", "gateway.embedded.qdrant"),
+            *(sys.executable, "-m", "gateway.embedded.qdrant_start"),
             *("--data", str(folder), "--port", str(port), *rest),
         ],
         cwd=SOURCE,

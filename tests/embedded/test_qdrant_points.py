@@ -9,6 +9,7 @@ import grpc
 import pytest
 from embedded.qdrant_calls import fresh_name, refused, stock_client
 from qdrant_client import models as m
+from qdrant_client.common.client_exceptions import ResourceExhaustedResponse
 
 PAYLOADS = {
     1: {"n": 1, "kind": "a", "tags": ["x", "y"], "deep": {"er": [1, {"z": None}]}},
@@ -224,6 +225,46 @@ async def test_an_unknown_collection(client):
     ):
         with refused(grpc.StatusCode.NOT_FOUND, "nowhere"):
             await call
+
+
+@pytest.mark.parametrize("wait", [True, False])
+@pytest.mark.parametrize("ordering", list(m.WriteOrdering))
+async def test_waiting_and_ordering(client, name, wait, ordering):
+    """Every write is done when it is answered, however it is asked for."""
+    point = m.PointStruct(id=60, vector=[1, 1], payload={"a": 1})
+    result = await client.upsert(name, [point], wait=wait, ordering=ordering)
+    assert result.status == m.UpdateStatus.COMPLETED
+    await client.set_payload(name, {"b": 2}, points=[60], wait=wait, ordering=ordering)
+    assert (await payloads(client, name))[60] == {"a": 1, "b": 2}
+    await client.delete(name, [60], wait=wait, ordering=ordering)
+    assert 60 not in await payloads(client, name)
+
+
+async def test_approximate_counts(client, name):
+    """As good as exact ones where everything is looked at."""
+    assert (await client.count(name, exact=False)).count == len(PAYLOADS)
+
+
+async def test_reads_go_on_beside_a_large_upsert(client, name):
+    """They are answered before it is, and it is whole afterwards."""
+    points = [m.PointStruct(id=1_000 + i, vector=[1, 1], payload={"i": i}) for i in range(10_000)]
+    writing = asyncio.create_task(client.upsert(name, points))
+    answered = 0
+    while not writing.done():
+        await client.query_points(name, query=[1.0, 0.0])
+        answered += not writing.done()
+    await writing
+    assert answered > 0
+    assert (await client.count(name)).count == len(PAYLOADS) + len(points)
+
+
+async def test_a_message_that_is_too_large(grpc_client, name):
+    """Refused unread, and the engine goes on."""
+    text = "x" * (65 * 1024 * 1024)
+    with pytest.raises((grpc.aio.AioRpcError, ResourceExhaustedResponse)) as raised:
+        await grpc_client.set_payload(name, {"text": text}, points=[1])
+    assert "RESOURCE_EXHAUSTED" in str(raised.value) or "larger than max" in str(raised.value)
+    assert await payloads(grpc_client, name) == PAYLOADS
 
 
 async def test_writers_and_readers_at_once(client, name):

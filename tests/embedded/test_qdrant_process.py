@@ -6,12 +6,12 @@ import signal
 import socket
 import subprocess
 import sys
+
 import pytest
 from embedded.life import run_python
 from embedded.qdrant_calls import stock_client
 from embedded.qdrant_served import SOURCE, serving
 from qdrant_client import models as m
-
 
 VECTORS = m.VectorParams(size=4, distance=m.Distance.DOT)
 

@@ -24,9 +24,7 @@ TACTICS = {
 
 
 @pytest.fixture(scope="module")
-async def gallery(
-    module_database: FreshDatabase, qdrant_endpoint: str
-) -> AsyncIterator[Gallery]:
+async def gallery(module_database: FreshDatabase, qdrant_endpoint: str) -> AsyncIterator[Gallery]:
     """A gallery of the module's own."""
     async with opened(module_database, qdrant_endpoint) as running:
         yield running

@@ -17,21 +17,8 @@ import asyncpg
 import numpy as np
 import orjson
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql as pg
-from strawberry import ID
+from paintings import domain, metadata
 
-from gateway import (
-    Connection,
-    Domain,
-    Hits,
-    belongs_to,
-    entity,
-    has_many,
-    listing,
-    nearest,
-    queries,
-    search,
-)
 from gateway.documents.store import DocumentStore
 from gateway.embedding.local import LocalEmbedder
 from gateway.execution.engine import Engine
@@ -58,74 +45,7 @@ SECONDS = 30.0
 SIZE = 256
 STYLES = ("oil", "ink", "fresco")
 COUNTRIES = ("IT", "FR", "NL", None)
-WORDS = tuple("storm sea ship night garden winter lady mirror bridge harvest".split())
-
-metadata = sa.MetaData()
-artists = sa.Table(
-    "artists",
-    metadata,
-    sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
-    sa.Column("country", sa.Text),
-)
-paintings = sa.Table(
-    "paintings",
-    metadata,
-    sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
-    sa.Column("title", sa.Text, nullable=False),
-    sa.Column("style", sa.Text, nullable=False),
-    sa.Column("year", sa.Integer),
-    sa.Column("owner", sa.Text),
-    sa.Column("artist_id", sa.Integer, sa.ForeignKey("artists.id")),
-    sa.Column("words", pg.TSVECTOR, sa.Computed("to_tsvector('english', title)")),
-)
-prints = sa.Table(
-    "prints",
-    metadata,
-    sa.Column("id", sa.Uuid, primary_key=True),
-    sa.Column("copies", sa.Integer, nullable=False),
-)
-
-
-@entity(artists)
-class Artist:
-    """Somebody who paints."""
-
-    id: ID
-    country: str | None
-    paintings: Connection["Painting"] = has_many("artist_id")
-
-
-@entity(paintings, rule=lambda row, viewer: row.owner.is_(None) | (row.owner == viewer.subject))
-class Painting:
-    """A painting; one that is somebody's is seen by its owner alone."""
-
-    id: ID
-    title: str
-    style: str
-    year: int | None
-    artist: Artist | None = belongs_to("artist_id")
-    similar: "Hits[Painting] | None" = nearest("paintings")
-
-
-@entity(prints)
-class Print:
-    """A print, under a UUID; nobody's in particular, and without words."""
-
-    id: ID
-    copies: int
-
-
-@queries
-class GalleryQueries:
-    """Looking around."""
-
-    paintings: Connection[Painting] | None = listing(near="paintings")
-    artists: Connection[Artist] | None = listing()
-    search_paintings: Hits[Painting] | None = search("paintings")
-    search_prints: Hits[Print] | None = search("prints")
-
-
-domain = Domain(entities=[Artist, Painting, Print], queries=[GalleryQueries])
+WORDS = ("storm", "sea", "ship", "night", "garden", "winter", "lady", "mirror", "bridge")
 
 Row = dict[str, Any]
 
@@ -164,7 +84,8 @@ def cosine(one: Any, other: Any) -> float:
 
 def vector_of(seed: int) -> list[float]:
     """A vector that nobody made by hand."""
-    return np.random.default_rng(seed).normal(size=SIZE).astype(np.float32).tolist()
+    made: list[float] = np.random.default_rng(seed).normal(size=SIZE).astype(np.float32).tolist()
+    return made
 
 
 def made(count: int, seed: int = 7) -> Stock:
@@ -275,7 +196,7 @@ async def opened(
         "qdrant", qdrant, grpc_port=port, timeout_seconds=SECONDS, embedder=LocalEmbedder()
     )
     sources: dict[str, Any] = {"postgres": postgres, "qdrant": vectors}
-    registry = Registry({"default": postgres}, {"default": vectors}, {})
+    registry = Registry({"default": sources["postgres"]}, {"default": sources["qdrant"]}, {})
     groups = {name: Groups(source) for name, source in sources.items()}
     engine = Engine(
         api,
@@ -313,7 +234,7 @@ async def _fill_rows(url: str, stock: Stock) -> None:
             ("prints", stock.prints),
         ):
             records = [tuple(row.values()) for row in rows.values()]
-            names = list(next(iter(rows.values())))  # type: ignore[call-overload]  # keys of two types
+            names = list(next(iter(rows.values())))
             await connection.copy_records_to_table(table, records=records, columns=names)
         await connection.execute("ANALYZE")
     finally:

@@ -59,6 +59,7 @@ async def sides(
     return by_vector, [record["id"] for record in found]
 
 
+@pytest.mark.usefixtures("any_way")
 @given(
     style=st.sampled_from([None, "oil", "ink"]),
     viewer=st.sampled_from(sorted(SEEN)),
@@ -70,9 +71,8 @@ async def sides(
 @settings(
     max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-async def test_hybrid_hits_are_the_fused_rankings(  # noqa: PLR0913 - each is drawn
+async def test_hybrid_hits_are_the_fused_rankings(  # noqa: PLR0913, PLR0917 - each is drawn
     gallery: Gallery,
-    any_way: str,
     style: str | None,
     viewer: str,
     candidates: int,
@@ -131,7 +131,7 @@ async def test_words_alone(gallery: Gallery) -> None:
         assert hit["score"] == hit["textScore"]
         assert hit["vectorRank"] is None
     gallery.qdrant.asked.clear()
-    bare = "{ searchPaintings(text: \"sea\", mode: TEXT) { painting { title } } }"
+    bare = '{ searchPaintings(text: "sea", mode: TEXT) { painting { title } } }'
     titles = [hit["painting"]["title"] for hit in (await gallery.data(bare))["searchPaintings"]]
     assert titles
     assert all("sea" in title for title in titles)

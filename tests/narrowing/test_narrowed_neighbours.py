@@ -27,6 +27,7 @@ QUERY = """
 """
 
 
+@pytest.mark.usefixtures("any_way")
 @given(
     ids=st.lists(st.integers(1, 40), min_size=1, max_size=12, unique=True),
     style=st.sampled_from([None, "oil", "fresco"]),
@@ -36,8 +37,8 @@ QUERY = """
 @settings(
     max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-async def test_neighbours_are_the_nearest_rows(  # noqa: PLR0913 - each is drawn
-    gallery: Gallery, any_way: str, ids: list[int], style: str | None, first: int, viewer: str
+async def test_neighbours_are_the_nearest_rows(
+    gallery: Gallery, ids: list[int], style: str | None, first: int, viewer: str
 ) -> None:
     """For each row those of the condition, without itself; null for a row without a point."""
     stock = gallery.stock
@@ -75,7 +76,8 @@ async def test_a_page_of_neighbours_is_a_few_calls(gallery: Gallery, way: Way) -
     assert counts[1][0] <= (1 if way is Way.ROWS_FIRST else 3)
 
 
-async def test_uuid_keys(gallery: Gallery, any_way: str) -> None:
+@pytest.mark.usefixtures("any_way")
+async def test_uuid_keys(gallery: Gallery) -> None:
     """Rows under UUIDs narrow by whichever way, too."""
     stock = gallery.stock
     query = """query ($v: [Float!], $w: PrintWhere) {
@@ -87,7 +89,8 @@ async def test_uuid_keys(gallery: Gallery, any_way: str) -> None:
     assert all(hit["print"]["copies"] >= 4 for hit in hits)
 
 
-async def test_by_the_id_of_a_point(gallery: Gallery, any_way: str) -> None:
+@pytest.mark.usefixtures("any_way")
+async def test_by_the_id_of_a_point(gallery: Gallery) -> None:
     """The point itself is not among the hits; one that is not there is the client's mistake."""
     stock = gallery.stock
     query = """query ($id: ID!) {

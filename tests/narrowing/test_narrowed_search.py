@@ -54,7 +54,9 @@ def _all(parts: list[bool | None]) -> bool | None:
     return False if False in parts else None if None in parts else True
 
 
-def _member(stock: Stock, row: dict[str, Any], name: str, operand: Any) -> bool | None:
+def _member(  # noqa: PLR0911 - one return per sort of condition
+    stock: Stock, row: dict[str, Any], name: str, operand: Any
+) -> bool | None:
     if name == "and":
         return _all([holds(stock, row, part) for part in operand])
     if name == "or":
@@ -78,6 +80,7 @@ def _member(stock: Stock, row: dict[str, Any], name: str, operand: Any) -> bool 
     return bool(own < value if operator == "lt" else own >= value)
 
 
+@pytest.mark.usefixtures("any_way")
 @given(
     where=st.none() | wheres,
     seed=st.integers(0, 40),
@@ -89,9 +92,8 @@ def _member(stock: Stock, row: dict[str, Any], name: str, operand: Any) -> bool 
 @settings(
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-async def test_hits_are_the_nearest_rows(  # noqa: PLR0913 - each is drawn
+async def test_hits_are_the_nearest_rows(  # noqa: PLR0913, PLR0917 - each is drawn
     gallery: Gallery,
-    any_way: str,
     where: dict[str, Any] | None,
     seed: int,
     limit: int,

@@ -35,10 +35,9 @@ def expected(gallery: Gallery, viewer: Any, vector: list[float], limit: int) -> 
     return [stock.paintings[key] for key, _ in nearest]
 
 
+@pytest.mark.usefixtures("any_way")
 @pytest.mark.parametrize("viewer", [ANONYMOUS, OWNER])
-async def test_the_whole_list_is_the_narrowed_one(
-    gallery: Gallery, any_way: str, viewer: Any
-) -> None:
+async def test_the_whole_list_is_the_narrowed_one(gallery: Gallery, viewer: Any) -> None:
     """Rows, counts, aggregates and groups are those of the nearest rows the viewer sees."""
     vector = vector_of(3)
     rows = expected(gallery, viewer, vector, 30)

@@ -35,7 +35,7 @@ def plan_text(
                 for name, value in request.items():
                     if name != "source":
                         lines += [f"  {line}" for line in _member(name, value)]
-    lines += [f"took {_taken(line)}" for line in taken]
+    lines += sorted(f"took {_taken(line)}" for line in taken)
     calls = ", ".join(f"{source} {count}" for source, count in sorted(made.items()) if count)
     return "\n".join([*lines, f"sent: {calls or 'nothing'}", ""])
 

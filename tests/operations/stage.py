@@ -37,6 +37,9 @@ PATIENT = {
     "PLAIT_SERVE_DEADLINE_SECONDS": "60",
     "QDRANT_TIMEOUT_SECONDS": "60",
     "REDIS_SOCKET_TIMEOUT": "60",
+    "PLAIT_STATE_VIEWS_READ": "*",
+    "PLAIT_STATE_BOARDS_READ": "*",
+    "PLAIT_STATE_DRAFTS_READ": "*",
 }
 """Settings under which no answer depends on how busy the machine is."""
 
@@ -50,6 +53,8 @@ ADMIN = {
 }
 
 VIEWS = {"views:trend_1": "1200", "views:trend_3": "7"}
+DRAFTS = {"drafts:ann": '{"title": "Aurora", "tags": ["sky"]}', "drafts:broken": "{"}
+BOARD = {"ann": 12.5, "bob": 40, "eve": 7}
 TREND_TEXTS = {
     1: "Aurora over Rome. Northern lights were seen far in the south.",
     2: "Satellites fail. A solar storm disturbed satellites and navigation.",
@@ -101,9 +106,14 @@ class Stage:
         """How many requests each source was sent so far."""
         return {name: int(one.figures()["sent"]) for name, one in self.gateway.groups.items()}
 
-    async def ask(self, query: str, variables: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    async def ask(
+        self,
+        query: str,
+        variables: Mapping[str, Any] | None = None,
+        extensions: Mapping[str, Any] | None = None,
+    ) -> dict[str, Any]:
         """The body of the response to a POST."""
-        body = {"query": query, "variables": variables}
+        body = {"query": query, "variables": variables, "extensions": extensions}
         response = await self.client.post("/graphql", json=body)
         answer: dict[str, Any] = response.json()
         return answer
@@ -115,11 +125,13 @@ async def fill(addresses: Addresses) -> None:
     connection = await asyncpg.connect(addresses.postgres, timeout=10)
     try:
         await connection.execute((HERE / "rows.sql").read_text("utf-8"), timeout=30)
+        await connection.execute("ANALYZE", timeout=30)  # plans show what is estimated
     finally:
         await connection.close()
     async with Redis.from_url(addresses.redis) as client:
         await client.flushdb()
-        await client.mset(VIEWS)
+        await client.mset(VIEWS | DRAFTS)
+        await client.zadd("boards:week", BOARD)
     await _fill_vectors(addresses)
 
 

@@ -12,7 +12,20 @@ from strawberry import ID
 from toy import rows, tables
 from upstream.people import SDL
 
-from gateway import Connection, Domain, belongs_to, by_key, entity, has_many, listing, queries
+from gateway import (
+    Connection,
+    Domain,
+    Join,
+    Remote,
+    Upstream,
+    belongs_to,
+    by_key,
+    entity,
+    has_many,
+    listing,
+    queries,
+    remote,
+)
 from gateway.documents.limits import DocumentLimits
 from gateway.documents.store import DocumentStore
 from gateway.execution.engine import Engine
@@ -23,10 +36,9 @@ from gateway.planning.arguments import PageLimits
 from gateway.planning.plan import Planner
 from gateway.planning.registry import Registry
 from gateway.schema.build import Api, build
-from gateway.schema.remote import Join, Remote, Upstream, remote
 from gateway.sources.postgres.source import PostgresSource
 from gateway.sources.upstream.source import UpstreamSource
-from gateway.viewer import ANONYMOUS
+from gateway.viewer import ANONYMOUS, Viewer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -38,7 +50,7 @@ if TYPE_CHECKING:
 class Enclosure:
     id: ID
     name: str
-    animals: Connection["Animal"] = has_many("enclosure_id")
+    animals: Connection[Animal] = has_many("enclosure_id")
     keeper: Remote | None = remote("people", "Person", "id", by="person(id:)")
 
 
@@ -78,11 +90,17 @@ class Joined:
         self.engine = engine
         self.people = people
 
-    async def ask(self, document: str, seconds: float = 20.0, **variables: Any) -> dict[str, Any]:
+    async def ask(
+        self,
+        document: str,
+        seconds: float = 20.0,
+        viewer: Viewer = ANONYMOUS,
+        **variables: Any,
+    ) -> dict[str, Any]:
         deadline = asyncio.get_running_loop().time() + seconds
         answer = await self.engine.answer(
             GraphQLRequest(document, None, variables),
-            ANONYMOUS,
+            viewer,
             allow_mutations=True,
             deadline=deadline,
         )

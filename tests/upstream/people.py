@@ -95,7 +95,7 @@ class Root:
         return self._team()["members"]
 
     def count(self, _info: Any, **given: Any) -> int:
-        return given["from"] + len(self.people)
+        return int(given["from"]) + len(self.people)
 
     def echo(self, _info: Any, input: dict[str, Any]) -> str:  # noqa: A002 - the field's argument
         return json.dumps(input, sort_keys=True)
@@ -185,9 +185,7 @@ class People:
         if self.answer is not None:
             await self.answer(scope, receive, send)
             return
-        await reply(
-            send, 200, json.dumps(self._run(request), ensure_ascii=False, indent="\t")
-        )
+        await reply(send, 200, json.dumps(self._run(request), ensure_ascii=False, indent="\t"))
 
     def _run(self, request: dict[str, Any]) -> Any:
         document = parse(request["query"])

@@ -13,6 +13,7 @@ from gateway import Domain
 from gateway.errors import ConfigurationError
 from gateway.schema.build import build
 from gateway.schema.remote import Upstream
+from gateway.viewer import Viewer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -77,8 +78,10 @@ PUSHED = {
     "unions": (
         "{ person(id: 3) { writings { ... on Note { text } ... on Letter { to { id } text } } } }",
         [
-            "query { person(id: 3) { writings { ... on Letter { to { id } text } "
-            "... on Note { text } } } }"
+            (
+                "query { person(id: 3) { writings { ... on Letter { to { id } text } "
+                "... on Note { text } } } }"
+            )
         ],
         {"person": {"writings": [{"text": "a\tb"}, {"to": None, "text": "Dear"}]}},
     ),
@@ -90,8 +93,10 @@ PUSHED = {
     "literals and enums": (
         '{ person(id: "1") { friends(first: 2, mood: GLAD) { name mood } } count(from: -3) }',
         [
-            'query { person(id: "1") { friends(first: 2, mood: GLAD) { name mood } } '
-            "count(from: -3) }"
+            (
+                'query { person(id: "1") { friends(first: 2, mood: GLAD) { name mood } } '
+                "count(from: -3) }"
+            )
         ],
         {
             "person": {
@@ -368,10 +373,11 @@ async def test_a_slow_answer_meets_the_deadline(gateway: Joined) -> None:
     assert body["errors"][0]["extensions"]["code"] == "SOURCE_TIMEOUT"
 
 
-async def test_an_upstream_that_is_down(service: People) -> None:
+async def test_an_upstream_that_is_down() -> None:
     """SOURCE_UNAVAILABLE at once; after some failures it is spared; when it is back it answers."""
     away = People("http://127.0.0.1:1/graphql")
     async with joined.running(away, joined.joined()) as gateway:
+        body: dict[str, Any] = {}
         for _ in range(7):
             body = await gateway.ask("{ hello person(id: 1) { name } }")
             assert body["data"] == {"hello": "hello", "person": None}
@@ -406,3 +412,27 @@ async def test_a_query_survives_a_broken_connection(gateway: Joined) -> None:
     body = await gateway.ask("mutation { fail { name } }")
     assert body["errors"][0]["extensions"]["code"] == "SOURCE_UNAVAILABLE"
     assert len(gateway.people.requests) == 3
+
+
+async def test_headers_go_on_by_name_only(service: People) -> None:
+    """Those on the list, never cookies; what is passed on keeps requests of others apart."""
+    forward = frozenset({"x-tenant", "cookie"})
+    options = {"forward": forward, "authorization": "Bearer of-the-gateway"}
+    async with joined.running(service, joined.joined(), **options) as gateway:
+        viewers = [
+            Viewer(headers=(("cookie", "a=b"), ("x-other", "no"), ("x-tenant", tenant)))
+            for tenant in ("one", "two")
+        ]
+        service.delay = asyncio.Event()
+        asked = [
+            asyncio.create_task(gateway.data("{ count }", viewer=viewer)) for viewer in viewers * 3
+        ]
+        while len(service.requests) < 4:  # noqa: ASYNC110 - the service offers no event for it
+            await asyncio.sleep(0.005)
+        service.delay.set()
+        await asyncio.gather(*asked)
+        assert {headers["x-tenant"] for headers in service.headers} == {"one", "two"}
+        assert {headers["authorization"] for headers in service.headers} == {
+            "Bearer of-the-gateway"
+        }
+        assert not any("cookie" in headers or "x-other" in headers for headers in service.headers)

@@ -73,11 +73,6 @@ class Site:
 @asynccontextmanager
 async def served(url, **settings):
     """A gateway on a free port, and a source of the test's own to the same engine."""
-    app = create_app(load(environ=environment(url, **settings)))
-    listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, log_level="critical", lifespan="on"))
-    running = asyncio.ensure_future(server.serve(sockets=[listener]))
-    address = f"http://127.0.0.1:{listener.getsockname()[1]}"
     source = QdrantSource(
         "own",
         url,
@@ -85,11 +80,17 @@ async def served(url, **settings):
         timeout_seconds=60,
         embedder=LocalEmbedder(),
     )
+    # Before the application, which gives its sources little time for loading their libraries.
+    await source.open()
+    app = create_app(load(environ=environment(url, **settings)))
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(app, log_level="critical", lifespan="on"))
+    running = asyncio.ensure_future(server.serve(sockets=[listener]))
+    address = f"http://127.0.0.1:{listener.getsockname()[1]}"
     try:
         while not server.started:
             assert not running.done()
             await asyncio.sleep(0.01)
-        await source.open()
         async with httpx.AsyncClient(base_url=address, timeout=120) as client:
             yield Site(client, source)
     finally:

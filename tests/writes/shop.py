@@ -99,6 +99,8 @@ class Tag:
     id: int
     word: str
     shelves: Connection[Shelf] = many_through(tables.shelf_tags)
+    wider: Connection["Tag"] = many_through(tables.tag_links, "narrower_id")
+    narrower: Connection["Tag"] = many_through(tables.tag_links, "wider_id")
     boxes: Connection[Box] = many_through(tables.ratings)
     ratings: Connection["Rating"] = has_many("tag_id")
 
@@ -186,6 +188,10 @@ class ShopQueries:
     boxes: Connection[Box] | None = listing()
     things: Connection[Thing] | None = listing()
     sample: Sample | None = by_key()
+    tags: Connection[Tag] | None = listing()
+    samples: Connection[Sample] | None = listing()
+    price: Price | None = by_key()
+    prices: Connection[Price] | None = listing()
 
 
 @mutations

@@ -66,6 +66,13 @@ shelf_tags = sa.Table(
     sa.Column("tag_id", sa.Integer, sa.ForeignKey("tags.id"), primary_key=True),
 )
 
+tag_links = sa.Table(
+    "tag_links",
+    metadata,
+    sa.Column("wider_id", sa.Integer, sa.ForeignKey("tags.id"), primary_key=True),
+    sa.Column("narrower_id", sa.Integer, sa.ForeignKey("tags.id"), primary_key=True),
+)
+
 ratings = sa.Table(
     "ratings",
     metadata,

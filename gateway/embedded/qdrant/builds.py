@@ -32,6 +32,7 @@ class Builder:
 
     def __init__(self, collection: Collection) -> None:
         self._collection = collection
+        self._note = collection.directory / "build"
         self._state = threading.Lock()
         self._wanted = self._stopped = False
         self._thread: threading.Thread | None = None
@@ -43,15 +44,26 @@ class Builder:
         return self._thread is not None
 
     def request(self) -> None:
-        """Build the indexes as the collection's record says now, in the background."""
+        """Build the indexes as the collection's record says now, in the background.
+
+        A note on disk says so first: a build that is cut off is begun again at the next opening.
+        """
         with self._state:
+            if self._stopped:
+                return
+            self._note.touch()
             self._wanted = True
-            if self._thread is None and not self._stopped:
+            if self._thread is None:
                 self._thread = threading.Thread(target=self._work, name="build", daemon=True)
                 self._thread.start()
 
+    def resume(self) -> None:
+        """Begin again what was cut off, if anything was."""
+        if self._note.exists():
+            self.request()
+
     def stop(self) -> None:
-        """End a build under way at once; it is begun again at the next opening."""
+        """End a build under way at once; the note stays."""
         with self._state:
             self._stopped = True
             thread = self._thread
@@ -73,6 +85,8 @@ class Builder:
             if self._wanted and not self._stopped:
                 self._wanted = False
                 return True
+            if not self._stopped:
+                self._note.unlink(missing_ok=True)
             self._thread = None
             return False
 

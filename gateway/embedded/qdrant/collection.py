@@ -3,6 +3,7 @@
 DIR/collection.pb     what it was created as, with all updates of that
 DIR/current           the name of the folder below that is the collection; `shard` without it
 DIR/shard, shard-N    an engine's shard; one that is not current was being built at a kill
+DIR/build             there is a build to be made or begun again
 """
 
 from __future__ import annotations
@@ -54,8 +55,8 @@ class Collection:
         self._reading = 0
         self._barred = self._closed = False
         self.builder = Builder(self)
-        if self._sweep():
-            self.builder.request()
+        self._sweep()
+        self.builder.resume()
 
     @contextmanager
     def reading(self) -> Iterator[edge.EdgeShard]:
@@ -171,12 +172,11 @@ class Collection:
         pointer = self.directory / CURRENT
         return self.directory / (pointer.read_text("ascii") if pointer.exists() else SHARD)
 
-    def _sweep(self) -> bool:
-        """Remove every shard but the current one; whether there was one."""
-        others = [path for path in self.directory.glob(f"{SHARD}*") if path != self._current]
-        for path in others:
-            shutil.rmtree(path)
-        return bool(others)
+    def _sweep(self) -> None:
+        """Remove every shard but the current one."""
+        for path in self.directory.glob(f"{SHARD}*"):
+            if path != self._current:
+                shutil.rmtree(path)
 
 
 def create_shard(directory: Path, record: pb.CreateCollection) -> None:

@@ -84,6 +84,7 @@ class Shards:
             collection = self._open.pop(name, None)
             if collection is None:
                 return False
+            collection.builder.stop()
             kept, _, deleting = self._paths(name)
             self.aliases.forget(name)
             kept.rename(deleting)

@@ -11,7 +11,7 @@ import orjson
 from sqlalchemy.dialects.postgresql import dialect
 
 if TYPE_CHECKING:
-    from gateway.schema.catalog import Catalog, EntityInfo
+    from gateway.schema.catalog import Catalog, ColumnInfo, EntityInfo
     from gateway.sources.postgres.slots import Slots
 
 _COLUMNS = """
@@ -19,11 +19,18 @@ select coalesce(json_object_agg(a.attname, a.attnotnull or c.relkind in ('v', 'm
 from pg_attribute a join pg_class c on c.oid = a.attrelid
 where a.attrelid = to_regclass($1) and a.attnum > 0 and not a.attisdropped
 """
+_LABELS = """
+select coalesce(json_object_agg(a.attname, e.labels), '{}')::text
+from pg_attribute a join pg_type t on t.oid = a.atttypid join lateral (
+    select json_agg(enumlabel) as labels from pg_enum where enumtypid in (t.oid, t.typelem)
+) e on e.labels is not null
+where a.attrelid = to_regclass($1) and a.attnum > 0 and not a.attisdropped
+"""
 _QUOTING = dialect().identifier_preparer  # type: ignore[no-untyped-call]  # SQLAlchemy leaves it untyped
 
 
 async def disagreements(slots: Slots, catalog: Catalog, source: str, deadline: float) -> list[str]:
-    """A line for every table, column or null that contradicts an entity of `source`.
+    """A line for every table, column, null or label that contradicts an entity of `source`.
 
     What a view returns cannot be known; its columns are only looked for. Raises `SourceError`.
     """
@@ -33,6 +40,9 @@ async def disagreements(slots: Slots, catalog: Catalog, source: str, deadline: f
             quoted = _QUOTING.format_table(entity.table)
             text = await slots.run_value(_COLUMNS, (quoted,), deadline)
             found += _compare(entity, entity.table.fullname, orjson.loads(text))
+            if any(_labels(info) for info in entity.columns.values()):
+                text = await slots.run_value(_LABELS, (quoted,), deadline)
+                found += _compare_labels(entity, orjson.loads(text))
     return found
 
 
@@ -48,5 +58,25 @@ def _compare(entity: EntityInfo, table: str, not_null: dict[str, bool]) -> list[
             lines.append(
                 f"{entity.name}.{info.name}: column {table}.{column} may be null; "
                 "annotate the field with `| None`, or make the column NOT NULL."
+            )
+    return lines
+
+
+def _labels(info: ColumnInfo) -> list[str]:
+    """The labels that the column's kind speaks of, which an enum of the database must have."""
+    kind = info.kind.item or info.kind
+    return [label for label, _ in kind.labels]
+
+
+def _compare_labels(entity: EntityInfo, there: dict[str, list[str]]) -> list[str]:
+    """Further labels of the database do no harm until a row has one."""
+    lines = []
+    for info in entity.columns.values():
+        name = info.column.name
+        missing = sorted(set(_labels(info)) - set(there.get(name, _labels(info))))
+        if missing:
+            lines.append(
+                f"{entity.name}.{info.name}: the enum of column {entity.table.fullname}.{name} "
+                f"lacks {', '.join(missing)}; `plait migrate up` may add it."
             )
     return lines

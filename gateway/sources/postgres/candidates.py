@@ -7,6 +7,7 @@ parameters the variants take one more: the last key seen, or the keys to look at
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -76,16 +77,12 @@ def matching(
     def statement(sql: str) -> Statement:
         return Statement(source, False, sql, base.slots, base.constants)  # noqa: FBT003 - by_key
 
-    def estimate(sql: str, of: Statement) -> Estimate:
-        return Estimate(source, False, sql, of.slots, of.constants)  # noqa: FBT003 - by_key
-
-    everything = build.finish(source, sa.select(key), by_key=False)
     return MatchingRows(
         keys=statement(f"{listed} (SELECT k FROM {found} {tail}) AS keys"),
         further=statement(f"{listed} (SELECT k FROM {found} WHERE k > {place} {tail}) AS keys"),
         which=statement(f"{listed} {found} WHERE k = ANY ({place}::{type_}[])"),
-        estimate=estimate(f"EXPLAIN (FORMAT JSON) {base.text}", base),
-        whole=estimate(f"EXPLAIN (FORMAT JSON) {everything.text}", everything),
+        estimate=_estimate(base),
+        whole=_whole(source, catalog, entity),
         slots=base.slots,
         constants=base.constants,
     )
@@ -111,9 +108,7 @@ def ranked_by_words(
     rank = fulltext.rank(entity.text, rows, asked)
     ranked = (
         sa.select(key.label("k"), rank.label("rank"))
-        .where(
-            *_conditions(build, entity, rows, where), fulltext.matches(entity.text, rows, asked)
-        )
+        .where(*_conditions(build, entity, rows, where), fulltext.matches(entity.text, rows, asked))
         .order_by(rank.desc(), key)
         .limit(most)
         .subquery("ranked")
@@ -121,6 +116,20 @@ def ranked_by_words(
     pair = sa.func.json_build_array(ranked.c.k, ranked.c.rank)
     listed = sa.func.coalesce(sa.func.json_agg(pair), sa.literal_column("'[]'"))
     return build.finish(source, sa.select(listed), by_key=False)
+
+
+def _estimate(of: Statement) -> Estimate:
+    sql = f"EXPLAIN (FORMAT JSON) {of.text}"
+    return Estimate(of.source, False, sql, of.slots, of.constants)  # noqa: FBT003 - by_key
+
+
+@lru_cache(maxsize=256)
+def _whole(source: str, catalog: Catalog, entity: EntityInfo) -> Estimate:
+    """How many rows the table has: one statement for all that ask, so that all know its answer."""
+    build = Build(catalog, {})
+    rows = build.alias(entity.table, "t")
+    key = rows.c[entity.key[0].column.name]
+    return _estimate(build.finish(source, sa.select(key), by_key=False))
 
 
 def estimated(plan: bytes) -> bytes:
@@ -140,7 +149,7 @@ def _conditions(
 
 
 def _any_word(asked: Expression) -> Expression:
-    """The query with "or" between its words, unless it holds a phrase or a word to be without.
+    """The query with "or" between its words; one with a phrase or a `-word` stays as it is.
 
     A subselect, so that it is worked out once and not for every row.
     """
@@ -148,5 +157,3 @@ def _any_word(asked: Expression) -> Expression:
     loose = sa.cast(sa.func.replace(written, text(" & "), text(" | ")), TSQUERY)
     strict = written.regexp_match(text("[!<]"))
     return sa.select(sa.case((strict, asked), else_=loose)).scalar_subquery()
-
-

@@ -83,9 +83,7 @@ class Reads:
             "fallen_back": self._fallen_back,
         }
 
-    async def _either(
-        self, verb: str, text: str, arguments: Sequence[Any], deadline: float
-    ) -> Any:
+    async def _either(self, verb: str, text: str, arguments: Sequence[Any], deadline: float) -> Any:
         if not self._away:
             try:
                 return await getattr(self._standby, verb)(text, arguments, deadline)

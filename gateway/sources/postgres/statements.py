@@ -24,6 +24,7 @@ from gateway.sources.postgres.pages import Page
 from gateway.sources.postgres.parameters import renumbered
 from gateway.sources.postgres.predicates import Predicates, join_condition
 from gateway.sources.postgres.scalars import commas, join, opaque, text, write
+from gateway.sources.postgres.touched import tables_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -50,11 +51,13 @@ class Statement(Prepared):
 
     By key its first parameters are one array per key column; the others follow, taken from the
     argument readers' values as `slots` says: (reader, index). `constants` are a rule's own.
+    `tables` are those it reads, each as often as it stands in it.
     """
 
     text: str
     slots: tuple[tuple[int, int], ...]
     constants: tuple[Any, ...] = ()
+    tables: tuple[str, ...] = ()
 
 
 class Statements:
@@ -144,7 +147,7 @@ class Build:
         sql = renumbered(str(compiled), place.__getitem__)
         constants: list[Any] = []
         slots = tuple(_slot(name, compiled.params, constants) for name in others)
-        return Statement(source, by_key, sql, slots, tuple(constants))
+        return Statement(source, by_key, sql, slots, tuple(constants), tables_of(select))
 
     def alias(self, table: Any, prefix: str) -> Any:
         """The table under a name no other level of the statement has."""

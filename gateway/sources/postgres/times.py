@@ -10,6 +10,8 @@ from __future__ import annotations
 import datetime as dt
 from typing import TYPE_CHECKING, TypeAlias
 
+from gateway.schema.kinds import Endless
+
 if TYPE_CHECKING:
     import asyncpg
 
@@ -34,9 +36,17 @@ async def speak_times(connection: asyncpg.Connection[asyncpg.Record]) -> None:
         )
 
 
-def _from_date(value: dt.date | Number) -> Number:
+def _ends(value: Endless, bits: int) -> int:
+    """Infinity is the last number there is, on either side."""
+    last: int = 1 << (bits - 1)
+    return -last if value is Endless.PAST else last - 1
+
+
+def _from_date(value: dt.date | Endless | Number) -> Number:
     if isinstance(value, tuple):
         return value
+    if isinstance(value, Endless):
+        return (_ends(value, 32),)
     return (value.toordinal() - _DAY.toordinal(),)
 
 
@@ -47,9 +57,11 @@ def _to_date(number: Number) -> dt.date | Number:
         return number
 
 
-def _from_moment(value: dt.datetime | Number) -> Number:
+def _from_moment(value: dt.datetime | Endless | Number) -> Number:
     if isinstance(value, tuple):
         return value
+    if isinstance(value, Endless):
+        return (_ends(value, 64),)
     since = value - (_UTC if value.tzinfo else _LOCAL)
     return (since // _MICROSECOND,)
 

@@ -128,9 +128,7 @@ class Writer:
         try:
             async with asyncio.timeout_at(deadline):
                 if isolation is not None:
-                    await connection.execute(
-                        self._begin(deadline, isolation) + connection.local
-                    )
+                    await connection.execute(self._begin(deadline, isolation) + connection.local)
                 yield Session(connection, self._writes, deadline)
                 if isolation is not None:
                     await connection.execute("COMMIT")

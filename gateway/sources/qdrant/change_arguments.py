@@ -55,6 +55,7 @@ MAX_FIELDS = 100
 MAX_VECTORS = 32
 """Named vectors of a point, and of a collection."""
 _MAX_NAME = 255
+_LARGEST = 2**63
 
 
 def change_arguments(binding: VectorChange, values: Mapping[str, Any]) -> Change:
@@ -137,6 +138,7 @@ class _Read:
         payload = stored_payload(self.declared, given)
         try:
             length = len(orjson.dumps(payload))
+            _check_integers(payload)
         except (TypeError, ValueError):
             raise InputError(
                 f"{where} is not JSON that can be kept: integers of at most 64 bits, valid "
@@ -263,6 +265,17 @@ _READERS: dict[Operation, Callable[[_Read], Change]] = {
     Operation.COLLECTIONS: _Read.collections,
     Operation.COLLECTION: _Read.one_collection,
 }
+
+
+def _check_integers(value: Any) -> None:
+    """Raise ValueError for an integer beyond 64 bits with a sign, which the engine cannot keep."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list):
+        for one in value:
+            _check_integers(one)
+    elif isinstance(value, int) and not -_LARGEST <= value < _LARGEST:
+        raise ValueError
 
 
 def _words(text: str, where: str) -> str:

@@ -148,7 +148,7 @@ class QdrantSource:
             raise SourceRefused(error.message, code=error.code) from None
         except SourceRefused as error:
             if is_unbound(prepared) and self._session().is_missing(error):
-                words = f"{self.name} has no such collection; see `collection`"
+                words = f"collection: {self.name} has none of this name"
                 raise SourceRefused(words, code=Code.BAD_USER_INPUT) from None
             raise
         if not prepared.by_key and isinstance(values[0], PlaitError):

@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 
 MAX_EXAMPLES = 100
 MAX_SEARCHES = 100
+MAX_HITS = 10_000
+"""The hits that the searches of one field may ask for together."""
 MAX_GROUPS = 100
 MAX_GROUP_SIZE = 100
 MAX_FACETS = 1_000
@@ -268,6 +270,8 @@ class _Read:
                 searches.append(self.search(one))
             except InputError as error:
                 raise InputError(f"searches[{place}]: {error.message}") from None
+        if sum(one.limit for one in searches) > MAX_HITS:
+            raise InputError(f"searches ask for more than {MAX_HITS} hits together")
         return Searches(tuple(searches), self.named)
 
     def groups(self) -> Grouped:

@@ -20,9 +20,6 @@ if TYPE_CHECKING:
 
     from redis.asyncio.connection import AbstractConnection, Connection
 
-_FOREIGN = ("retry_on_timeout",)
-"""Settings of a connection that the cluster's client does not know."""
-
 
 class ClusterLink:
     """The servers of a cluster; `hosts` are those to ask for the others.
@@ -38,13 +35,12 @@ class ClusterLink:
         connections: int,
         secure: bool,
     ) -> None:
-        given = {name: value for name, value in settings.items() if name not in _FOREIGN}
         self._cluster = RedisCluster(
             startup_nodes=[ClusterNode(host, port) for host, port in hosts],
             max_connections=connections,
             require_full_coverage=False,
             ssl=secure,
-            **given,
+            **settings,
         )
         self._stale = True
         self._lock = asyncio.Lock()

@@ -62,7 +62,6 @@ def client_settings(connect_timeout: float, socket_timeout: float) -> dict[str, 
         "socket_connect_timeout": connect_timeout,
         "socket_timeout": socket_timeout,
         "retry": Retry(NoBackoff(), 0),  # the default is ten, with back-off
-        "retry_on_timeout": False,
         "retry_on_error": [],
         "health_check_interval": 0,
         "decode_responses": False,

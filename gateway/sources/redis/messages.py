@@ -154,7 +154,10 @@ class Channels:
         if self._listeners:
             await self._say(b"PUNSUBSCRIBE", key)
         elif self._task is not None:
-            self._task.cancel()
+            # Who listens next begins anew, and need not wait for this one's end.
+            task, self._task = self._task, None
+            task.cancel()
+            await asyncio.wait([task])
 
     async def _say(self, *words: bytes) -> None:
         """A command of its own on the shared connection; its answer comes among the messages."""
@@ -176,7 +179,8 @@ class Channels:
                     pause = PAUSE[0]
                     await self._hear(connection)
                 finally:
-                    self._connection = None
+                    if self._connection is connection:
+                        self._connection = None
                     await self._link.give_back(connection)
             for settled in self._settled.values():
                 settled.clear()

@@ -63,7 +63,7 @@ def envelope(name: str, reply: Reply) -> Envelope:
         found = _ENVELOPE.decode(reply.body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         raise SourceRefused(
-            f"{name} answered with status {reply.status} and something that is no GraphQL response.",
+            f"{name} answered with status {reply.status} and no GraphQL response.",
             extensions=_status(reply),
         ) from None
     if found.data is None and not found.errors:
@@ -110,6 +110,14 @@ class Errors:
             details["upstreamCode"] = code
         message = error.message[:_MOST_TEXT] if self._trusted and error.message else ""
         return SourceError(message or f"{self._name} reported an error.", extensions=details)
+
+    def at(self, data: Mapping[str, msgspec.Raw] | None, key: str, *, whole: bool = False) -> Value:
+        """The value under a key of the data; with `whole`, what failed below it stays null."""
+        raw = None if data is None else data.get(key)
+        located = self.by_root.get(key, ())
+        if whole and raw is not None and raw != b"null":
+            return bytes(raw)
+        return self.value(None if raw is None else bytes(raw), located)
 
     def value(
         self, raw: bytes | None, errors: Sequence[tuple[tuple[str | int, ...], SourceError]]

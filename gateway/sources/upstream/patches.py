@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-
 from gateway.errors import SourceRefused
 from gateway.sources.contract import HOLE
 

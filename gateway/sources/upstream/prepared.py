@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import orjson
 
@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     )
 
 
+ViewerSlots: TypeAlias = tuple[tuple[int, int], ...]
+"""Which of the viewer's values are arguments, after the variables."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class PreparedFields(Prepared):
     """Root fields in one document; the keys of a batch are the parts' numbers.
@@ -35,6 +39,7 @@ class PreparedFields(Prepared):
     parts: tuple[RemotePart, ...]
     patches: Patches
     reads: bool
+    viewer_slots: ViewerSlots
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,7 +47,8 @@ class PreparedObjects(Prepared):
     """Objects by key. `fields` are the names of the key's parts there.
 
     `finder` None asks for `_entities`; one that takes many gets all keys in one argument, and
-    otherwise every key is a field of its own in one document, made of `selection`.
+    otherwise every key is a field of its own in one document, made of `selection`: `document` is
+    empty then.
     """
 
     document: str
@@ -53,14 +59,18 @@ class PreparedObjects(Prepared):
     by: str
     selection: RemoteSelection
     patches: Patches
+    viewer_slots: ViewerSlots
 
 
+ENTITIES = "_entities"
 KEY_ALIAS = "plait_key"
 """The response key under which an object of a list says which key it was found by."""
 
 
-def prepare_fields(source: str, info: UpstreamInfo, ask: RemoteFields) -> PreparedFields:
-    """Compile root fields that travel together."""
+def prepare_fields(
+    source: str, info: UpstreamInfo, ask: RemoteFields, viewer_slots: ViewerSlots = ()
+) -> PreparedFields:
+    """Compile root fields that travel together; `viewer_slots` are the viewer's values it takes."""
     document = _document(ask.operation, ask.selection.variables, ask.selection.text)
     return PreparedFields(
         source=source,
@@ -70,14 +80,17 @@ def prepare_fields(source: str, info: UpstreamInfo, ask: RemoteFields) -> Prepar
         parts=ask.parts,
         patches=Patches(ask.selection, _renamed(info)),
         reads=ask.operation == "query",
+        viewer_slots=viewer_slots,
     )
 
 
-def prepare_objects(source: str, info: UpstreamInfo, ask: RemoteObjects) -> PreparedObjects:
-    """Compile a search of objects by key."""
+def prepare_objects(
+    source: str, info: UpstreamInfo, ask: RemoteObjects, viewer_slots: ViewerSlots = ()
+) -> PreparedObjects:
+    """Compile a search of objects by key; `viewer_slots` as for fields."""
     finder = info.finders.get(ask.by)
     selection = ask.selection
-    if ask.by == "_entities":
+    if ask.by == ENTITIES:
         body = f"_entities(representations: $plait_keys) {{ ... on {ask.type} {selection.text} }}"
         own = ("plait_keys", "[_Any!]!")
     elif finder is not None and finder.many:
@@ -87,7 +100,7 @@ def prepare_objects(source: str, info: UpstreamInfo, ask: RemoteObjects) -> Prep
     else:
         body, own = "", ("", "")
     variables = (*selection.variables, own) if own[0] else selection.variables
-    document = _document("query", variables, body)
+    document = _document("query", variables, body) if body else ""
     return PreparedObjects(
         source=source,
         by_key=True,
@@ -99,6 +112,7 @@ def prepare_objects(source: str, info: UpstreamInfo, ask: RemoteObjects) -> Prep
         by=ask.by,
         selection=selection,
         patches=Patches(selection, _renamed(info)),
+        viewer_slots=viewer_slots,
     )
 
 

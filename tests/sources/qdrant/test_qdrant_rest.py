@@ -13,10 +13,21 @@ import pytest
 from gateway.errors import (
     ConfigurationError,
     SourceDataError,
+    SourceError,
     SourceOverloaded,
     SourceRefused,
     SourceTimeout,
     SourceUnavailable,
+)
+from gateway.schema import asks
+from gateway.schema.bindings import Search
+from gateway.schema.vector_bindings import (
+    FacetCounts,
+    PointCount,
+    PointPage,
+    PointsById,
+    Recommend,
+    SearchGroups,
 )
 from gateway.sources.contract import Budget
 from gateway.sources.qdrant import (
@@ -198,3 +209,92 @@ async def test_a_refused_key(server):
         await subject.open()
     assert "wrong-key" not in raised.value.message
     await subject.close()
+
+
+def answer(result):
+    """What the server says where it found `result`."""
+    return (200, json.dumps({"result": result, "status": "ok", "time": 0.0}))
+
+
+POINT = {"id": 5, "version": 1, "score": 0.1, "payload": {"a": 1}, "vector": {"v": [0.1, 2]}}
+HIT_PARTS = tuple(asks.HitPart(name, name) for name in ("id", "payload", "vectors"))
+SAYS = b'{"id":"5","payload":{"a":1},"vectors":{"v":[0.1,2.0]}}'
+GROUPS = asks.HitPart("hits", "hits", parts=(*HIT_PARTS, asks.HitPart("score", "score")))
+READINGS = {
+    "groups": (
+        SearchGroups,
+        {"groupBy": "g", "vector": [1, 2], "using": "v"},
+        (asks.HitPart("key", "key"), GROUPS),
+        {"groups": [{"id": "x", "hits": [POINT]}]},
+        "POST /collections/c/points/query/groups",
+        b'[{"key":"x","hits":[' + SAYS[:-1] + b',"score":0.1}]}]',
+    ),
+    "facets": (
+        FacetCounts,
+        {"key": "g"},
+        (asks.HitPart("value", "value"), asks.HitPart("count", "count")),
+        {"hits": [{"value": "x", "count": 1}, {"value": True, "count": 2}]},
+        "POST /collections/c/facet",
+        b'[{"value":true,"count":2},{"value":"x","count":1}]',
+    ),
+    "points": (
+        PointsById,
+        {"ids": ["7", "5"]},
+        HIT_PARTS,
+        [POINT],
+        "POST /collections/c/points",
+        b"[null," + SAYS + b"]",
+    ),
+    "count": (PointCount, {}, (), {"count": 12}, "POST /collections/c/points/count", b"12"),
+    "page": (
+        PointPage,
+        {"first": 1},
+        (asks.HitPart("nodes", "nodes", parts=HIT_PARTS),),
+        {"points": [POINT], "next_page_offset": 6},
+        "POST /collections/c/points/scroll",
+        b'{"nodes":[' + SAYS + b"]}",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", READINGS)
+async def test_other_readings(server, source, ask, name):
+    """Each is the call it should be, and has the shape it has over gRPC."""
+    kind, values, parts, result, line, expected = READINGS[name]
+    binding = kind(VectorCollection("c", vectors={"v": 2}))
+    tree = asks.VectorTree(binding.reading, binding.collection, "T", parts)
+    prepared = source.prepare_tree(tree, fields={})
+    wish = source.arguments(binding, values)
+    server.answers = [answer(result)]
+    assert await ask(source, prepared, arguments=(wish,)) == [expected]
+    assert server.requests[-1][0].startswith(f"{line}?") or f"{line} " in server.requests[-1][0]
+    for status, text, error in ((500, "/secret", SourceError), (200, '{"result": [{', SourceError)):
+        server.answers = [(status, text)]
+        with pytest.raises(error) as raised:
+            await ask(source, prepared, arguments=(wish,))
+        assert "secret" not in raised.value.message
+
+
+async def test_examples_and_sparse_vectors(server, source, ask):
+    """Recommendations and sparse searches are said in the server's words."""
+    collection = VectorCollection("c", 2, vectors={"v": 2}, sparse=("w",))
+    prepared = prepare_search("vectors", collection, HIT)
+    server.answers = [(200, json.dumps(HITS))]
+    liked = {"positive": [{"id": "5"}, {"vector": [1, 2]}], "negative": [{"id": 6}], "using": "v"}
+    wish = source.arguments(Recommend(collection), liked)
+    assert await ask(source, prepared, arguments=(wish,))
+    (sent,) = server.requests[-1][2]["searches"]
+    assert sent["using"] == "v"
+    assert sent["query"] == {
+        "recommend": {
+            "positive": [5, [1.0, 2.0]],
+            "negative": [6],
+            "strategy": "average_vector",
+        }
+    }
+    sparse = {"sparse": {"indices": [2**32 - 1], "values": [0.5]}}
+    wish = source.arguments(Search(collection), sparse)
+    assert await ask(source, prepared, arguments=(wish,))
+    (sent,) = server.requests[-1][2]["searches"]
+    assert sent["using"] == "w"
+    assert sent["query"] == {"nearest": {"indices": [2**32 - 1], "values": [0.5]}}

@@ -45,7 +45,7 @@ def test_a_pattern_may_hold_braces():
 
 def test_preparing_needs_no_server():
     """Preparing is pure: nothing listens where this source points."""
-    prepared = SOURCE.prepare_value("doc:{id}", ["id"])
+    prepared = SOURCE.prepare_bound("doc:{id}", ["id"], "value")
     assert prepared.by_key
     assert SOURCE.describe(prepared) == {
         "source": "state",

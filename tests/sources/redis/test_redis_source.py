@@ -13,12 +13,12 @@ from gateway.embedded import start
 from gateway.errors import (
     ConfigurationError,
     SourceDataError,
-    SourceOverloaded,
     SourceTimeout,
     SourceUnavailable,
 )
-from gateway.sources.contract import Batch, Budget
+from gateway.sources.contract import Batch, Budget, Pieces
 from gateway.sources.redis import RedisSource
+from gateway.sources.redis.links import SPARE
 
 SECRET = "not-the-password"
 
@@ -200,21 +200,81 @@ async def test_an_unfit_key_value_is_an_error_in_its_place(source, client, value
     assert second == b"1"
 
 
-async def test_more_at_once_than_allowed_is_refused(source, own_valkey):
-    """The pool is bounded: a caller that ignores `concurrency` is told at once."""
+async def test_more_at_once_than_allowed_share(source, client):
+    """A thousand look-ups of one moment are one conversation, each with its own answer."""
+    prepared = source.prepare_counter("at:once_{id}", ["id"])
+    await client.mset({f"at:once_{number}": number for number in range(1_000)})
+    before = source._turns.sent
+    answers = await asyncio.gather(*(ask(source, prepared, (number,)) for number in range(1_000)))
+    assert answers == [[str(number).encode()] for number in range(1_000)]
+    assert source._turns.sent == before + 1
+
+
+async def test_what_comes_while_all_connections_are_busy_gathers(source, own_valkey):
+    """It waits for the next conversation, which all of it shares."""
+    prepared = source.prepare_counter("at:once_{id}", ["id"])
+    slow = RedisSource("state", own_valkey.urls.redis, concurrency=1, socket_timeout=5.0)
+    try:
+        await ask(slow, prepared, (0,))
+        before = slow._turns.sent
+        first = asyncio.create_task(ask(slow, prepared, (1,)))
+        for _ in range(100):
+            if slow._turns.sent > before:
+                break
+            await asyncio.sleep(0)
+        rest = [asyncio.create_task(ask(slow, prepared, (number,))) for number in range(50)]
+        await asyncio.gather(first, *rest)
+        assert slow._turns.sent == before + 2
+    finally:
+        await slow.close()
+
+
+async def test_a_silent_server_is_a_timeout_for_all(source, own_valkey):
+    """However many ask at once: all are told, and nobody more than once the bound waits."""
     prepared = source.prepare_counter("views:trend_{id}", ["id"])
     process = own_valkey.processes["valkey"]
     process.freeze()
     try:
         outcomes = await asyncio.gather(
-            *(ask(source, prepared, (1,)) for _ in range(source.concurrency + 3)),
-            return_exceptions=True,
+            *(ask(source, prepared, (1,)) for _ in range(100)), return_exceptions=True
         )
     finally:
         process.thaw()
-    kinds = [type(outcome) for outcome in outcomes]
-    assert kinds.count(SourceOverloaded) == 2
-    assert kinds.count(SourceTimeout) == source.concurrency + 1
+    assert {type(outcome) for outcome in outcomes} == {SourceTimeout}
+
+
+@pytest.mark.parametrize(
+    ("kind", "fill", "present"),
+    [
+        ("text", ("SET", '"é'), b'"\\"\xc3\xa9"'),
+        ("hash", ("HSET", "a", "1", "b", "[2]"), b'{"a":1,"b":[2]}'),
+        ("list", ("RPUSH", "1", '"x"'), b'[1,"x"]'),
+        ("members", ("SADD", "x"), b'["x"]'),
+    ],
+)
+async def test_other_kinds_of_fields(source, client, kind, fill, present):
+    """Each reads as JSON, batched: one conversation for all rows; absent is null."""
+    await client.delete("kinds:x_1")
+    command, *rest = fill
+    await client.execute_command(command, "kinds:x_1", *rest)
+    prepared = source.prepare_bound("kinds:x_{id}", ["id"], kind)
+    before = source._turns.sent
+    keys = [(1,), (404,), *((number,) for number in range(1_000, 1_100))]
+    found, missing, *_ = await ask(source, prepared, *keys)
+    assert (found, missing) == (present, None)
+    assert source._turns.sent == before + 1
+
+
+async def test_a_failed_place_in_a_field(source, client):
+    """A value that is not JSON is an error where it stands; a key of another kind is one too."""
+    await client.delete("part:x_1", "part:x_2")
+    await client.rpush("part:x_1", "1", "{", "3")
+    await client.set("part:x_2", "1")
+    prepared = source.prepare_bound("part:x_{id}", ["id"], "list")
+    first, second = await ask(source, prepared, (1,), (2,))
+    assert isinstance(first, Pieces)
+    assert b"".join(part if isinstance(part, bytes) else b"!" for part in first) == b"[1,!,3]"
+    assert isinstance(second, SourceDataError)
 
 
 async def test_opening_on_nothing():
@@ -242,5 +302,5 @@ async def test_the_query_of_the_url_cannot_lift_the_limits(own_valkey):
     source = RedisSource("state", own_valkey.urls.redis + "?socket_timeout=60&max_connections=9")
     assert source.link.pool.connection_kwargs["socket_timeout"] == 0.1
     assert source.link.pool.connection_kwargs["retry"].get_retries() == 0
-    assert source.link.pool.max_connections == source.concurrency + 1
+    assert source.link.pool.max_connections == 4 + SPARE
     await source.close()

@@ -81,9 +81,7 @@ class TendedFeed:
         if not self._needed:
             return None
         if self._fault is not None:
-            return Health(
-                ready=False, detail=self._fault, figures=self.figures(), required=False
-            )
+            return Health(ready=False, detail=self._fault, figures=self.figures(), required=False)
         found = await self._feed.check(budget)
         return Health(found.ready, found.detail, found.figures, required=False)
 

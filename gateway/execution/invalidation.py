@@ -1,0 +1,71 @@
+"""What the writes of one operation change, and its invalidation before the answer leaves."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gateway.caching.tags import EVERYTHING
+from gateway.planning.cacheability import invalidated_by
+from gateway.planning.steps import Verb
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from gateway.caching.cache import Cache
+    from gateway.caching.dependencies import Dependencies
+    from gateway.planning.steps import Fetch
+    from gateway.schema.catalog import Catalog
+    from gateway.schema.writes import NewRow, Write
+    from gateway.sources.contract import Key
+
+
+class Written:
+    """The changes of one operation, noted within its transactions, told after each of them."""
+
+    def __init__(self, cache: Cache, catalog: Catalog, dependencies: Dependencies) -> None:
+        self._cache = cache
+        self._catalog = catalog
+        self._dependencies = dependencies
+        self._tags: dict[str, None] = {}
+
+    def field(self, fetch: Fetch) -> None:
+        """Note that a field writes: what it declares is invalidated.
+
+        A named statement that declares nothing may have changed anything.
+        """
+        declared = invalidated_by(fetch.field)
+        self._note(declared)
+        if fetch.verb is Verb.NAMED and not declared:
+            self._note((EVERYTHING,))
+
+    def rows(self, write: Write, keys: Sequence[Key]) -> None:
+        """Note the rows of a write, and those that were written along with them."""
+        entity = write.entity
+        columns = [info.column.name for info in entity.key]
+        moved = write.patch is not None and not set(columns).isdisjoint(write.patch)
+        deleted = write.rows is None and write.patch is None
+        known = None if moved else keys
+        changed = self._dependencies.of_change(
+            entity.table.fullname, columns, known, deleted=deleted or moved
+        )
+        self._note(changed)
+        self._children(write.rows or ())
+
+    async def settle(self) -> None:
+        """Invalidate what was noted since the last time; returns when every replica knows."""
+        if self._tags:
+            tags, self._tags = self._tags, {}
+            await self._cache.invalidate(tags)
+
+    def _children(self, rows: Iterable[NewRow]) -> None:
+        for row in rows:
+            for relation, children in row.children:
+                target = self._catalog.entities[relation.target].table.fullname
+                self._note(self._dependencies.of_change(target))
+                if relation.through is not None:
+                    between = relation.through.table.fullname
+                    self._note(self._dependencies.of_change(between))
+                self._children(children)
+
+    def _note(self, tags: Iterable[str]) -> None:
+        self._tags.update(dict.fromkeys(tags))

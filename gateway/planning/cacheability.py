@@ -1,0 +1,136 @@
+"""Which answers may be kept, and how long: what the schema declares, merged over what is asked.
+
+A fetch's answer is kept where every object in it is declared: its field or, failing that, its type.
+Scalars go with their object unless they are declared themselves. What fills a hole is an answer of
+its own. The whole response lives as long as the shortest of its parts, for caches in front of us.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from gateway.caching.policy import NEVER, Policy, declared, merged
+from gateway.planning.steps import Verb
+from gateway.schema import asks
+from gateway.schema.caching import declared_cache
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from gateway.planning.steps import Fetch, Plan, Step
+    from gateway.schema.catalog import Catalog, EntityInfo
+    from gateway.schema.selection import Field
+
+_BACKREF = "strawberry-definition"
+_READS = {Verb.ROWS, Verb.PAGE, Verb.NAMED, Verb.STATE, Verb.SEARCH, Verb.NEAREST, Verb.RECOMMEND}
+
+
+class Caching:
+    """That a fetch's answers may be kept. `known`: what the execution found out about it once."""
+
+    __slots__ = ("known", "policy")
+
+    def __init__(self, policy: Policy) -> None:
+        self.policy = policy
+        self.known: Any = None
+
+
+class CachePolicies:
+    """The declarations of a schema, by field and by type."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._fields: dict[tuple[str, str], Policy] = {}
+        self._types: dict[str, Policy] = {}
+        for place, info in catalog.fields.items():
+            cache = declared_cache(info.definition.extensions.get(_BACKREF))
+            if cache is not None:
+                self._fields[place] = declared(cache)
+        for name, type_ in catalog.schema.type_map.items():
+            cache = declared_cache(type_.extensions.get(_BACKREF))
+            if cache is not None:
+                self._types[name] = declared(cache)
+
+    def __bool__(self) -> bool:
+        return bool(self._fields or self._types)
+
+    def caching(self, step: Step) -> Caching | None:
+        """Whether and how long the answers to one step may be kept."""
+        if not self or step.verb not in _READS:
+            return None
+        if step.ranking is not None or step.near is not None:
+            return None  # what it depends on hangs on values
+        policy = merged((self._of_step(step), *self._below(step.ask)))
+        return Caching(policy) if policy.cacheable else None
+
+    def of_plan(self, plan: Plan) -> Policy:
+        """How long a whole response may be kept; `NEVER` where a part of it is not declared."""
+        parts = [
+            policy
+            for root in plan.roots
+            if root.fetch is not None
+            for policy in _of_fetches(root.fetch)
+        ]
+        return merged(parts)
+
+    def _of_step(self, step: Step) -> Policy:
+        ask = step.ask
+        entity = None
+        if isinstance(ask, asks.Row | asks.Connection):
+            entity = ask.entity
+        elif isinstance(ask, asks.Named) and ask.row is not None:
+            entity = ask.row.entity
+        return self._of_field(step.field, entity)
+
+    def _of_field(self, field: Field, entity: EntityInfo | None) -> Policy:
+        info = field.info
+        if info is None:
+            return NEVER
+        return self._of_place((info.parent, info.name), entity.name if entity else info.type_name)
+
+    def _of_place(self, place: tuple[str, str], type_name: str) -> Policy:
+        own = self._fields.get(place)
+        return own if own is not None else self._types.get(type_name, NEVER)
+
+    def _below(self, ask: Any) -> Iterator[Policy]:
+        """The policies of what is inside the answer."""
+        match ask:
+            case asks.Row():
+                yield from self._of_row(ask)
+            case asks.Connection():
+                for part in ask.parts:
+                    if isinstance(part, asks.Nodes):
+                        yield from self._of_row(part.row)
+                    elif isinstance(part, asks.Edges):
+                        for member in part.parts:
+                            if isinstance(member, asks.EdgeNode):
+                                yield from self._of_row(member.row)
+            case asks.Named(row=asks.Row() as row):
+                yield from self._of_row(row)
+
+    def _of_row(self, row: asks.Row) -> Iterator[Policy]:
+        name = row.entity.name
+        for part in row.parts:
+            if isinstance(part, asks.One):
+                yield self._of_place((name, part.relation.name), part.row.entity.name)
+                yield from self._of_row(part.row)
+            elif isinstance(part, asks.Many):
+                target = part.connection.entity.name
+                yield self._of_place((name, part.relation.name), target)
+                yield from self._below(part.connection)
+            elif isinstance(part, asks.Value):
+                own = self._fields.get((name, part.column.name))
+                if own is not None:
+                    yield own
+
+
+def _of_fetches(fetch: Fetch) -> Iterator[Policy]:
+    yield NEVER if fetch.caching is None else fetch.caching.policy
+    for hole in fetch.holes:
+        yield from _of_fetches(hole)
+
+
+def invalidated_by(field: Field) -> tuple[str, ...]:
+    """The tags that a field of Mutation declares: what it invalidates."""
+    definition = field.info.definition if field.info else None
+    cache = declared_cache(definition.extensions.get(_BACKREF)) if definition else None
+    return () if cache is None else cache.tags

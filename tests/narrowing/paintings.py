@@ -1,0 +1,85 @@
+"""The gallery's tables and entities: what a resolvers package would hold."""
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql as pg
+from strawberry import ID
+
+from gateway import (
+    Connection,
+    Domain,
+    Hits,
+    belongs_to,
+    entity,
+    has_many,
+    listing,
+    nearest,
+    queries,
+    search,
+)
+
+metadata = sa.MetaData()
+artists = sa.Table(
+    "artists",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("country", sa.Text),
+)
+paintings = sa.Table(
+    "paintings",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("title", sa.Text, nullable=False),
+    sa.Column("style", sa.Text, nullable=False),
+    sa.Column("year", sa.Integer),
+    sa.Column("owner", sa.Text),
+    sa.Column("artist_id", sa.Integer, sa.ForeignKey("artists.id")),
+    sa.Column("words", pg.TSVECTOR, sa.Computed("to_tsvector('english', title)")),
+)
+prints = sa.Table(
+    "prints",
+    metadata,
+    sa.Column("id", sa.Uuid, primary_key=True),
+    sa.Column("copies", sa.Integer, nullable=False),
+)
+
+
+@entity(artists)
+class Artist:
+    """Somebody who paints."""
+
+    id: ID
+    country: str | None
+    paintings: Connection["Painting"] = has_many("artist_id")
+
+
+@entity(paintings, rule=lambda row, viewer: row.owner.is_(None) | (row.owner == viewer.subject))
+class Painting:
+    """A painting; one that is somebody's is seen by its owner alone."""
+
+    id: ID
+    title: str
+    style: str
+    year: int | None
+    artist: Artist | None = belongs_to("artist_id")
+    similar: "Hits[Painting] | None" = nearest("paintings")
+
+
+@entity(prints)
+class Print:
+    """A print, under a UUID; nobody's in particular, and without words."""
+
+    id: ID
+    copies: int
+
+
+@queries
+class GalleryQueries:
+    """Looking around."""
+
+    paintings: Connection[Painting] | None = listing(near="paintings")
+    artists: Connection[Artist] | None = listing()
+    search_paintings: Hits[Painting] | None = search("paintings")
+    search_prints: Hits[Print] | None = search("prints")
+
+
+domain = Domain(entities=[Artist, Painting, Print], queries=[GalleryQueries])

@@ -1,0 +1,69 @@
+"""`plait pull upstream`: pin a schema, see how it has changed, refuse what tells none."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+from graphql import build_schema
+from upstream import people
+from upstream.people import People, reply
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+
+@pytest.fixture
+async def service() -> AsyncIterator[People]:
+    async with people.running() as one:
+        yield one
+
+
+async def plait(folder: Path, *arguments: str) -> tuple[int, str, str]:
+    """The exit code of a command, and what it said."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "gateway.cli",
+        *arguments,
+        cwd=folder,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    out, err = await process.communicate()
+    return process.returncode or 0, out.decode(), err.decode()
+
+
+async def test_a_schema_is_pinned_and_compared(service: People, tmp_path: Path) -> None:
+    """The file holds all types; unchanged is 0, changed is 1 with a diff and the file as it was."""
+    pull = ("pull", "upstream", "people", service.url)
+    code, out, _ = await plait(tmp_path, *pull)
+    assert (code, "+type Person implements Being {" in out) == (1, True)
+    code, _, said = await plait(tmp_path, *pull, "--write", "--header", "X-Key: abc")
+    assert (code, "wrote" in said) == (0, True)
+    assert service.headers[-1]["x-key"] == "abc"
+    file = tmp_path / "resolvers" / "upstreams" / "people.graphql"
+    pinned = file.read_text(encoding="utf-8")
+    assert set(build_schema(pinned).type_map) == set(service.schema.type_map)
+    code, _, said = await plait(tmp_path, *pull)
+    assert (code, "as it would be written" in said) == (0, True)
+    service.schema = build_schema(people.SDL.replace("mood: Mood\n  born", "born"))
+    code, out, _ = await plait(tmp_path, *pull)
+    assert (code, "-  mood: Mood" in out) == (1, True)
+    assert file.read_text(encoding="utf-8") == pinned
+
+
+async def test_a_service_that_tells_nothing_is_refused(service: People, tmp_path: Path) -> None:
+    """With what may be the cause; and an address must be known."""
+
+    async def silent(_scope: object, _receive: object, send: object) -> None:
+        await reply(send, 200, '{"errors": [{"message": "no introspection"}]}')
+
+    service.answer = silent
+    code, _, said = await plait(tmp_path, "pull", "upstream", "people", service.url)
+    assert (code, "introspection" in said) == (1, True)
+    code, _, said = await plait(tmp_path, "pull", "upstream", "people")
+    assert (code, "say where it is" in said) == (2, True)

@@ -1,0 +1,120 @@
+"""Values at the ends of their types, and beyond what GraphQL has names for."""
+
+# ruff: noqa: S608 - the SQL is made of this file's own constants
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+import asyncpg
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql.asyncpg import dialect
+from writes.stand import code_of
+
+from gateway.sources.postgres.scalars import write
+
+if TYPE_CHECKING:
+    from writes.stand import Stand
+
+FOUND = "query ($where: SampleWhere) { samples(where: $where) { nodes { id day moment local } } }"
+LAST = {
+    "day": "9999-12-31",
+    "moment": "9999-12-31T23:59:59.999999+00:00",
+    "local": "9999-12-31T23:59:59.999999",
+}
+FIRST = {"day": "0001-01-01", "moment": "0001-01-01T00:00:00Z", "local": "0001-01-01T00:00:00"}
+ODD = ("infinity", "-infinity", "10000-01-01", "0044-03-15 BC", "5000000-06-01")
+
+
+@pytest.mark.parametrize("end", [LAST, FIRST])
+@pytest.mark.parametrize("name", ["day", "moment", "local"])
+async def test_the_ends_of_time_are_no_infinity(
+    stand: Stand, end: dict[str, str], name: str
+) -> None:
+    """Python's first and last days are found, written and shown as what they are."""
+    for value in ("infinity", "-infinity"):
+        await stand.connection.execute(f"INSERT INTO samples ({name}) VALUES ('{value}')")
+    made = await stand.data(
+        f"mutation ($new: SampleInsert!) {{ insertSample(input: $new) {{ id {name} }} }}",
+        {"new": {name: end[name]}},
+    )
+    assert made["insertSample"]["id"] == 3
+    assert await stand.value(f"SELECT isfinite({name}) FROM samples WHERE id = 3")
+    found = await stand.data(FOUND, {"where": {name: {"eq": end[name]}}})
+    (row,) = found["samples"]["nodes"]
+    assert row["id"] == 3
+    assert row[name] == made["insertSample"][name]
+    assert row[name].startswith(end[name][:10])
+
+
+@pytest.mark.parametrize("value", ODD)
+async def test_a_time_without_a_name_is_null_where_it_may_be(stand: Stand, value: str) -> None:
+    """The rest of the answer is whole, its order and its pages as well."""
+    await stand.connection.execute(
+        "INSERT INTO samples (day, moment, local, moments) VALUES"
+        f" ('{value}', '{value}', '{value}', '{{2026-01-01, {value}}}'), ('2026-01-01', NULL, NULL, NULL)"
+        if "5000000" not in value
+        else f"INSERT INTO samples (day) VALUES ('{value}'), ('2026-01-01')"
+    )
+    data = await stand.data(
+        "{ samples(orderBy: [{day: ASC}]) { totalCount edges { cursor"
+        " node { id day moment local moments } } } }"
+    )
+    shown = {edge["node"]["id"]: edge["node"] for edge in data["samples"]["edges"]}
+    assert shown[1] == {"id": 1, "day": None, "moment": None, "local": None, "moments": None}
+    assert shown[2]["day"] == "2026-01-01"
+    for edge in data["samples"]["edges"]:
+        body = await stand.ask(
+            "query ($after: String!) { samples(orderBy: [{day: ASC}], after: $after)"
+            " { nodes { id } } }",
+            {"after": edge["cursor"]},
+        )
+        if "errors" in body:
+            assert code_of(body["errors"][0]) == "BAD_USER_INPUT"
+
+
+@pytest.mark.parametrize("value", ODD)
+async def test_a_time_without_a_name_fails_where_it_must_not_be_null(
+    stand: Stand, value: str
+) -> None:
+    """The field has a typed error; other rows by their keys are as ever."""
+    await stand.connection.execute(
+        f"INSERT INTO prices (country, day) VALUES ('odd', '{value}'), ('fine', '2026-01-01')"
+    )
+    error = await stand.error('{ prices(where: {country: {eq: "odd"}}) { nodes { day } } }')
+    assert code_of(error) == "SOURCE_DATA"
+    fine = await stand.data('{ price(country: "fine", day: "2026-01-01") { day } }')
+    assert fine == {"price": {"day": "2026-01-01"}}
+
+
+async def test_a_key_at_the_end_of_time(stand: Stand) -> None:
+    """It goes through Python on its way from the write to the reading of what was written."""
+    made = await stand.data(
+        'mutation { insertPrice(input: {country: "x", day: "9999-12-31", cents: 5}) { day cents } }'
+    )
+    assert made == {"insertPrice": {"day": "9999-12-31", "cents": 5}}
+    changed = await stand.data(
+        'mutation { updatePrice(country: "x", day: "9999-12-31", set: {cents: 6}) { cents } }'
+    )
+    assert changed == {"updatePrice": {"cents": 6}}
+
+
+async def test_a_label_its_enum_lacks(stand: Stand) -> None:
+    """One added to the database behind our back is null, and an error where that must not be."""
+    await stand.connection.execute("ALTER TYPE size ADD VALUE IF NOT EXISTS 'xxl'")
+    await stand.connection.execute(
+        "INSERT INTO samples (size, sizes) VALUES ('xxl', '{s,xxl}'), ('l', '{s}')"
+    )
+    data = await stand.data("{ samples(orderBy: [{id: ASC}]) { nodes { size sizes } } }")
+    assert data["samples"]["nodes"] == [
+        {"size": None, "sizes": None},
+        {"size": "LARGE", "sizes": ["SMALL"]},
+    ]
+    info = stand.gateway.api.catalog.entities["Sample"].columns["size"]
+    column = info.column
+    text = sa.select(write(dataclasses.replace(info, nullable=False), column))
+    compiled = str(text.where(column.isnot(None)).compile(dialect=dialect()))
+    with pytest.raises(asyncpg.DataError):
+        await stand.connection.fetch(compiled)
