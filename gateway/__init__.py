@@ -38,6 +38,7 @@ if TYPE_CHECKING:
         upsert,
         upsert_many,
     )
+    from gateway.schema.federation import external
     from gateway.schema.named.binding import Row, Rows, named_sql
     from gateway.schema.remote import Join, Remote, Upstream, remote
     from gateway.schema.roots import mutations, queries
@@ -89,6 +90,7 @@ _HOMES = {
         "by_key",
         "column",
         "entity",
+    "external",
         "field",
         "has_many",
         "has_one",
@@ -100,6 +102,7 @@ _HOMES = {
     ),
     "gateway.schema.build": ("Domain",),
     "gateway.schema.connection": ("Connection", "Facets", "HitGroups", "Hits"),
+    "gateway.schema.federation": ("external",),
     "gateway.schema.mutations": (
         "delete",
         "delete_many",

@@ -12,28 +12,29 @@ import logging
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
+from gateway.caching.assembly import Options, make_cache, node_name
+from gateway.caching.warmup import WarmUp
 from gateway.documents.limits import DocumentLimits
 from gateway.documents.store import DocumentStore
-from gateway.embedding.batching import BatchingEmbedder, Bounds
-from gateway.embedding.cache import VectorCache
-from gateway.embedding.http import Endpoint, HttpEmbedder
-from gateway.embedding.local import LocalEmbedder
+from gateway.embedding.compose import embedder_of
 from gateway.errors import ConfigurationError, SourceError
 from gateway.execution.engine import Engine
 from gateway.execution.executor import WalkingExecutor, install_resolvers
 from gateway.execution.groups import Groups
+from gateway.execution.resolver_cache import ResolverCache, refresh
 from gateway.execution.statements import NamedQuery
 from gateway.identity.compose import identity_of
 from gateway.planning.arguments import PageLimits
 from gateway.planning.plan import Planner
 from gateway.planning.registry import Registry
 from gateway.schema.build import Api, Domain, build
-from gateway.schema.vector_writes import collections_of
 from gateway.schema.state import Namespace, Namespaces
+from gateway.schema.vector_writes import collections_of
 from gateway.sources.contract import Budget
 from gateway.sources.postgres.source import PostgresSource
 from gateway.sources.qdrant.source import QdrantSource
 from gateway.sources.redis.blobs import RedisBlobs
+from gateway.sources.redis.cache import RedisCacheStore
 from gateway.sources.redis.source import RedisSource
 from gateway.sources.upstream.source import UpstreamSource
 from gateway.transport.graphiql import graphiql_page, graphiql_routes
@@ -105,7 +106,7 @@ class Gateway:
         self.settings = settings
         self.domain = load_domain(settings)
         self.api = _built(self.domain)
-        self.embedder = _embedder(settings)
+        self.embedder = embedder_of(settings.embedding, _shared_vectors(settings))
         self.registry = _registry(settings, self.api, self.embedder)
         self.sources: dict[str, Source] = {source.name: source for source in self.registry.all()}
         self.groups = {name: self._grouped(source) for name, source in self.sources.items()}
@@ -154,6 +155,44 @@ class Gateway:
             explains=settings.serve.introspection,
             anonymous_writes=settings.identity.anonymous == "all",
         )
+        self.cache = self._resolver_cache() if settings.cache.enabled else None
+        self.engine.cached = self.cache.reads if self.cache else None
+
+    def _resolver_cache(self) -> ResolverCache:
+        """The cache; a fill reads where it sees all that was committed before."""
+        settings, cache = self.settings, self.settings.cache
+        node = node_name(cache.node_id)
+        options = Options(
+            memory_bytes=cache.memory_bytes,
+            max_value_bytes=cache.max_value_bytes,
+            compress_above=cache.compress_above,
+            lease_seconds=cache.lease_seconds,
+            fill_seconds=settings.serve.deadline_seconds,
+            hard_ttl=cache.hard_ttl,
+            jitter=cache.jitter,
+            early_refresh=cache.early_refresh,
+        )
+        store = _cache_store(settings)
+        made = ResolverCache(
+            make_cache(options, store, node=node),
+            self.api,
+            {**self.groups, **self.fresh},
+            self.describe,
+            self.changes.values(),
+        )
+        made.warm_up = WarmUp(
+            store,
+            self.warm,
+            node=node,
+            interval=cache.warmup_interval,
+            lock_seconds=cache.warmup_lock_ttl,
+            hard_ttl=cache.hard_ttl,
+        )
+        return made
+
+    async def warm(self) -> int:
+        """Read the domain's warm queries anew; how many worked."""
+        return await refresh(self.engine, self.domain.warm, self.settings.serve.deadline_seconds)
 
     def _key_owner(self) -> Lookup | None:
         """Asks the domain whose an API key is, where the domain says how."""
@@ -193,6 +232,8 @@ class Gateway:
             if wrong:
                 raise ConfigurationError("\n".join(wrong))
         await self._compare_models(budget)
+        if self.cache is not None and self.engine.planner.policies:
+            await self.cache.open()
 
     async def _compare_models(self, budget: Budget) -> None:
         """Log each bound collection whose vectors another embedding model made."""
@@ -217,6 +258,8 @@ class Gateway:
         self.engine.compiling.close()
         groups = [*self.groups.values(), *self.fresh.values()]
         await self.identity.close()
+        if self.cache is not None:
+            await self.cache.close()
         await asyncio.gather(*(group.close() for group in groups))
         await asyncio.gather(*(source.close() for source in self.sources.values()))
         await self.embedder.aclose()
@@ -231,6 +274,8 @@ class Gateway:
         found = dict(zip(self.sources, checks, strict=True))
         for source, own in zip(rows, parts, strict=True):
             found.update({f"{source.name}:{part}": health for part, health in own.items()})
+        if self.cache is not None and self.engine.planner.policies:
+            found["cache"] = self.cache.health()
         return found
 
 
@@ -300,41 +345,6 @@ def explain(settings: Settings, document: str, variables: Mapping[str, Any] | No
     return "\n".join(lines)
 
 
-def _embedder(settings: Settings) -> Embedder:
-    """The configured model behind its cache and its queue."""
-    embedding = settings.embedding
-    model: Embedder = LocalEmbedder()
-    if embedding.kind == "http":
-        model = HttpEmbedder(
-            Endpoint(
-                base_url=embedding.base_url.reveal(),
-                model=embedding.model,
-                dimensions=embedding.dimensions,
-                api_key=embedding.api_key.reveal() or None,
-                shorten=embedding.shorten,
-                max_chars=embedding.max_text_chars,
-                timeout_seconds=embedding.timeout_seconds,
-                attempts=embedding.attempts,
-                concurrency=embedding.concurrency,
-            )
-        )
-    cache = VectorCache(
-        model.model,
-        model.dimensions,
-        max_bytes=embedding.cache_bytes,
-        seconds=embedding.cache_seconds,
-        shared=_shared_vectors(settings),
-    )
-    bounds = Bounds(
-        texts=embedding.batch_size,
-        chars=embedding.batch_chars,
-        calls=embedding.concurrency if embedding.kind == "http" else 1,
-        budget_texts=embedding.max_texts,
-        budget_chars=embedding.max_chars,
-    )
-    return BatchingEmbedder(model, cache, bounds)
-
-
 def _shared_vectors(settings: Settings) -> RedisBlobs | None:
     name = settings.embedding.cache_redis
     if not name:
@@ -345,6 +355,21 @@ def _shared_vectors(settings: Settings) -> RedisBlobs | None:
         one.url.reveal(),
         connect_timeout=one.connect_timeout,
         socket_timeout=one.socket_timeout,
+    )
+
+
+def _cache_store(settings: Settings) -> RedisCacheStore | None:
+    """The shared level; None where its Redis is not configured."""
+    cache = settings.cache
+    one = settings.redis.get(cache.redis)
+    if one is None:
+        return None
+    return RedisCacheStore(
+        f"{_qualified('redis', cache.redis)} (cache)",
+        one.url.reveal(),
+        prefix=cache.prefix,
+        timeout=cache.timeout_seconds,
+        connect_timeout=one.connect_timeout,
     )
 
 
@@ -361,7 +386,7 @@ def _registry(settings: Settings, api: Api, embedder: Embedder) -> Registry:
                 writers=max(1, one.max_overflow),
                 wait=one.pool_timeout,
                 replica=one.replica_url.reveal() or None,
-                direct=one.direct.reveal(),
+                direct=(one.direct_url or one.dsn).reveal(),
                 change_feed=one.change_feed,
             )
             for name, one in settings.postgres.items()

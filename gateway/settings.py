@@ -21,6 +21,7 @@ from gateway.configuration import Reading, Secret, Setting, declared, parse
 
 __all__ = [
     "ApiKey",
+    "Cache",
     "Documents",
     "Embedding",
     "Grouping",
@@ -148,6 +149,63 @@ class Grouping(_Section, frozen=True, kw_only=True):
     ] = 2_048
 
 
+class Cache(_Section, frozen=True, kw_only=True):
+    """The resolver cache: what fields and types declare with `cache=Cache(…)`."""
+
+    enabled: Annotated[bool, Meta(description="Keep what is declared as cacheable.")] = True
+    redis: Annotated[
+        str,
+        Meta(
+            pattern=r"^[a-z][a-z0-9_]*$",
+            description="The Redis source of the shared level; without it each process is alone.",
+        ),
+    ] = "default"
+    prefix: Annotated[
+        str,
+        Meta(pattern=r"^[^{}\s]+$", description="How its keys in Redis begin, between braces."),
+    ] = "plait:cache"
+    memory_bytes: Annotated[
+        int, Meta(ge=0, le=1 << 36, description="Memory of the level in each process; 0 for none.")
+    ] = 64 << 20
+    max_value_bytes: Annotated[
+        int, Meta(ge=1, le=1 << 28, description="Bytes of the largest value that is kept.")
+    ] = 1 << 20
+    compress_above: Annotated[
+        int, Meta(ge=0, le=1 << 28, description="Deflate larger values in Redis; 0 for never.")
+    ] = 0
+    timeout_seconds: Annotated[
+        float, Meta(gt=0, le=10, description="Seconds for a round trip; a later answer is a miss.")
+    ] = 0.1
+    lease_seconds: Annotated[
+        float,
+        Meta(
+            ge=0.02,
+            le=0.25,
+            description="Seconds that memory is served without word from Redis; for all replicas.",
+        ),
+    ] = 0.25
+    hard_ttl: Annotated[
+        float, Meta(gt=0, le=2_592_000, description="Seconds after which every entry is gone.")
+    ] = 1_800.0
+    jitter: Annotated[
+        float,
+        Meta(ge=0, le=0.9, description="The part of its time by which an entry may end early."),
+    ] = 0.1
+    early_refresh: Annotated[
+        float,
+        Meta(ge=0, le=100, description="How eagerly dear entries are read anew; 0 for not at all."),
+    ] = 1.0
+    warmup_interval: Annotated[
+        float, Meta(ge=0, le=2_592_000, description="Seconds between warm-ups; 0 for none.")
+    ] = 0.0
+    warmup_lock_ttl: Annotated[
+        float, Meta(gt=0, le=86_400, description="Seconds that a dead node's warm-up is respected.")
+    ] = 300.0
+    node_id: Annotated[
+        str, Meta(pattern=r"^[\w.-]*$", description="How this machine's nodes are called.")
+    ] = ""
+
+
 class Postgres(_Section, frozen=True, kw_only=True):
     """One PostgreSQL database: a URL, or its parts."""
 
@@ -205,11 +263,6 @@ class Postgres(_Section, frozen=True, kw_only=True):
         Literal["auto", "on", "off"],
         Meta(description="Hear of changed rows; `auto`: where tables are watched at start-up."),
     ] = "auto"
-
-    @property
-    def direct(self) -> Secret:
-        """The address of the server itself."""
-        return self.direct_url or self.dsn
 
     @property
     def dsn(self) -> Secret:
@@ -497,6 +550,7 @@ class Settings(_Section, frozen=True, kw_only=True):
     documents: Documents = Documents()
     grouping: Grouping = Grouping()
     embedding: Embedding = Embedding()
+    cache: Cache = Cache()
     postgres: Mapping[str, Postgres] = MappingProxyType({})
     qdrant: Mapping[str, Qdrant] = MappingProxyType({})
     redis: Mapping[str, Redis] = MappingProxyType({})
@@ -515,6 +569,7 @@ _SECTIONS: dict[str, type[_Section]] = {
     "documents": Documents,
     "grouping": Grouping,
     "embedding": Embedding,
+    "cache": Cache,
     "identity": Identity,
 }
 _SOURCES: dict[str, type[_Section]] = {
@@ -552,6 +607,7 @@ def load(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> S
         documents=section("documents", Documents),
         grouping=section("grouping", Grouping),
         embedding=_complete(reading, section("embedding", Embedding)),
+        cache=section("cache", Cache),
         postgres=named("postgres", Postgres),
         qdrant=named("qdrant", Qdrant),
         redis=named("redis", Redis),
@@ -564,6 +620,9 @@ def load(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> S
     shared = settings.embedding.cache_redis
     if shared and shared not in settings.redis:
         setting = _settings_of(Embedding, "embedding")["cache_redis"]
+        reading.wrong(setting.problem("expected the name of a source of [redis.<name>]"))
+    if settings.cache.redis not in {DEFAULT, *settings.redis}:
+        setting = _settings_of(Cache, "cache")["redis"]
         reading.wrong(setting.problem("expected the name of a source of [redis.<name>]"))
     reading.finish()
     return settings

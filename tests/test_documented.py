@@ -50,6 +50,7 @@ READERS = [
     *(ROOT / "gateway/cli").glob("*.py"),
     *(ROOT / "gateway/serving").glob("*.py"),
     ROOT / "gateway/identity/compose.py",
+    ROOT / "gateway/embedding/compose.py",
 ]
 PARTS = ("url", "host", "port", "database", "user", "password", "ssl")
 

@@ -196,6 +196,8 @@ class Cache:
         answers: list[Answer | None],
     ) -> None:
         """Fill in the answers of these places."""
+        if self._coherence is not None:
+            self._coherence.start()
         leased = self.leased
         waiting: dict[int, Flight] = {}
         rest: list[int] = []

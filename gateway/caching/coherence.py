@@ -89,8 +89,9 @@ class Coherence:
         return self._owed
 
     def start(self) -> None:
-        """Begin to listen; connects again for as long as it lives."""
-        self._task = asyncio.ensure_future(self._run())
+        """Begin to listen, once; connects again for as long as it lives."""
+        if self._task is None:
+            self._task = asyncio.ensure_future(self._run())
 
     async def close(self) -> None:
         """Give the lease up."""

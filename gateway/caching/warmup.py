@@ -34,7 +34,7 @@ class WarmUp:
     def __init__(  # noqa: PLR0913 - one parameter per setting
         self,
         store: SharedStore | None,
-        refresh: Callable[[], Awaitable[None]],
+        refresh: Callable[[], Awaitable[object]],
         *,
         node: str,
         interval: float,

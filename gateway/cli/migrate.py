@@ -65,9 +65,10 @@ def current(source: Source = "default") -> None:
 
 
 def database_url(settings: Settings, source: str) -> str:
-    """The address of a PostgreSQL server itself, no pooler's. Raises `ConfigurationError` when there is none."""
+    """The address of a PostgreSQL server itself, not of a pooler. Raises `ConfigurationError`."""
     try:
-        return settings.postgres[source].direct.reveal()
+        one = settings.postgres[source]
+        return (one.direct_url or one.dsn).reveal()
     except KeyError:
         known = ", ".join(settings.postgres) or "none"
         message = f"there is no postgres.{source}; there is {known} (see POSTGRES_URL)"

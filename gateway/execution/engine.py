@@ -137,8 +137,7 @@ class Engine:
             groups = self._fresh if operation.kind == "mutation" else self.groups
             waves = Waves(groups, (*values, viewer_values(viewer)), (), deadline)
             waves.tactics = self.tactics
-            if self.cached is not None and operation.kind == "query":
-                waves.cache = self._cache(self.cached, request, waves, refresh=refresh)
+            waves.cache = self._cache(operation, request, waves, refresh=refresh)
             if request.extensions:
                 extensions = self._extensions(request.extensions, plan, waves)
                 if extensions is not None:
@@ -149,8 +148,7 @@ class Engine:
                 refused = bool(reader.refused)
                 isolation = _isolation(operation, whole=outline.whole, refused=refused)
                 waves.mutations = Mutations(self._writers, waves)
-                if self.cached is not None:
-                    waves.mutations.written = self.cached.written()
+                waves.mutations.written = self.cached.written() if self.cached else None
             if outline.whole:
                 if waves.mutations is not None:
                     answers = await waves.mutations.run(plan, isolation)
@@ -241,12 +239,16 @@ class Engine:
         return {"plan": explanation(plan, self._describe)}
 
     def _cache(
-        self, cached: CachedReads, request: GraphQLRequest, waves: Waves, *, refresh: bool
-    ) -> CacheRequest:
-        """The cache for one query, and for the functions that its resolvers call."""
-        CURRENT.set(cached.cache)
+        self, operation: Operation, request: GraphQLRequest, waves: Waves, *, refresh: bool
+    ) -> CacheRequest | None:
+        """The cache for one query, if there is one; also for functions that its resolvers call."""
+        if self.cached is None:
+            return None
+        CURRENT.set(self.cached.cache)
+        if operation.kind != "query" or not self.planner.policies:
+            return None  # what a mutation shows is newer than any entry
         tells = request.extensions is not None and self._wishes(request.extensions, "cache")
-        return cached.request(waves.values[VIEWER_SPEC], refresh=refresh, tells=tells)
+        return self.cached.request(waves.values[VIEWER_SPEC], refresh=refresh, tells=tells)
 
     def _wishes(self, asked: Mapping[str, Any], what: str) -> bool:
         """Whether a request asks for its plan, or for a trace of its searches or of the cache."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from graphql import EnumValueNode
 
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from gateway.planning.steps import Fetch, Root
     from gateway.schema.writes import Write
     from gateway.sources.contract import Key, Value
+
+T = TypeVar("T")
 
 ATTEMPTS = 4
 """How often a transaction is tried that conflicts with others."""
@@ -172,7 +174,7 @@ class Mutations:
         if self.written is not None:
             self.written.rows(write, keys)
 
-    async def _settled(self, work: Awaitable[Any]) -> Any:
+    async def _settled(self, work: Awaitable[T]) -> T:
         """The outcome of work, after what it may have changed is invalidated everywhere.
 
         Also where it failed: a connection that is lost at the commit leaves that open.

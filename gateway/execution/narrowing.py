@@ -133,12 +133,12 @@ class Narrowed:
         return _rows(await self._run(count, _Final(self._rankings.ranking, count)))
 
     async def _run(self, depth: int, final: _Final) -> list[Value]:
-        tactics = self._request.tactics
+        portion = self._rows.rows.portion
         choice = await self._choose(depth)
         seen: list[Any] | None = None
         if choice.way is Way.ROWS_FIRST:
             seen = await self._keys(None)
-            if len(seen) < tactics.portion:
+            if len(seen) < portion:
                 self._request.trace.record(self._path, choice, Way.ROWS_FIRST, rows=len(seen))
                 return await self._among(seen, [], final)
         await self._locate()
@@ -155,7 +155,7 @@ class Narrowed:
         if request.tactics.forced is not None:
             return request.tactics.settled()
         estimated, whole = await both(self._estimate(rows.rows.estimate), self._whole())
-        return request.tactics.choose(estimated, whole, depth)
+        return request.tactics.choose(estimated, whole, depth, rows.rows.portion)
 
     async def _whole(self) -> float:
         whole = self._rows.rows.whole
@@ -209,7 +209,7 @@ class Narrowed:
         self, seen: list[Any] | None, depth: int, choice: Choice, final: _Final
     ) -> list[Value]:
         """Rows first, however many there are."""
-        portion = self._request.tactics.portion
+        portion = self._rows.rows.portion
         best: list[Any] = []
         keys = await self._keys(None) if seen is None else seen
         count = len(keys)

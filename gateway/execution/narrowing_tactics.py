@@ -2,8 +2,8 @@
 
 Rows first costs about the rows that may be hits, vectors first about the vectors that must be
 looked at until enough of them may be: as many as are wanted, divided by the share of such rows.
-Where both cost the same lies the threshold, `√(RATIO · wanted · all rows)`. `docs/vector-filters.md`
-has the figures that RATIO was measured by.
+Where both cost the same lies the threshold, `√(RATIO · wanted · all rows)`. The figures that RATIO
+was measured by are in `docs/decisions/narrowing.md`.
 """
 
 from __future__ import annotations
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 RATIO = 50.0
 """What looking at a vector costs, in terms of looking at a row."""
-PORTION = 10_000
-"""Rows that are handed to the vector engine at once; as many keys as one statement gives."""
 FARTHEST = 4_096
 """How far into a ranking vectors first goes."""
 GROWTH = 8
@@ -69,23 +67,24 @@ class Attempt:
 class Tactics:
     """The choices of all requests of a process.
 
-    `forced` is a way that every search begins with, whatever the estimates. `portion` and
-    `farthest` are as the constants.
+    `forced` is a way that every search begins with, whatever the estimates; `farthest` is as the
+    constant.
     """
 
-    def __init__(
-        self, *, forced: Way | None = None, portion: int = PORTION, farthest: int = FARTHEST
-    ) -> None:
+    def __init__(self, *, forced: Way | None = None, farthest: int = FARTHEST) -> None:
         self.forced = forced
-        self.portion = portion
         self.farthest = farthest
         self.most_named = MOST_NAMED
         self._estimates: OrderedDict[Hashable, tuple[float, float]] = OrderedDict()
 
-    def choose(self, rows: float, whole: float, wanted: int) -> Choice:
-        """The cheaper way to `wanted` hits, where `rows` of `whole` may be hits."""
-        threshold = math.sqrt(RATIO * max(1, wanted) * max(whole, 1.0))
-        way = Way.ROWS_FIRST if rows <= min(threshold, self.portion) else Way.VECTORS_FIRST
+    def choose(self, rows: float, whole: float, wanted: int, portion: int) -> Choice:
+        """The cheaper way to `wanted` hits, where `rows` of `whole` may be hits.
+
+        More than a `portion` of rows is never the first way.
+        """
+        even = math.sqrt(RATIO * max(1, wanted) * max(whole, 1.0))
+        threshold = min(even, float(portion))
+        way = Way.ROWS_FIRST if rows <= threshold else Way.VECTORS_FIRST
         return Choice(way, rows, max(whole, rows), threshold)
 
     def settled(self) -> Choice:

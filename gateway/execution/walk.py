@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -22,12 +24,15 @@ from gateway.schema.rules import VIEWER_SPEC
 from gateway.schema.selection import Field
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from graphql import GraphQLResolveInfo
     from graphql.pyutils import Path
 
     from gateway.execution.context import Reference
     from gateway.execution.waves import Waves
     from gateway.planning.plan import Outline, Planner
+    from gateway.planning.representations import Representation
     from gateway.planning.steps import Root
     from gateway.planning.variables import Variables
     from gateway.schema.catalog import EntityInfo
@@ -35,6 +40,8 @@ if TYPE_CHECKING:
     from gateway.sources.contract import Value
 
 _ROW = "__plait_row__"
+_LONG = re.compile(rb"[0-9]{19}")
+"""Digits in a row that may be an integer beyond 64 bits."""
 
 
 class Spliced:
@@ -94,7 +101,16 @@ class Walk:
         self.errors += errors
         if not self._is_walked(info):
             return Spliced(orjson.Fragment(value))
-        return self._place(orjson.loads(value), info)
+        if root.entities is not None and root.key_spec is not None:
+            return self._entities(_decoded(value), self.waves.values[root.key_spec])
+        return self._place(_decoded(value), info)
+
+    def _entities(self, rows: list[Any], given: Sequence[Representation]) -> list[Any]:
+        """Rows of several types as objects, by what their representations say they are."""
+        return [
+            None if row is None else _object(self.catalog.entities[str(one.entity)], row)
+            for row, one in zip(rows, given, strict=True)
+        ]
 
     def _all(self) -> asyncio.Task[dict[str, Value]]:
         """All root fields that need no permission first, as one run."""
@@ -106,7 +122,7 @@ class Walk:
         roots = tuple(
             root
             for root in self._roots.values()
-            if root.fetch is not None and not (root.field.info and root.field.info.walked)
+            if root.asks and not (root.field.info and root.field.info.walked)
         )
         values = await self.waves.run(Plan(roots))
         return {root.field.key: value for root, value in zip(roots, values, strict=True)}
@@ -122,7 +138,7 @@ class Walk:
         if is_leaf_type(named):
             return self._leaf(value, info)
         if not self._is_walked(info):
-            return Spliced(value)
+            return Spliced(_encoded(value))
         entity = self.catalog.entities.get(named.name)
         if entity is None:
             if named.name not in self.catalog.possible:
@@ -137,7 +153,7 @@ class Walk:
         entity = self.catalog.entities.get(info.parent_type.name)
         column = entity.columns.get(info.field_name) if entity else None
         if column is None or not self.catalog.fields[info.parent_type.name, info.field_name].walked:
-            return Spliced(value)
+            return Spliced(_encoded(value))
         return _native(column.kind, value)
 
     def _node_type(self, info: GraphQLResolveInfo[Any]) -> str:
@@ -168,7 +184,7 @@ class Walk:
             return None
         value, errors = self.waves.failures.locate(value, path.as_list())
         self.errors += errors
-        return _object(entity, orjson.loads(value), whole=not self._is_walked(info))
+        return _object(entity, _decoded(value), whole=not self._is_walked(info))
 
     def _loader(self, entity: EntityInfo, info: GraphQLResolveInfo[Any]) -> DataLoader[Any, Any]:
         nodes = tuple(id(node) for node in info.field_nodes)
@@ -198,16 +214,31 @@ class Walk:
             await asyncio.wait([self._together])
 
 
+def _decoded(value: bytes) -> Any:
+    """A source's JSON as Python has it; orjson makes floats of integers beyond 64 bits."""
+    return json.loads(value) if _LONG.search(value) else orjson.loads(value)
+
+
+def _encoded(value: Any) -> Any:
+    """A decoded value as orjson can write it, which refuses integers beyond 64 bits."""
+    if not isinstance(value, dict | list | int) or isinstance(value, bool):
+        return value
+    try:
+        return orjson.Fragment(orjson.dumps(value))
+    except orjson.JSONEncodeError:
+        return orjson.Fragment(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
+
+
 def _object(entity: EntityInfo, row: dict[str, Any], *, whole: bool = False) -> Any:
     """The object a plain resolver gets as `self`: the columns it needs, and the row beneath."""
     if whole:
-        return Spliced(row)
+        return Spliced(_encoded(row))
     made: Any = object.__new__(entity.cls)
+    made.__dict__.update(dict.fromkeys(entity.required.values()))
     for key, value in row.items():
         if key.startswith("~"):
             column = entity.attributes.get(key[1:])
-            if column is not None:
-                made.__dict__[key[1:]] = _native(column.kind, value)
+            made.__dict__[key[1:]] = value if column is None else _native(column.kind, value)
     made.__dict__[_ROW] = row
     return made
 

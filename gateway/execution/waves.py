@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from gateway.execution.groups import Groups
     from gateway.execution.mutations import Mutations
     from gateway.planning.narrowing import Ranked
+    from gateway.planning.representations import Representation
     from gateway.planning.steps import Fetch, Plan, Root
     from gateway.sources.contract import Key, Prepared, Value
 
@@ -58,6 +59,10 @@ class _Call:
         if convert is None:
             return keys
         return [_converted(convert, key) for key in keys]
+
+    def all_keys(self) -> list[Key]:
+        """The keys of a request that takes them as they are."""
+        return [key for key in self.keys() if key is not None]
 
 
 class Waves:
@@ -111,7 +116,7 @@ class Waves:
 
     async def run(self, plan: Plan) -> list[Value]:
         """The value of every root, in order, its holes filled; a root that failed is its error."""
-        fetched = [root for root in plan.roots if root.fetch is not None]
+        fetched = [root for root in plan.roots if root.asks]
         if not fetched:
             return [root.constant for root in plan.roots]
         holes = any(root.fetch is not None and root.fetch.holes for root in fetched)
@@ -122,7 +127,7 @@ class Waves:
         if holes and len(fetched) == 1:
             answers = await self._completed(fetched, answers)
         given = iter(answers)
-        return [root.constant if root.fetch is None else next(given) for root in plan.roots]
+        return [next(given) if root.asks else root.constant for root in plan.roots]
 
     async def _all(self, roots: list[Root], *, holes: bool) -> list[Value]:
         """Several roots; those that a source answers together are one request."""
@@ -177,7 +182,11 @@ class Waves:
             for root, answer in zip(roots, answers, strict=True)
             if root.fetch is not None
         ]
-        return [filled for (filled,) in await self._fill(level)]
+        given = iter([filled for (filled,) in await self._fill(level)])
+        return [
+            answer if root.fetch is None else next(given)
+            for root, answer in zip(roots, answers, strict=True)
+        ]
 
     async def rows(self, fetch: Fetch, keys: Sequence[Key]) -> list[Value]:
         """Rows by key, their holes filled: for references that plain resolvers returned."""
@@ -190,19 +199,23 @@ class Waves:
         (answers,) = await self._fill([(fetch, rows)])
         return answers
 
-    async def _root(self, root: Root) -> Value:
+    async def _root(self, root: Root) -> Value:  # noqa: PLR0911 - one return per way to read one
+        if root.entities is not None and root.key_spec is not None:
+            return await self._entities(root, root.entities, self.values[root.key_spec])
         fetch = root.fetch
         if fetch is None:
             return root.constant
         if root in self.bundles:
             return (await self.bundles[root].values(root))[0]
         try:
-            if fetch.ranked is not None:
-                return await self._root_ranked(fetch, fetch.ranked)
-            if root.part is not None:
-                return self.whole((await self._parts(fetch, root.parts))[root.part], fetch)
             if fetch.guard is not None:
                 fetch.guard(self.values[VIEWER_SPEC])
+            if fetch.ranked is not None:
+                return await self._root_ranked(fetch, fetch.ranked)
+            if root.entities is not None and root.key_spec is not None:
+                return await self._entities(root, root.entities, self.values[root.key_spec])
+            if root.part is not None:
+                return self.whole((await self._parts(fetch, root.parts))[root.part], fetch)
             if root.key_spec is None:
                 value = await self._reads(fetch).single(
                     fetch.prepared, fetch.arguments(self.values), self.scope, self.deadline
@@ -212,6 +225,38 @@ class Waves:
         except Exception as error:  # noqa: BLE001 - one root's failure is that root's alone
             return ours(error)
         return answer
+
+    async def _entities(
+        self, root: Root, fetches: Mapping[str, Fetch], given: Sequence[Representation]
+    ) -> bytes:
+        """A list of rows of several types, in the order of their representations."""
+        places: dict[str, list[int]] = {name: [] for name in fetches}
+        for place, one in enumerate(given):
+            if one.entity is not None:
+                places[one.entity].append(place)
+        answers = await asyncio.gather(
+            *(
+                self._rows_or_error(fetch, [given[place].key for place in places[name]])
+                for name, fetch in fetches.items()
+            )
+        )
+        filled = await self._fill(list(zip(fetches.values(), answers, strict=True)))
+        written = [b"null"] * len(given)
+        for (name, fetch), rows in zip(fetches.items(), filled, strict=True):
+            for place, row in zip(places[name], rows, strict=True):
+                written[place] = self._written(row, fetch)
+                if root.believes and given[place].believed and isinstance(row, bytes):
+                    written[place] = believing(row, given[place].believed)
+        for place, one in enumerate(given):
+            if one.wrong is not None:
+                written[place] = self.failures.mark(one.wrong, root.field)
+        return b"[" + b",".join(written) + b"]"
+
+    async def _rows_or_error(self, fetch: Fetch, keys: Sequence[Key]) -> list[Value]:
+        try:
+            return await self._by_key(fetch, keys)
+        except Exception as error:  # noqa: BLE001 - the rows of this type fail, no others
+            return [ours(error)] * len(keys)
 
     async def _parts(self, fetch: Fetch, count: int) -> list[Value]:
         """The values of all root fields that share a fetch, which is made once."""
@@ -300,9 +345,9 @@ class Waves:
         bundled = bundles(
             self.groups,
             [
-                Wanted(call, call.fetch.prepared, call.keys(), call.arguments)
+                Wanted(call, call.fetch.prepared, call.all_keys(), call.arguments)
                 for call in asked
-                if _is_plain(call.fetch) and call.fetch.prepared.together(call.arguments)
+                if _is_plain(call.fetch) and call.fetch.convert is None
             ],
             self.scope,
             self.deadline,
@@ -348,6 +393,12 @@ class Waves:
 def _is_plain(fetch: Fetch) -> bool:
     """Whether a fetch is its one request, for everybody."""
     return fetch.ranked is None and fetch.guard is None and fetch.caching is None
+
+
+def believing(row: bytes, believed: Mapping[str, Any]) -> bytes:
+    """A row with what its representation says, as its resolvers find it."""
+    said = orjson.dumps({f"~{name}": value for name, value in believed.items()})
+    return row[:-1] + (b"," if len(row) > len(b"{}") else b"") + said[1:]
 
 
 def _converted(convert: tuple[Callable[[Any, str], Any], ...], key: Key) -> Key | None:

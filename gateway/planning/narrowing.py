@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from gateway.planning.steps import Preparer, Step
     from gateway.planning.variables import Variables
-    from gateway.schema.bindings import Search
+    from gateway.schema.bindings import Vectors
     from gateway.schema.catalog import Catalog, EntityInfo
     from gateway.schema.demands import Demand
     from gateway.schema.selection import Field
@@ -51,11 +51,12 @@ if TYPE_CHECKING:
     class MatchingRows(Protocol):
         """The rows a `where` and the row rule let through, asked for in several ways.
 
-        `keys`: the first of their keys; `further`: those behind one more argument, a key; `which`:
-        those among the keys that one more argument lists. `estimate`: how many there are; `whole`:
-        how many rows there are at all. The values of `where` are reader 1.
+        `keys`: the first of their keys, at most `portion`; `further`: as many behind one more
+        argument, a key; `which`: those among the keys that one more argument lists. `estimate`: how
+        many there are; `whole`: how many rows there are at all. The values of `where` are reader 1.
         """
 
+        portion: int
         keys: Bound
         further: Bound
         which: Bound
@@ -66,8 +67,8 @@ if TYPE_CHECKING:
         """The requests a vector search is made of, and the arguments of each.
 
         `ranking` and `details` give hits as rows `[id, score, key, shown]`; what they show of
-        payload and vectors is in `details` alone, where anything of it is `shown`. `target` gives the vector of a
-        search by text. A wish is the source's one value of a field's arguments.
+        payload and vectors is in `details` alone, where anything of it is `shown`. `target` gives
+        the vector of a search by text. A wish is the source's one value of a field's arguments.
         """
 
         hits: Prepared
@@ -230,7 +231,7 @@ def branches_of(
     return None
 
 
-def near(preparer: Preparer, binding: Search, entity: EntityInfo) -> Ranked:
+def near(preparer: Preparer, binding: Vectors, entity: EntityInfo) -> Ranked:
     """The vector search that narrows a list to the rows of its hits.
 
     Of an entity with a row rule only rows that the viewer sees are searched.

@@ -27,6 +27,7 @@ from gateway.planning.narrowing import WhereSpec, branches_of
 from gateway.planning.permits import demanded
 from gateway.planning.proxying import Pushing, VariablesSpec, remote_fields, remote_objects
 from gateway.planning.state import change_ask, read_ask
+from gateway.planning.representations import RepresentationsSpec
 from gateway.planning.steps import Fetch, Plan, Root, Step, Verb
 from gateway.planning.vector_parts import VectorParts
 from gateway.planning.vector_writing import act_of, is_write
@@ -34,6 +35,7 @@ from gateway.planning.writing import WriteSpec
 from gateway.schema import asks
 from gateway.schema import bindings as b
 from gateway.schema.hybrid import SIDE_NAMES, may_be_narrowed
+from gateway.schema.federation import ANY_ENTITY, Entities
 from gateway.schema.kinds import INT, INT_ID, TEXT, TEXT_ID, UUID, UUID_ID
 from gateway.schema.mutations import WriteBinding
 from gateway.schema.named.binding import NamedSql
@@ -78,7 +80,17 @@ _READY_KEYS = {INT, INT_ID, TEXT, TEXT_ID, UUID, UUID_ID}
 class RootOutline:
     """A root field before its arguments are known: a constant, or one step (by type, for nodes)."""
 
-    __slots__ = ("constant", "field", "key_spec", "part", "parts", "steps", "write_spec")
+    __slots__ = (
+        "believes",
+        "constant",
+        "field",
+        "key_spec",
+        "of_entities",
+        "part",
+        "parts",
+        "steps",
+        "write_spec",
+    )
 
     def __init__(
         self,
@@ -95,6 +107,7 @@ class RootOutline:
         self.write_spec = write_spec
         self.part: int | None = None
         self.parts = 0
+        self.of_entities = self.believes = False
 
 
 class Outline:
@@ -157,6 +170,8 @@ class Outline:
         nullable = info is not None and info.nullable
         if root.constant is not None:
             return Root(root.field, prefix, nullable=False, constant=root.constant)
+        if root.of_entities and root.key_spec is not None:
+            return self._entities(root, root.key_spec, prefix, shapes, prepared)
         kind = shapes[root.key_spec] if root.key_spec is not None else ()
         step = root.steps[kind if isinstance(kind, str) else ""]
         fetch = self._fetch(step, shapes, prepared)
@@ -173,6 +188,25 @@ class Outline:
             many,
             root.part,
             root.parts,
+        )
+
+    def _entities(
+        self,
+        root: RootOutline,
+        key_spec: int,
+        prefix: bytes,
+        shapes: tuple[Hashable, ...],
+        prepared: dict[Hashable, Any],
+    ) -> Root:
+        names: Any = shapes[key_spec]
+        fetches = {name: self._fetch(root.steps[name], shapes, prepared) for name in names}
+        return Root(
+            root.field,
+            prefix,
+            nullable=False,
+            key_spec=key_spec,
+            entities=fetches,
+            believes=root.believes,
         )
 
     def _fetch(
@@ -242,6 +276,7 @@ class Planner:
                 roots.append(making.root(field))
             if making.walks(field, walked):
                 whole = False
+                roots[-1].believes = roots[-1].of_entities
         for together in remote.values():
             making.remote(operation.operation.value, together)
         return Outline(
@@ -287,6 +322,13 @@ class _Making:
             possible = sorted(self.catalog.possible[info.type_name]) if info else ()
             steps = {name: self.rows(field, self.catalog.entities[name]) for name in possible}
             return RootOutline(field, None, steps, key)
+        if isinstance(binding, Entities):
+            types = self.catalog.possible[ANY_ENTITY]
+            key = self._spec(RepresentationsSpec(field, self.catalog, types))
+            steps = {name: self.rows(field, self.catalog.entities[name]) for name in sorted(types)}
+            found = RootOutline(field, None, steps, key)
+            found.of_entities = True
+            return found
         if isinstance(binding, b.ByKey) and info is not None:
             entity = self.catalog.entities[info.type_name]
             key = self._spec(KeySpec(field, entity))

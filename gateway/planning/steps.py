@@ -154,6 +154,8 @@ class Root:
     `key_spec` is the reader whose values are the key of a fetch by key. Of a write, `write_spec` is
     the reader that gives it, `many` says that its rows form a list, and the fetch reads them.
     `part` is the number of a root field that shares its fetch with the others among `parts`.
+    `entities` are the fetches of `_entities`, by type; where it `believes`, what representations
+    say goes to the resolvers below.
     """
 
     field: Field
@@ -166,6 +168,13 @@ class Root:
     many: bool = False
     part: int | None = None
     parts: int = 0
+    entities: Mapping[str, Fetch] | None = None
+    believes: bool = False
+
+    @property
+    def asks(self) -> bool:
+        """Whether a source is asked for it."""
+        return self.fetch is not None or self.entities is not None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar, Unpack, datac
 
 import strawberry
 from strawberry.annotation import StrawberryAnnotation
+from strawberry.federation.schema_directives import Requires
 from strawberry.types.field import StrawberryField
 
 from gateway.errors import ConfigurationError
@@ -334,6 +335,8 @@ def field(  # noqa: PLR0913 - each is an option of a Strawberry field
     deprecation_reason: str | None = None,
     permission_classes: Sequence[type[BasePermission]] = (),
     extensions: Sequence[FieldExtension] = (),
+    directives: Sequence[object] = (),
+    requires: str | None = None,
     cache: Cache | None = None,
     **access: Unpack[Access],
 ) -> Callable[[Callable[..., T]], T]:
@@ -341,7 +344,8 @@ def field(  # noqa: PLR0913 - each is an option of a Strawberry field
 
     The method receives an object that has exactly the attributes in `needs`; reading another is an
     AttributeError. On a root class `needs` stays empty. `authenticated`, `roles`, `scopes` and
-    `policies` say who may use the field: for others the resolver does not run.
+    `policies` say who may use the field: for others the resolver does not run. `requires` names the
+    fields of other subgraphs that it reads (`external`).
     """
 
     def decorate(resolver: Callable[..., T]) -> T:
@@ -352,7 +356,12 @@ def field(  # noqa: PLR0913 - each is an option of a Strawberry field
             deprecation_reason=deprecation_reason,
             permission_classes=list(permission_classes),
             extensions=list(extensions),
-            directives=[*directives_of(access), *cache_directives(cache)],
+            directives=[
+                *directives,
+                *([Requires(fields=requires)] if requires else ()),
+                *directives_of(access),
+                *cache_directives(cache),
+            ],
         )
         plain.needs = tuple(needs)
         return plain(resolver)  # type: ignore[return-value]  # to a type checker it is the value
@@ -392,6 +401,7 @@ def entity(  # noqa: PLR0913 - each is an option of an entity
     search: str | tuple[str, str] | None = None,
     name: str | None = None,
     description: str | None = None,
+    directives: Sequence[object] = (),
     cache: Cache | None = None,
     **access: Unpack[Access],
 ) -> Callable[[type[T]], type[T]]:
@@ -426,7 +436,7 @@ def entity(  # noqa: PLR0913 - each is an option of an entity
             cls,
             name=name,
             description=description or _paragraph(cls.__doc__) or table.comment,
-            directives=[*directives_of(access), *cache_directives(cache)],
+            directives=[*directives, *directives_of(access), *cache_directives(cache)],
         )
         bound.__plait_entity__ = options  # type: ignore[attr-defined]  # read by build()
         return bound

@@ -30,6 +30,7 @@ from gateway.schema.catalog import (
 )
 from gateway.schema.checks import check_classes, check_field, check_target
 from gateway.schema.connection import Connection, Node, PageInfo
+from gateway.schema.federation import add_keys, bind_entities, required_by, schema_class
 from gateway.schema.fulltext import full_text
 from gateway.schema.guards import field_infos, type_requirements
 from gateway.schema.inputs import Inputs
@@ -74,6 +75,10 @@ class Domain:
     extensions: Sequence[type[SchemaExtension] | Callable[[], SchemaExtension]] = ()
     examples: Mapping[str, str] = member(default_factory=dict)
     """Queries to begin with, by a title for people."""
+    warm: Sequence[str] = ()
+    """Queries whose cached answers the warm-up reads anew, as an anonymous viewer sees them."""
+    subgraph: bool = False
+    """Whether other services may federate with the API: `_entities`, `_service`, keys."""
     upstreams: Sequence[Upstream] = ()
     """GraphQL services whose types and root fields are part of the schema."""
     policies: Mapping[str, Policy] = member(default_factory=dict)
@@ -150,7 +155,9 @@ class _Builder:
         mutation = None
         if self.domain.mutations:
             mutation = _root("Mutation", self.domain.mutations, "Where every write begins.")
-        schema = strawberry.Schema(
+        if self.domain.subgraph:
+            add_keys(self.by_class.values())
+        schema = schema_class(subgraph=self.domain.subgraph)(
             _root("Query", roots, "Where every read begins."),
             mutation,
             directives=[transaction] if mutation else (),
@@ -256,6 +263,7 @@ class _Builder:
             relations,
             attributes,
             options.rule,
+            required=required_by(cls),
         )
 
     def _options(self, target: Any, where: str) -> b.EntityOptions:
@@ -319,6 +327,7 @@ class _Builder:
         return self.by_class.get(arguments[0] if arguments else inner)
 
     def _catalog(self, schema: strawberry.Schema) -> Catalog:
+        bind_entities(schema._schema)  # noqa: SLF001 - Strawberry offers no public way to its core schema
         core, upstreams = stitch(schema._schema, self.domain.upstreams, self.by_class)  # noqa: SLF001 - Strawberry offers no public way to its core schema
         schema._schema = core  # noqa: SLF001 - likewise
         entities = {info.name: info for info in self.by_class.values()}

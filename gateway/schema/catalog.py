@@ -109,6 +109,8 @@ class EntityInfo:
     rule: Rule | None = None
     """The condition under which a row exists for a viewer."""
     text: FullText | None = None
+    required: Mapping[str, str] = field(default_factory=dict)
+    """Fields of other subgraphs that its resolvers require: Python attributes by field name."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

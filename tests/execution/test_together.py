@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from scripted import ScriptedSource, settle
+from scripted import Execution, ScriptedSource, settle
 
 from gateway.errors import Code, SourceUnavailable
 from gateway.execution.groups import Groups
@@ -62,6 +62,12 @@ def bundled(
     return bundles(groups, parts, (), until)
 
 
+def finish(execution: Execution, answers: list[Any]) -> None:
+    """The source answers with these values, part by part."""
+    values: list[Any] = answers
+    execution.ended.set_result(values)
+
+
 async def asked(made: dict[Hashable, Bundle]) -> dict[Hashable, asyncio.Task[Any]]:
     """Everybody waits for their own values."""
     tasks = {owner: asyncio.ensure_future(bundle.values(owner)) for owner, bundle in made.items()}
@@ -76,7 +82,7 @@ async def test_one_execution_for_all(source: ScriptedSource, groups: dict[str, G
     (execution,) = source.executions
     assert execution.prepared == Together("scripted", False, (ONE, KEYED))  # noqa: FBT003 - by_key
     assert execution.batch.arguments == (((), (1,)), (((7,), (8,)), (2,)))
-    execution.ended.set_result([[[b"x"], [b"7", b"8"]]])
+    finish(execution, [[[b"x"], [b"7", b"8"]]])
     assert await tasks["x"] == [b"x"]
     assert await tasks["y"] == [b"7", b"8"]
 
@@ -138,12 +144,12 @@ async def test_equal_bundles_share_an_execution(
     tasks = [await asked(bundled(groups, *parts)) for _ in range(5)]
     assert len(source.executions) == 2  # those under way; the others wait and gather
     for execution in list(source.under_way):
-        execution.ended.set_result([[[b"x"], [b"y"]]])
+        finish(execution, [[[b"x"], [b"y"]]])
     await settle()
     (last,) = source.under_way
-    last.ended.set_result([[[b"later"], [b"y"]]])
+    finish(last, [[[b"later"], [b"y"]]])
     assert [await each["x"] for each in tasks] == [[b"x"]] * 2 + [[b"later"]] * 3
     other = await asked(bundled(groups, wanted("x", ONE, 1), wanted("y", TWO, 3)))
     assert source.executions[-1].batch.arguments == (((), (1,)), ((), (3,)))
-    source.executions[-1].ended.set_result([[[b"x"], [b"z"]]])
+    finish(source.executions[-1], [[[b"x"], [b"z"]]])
     assert await other["y"] == [b"z"]

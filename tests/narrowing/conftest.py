@@ -7,20 +7,24 @@ from typing import TYPE_CHECKING
 import pytest
 from gallery import Gallery, opened
 
+from gateway.documents.store import DocumentStore
 from gateway.execution.narrowing_tactics import Tactics, Way
+from gateway.sources.postgres.candidates import KEYS_AT_ONCE
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
 
     from conftest import FreshDatabase
 
 TACTICS = {
     "as estimated": Tactics(),
     "rows first": Tactics(forced=Way.ROWS_FIRST),
-    "rows in portions": Tactics(forced=Way.ROWS_FIRST, portion=7),
+    "rows in portions": Tactics(forced=Way.ROWS_FIRST),
     "vectors first": Tactics(forced=Way.VECTORS_FIRST),
-    "vectors given up": Tactics(forced=Way.VECTORS_FIRST, farthest=5, portion=7),
+    "vectors given up": Tactics(forced=Way.VECTORS_FIRST, farthest=5),
 }
+
+IN_PORTIONS = {"rows in portions", "vectors given up"}
 
 
 @pytest.fixture(scope="module")
@@ -31,8 +35,11 @@ async def gallery(module_database: FreshDatabase, qdrant_endpoint: str) -> Async
 
 
 @pytest.fixture(params=sorted(TACTICS))
-def any_way(request: pytest.FixtureRequest, gallery: Gallery) -> str:
+def any_way(request: pytest.FixtureRequest, gallery: Gallery) -> Iterator[None]:
     """The gallery's searches go this way, whatever the estimates say."""
     gallery.engine.tactics = TACTICS[request.param]
-    name: str = request.param
-    return name
+    gallery.postgres.portion = 7 if request.param in IN_PORTIONS else KEYS_AT_ONCE
+    gallery.engine.store = DocumentStore(gallery.engine.api.catalog.schema)  # nothing planned yet
+    yield
+    gallery.postgres.portion = KEYS_AT_ONCE
+    gallery.engine.store = DocumentStore(gallery.engine.api.catalog.schema)

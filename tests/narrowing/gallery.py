@@ -29,6 +29,7 @@ from gateway.planning.arguments import PageLimits
 from gateway.planning.plan import Planner
 from gateway.planning.registry import Registry
 from gateway.schema.build import build
+from gateway.sources.postgres.candidates import KEYS_AT_ONCE, matching
 from gateway.sources.postgres.source import PostgresSource
 from gateway.sources.qdrant import QdrantSource
 from gateway.sources.qdrant.points import Distance, Point
@@ -113,12 +114,20 @@ def made(count: int, seed: int = 7) -> Stock:
 
 
 class CountedPostgres(PostgresSource):
-    """Remembers which statements it ran; `failing` is raised instead, where it is set."""
+    """Remembers which statements it ran; `failing` is raised instead, where it is set.
+
+    `portion` is how many keys one statement gives.
+    """
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self.ran: list[str] = []
         self.failing: Exception | None = None
+        self.portion = KEYS_AT_ONCE
+
+    def prepare_matching(self, entity: Any, where: Any) -> Any:
+        """With portions of the test's own size."""
+        return matching(self.name, self._catalog, entity, where, self.portion)
 
     async def execute(self, prepared: Any, batch: Batch, budget: Budget) -> Any:
         """Run, and remember."""

@@ -185,17 +185,17 @@ async def test_a_bad_where_refuses_the_request(gallery: Gallery, where: dict[str
 
 def test_the_threshold_is_where_both_ways_cost_the_same() -> None:
     """Few rows of many: rows first; most rows: vectors first; never more than a portion."""
-    tactics = Tactics(portion=1000)
-    assert tactics.choose(10, 1_000_000, 10).way is Way.ROWS_FIRST
-    assert tactics.choose(900_000, 1_000_000, 10).way is Way.VECTORS_FIRST
-    assert tactics.choose(1_001, 1e12, 10).way is Way.VECTORS_FIRST
-    assert tactics.choose(0, 0, 1).way is Way.ROWS_FIRST
+    tactics = Tactics()
+    assert tactics.choose(10, 1_000_000, 10, 1000).way is Way.ROWS_FIRST
+    assert tactics.choose(900_000, 1_000_000, 10, 1000).way is Way.VECTORS_FIRST
+    assert tactics.choose(1_001, 1e12, 10, 1000).way is Way.VECTORS_FIRST
+    assert tactics.choose(0, 0, 1, 1000).way is Way.ROWS_FIRST
 
 
 def test_attempts_go_further_and_end() -> None:
     """Each by the factor, the last as far as it may be; exact from the second on."""
     tactics = Tactics(farthest=4000)
-    choice = tactics.choose(300_000, 1_000_000, 10)
+    choice = tactics.choose(300_000, 1_000_000, 10, 10_000)
     attempts = list(tactics.attempts(choice, 10))
     counts = [attempt.count for attempt in attempts]
     assert counts == sorted(counts)

@@ -5,10 +5,9 @@ Annotations are evaluated where they stand, so this file has no `from __future__
 
 import enum
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from graphql import GraphQLEnumType, GraphQLInputObjectType, GraphQLObjectType
 from strawberry import ID
 from toy import tables
 
@@ -32,7 +31,12 @@ from gateway import (
     vector_queries,
 )
 from gateway.errors import ConfigurationError
+from gateway.planning.steps import Verb
 from gateway.schema.build import build
+from gateway.schema.vector_reading import Reading
+
+if TYPE_CHECKING:
+    from graphql import GraphQLEnumType, GraphQLInputObjectType, GraphQLObjectType
 
 
 class Mark(enum.Enum):
@@ -227,6 +231,11 @@ def test_what_start_up_refuses(make: Callable[[], Domain], words: str) -> None:
     """The message names the class and the field, and says what would be right."""
     with pytest.raises(ConfigurationError, match=words):
         build(make())
+
+
+def test_every_reading_is_planned() -> None:
+    """What a field can be bound to, the planner has a verb for."""
+    assert {reading.value for reading in Reading} <= {verb.value for verb in Verb}
 
 
 def test_an_option_of_one_field_is_refused() -> None:

@@ -389,13 +389,6 @@ async def test_a_query_survives_a_broken_connection(gateway: Joined) -> None:
     """A read is asked again once where the connection broke; a mutation never is."""
     broken = 0
 
-    async def answer(scope: Any, receive: Any, send: Any) -> None:
-        nonlocal broken
-        broken += 1
-        if broken == 1:
-            raise ConnectionResetError
-        await reply(send, 200, '{"data": {"count": 1, "fail": null}}')
-
     async def cut(_scope: Any, _receive: Any, send: Any) -> None:
         nonlocal broken
         broken += 1

@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 
 import pytest
-from conftest import served
 from embedding.openai_service import DIMENSIONS, KEY, MODEL, Fault, answer_of, serving
+from points_site import served
 
 from gateway.embedding.local import LocalEmbedder
 from gateway.sources.qdrant import Distance

@@ -178,6 +178,11 @@ class Sample:
     blobs: list[Bytes] | None
     guarded: str | None = column("label", permission_classes=[ClerksOnly])
 
+    @field(needs=("doc",))
+    def doubled(self) -> str:
+        doc: Any = self.doc
+        return str(doc["n"] * 2)
+
 
 @queries
 class ShopQueries:

@@ -118,3 +118,20 @@ async def test_a_label_its_enum_lacks(stand: Stand) -> None:
     compiled = str(text.where(column.isnot(None)).compile(dialect=dialect()))
     with pytest.raises(asyncpg.DataError):
         await stand.connection.fetch(compiled)
+
+
+BIG = 123456789012345678901234567890
+
+
+async def test_integers_of_any_size_in_documents(stand: Stand) -> None:
+    """Whether a row is spliced or walked, its JSON keeps every digit, for resolvers as well."""
+    await stand.connection.execute(
+        f"INSERT INTO samples (doc, note) VALUES ('{{\"n\": {BIG}}}', '[{BIG}, -{BIG}, 0.5]')"
+    )
+    spliced = await stand.data("{ samples { nodes { doc note } } }")
+    walked = await stand.data("{ samples { nodes { doc note doubled } } }")
+    (row,) = walked["samples"]["nodes"]
+    assert row.pop("doubled") == str(2 * BIG)
+    assert walked == spliced
+    answer = await stand.answer("{ samples { nodes { doc note doubled } } }")
+    assert answer.body.count(str(BIG).encode()) == 3

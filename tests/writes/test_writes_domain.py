@@ -138,3 +138,35 @@ async def test_a_repeated_item_is_the_same_item(domain: Stand) -> None:
     assert error["extensions"]["kind"] == "unique"
     assert error["extensions"]["columns"] == ["source", "source_id"]
     assert await domain.value("select count(*) from processed_items") == 1
+
+
+async def test_items_enter_a_topic_with_it(domain: Stand) -> None:
+    """New items first and fitting; items that are there with a place of their own."""
+    made = await domain.data(
+        "mutation ($items: [ItemInsert!]!) { insertItems(inputs: $items) { id } }",
+        {"items": [{**one, "sourceId": f"sky {one['title']}"} for one in ITEMS]},
+    )
+    first, second = (row["id"] for row in made["insertItems"])
+    fresh = {"title": "Eclipse", "source": "RSS", "sourceId": "Eclipse"}
+    new = {
+        "title": "Sky",
+        "category": "SCIENCE",
+        "items": [fresh],
+        "topicItems": [
+            {"itemId": first, "position": 3},
+            {"itemId": second, "position": 2, "relevance": 0.5},
+        ],
+    }
+    data = await domain.data(
+        """mutation ($new: TopicInsert!) { insertTopic(input: $new) {
+            topicItems(orderBy: [{position: ASC}]) {
+                nodes { position relevance item { title topicItems { totalCount } } }
+            }
+        } }""",
+        {"new": new},
+    )
+    places = [
+        (row["position"], row["relevance"], row["item"]["title"])
+        for row in data["insertTopic"]["topicItems"]["nodes"]
+    ]
+    assert places == [(1, 1.0, "Eclipse"), (2, 0.5, "Comet"), (3, 1.0, "Aurora")]

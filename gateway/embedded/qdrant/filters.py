@@ -97,7 +97,17 @@ def _values_count(message: pb.ValuesCount) -> edge.ValuesCount:
 
 
 def _bounds(message: Any) -> dict[str, Any]:
-    return {name: getattr(message, name) for name in _BOUNDS if message.HasField(name)}
+    """The bounds that were given; of two on one side the narrower, as an index heeds one only."""
+    given = {name: getattr(message, name) for name in _BOUNDS if message.HasField(name)}
+    if "lt" in given and "lte" in given:
+        del given["lte" if _order(given["lt"]) <= _order(given["lte"]) else "lt"]
+    if "gt" in given and "gte" in given:
+        del given["gte" if _order(given["gt"]) >= _order(given["gte"]) else "gt"]
+    return given
+
+
+def _order(bound: Any) -> Any:
+    return (bound.seconds, bound.nanos) if hasattr(bound, "seconds") else bound
 
 
 def _moment(message: Timestamp) -> str:

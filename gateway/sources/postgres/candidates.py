@@ -43,12 +43,13 @@ class Estimate(Statement):
 class MatchingRows:
     """The rows that a `where` and the entity's rule let through, asked for in several ways.
 
-    `keys`: the first of their keys in order, at most `KEYS_AT_ONCE`; `further`: those behind the
-    key given last; `which`: those among the keys given. All are JSON arrays of keys. `estimate`:
-    how many there are; `whole`: how many rows the table has. `slots` and `constants` say what the
+    `keys`: the first of their keys in order, at most `portion`; `further`: as many behind the key
+    given last; `which`: those among the keys given. All are JSON arrays of keys. `estimate`: how
+    many there are; `whole`: how many rows the table has. `slots` and `constants` say what the
     parameters are, with the values of `where` as reader 1.
     """
 
+    portion: int
     keys: Statement
     further: Statement
     which: Statement
@@ -59,7 +60,11 @@ class MatchingRows:
 
 
 def matching(
-    source: str, catalog: Catalog, entity: EntityInfo, where: WhereShape | None
+    source: str,
+    catalog: Catalog,
+    entity: EntityInfo,
+    where: WhereShape | None,
+    portion: int = KEYS_AT_ONCE,
 ) -> MatchingRows:
     """Compile the statements of an entity with one key column. Pure."""
     build = Build(catalog, {})
@@ -71,15 +76,19 @@ def matching(
     place = f"${len(base.slots) + 1}"
     listed = "SELECT coalesce(json_agg(k), '[]') FROM"
     found = f"({base.text}) AS matching"
-    tail = f"ORDER BY k LIMIT {KEYS_AT_ONCE}"
+    tail = f"ORDER BY k LIMIT {portion}"
     type_ = wide(info.column.type).compile(dialect=DIALECT)
 
     def statement(sql: str) -> Statement:
         return Statement(source, False, sql, base.slots, base.constants)  # noqa: FBT003 - by_key
 
     return MatchingRows(
-        keys=statement(f"{listed} (SELECT k FROM {found} {tail}) AS keys"),
-        further=statement(f"{listed} (SELECT k FROM {found} WHERE k > {place} {tail}) AS keys"),
+        portion=portion,
+        # What is put together here are statements of our own and numbers.
+        keys=statement(f"{listed} (SELECT k FROM {found} {tail}) AS keys"),  # noqa: S608 - see above
+        further=statement(
+            f"{listed} (SELECT k FROM {found} WHERE k > {place} {tail}) AS keys"  # noqa: S608 - see above
+        ),
         which=statement(f"{listed} {found} WHERE k = ANY ({place}::{type_}[])"),
         estimate=_estimate(base),
         whole=_whole(source, catalog, entity),

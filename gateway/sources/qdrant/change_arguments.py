@@ -5,6 +5,7 @@ Every `InputError` names the argument, with the place in its list, and what woul
 
 from __future__ import annotations
 
+import re
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
@@ -56,6 +57,8 @@ MAX_VECTORS = 32
 """Named vectors of a point, and of a collection."""
 _MAX_NAME = 255
 _LARGEST = 2**63
+_LONG_NUMBER = re.compile(rb"\d{19}")
+_LARGEST_FLOAT = 3.4e38
 
 
 def change_arguments(binding: VectorChange, values: Mapping[str, Any]) -> Change:
@@ -104,7 +107,7 @@ class _Read:
         payload, length = self._payload(given.get("payload") or {}, f"{where}.payload")
         return NewPoint(
             id=parse_point_id(given["id"], f"{where}.id"),
-            vector=None if vector is None else parse_vector(vector, size, f"{where}.vector"),
+            vector=None if vector is None else _vector(vector, size, f"{where}.vector"),
             text=None if text is None else _words(text, f"{where}.text"),
             named=named,
             payload=payload,
@@ -137,13 +140,15 @@ class _Read:
             raise InputError(f"{where} must be an object")
         payload = stored_payload(self.declared, given)
         try:
-            length = len(orjson.dumps(payload))
-            _check_integers(payload)
+            written = orjson.dumps(payload)
+            if _LONG_NUMBER.search(written):
+                _check_integers(payload)
         except (TypeError, ValueError):
             raise InputError(
                 f"{where} is not JSON that can be kept: integers of at most 64 bits, valid "
                 "Unicode, at most 250 levels"
             ) from None
+        length = len(written)
         if length > MAX_PAYLOAD_BYTES:
             raise InputError(f"{where} has {length} bytes; at most {MAX_PAYLOAD_BYTES} are allowed")
         return payload, length
@@ -265,6 +270,16 @@ _READERS: dict[Operation, Callable[[_Read], Change]] = {
     Operation.COLLECTIONS: _Read.collections,
     Operation.COLLECTION: _Read.one_collection,
 }
+
+
+def _vector(value: Any, size: int | None, where: str) -> tuple[float, ...]:
+    """As `parse_vector`; a good one is told by functions that look at all of it at once."""
+    fits = isinstance(value, list) and len(value) == size and set(map(type, value)) <= {int, float}
+    if fits and min(value) >= -_LARGEST_FLOAT and max(value) <= _LARGEST_FLOAT:
+        total = sum(value)
+        if total == total:  # noqa: PLR0124 - not true of NaN
+            return tuple(value)
+    return parse_vector(value, size, where)
 
 
 def _check_integers(value: Any) -> None:

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from gateway.sources.qdrant.changes import NewPoint, Which
     from gateway.sources.qdrant.collections import Collection
 
-CHUNK_POINTS = 256
+CHUNK_POINTS = 128
+"""Points made into messages at once: for these milliseconds the event loop stands still."""
 CHUNK_BYTES = 1 << 20
 _BYTES_PER_NUMBER = 4
 _AT_ONCE = 4

@@ -27,7 +27,7 @@ _HAS_ID, _NUM, _UUID = b"\x0a", b"\x08", b"\x12"
 
 def grpc_among(wanted: pb.Filter | None, among: Among) -> pb.Filter:
     """The filter, for these points alone."""
-    conditions = [_grpc_ids(among.ids)] if among.ids or among.field is None else []
+    conditions = [_grpc_ids(among.ids)] if among.ids or not among.keys else []
     if among.field is not None:
         conditions += _grpc_keys(among.field, among.keys)
     own = conditions[0]
@@ -43,10 +43,10 @@ def grpc_among(wanted: pb.Filter | None, among: Among) -> pb.Filter:
 def rest_among(wanted: models.Filter | None, among: Among) -> models.Filter:
     """The filter, for these points alone."""
     parts: list[Any] = []
-    if among.ids or among.field is None:
+    if among.ids or not among.keys:
         parts.append(models.HasIdCondition(has_id=list(among.ids)))
     if among.field is not None:
-        for keys in _by_type(among.keys):
+        for keys in filter(None, _by_type(among.keys)):
             match = models.MatchAny(any=keys)
             parts.append(models.FieldCondition(key=among.field, match=match))
     own = models.Filter(should=parts)
@@ -62,10 +62,9 @@ def _grpc_ids(ids: Sequence[PointId]) -> pb.Condition:
 
 def _grpc_keys(field: str, keys: Sequence[int | str]) -> list[pb.Condition]:
     numbers, texts = _by_type(keys)
-    matches = [
-        pb.Match(integers=pb.RepeatedIntegers(integers=numbers)),
-        pb.Match(keywords=pb.RepeatedStrings(strings=texts)),
-    ]
+    matches = [pb.Match(integers=pb.RepeatedIntegers(integers=numbers))] if numbers else []
+    if texts:
+        matches.append(pb.Match(keywords=pb.RepeatedStrings(strings=texts)))
     return [pb.Condition(field=pb.FieldCondition(key=field, match=match)) for match in matches]
 
 

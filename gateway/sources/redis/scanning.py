@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 ROUNDS = 100
 """Answers of SCAN that one page looks through at most."""
-_FEWEST = 10
+_FEWEST = 1
 _SPARE = 0.1
 """Seconds before the deadline at which a page ends with what it has."""
 

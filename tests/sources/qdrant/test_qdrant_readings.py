@@ -37,6 +37,7 @@ from gateway.sources.qdrant import (
     search_arguments,
 )
 from gateway.sources.qdrant.selecting import check_paths, selected
+from gateway.sources.qdrant.shape import KEYS, Hit, Shape
 
 ID = HitField("id", HitKind.ID)
 SCORE = HitField("score", HitKind.SCORE)
@@ -193,7 +194,8 @@ async def test_neighbours_by_a_key_in_the_payload(source, collection, ask, calls
     wish = nearest_arguments(limit=3)
     values = await ask(source, prepared, (3,), (404,), (1,), (3,), arguments=(wish,))
     assert values[0] == values[3]
-    assert values[0] == b'[{"id":"4","entity":\t[0,2]\t},{"id":"3","entity":\t[0,2]\t},' + (
+    assert values[0] == (
+        b'[{"id":"4","entity":\t[0,2]\t},{"id":"3","entity":\t[0,2]\t},'
         b'{"id":"2","entity":\t[0,1]\t}]'
     )
     assert values[1] is None
@@ -327,3 +329,38 @@ def test_the_same_selection_as_the_engine(local, payload, paths):
     wish = models.PayloadSelectorInclude(include=list(paths))
     (record,) = local.retrieve("c", [1], with_payload=wish)
     assert selected(payload, check_paths(paths)) == (record.payload or {})
+
+
+async def test_a_facet_without_an_index_is_a_typed_error(source, collection, ask):
+    """What the engine refuses to count is that field's error, in its words about the request."""
+    with pytest.raises(SourceError) as raised:
+        await read(source, ask, FacetCounts(collection), {"key": "owner"})
+    assert raised.value.code in {Code.SOURCE_DATA, Code.SOURCE_ERROR}
+
+
+@pytest.mark.parametrize(
+    ("kind", "held", "key"),
+    [
+        ("IntID", 7, b"7"),
+        ("IntID", "8", b"8"),
+        ("IntID", "x", None),
+        ("BigInt", 2**63, None),
+        ("IntID", True, None),
+        ("TextID", 7, b'"7"'),
+        ("TextID", "a\tb", b'"a\\tb"'),
+        (
+            "UUIDID",
+            "0198C9A2-54FF-7E63-A2A4-3AE3B1AD2B10",
+            b'"0198c9a2-54ff-7e63-a2a4-3ae3b1ad2b10"',
+        ),
+        ("UUIDID", 7, None),
+        ("UUID", "nonsense", None),
+        ("TextID", [1], None),
+    ],
+)
+def test_a_key_has_the_type_of_its_entity(kind, held, key):
+    """What cannot be a key of the entity is no row, and fails no other."""
+    shape = Shape((HitField("row", HitKind.ENTITY, slot=2),), entity_key="owner", key=KEYS[kind])
+    written = shape.encode([Hit(1, 0.5, {"owner": held}, None)])
+    hole = b"null" if key is None else b"\t[2," + key + b"]\t"
+    assert written == b'[{"row":' + hole + b"}]"

@@ -1,0 +1,51 @@
+"""The embedder that the settings describe."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gateway.embedding.batching import BatchingEmbedder, Bounds
+from gateway.embedding.cache import VectorCache
+from gateway.embedding.http import Endpoint, HttpEmbedder
+from gateway.embedding.local import LocalEmbedder
+
+if TYPE_CHECKING:
+    from gateway.embedding.cache import SharedStore
+    from gateway.embedding.contract import Embedder
+    from gateway.settings import Embedding
+
+
+def embedder_of(embedding: Embedding, shared: SharedStore | None) -> Embedder:
+    """The configured model behind its cache and its queue; `shared` is the cache's second level."""
+    model: Embedder = LocalEmbedder() if embedding.kind == "local" else _service(embedding)
+    cache = VectorCache(
+        model.model,
+        model.dimensions,
+        max_bytes=embedding.cache_bytes,
+        seconds=embedding.cache_seconds,
+        shared=shared,
+    )
+    bounds = Bounds(
+        texts=embedding.batch_size,
+        chars=embedding.batch_chars,
+        calls=embedding.concurrency if embedding.kind == "http" else 1,
+        budget_texts=embedding.max_texts,
+        budget_chars=embedding.max_chars,
+    )
+    return BatchingEmbedder(model, cache, bounds)
+
+
+def _service(embedding: Embedding) -> HttpEmbedder:
+    return HttpEmbedder(
+        Endpoint(
+            base_url=embedding.base_url.reveal(),
+            model=embedding.model,
+            dimensions=embedding.dimensions,
+            api_key=embedding.api_key.reveal() or None,
+            shorten=embedding.shorten,
+            max_chars=embedding.max_text_chars,
+            timeout_seconds=embedding.timeout_seconds,
+            attempts=embedding.attempts,
+            concurrency=embedding.concurrency,
+        )
+    )

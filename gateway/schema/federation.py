@@ -1,0 +1,107 @@
+"""The API as an Apollo Federation v2 subgraph: keys, `_entities`, and fields that others own.
+
+https://www.apollographql.com/docs/graphos/schema-design/federated-schemas/reference/subgraph-spec
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import strawberry.federation
+from strawberry.federation.schema_directives import External, Key, Requires, Shareable
+from strawberry.schema.name_converter import NameConverter
+
+from gateway.errors import ConfigurationError
+from gateway.schema.bindings import Binding, Plain
+from gateway.schema.connection import PageInfo
+from gateway.schema.stitching import BINDING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from graphql import GraphQLSchema
+
+    from gateway.schema.catalog import EntityInfo
+
+ENTITIES = "_entities"
+ANY_ENTITY = "_Entity"
+
+
+@dataclass(frozen=True, slots=True)
+class Entities(Binding):
+    """The root field `_entities(representations:)`."""
+
+
+class ExternalField(Plain):
+    """A field that another subgraph owns, believed where a resolver here requires it."""
+
+
+def external(*, init: Literal[False] = False, **options: Any) -> Any:  # noqa: ARG001 - `init` is read by type checkers
+    """A field of the entity that another subgraph owns: `weight: float | None = external()`.
+
+    Its value is what the router says with a representation, and null elsewhere. A resolver reads
+    it as an attribute where it says `requires="weight"`.
+    """
+    own = ExternalField(
+        python_name=None,
+        description=options.pop("description", None),
+        directives=[External(), *options.pop("directives", ())],
+        **options,
+    )
+
+    def resolve(root: Any) -> Any:
+        return root.__dict__.get(own.python_name)
+
+    resolve.__annotations__ = {"root": Any}
+    return own(resolve)
+
+
+def required_by(cls: type) -> Mapping[str, str]:
+    """The fields of other subgraphs that resolvers of an entity require: attributes by field name.
+
+    Raises ConfigurationError for one that is not declared.
+    """
+    fields = cls.__strawberry_definition__.fields  # type: ignore[attr-defined]  # an entity
+    name_of = NameConverter().from_field
+    declared = {
+        name_of(field): field.python_name for field in fields if isinstance(field, ExternalField)
+    }
+    wanted = {
+        name
+        for field in fields
+        for directive in field.directives
+        if isinstance(directive, Requires)
+        for name in str(directive.fields).split()
+    }
+    for name in sorted(wanted - declared.keys()):
+        raise ConfigurationError(
+            f"{cls.__name__}: a resolver requires {name!r}, which is not declared; "
+            "write `… | None = external()` for it."
+        )
+    return {name: declared[name] for name in sorted(wanted)}
+
+
+def add_keys(entities: Iterable[EntityInfo]) -> None:
+    """Say in the schema by which fields other subgraphs may refer to each entity."""
+    for entity in entities:
+        definition = entity.cls.__strawberry_definition__  # type: ignore[attr-defined]  # an entity
+        own = [one for one in definition.directives or () if not isinstance(one, Key)]
+        names: Any = " ".join(info.name for info in entity.key)
+        definition.directives = [*own, Key(fields=names)]
+    shared = PageInfo.__strawberry_definition__  # type: ignore[attr-defined]  # made by Strawberry
+    if not any(isinstance(one, Shareable) for one in shared.directives or ()):
+        shared.directives = [*(shared.directives or ()), Shareable()]
+
+
+def bind_entities(core: GraphQLSchema) -> None:
+    """Let `_entities` be planned, instead of resolved one by one."""
+    query = core.query_type
+    if query is not None and ENTITIES in query.fields:
+        query.fields[ENTITIES].extensions = {BINDING: Entities()}
+        query.fields[ENTITIES].resolve = None
+
+
+def schema_class(*, subgraph: bool) -> type[strawberry.Schema]:
+    """What makes the schema."""
+    return strawberry.federation.Schema if subgraph else strawberry.Schema
