@@ -17,7 +17,7 @@ from gateway.caching.warmup import WarmUp
 from gateway.documents.limits import DocumentLimits
 from gateway.documents.store import DocumentStore
 from gateway.embedding.compose import embedder_of
-from gateway.errors import ConfigurationError, SourceError
+from gateway.errors import ConfigurationError, SourceError, SourceUnavailable
 from gateway.execution.engine import Engine
 from gateway.execution.executor import WalkingExecutor, install_resolvers
 from gateway.execution.groups import Groups
@@ -324,6 +324,35 @@ async def check_sources(settings: Settings) -> Mapping[str, Health]:
     try:
         await gateway.open()
         return await gateway.check(Budget(asyncio.get_running_loop().time() + OPEN_SECONDS))
+    finally:
+        await gateway.close()
+
+
+async def invalidate_cache(settings: Settings, tags: list[str], pattern: str | None) -> int:
+    """Invalidate tags, and those in use that match a pattern; how many, for `plait invalidate`.
+
+    Returns when no replica serves what they stood for. Raises ConfigurationError where there is no
+    shared level, SourceError where it cannot be reached.
+    """
+    store = _cache_store(settings)
+    if store is None:
+        raise ConfigurationError("cache.redis (PLAIT_CACHE_REDIS): there is no such source")
+    cache = make_cache(Options(lease_seconds=settings.cache.lease_seconds), store)
+    try:
+        await store.open()
+        if tags and not await cache.invalidate(tags):
+            raise SourceUnavailable("the shared level of the cache is not reachable")
+        return len(tags) + (await cache.invalidate_like(pattern) if pattern else 0)
+    finally:
+        await cache.close()
+
+
+async def warm_cache(settings: Settings) -> tuple[int, int]:
+    """Read the domain's warm queries anew: how many worked, of how many; for `plait warm`."""
+    gateway = Gateway(settings)
+    try:
+        await gateway.open()
+        return await gateway.warm(), len(gateway.domain.warm)
     finally:
         await gateway.close()
 

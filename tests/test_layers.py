@@ -47,6 +47,14 @@ PLANTED = {
         "import wordllama",
         "wordllama only in embedding",
     ),
+    "gateway/planning/variables.py": (
+        "import aiohttp",
+        "aiohttp only in the seam of the proxies",
+    ),
+    "gateway/execution/context.py": (
+        "import jwt",
+        "jwt and cryptography only in identity",
+    ),
     "gateway/sources/contract.py": (
         "import gateway.sources.qdrant",
         "The contract of sources stands on errors alone",

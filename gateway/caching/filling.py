@@ -33,6 +33,7 @@ Load: TypeAlias = Callable[[Sequence[int], float], Awaitable[Sequence[Any]]]
 SKEW = 1.0
 """Seconds by which an entry may come from the future, as clocks differ."""
 _TAG_MARGIN = 60.0
+_CLOSE_SECONDS = 1.0
 _PATIENCE = 0.75
 """The part of its time that a reader waits for another replica's answer."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.003, 0.05
@@ -91,7 +92,9 @@ class Filling:
         task.add_done_callback(self._tasks.discard)
 
     async def close(self) -> None:
-        """End what is under way; whoever waits gets `SourceUnavailable`."""
+        """Let what is under way end, for a moment; then who waits gets `SourceUnavailable`."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=_CLOSE_SECONDS)
         for task in list(self._tasks):
             task.cancel()
         if self._tasks:

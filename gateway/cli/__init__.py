@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from gateway.cli import demo, doctor, explain, migrate, pull, schema, serve
+from gateway.cli import cache, demo, doctor, explain, migrate, pull, schema, serve
 from gateway.cli.output import failing_plainly
 from gateway.cli.project import see_working_directory
 
@@ -25,6 +25,8 @@ app.add_typer(schema.app)
 app.add_typer(migrate.app)
 app.command("explain")(explain.explain)
 app.command("doctor")(doctor.doctor)
+app.command("invalidate")(cache.invalidate)
+app.command("warm")(cache.warm)
 app.add_typer(pull.app)
 
 

@@ -24,6 +24,7 @@ from gateway import (
     update,
     update_many,
 )
+from gateway.caching.administration import CacheMutations
 from gateway.caching.function import cached
 from gateway.schema.caching import Cache
 
@@ -160,6 +161,6 @@ class Mutation:
 domain = Domain(
     entities=[Author, Book, Subject, Note],
     queries=[Query],
-    mutations=[Mutation],
+    mutations=[Mutation, CacheMutations],
     warm=["{ books(first: 3) { nodes { id title } } }"],
 )

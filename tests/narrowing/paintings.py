@@ -14,6 +14,7 @@ from gateway import (
     listing,
     nearest,
     queries,
+    recommend,
     search,
 )
 
@@ -79,6 +80,7 @@ class GalleryQueries:
     paintings: Connection[Painting] | None = listing(near="paintings")
     artists: Connection[Artist] | None = listing()
     search_paintings: Hits[Painting] | None = search("paintings")
+    recommend_paintings: Hits[Painting] | None = recommend("paintings")
     search_prints: Hits[Print] | None = search("prints")
 
 

@@ -102,3 +102,16 @@ async def test_by_the_id_of_a_point(gallery: Gallery) -> None:
     body = await gallery.ask(query, {"id": "99999"})
     assert body["data"] == {"searchPaintings": None}
     assert body["errors"][0]["extensions"]["code"] == "BAD_USER_INPUT"
+
+
+@pytest.mark.usefixtures("any_way")
+async def test_recommendations_keep_rows_and_rules(gallery: Gallery) -> None:
+    """Like one example, unlike none: the nearest to it of the rows that fit and are seen."""
+    stock = gallery.stock
+    query = """{ recommendPaintings(positive: [{ id: 17 }], where: {style: {ne: "oil"}}, limit: 9) {
+        id painting { style } } }"""
+    rows = [row for row in stock.visible(ANONYMOUS) if row["style"] != "oil" and row["id"] != 17]
+    nearest = stock.nearest(rows, stock.vectors[17])[:9]
+    hits = (await gallery.data(query))["recommendPaintings"]
+    assert [hit["id"] for hit in hits] == [str(key) for key, _ in nearest]
+    assert "oil" not in {hit["painting"]["style"] for hit in hits}

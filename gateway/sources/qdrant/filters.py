@@ -61,14 +61,6 @@ class Filter:
         """False when it lets every point through."""
         return bool(self.must or self.should or self.must_not)
 
-    def within(self, ids: tuple[PointId, ...]) -> Filter:
-        """The same among these points only."""
-        return Filter(must=(*((self,) if self else ()), HasId(ids)))
-
-    def without(self, clause: Clause) -> Filter:
-        """The same, and not `clause`."""
-        return Filter(must=(self,) if self else (), must_not=(clause,))
-
 
 Clause: TypeAlias = Filter | Condition | HasId
 

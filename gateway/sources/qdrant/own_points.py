@@ -6,12 +6,11 @@ average of its points, and its own points are not among them.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from gateway.errors import SourceRefused
 from gateway.sources.qdrant.ask import Liked, ask
-from gateway.sources.qdrant.conditions import MAX_VALUES, match, one_of
+from gateway.sources.qdrant.conditions import MAX_VALUES, one_of
 from gateway.sources.qdrant.filters import Filter
 from gateway.sources.qdrant.wishes import Strategy
 
@@ -37,17 +36,16 @@ async def own_points(
     """
     field = prepared.collection.entity_key or ""
     found = await _points_by_key(session, prepared.collection.name, field, keys, deadline)
-    return [_question(prepared, field, key, found.get(key), wish) for key in keys]
+    return [_question(prepared, found.get(key), wish) for key in keys]
 
 
-def _question(
-    prepared: PreparedHits, field: str, key: Any, ids: list[PointId] | None, wish: Nearest
-) -> Ask | None:
+def _question(prepared: PreparedHits, ids: list[PointId] | None, wish: Nearest) -> Ask | None:
+    """What is near these points, which the engine leaves out of the hits itself."""
     if ids is None:
         return None
-    target = ids[0] if len(ids) == 1 else Liked(tuple(ids), (), Strategy.AVERAGE_VECTOR)
-    others = (wish.filter or Filter()).without(match(field, key, "key"))
-    return replace(ask(prepared, target, wish), filter=others)
+    if len(ids) == 1:
+        return ask(prepared, ids[0], wish)
+    return ask(prepared, Liked(tuple(ids), (), Strategy.AVERAGE_VECTOR), wish)
 
 
 async def _points_by_key(
