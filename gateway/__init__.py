@@ -10,6 +10,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from gateway.caching.administration import CacheMutations
+    from gateway.caching.function import cached
     from gateway.errors import Code, InputError, PlaitError
     from gateway.execution.context import RequestContext, reference
     from gateway.schema.bindings import (
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
         state_counter,
     )
     from gateway.schema.build import Domain
+    from gateway.schema.caching import Cache
     from gateway.schema.connection import Connection, Facets, HitGroups, Hits
     from gateway.schema.mutations import (
         delete,
@@ -83,6 +86,8 @@ if TYPE_CHECKING:
     from gateway.viewer import Viewer
 
 _HOMES = {
+    "gateway.caching.administration": ("CacheMutations",),
+    "gateway.caching.function": ("cached",),
     "gateway.errors": ("Code", "InputError", "PlaitError"),
     "gateway.execution.context": ("RequestContext", "reference"),
     "gateway.schema.bindings": (
@@ -101,6 +106,7 @@ _HOMES = {
         "state_counter",
     ),
     "gateway.schema.build": ("Domain",),
+    "gateway.schema.caching": ("Cache",),
     "gateway.schema.connection": ("Connection", "Facets", "HitGroups", "Hits"),
     "gateway.schema.federation": ("external",),
     "gateway.schema.mutations": (
@@ -161,6 +167,8 @@ _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 __all__ = [
     "BigInt",
     "Bytes",
+    "Cache",
+    "CacheMutations",
     "Code",
     "CollectionWrite",
     "Connection",
@@ -188,6 +196,7 @@ __all__ = [
     "ViewerColumns",
     "belongs_to",
     "by_key",
+    "cached",
     "column",
     "create_collection",
     "create_payload_index",

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 from gateway.embedding.batching import BatchingEmbedder, Bounds
 from gateway.embedding.cache import VectorCache
-from gateway.embedding.http import Endpoint, HttpEmbedder
 from gateway.embedding.local import LocalEmbedder
 
 if TYPE_CHECKING:
     from gateway.embedding.cache import SharedStore
     from gateway.embedding.contract import Embedder
+    from gateway.embedding.http import HttpEmbedder
     from gateway.settings import Embedding
 
 
@@ -36,6 +36,9 @@ def embedder_of(embedding: Embedding, shared: SharedStore | None) -> Embedder:
 
 
 def _service(embedding: Embedding) -> HttpEmbedder:
+    # The HTTP client is for those who have a service.
+    from gateway.embedding.http import Endpoint, HttpEmbedder  # noqa: PLC0415
+
     return HttpEmbedder(
         Endpoint(
             base_url=embedding.base_url.reveal(),

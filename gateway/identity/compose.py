@@ -2,44 +2,28 @@
 
 from __future__ import annotations
 
-from functools import partial
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.serialization import load_pem_public_key
+from typing import TYPE_CHECKING
 
 from gateway.errors import ConfigurationError
-from gateway.identity.algorithms import ASYMMETRIC, SYMMETRIC, fits
 from gateway.identity.apikeys import ApiKeys
-from gateway.identity.claims import ClaimNames
-from gateway.identity.fetching import fetch
 from gateway.identity.identify import Identity
-from gateway.identity.keysets import Ages, FixedKeys, PublishedKeys, SigningKey
-from gateway.identity.tokens import Issuer, Tokens
 from gateway.viewer import Viewer
 
 if TYPE_CHECKING:
     from gateway.identity.apikeys import Lookup
-    from gateway.identity.keysets import KeySet
-    from gateway.settings import ApiKey, Jwt, Settings
-
-ANY_AUDIENCE = "*"
+    from gateway.identity.tokens import Tokens
+    from gateway.settings import ApiKey, Settings
 
 
 def identity_of(settings: Settings, lookup: Lookup | None) -> Identity:
     """What tells who sends a request. `lookup` asks the domain for API keys, if it keeps any."""
     identity = settings.identity
-    issuers = [_issuer(name, jwt) for name, jwt in settings.jwt.items()]
-    if len({issuer.issuer for issuer in issuers}) < len(issuers):
-        raise ConfigurationError("jwt: two issuers have the same `issuer`.")
     known = dict(_known(name, key) for name, key in settings.api_key.items())
-    tokens = Tokens(issuers, max_bytes=identity.max_token_bytes) if issuers else None
     keys = None
     if known or lookup is not None:
         keys = ApiKeys(known, lookup, remember=identity.key_seconds)
     return Identity(
-        tokens,
+        _tokens(settings) if settings.jwt else None,
         keys,
         key_header=identity.key_header.lower().encode(),
         anonymous=identity.anonymous != "none",
@@ -55,63 +39,8 @@ def _known(name: str, key: ApiKey) -> tuple[str, Viewer]:
     return key.hash, Viewer(key.subject, roles, scopes, key.tenant or None)
 
 
-def _issuer(name: str, one: Jwt) -> Issuer:
-    place = f"jwt.{name}"
-    if not one.issuer:
-        raise ConfigurationError(f"{place}.issuer: expected the `iss` of its tokens.")
-    if not one.audience:
-        raise ConfigurationError(
-            f"{place}.audience: expected what `aud` must be, or `{ANY_AUDIENCE}` where its tokens "
-            "are for nobody but this API."
-        )
-    algorithms = frozenset(one.algorithms.split())
-    unknown = sorted(algorithms - ASYMMETRIC - SYMMETRIC)
-    if unknown or not algorithms:
-        known = ", ".join(sorted(ASYMMETRIC | SYMMETRIC))
-        raise ConfigurationError(f"{place}.algorithms: expected some of {known}.")
-    return Issuer(
-        issuer=one.issuer,
-        audiences=None if one.audience == ANY_AUDIENCE else tuple(one.audience.split()),
-        algorithms=algorithms,
-        keys=_keys(name, one, algorithms),
-        leeway=one.leeway,
-        names=ClaimNames(one.subject, one.roles, one.scopes, one.tenant, tuple(one.claims.split())),
-        prefix=one.subject_prefix,
-    )
+def _tokens(settings: Settings) -> Tokens:
+    # Ten megabytes of cryptography, for those who have issuers.
+    from gateway.identity.issuers import tokens_of  # noqa: PLC0415
 
-
-def _keys(name: str, one: Jwt, algorithms: frozenset[str]) -> KeySet:
-    place = f"jwt.{name}"
-    if sum(map(bool, (one.jwks_url, one.key_file, one.secret_file))) != 1:
-        raise ConfigurationError(f"{place}: give one of jwks_url, key_file and secret_file.")
-    # A public key that served as a secret would let everybody sign.
-    wrong = sorted(algorithms - (SYMMETRIC if one.secret_file else ASYMMETRIC))
-    if wrong:
-        kind = "a secret" if one.secret_file else "public keys"
-        raise ConfigurationError(f"{place}.algorithms: {', '.join(wrong)} does not go with {kind}.")
-    if one.jwks_url:
-        ages = Ages(one.refresh_seconds, one.max_age_seconds, one.interval_seconds)
-        return PublishedKeys(name, partial(fetch, one.jwks_url, one.fetch_seconds), ages)
-    setting = f"{place}.secret_file" if one.secret_file else f"{place}.key_file"
-    content = _content(one.secret_file or one.key_file, setting)
-    key: Any = content.strip() if one.secret_file else _public(content, setting)
-    for algorithm in sorted(algorithms):
-        if not fits(key, algorithm):
-            raise ConfigurationError(
-                f"{setting}: expected a key of the kind and size that {algorithm} needs."
-            )
-    return FixedKeys([SigningKey(key)])
-
-
-def _content(path: str, setting: str) -> bytes:
-    try:
-        return Path(path).read_bytes()
-    except OSError as error:
-        raise ConfigurationError(f"{setting}: cannot be read: {type(error).__name__}.") from None
-
-
-def _public(content: bytes, setting: str) -> Any:
-    try:
-        return load_pem_public_key(content)
-    except (ValueError, TypeError, UnsupportedAlgorithm):
-        raise ConfigurationError(f"{setting}: expected a public key as PEM.") from None
+    return tokens_of(settings.jwt, settings.identity.max_token_bytes)

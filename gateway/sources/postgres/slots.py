@@ -33,10 +33,8 @@ _LATE = "The database did not answer in time."
 _GONE = "The database cannot be reached."
 _CLOSED = "The gateway is shutting down."
 
-_MENDING = 1.0
-"""Seconds the server gets to acknowledge that a statement was cancelled."""
-_FAREWELL = 1.0
-"""Seconds a connection gets to close politely."""
+_MENDING, _FAREWELL = 1.0, 1.0
+"""Seconds to acknowledge that a statement was cancelled, and to close a connection politely."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 0.5
 """Seconds between failed attempts to connect: doubled each time, up to the second."""
 _SEEN_PER_STATEMENT = 4
@@ -47,7 +45,6 @@ _OUTDATED = (
     asyncpg.OutdatedSchemaCacheError,
     asyncpg.InvalidSQLStatementNameError,  # the server has forgotten it
 )
-
 
 _ANSWERED = (asyncpg.PostgresError, asyncpg.InterfaceError)
 """Failures after which the connection is as good as before, if it is still open."""
@@ -88,14 +85,12 @@ class Slots:
         self._statements_per_slot = statements_per_slot
         self._live: set[_Slot] = set()
         self._idle: list[_Slot] = []
-        self._opening = 0
-        self._mending = 0
+        self._opening = self._mending = 0
         self._waiters: dict[asyncio.Future[_Slot | SourceError], None] = {}
         self._seen: OrderedDict[str, None] = OrderedDict()
         self._names = 0
         self._tasks: set[asyncio.Task[None]] = set()
-        self._pause = 0.0
-        self._retry_at = 0.0
+        self._pause = self._retry_at = 0.0
         self._fault: SourceError = SourceUnavailable(_GONE)
         self._closed = False
         self._emptied: asyncio.Event | None = None
@@ -211,12 +206,11 @@ class Slots:
         self, slot: _Slot, verb: str, text: str, arguments: Sequence[Any], deadline: float
     ) -> Any:
         """Run a text in a transaction of its own, which pins what the session does not."""
-        loop = asyncio.get_running_loop()
-        begin = f"BEGIN READ ONLY{slot.connection.local}"
-        await slot.connection.execute(begin, timeout=deadline - loop.time())
-        ask = getattr(slot.connection, verb)
-        result = await ask(text, *arguments, timeout=deadline - loop.time())
-        await slot.connection.execute("COMMIT", timeout=deadline - loop.time())
+        connection, loop = slot.connection, asyncio.get_running_loop()
+        begin = f"BEGIN READ ONLY{connection.local}"
+        await connection.execute(begin, timeout=deadline - loop.time())
+        result = await getattr(connection, verb)(text, *arguments, timeout=deadline - loop.time())
+        await connection.execute("COMMIT", timeout=deadline - loop.time())
         return result
 
     def _is_repeated(self, text: str) -> bool:
