@@ -17,11 +17,13 @@ from resolvers.models import ItemSource, TrendCategory
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-ServerName: TypeAlias = Literal["plait", "strawberry", "floor"]
+ServerName: TypeAlias = Literal["plait", "strawberry", "floor", "client"]
 
 PLAIT: ServerName = "plait"
 STRAWBERRY: ServerName = "strawberry"
 FLOOR: ServerName = "floor"
+CLIENT: ServerName = "client"
+"""The peer of the vector workloads, which are in `bench.vectors`: the vector client alone."""
 SERVERS: tuple[ServerName, ...] = (PLAIT, STRAWBERRY, FLOOR)
 
 KEY = "the-key-of-the-bench-alone"

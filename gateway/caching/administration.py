@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import strawberry
 
 from gateway.caching.function import CURRENT
@@ -9,6 +11,8 @@ from gateway.caching.tags import MAX_TAG_BYTES, of_row
 from gateway.errors import InputError
 from gateway.schema.bindings import field
 from gateway.schema.roots import mutations
+
+_SURROGATES = re.compile(r"[\ud800-\udfff]")
 
 MOST = 1_000
 """Tags and keys of one mutation."""
@@ -44,7 +48,10 @@ class CacheMutations:
             if tag is None:
                 raise InputError(f"`rows`: a key of {row.type} is too long.")
             named.append(tag)
-        wrong = any(not tag or len(tag) > MAX_TAG_BYTES for tag in (*named, pattern or "*"))
+        wrong = any(
+            not 0 < len(tag.encode(errors="replace")) <= MAX_TAG_BYTES or _SURROGATES.search(tag)
+            for tag in (*named, pattern or "*")
+        )
         if wrong or len(named) > MOST:
             raise InputError(
                 f"`invalidate` takes at most {MOST} tags of 1 to {MAX_TAG_BYTES} characters."

@@ -17,7 +17,7 @@ from gateway.errors import Code, RequestError
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
-    from gateway.planning.plan import Outline
+    from gateway.planning.outline import Outline
     from gateway.planning.steps import Plan
 
 _Key: TypeAlias = "tuple[Outline, tuple[Hashable, ...]]"

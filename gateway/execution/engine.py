@@ -36,7 +36,8 @@ if TYPE_CHECKING:
     from gateway.execution.cached import CachedReads, CacheRequest
     from gateway.execution.exchange import GraphQLRequest
     from gateway.execution.groups import Groups
-    from gateway.planning.plan import Outline, Planner
+    from gateway.planning.outline import Outline
+    from gateway.planning.plan import Planner
     from gateway.planning.steps import Plan
     from gateway.planning.variables import Variables
     from gateway.schema.access import Requirement
@@ -221,9 +222,7 @@ class Engine:
                 planned.outlines.clear()
             conditions = dict(zip(planned.conditions, map(bool, holding), strict=True))
             declared = operation.variable_definitions
-            reader = Reader(
-                self.api.catalog, operation.fragments, conditions, refused, declared
-            )
+            reader = Reader(self.api.catalog, operation.fragments, conditions, refused, declared)
             outline = self.planner.outline(operation.node, reader, planned.root)
             found = planned.outlines[key] = (outline, reader)
         return found

@@ -203,7 +203,7 @@ class Mutations:
 
 
 def _commits_alone(root: Root) -> bool:
-    """Whether a field cannot run within a transaction: some named statements, and what is not SQL."""
+    """Whether a field cannot run in a transaction: some named statements, and what is not SQL."""
     binding = root.field.info.binding if root.field.info else None
     if isinstance(binding, VectorChange | StateWrite | RemoteRoot | RemoteNamespace):
         return True

@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 
     from gateway.execution.context import Reference
     from gateway.execution.waves import Waves
-    from gateway.planning.plan import Outline, Planner
+    from gateway.planning.outline import Outline
+    from gateway.planning.plan import Planner
     from gateway.planning.representations import Representation
     from gateway.planning.steps import Root
     from gateway.planning.variables import Variables
@@ -95,7 +96,7 @@ class Walk:
             value = (await self._all())[root.field.key]
         if isinstance(value, PlaitError):
             raise value
-        if value is None:
+        if not isinstance(value, bytes):
             return None
         value, errors = self.waves.failures.locate(value, [root.field.key])
         self.errors += errors

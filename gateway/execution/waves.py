@@ -10,20 +10,19 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-import orjson
-
-from gateway.errors import InputError
+from gateway.errors import PlaitError
 from gateway.execution.failures import Failures, ours
 from gateway.execution.groups.identity import identity
+from gateway.execution.holes import Call, believing, joined, split
 from gateway.execution.hybrid import ranked_hits
 from gateway.execution.narrowing import Request, found_keys
 from gateway.execution.narrowing_tactics import NO_TRACE, Tactics
 from gateway.execution.together import Bundle, Wanted, bundles
 from gateway.schema.rules import VIEWER_SPEC
-from gateway.sources.contract import HOLE, Pieces
+from gateway.sources.contract import Pieces
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Mapping, Sequence
+    from collections.abc import Hashable, Mapping, Sequence
 
     from gateway.execution.cached import CacheRequest, FetchReads
     from gateway.execution.groups import Groups
@@ -39,30 +38,6 @@ Values = tuple[tuple[Any, ...], ...]
 
 PATIENCE = 0.25
 """The part of the time left for which quick root fields wait for slow ones, to share a wave."""
-
-
-class _Call:
-    """One prepared request of a wave, and the holes it fills: payload → the value's bytes."""
-
-    __slots__ = ("arguments", "fetch", "filled", "payloads")
-
-    def __init__(self, fetch: Fetch, arguments: tuple[Any, ...]) -> None:
-        self.fetch = fetch
-        self.arguments = arguments
-        self.payloads: dict[bytes, None] = {}
-        self.filled: dict[bytes, bytes] = {}
-
-    def keys(self) -> list[Key | None]:
-        """The keys the payloads carry, in their order; None where one cannot be a key."""
-        keys = [tuple(parts[1:]) for parts in orjson.loads(b"[" + b",".join(self.payloads) + b"]")]
-        convert = self.fetch.convert
-        if convert is None:
-            return keys
-        return [_converted(convert, key) for key in keys]
-
-    def all_keys(self) -> list[Key]:
-        """The keys of a request that takes them as they are."""
-        return [key for key in self.keys() if key is not None]
 
 
 class Waves:
@@ -306,11 +281,11 @@ class Waves:
 
     async def _fill(self, level: Sequence[tuple[Fetch, list[Value]]]) -> list[list[Value]]:
         """The same answers with their holes filled."""
-        calls: dict[tuple[Any, ...], _Call] = {}
-        split: list[list[tuple[list[bytes], list[_Call]] | None]] = []
+        calls: dict[tuple[Any, ...], Call] = {}
+        cuts: list[list[tuple[list[bytes], list[Call]] | None]] = []
         for fetch, answers in level:
             by_slot = [self._call(hole, calls) for hole in fetch.holes]
-            split.append([_split(answer, by_slot) for answer in answers])
+            cuts.append([split(answer, by_slot) for answer in answers])
         if not calls:
             return [answers for _, answers in level]
         asked = [call for call in calls.values() if call.payloads]
@@ -326,21 +301,21 @@ class Waves:
             call.filled = dict(zip(call.payloads, written, strict=True))
         return [
             [
-                answer if opened is None else _joined(*opened)
+                answer if opened is None else joined(*opened)
                 for answer, opened in zip(answers, openings, strict=True)
             ]
-            for (_, answers), openings in zip(level, split, strict=True)
+            for (_, answers), openings in zip(level, cuts, strict=True)
         ]
 
-    def _call(self, hole: Fetch, calls: dict[tuple[Any, ...], _Call]) -> _Call:
+    def _call(self, hole: Fetch, calls: dict[tuple[Any, ...], Call]) -> Call:
         arguments = hole.arguments(self.values)
         same = (hole.prepared, identity(arguments))
         call = calls.get(same)
         if call is None:
-            call = calls[same] = _Call(hole, arguments)
+            call = calls[same] = Call(hole, arguments)
         return call
 
-    async def _ask_all(self, asked: list[_Call]) -> list[list[Value]]:
+    async def _ask_all(self, asked: list[Call]) -> list[list[Value]]:
         """Several calls; those that a source answers together are one request."""
         bundled = bundles(
             self.groups,
@@ -361,7 +336,7 @@ class Waves:
             for bundle in bundled.values():
                 bundle.close()
 
-    async def _ask(self, call: _Call) -> list[Value]:
+    async def _ask(self, call: Call) -> list[Value]:
         try:
             keys = call.keys()
             found = await self._by_key(call.fetch, [key for key in keys if key is not None])
@@ -385,53 +360,11 @@ class Waves:
 
     def _written(self, value: Value, fetch: Fetch) -> bytes:
         value = self.whole(value, fetch)
-        if isinstance(value, bytes):
-            return value
-        return b"null" if value is None else self.failures.mark(value, fetch.field)
+        if isinstance(value, PlaitError):
+            return self.failures.mark(value, fetch.field)
+        return value if isinstance(value, bytes) else b"null"
 
 
 def _is_plain(fetch: Fetch) -> bool:
     """Whether a fetch is its one request, for everybody."""
     return fetch.ranked is None and fetch.guard is None and fetch.caching is None
-
-
-def believing(row: bytes, believed: Mapping[str, Any]) -> bytes:
-    """A row with what its representation says, as its resolvers find it."""
-    said = orjson.dumps({f"~{name}": value for name, value in believed.items()})
-    return row[:-1] + (b"," if len(row) > len(b"{}") else b"") + said[1:]
-
-
-def _converted(convert: tuple[Callable[[Any, str], Any], ...], key: Key) -> Key | None:
-    try:
-        return tuple([bind(part, "key") for bind, part in zip(convert, key, strict=True)])
-    except InputError:
-        return None
-
-
-def _split(answer: Value, by_slot: list[_Call]) -> tuple[list[bytes], list[_Call]] | None:
-    """An answer cut at its holes; what is in them goes to the calls that will fill them."""
-    if not by_slot or not isinstance(answer, bytes) or HOLE not in answer:
-        return None
-    parts = answer.split(HOLE)
-    payloads = parts[1::2]
-    if len(by_slot) == 1:
-        by_slot[0].payloads.update(dict.fromkeys(payloads))
-        return parts, by_slot
-    for payload in dict.fromkeys(payloads):
-        by_slot[_slot(payload)].payloads[payload] = None
-    return parts, by_slot
-
-
-def _slot(payload: bytes) -> int:
-    """The slot number in `[slot,key…]`."""
-    return int(payload[1 : payload.find(b",")])
-
-
-def _joined(parts: list[bytes], by_slot: list[_Call]) -> bytes:
-    """The answer with its holes filled."""
-    payloads = parts[1::2]
-    if len(by_slot) == 1:
-        parts[1::2] = map(by_slot[0].filled.__getitem__, payloads)
-    else:
-        parts[1::2] = [by_slot[_slot(payload)].filled[payload] for payload in payloads]
-    return b"".join(parts)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from gateway.planning.steps import Ask
     from gateway.schema.bindings import Vectors
     from gateway.schema.catalog import EntityInfo
+    from gateway.schema.remote import RemoteFields, RemoteObjects
     from gateway.schema.shapes import WhereShape
     from gateway.schema.state import Guard
     from gateway.schema.state_asks import StateRead

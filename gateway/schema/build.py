@@ -30,7 +30,13 @@ from gateway.schema.catalog import (
 )
 from gateway.schema.checks import check_classes, check_field, check_target
 from gateway.schema.connection import Connection, Node, PageInfo
-from gateway.schema.federation import add_keys, bind_entities, required_by, schema_class
+from gateway.schema.federation import (
+    add_keys,
+    bind_entities,
+    bind_service,
+    required_by,
+    schema_class,
+)
 from gateway.schema.fulltext import full_text
 from gateway.schema.guards import field_infos, type_requirements
 from gateway.schema.inputs import Inputs
@@ -333,6 +339,8 @@ class _Builder:
         entities = {info.name: info for info in self.by_class.values()}
         theirs = {name for info in upstreams.values() for name in info.types}
         own = {*self.vectors.structures, *self.structures, self._type_name(PageInfo)}
+        if self.domain.subgraph:
+            bind_service(schema, own)
         lists = {self._type_name(made): name for name, made in self.lists.items()}
         possible = {
             type_.name: frozenset(member.name for member in core.get_possible_types(type_))

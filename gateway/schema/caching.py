@@ -67,8 +67,8 @@ class Cache:
                 raise ConfigurationError(f"cache: {name} must be from 0 to {MAX_SECONDS} seconds.")
         if self.scope not in {"public", "private"}:
             raise ConfigurationError("cache: scope must be 'public' or 'private'.")
-        if not all(isinstance(tag, str) and tag for tag in self.tags):
-            raise ConfigurationError("cache: tags must be texts that are not empty.")
+        if type(self.tags) not in {tuple, list} or not all(self.tags):
+            raise ConfigurationError("cache: tags must be a tuple of texts that are not empty.")
 
     def directive(self) -> CacheControl:
         """The same for the printed schema, without what is as it would be anyway."""

@@ -9,16 +9,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import strawberry.federation
-from strawberry.federation.schema_directives import External, Key, Requires, Shareable
+from strawberry.federation.schema_directives import External, Key, Requires
 from strawberry.schema.name_converter import NameConverter
 
 from gateway.errors import ConfigurationError
 from gateway.schema.bindings import Binding, Plain
-from gateway.schema.connection import PageInfo
 from gateway.schema.stitching import BINDING
+from gateway.schema.subgraph_sdl import subgraph_sdl
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from graphql import GraphQLSchema
 
@@ -89,9 +89,6 @@ def add_keys(entities: Iterable[EntityInfo]) -> None:
         own = [one for one in definition.directives or () if not isinstance(one, Key)]
         names: Any = " ".join(info.name for info in entity.key)
         definition.directives = [*own, Key(fields=names)]
-    shared = PageInfo.__strawberry_definition__  # type: ignore[attr-defined]  # made by Strawberry
-    if not any(isinstance(one, Shareable) for one in shared.directives or ()):
-        shared.directives = [*(shared.directives or ()), Shareable()]
 
 
 def bind_entities(core: GraphQLSchema) -> None:
@@ -100,6 +97,24 @@ def bind_entities(core: GraphQLSchema) -> None:
     if query is not None and ENTITIES in query.fields:
         query.fields[ENTITIES].extensions = {BINDING: Entities()}
         query.fields[ENTITIES].resolve = None
+
+
+def bind_service(schema: strawberry.Schema, structures: Collection[str]) -> None:
+    """Let `_service` tell the SDL that is made once, of the whole schema, fit to be composed.
+
+    `structures` are the names of the types that every API of this kind may have.
+    """
+    core = schema._schema  # noqa: SLF001 - Strawberry offers no public way to its core schema
+    roots = {core.query_type, core.mutation_type, core.subscription_type}
+    ours = {type_.name for type_ in core.type_map.values() if type_ not in roots and _is_ours(type_)}
+    text = subgraph_sdl(schema, {*structures, *ours})
+    core.type_map["_Service"].fields["sdl"].resolve = lambda *_: text  # type: ignore[attr-defined]  # an object type
+
+
+def _is_ours(type_: Any) -> bool:
+    """Whether the gateway declares the type, not the domain."""
+    definition = type_.extensions.get("strawberry-definition")
+    return str(getattr(getattr(definition, "origin", None), "__module__", "")).startswith("gateway.")
 
 
 def schema_class(*, subgraph: bool) -> type[strawberry.Schema]:

@@ -12,10 +12,12 @@ from caching.conftest import until
 from writes.stand import standing
 
 from gateway.execution.exchange import GraphQLRequest
+from gateway.sources.postgres.feed.functions import INSTALL
 from gateway.viewer import ANONYMOUS, Viewer
 
 NOTHING = "select 1"
 NOBODY = "redis://127.0.0.1:1/0"
+TABLES = ("authors", "books", "subjects", "book_subjects", "notes")
 SHOWN = {"plait": {"cache": True}}
 
 
@@ -293,3 +295,45 @@ async def test_administrators_invalidate(stand):
         assert await told(stand, read) == {"Query.subject": {"miss": 1}}
     error = await stand.error(mutation, {"tags": ["*"]}, viewer=Viewer(subject="somebody"))
     assert error["extensions"]["code"] == "FORBIDDEN"
+
+
+async def test_writes_past_the_gateway_are_heard(engines, fresh_database, prefix):
+    """With the change feed, what somebody else wrote is invalidated on every replica, by row."""
+    async with AsyncExitStack() as stack:
+        url = await fresh_database()
+        watch = "; ".join([*INSTALL, *(f"select plait_watch('{name}')" for name in TABLES)])
+        script = f"{library.SCRIPT};{watch}"
+        feed = {"POSTGRES_CHANGE_FEED": "on"}
+        redis = engines.urls.redis
+        here = await another(stack, redis, url, prefix, script=script, **feed)
+        there = await another(stack, redis, url, prefix, script=NOTHING, **feed)
+        for stand in (here, there):
+            (changes,) = stand.gateway.changes.values()
+            await until(lambda changes=changes: changes.live)
+        reads = {
+            "{ book(id: 1) { title } }": {"book": {"title": "new"}},
+            "{ books(first: 1) { nodes { title } } }": {"books": {"nodes": [{"title": "new"}]}},
+        }
+        await settled(here, there, [*reads, "{ book(id: 2) { title } }"])
+        await here.connection.execute("update books set title = 'new' where id = 1")
+        for stand in (here, there):
+            for read, expected in reads.items():
+                for _ in range(1_000):
+                    data = await stand.data(read)
+                    if data == expected:
+                        break
+                    await asyncio.sleep(0.005)
+                assert data == expected
+            kept = await told(stand, "{ book(id: 2) { title } }")
+            assert kept["Query.book"].keys() <= {"memory", "shared"}
+
+
+async def settled(here, there, reads):
+    """Wait until what the feeds told at their beginning is invalidated, and all is cached."""
+    for _ in range(1_000):
+        told_of = [await told(stand, read) for stand in (here, there) for read in reads]
+        if all("miss" not in states for one in told_of for states in one.values()):
+            await asyncio.sleep(0.05)
+            if not here.gateway.cache.cache._invalidations:
+                return
+    raise AssertionError("it never settled")

@@ -9,7 +9,7 @@ from toy.running import Zoo, running
 
 from gateway.errors import Code
 from gateway.execution.engine import MAX_OUTLINES
-from gateway.planning.plan import MAX_PLANS
+from gateway.planning.outline import MAX_PLANS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

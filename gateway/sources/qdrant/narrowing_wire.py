@@ -46,9 +46,10 @@ def rest_among(wanted: models.Filter | None, among: Among) -> models.Filter:
     if among.ids or not among.keys:
         parts.append(models.HasIdCondition(has_id=list(among.ids)))
     if among.field is not None:
-        for keys in filter(None, _by_type(among.keys)):
-            match = models.MatchAny(any=keys)
-            parts.append(models.FieldCondition(key=among.field, match=match))
+        numbers, texts = _by_type(among.keys)
+        matches = [models.MatchAny(any=numbers)] if numbers else []
+        matches += [models.MatchAny(any=texts)] if texts else []
+        parts += [models.FieldCondition(key=among.field, match=match) for match in matches]
     own = models.Filter(should=parts)
     return own if wanted is None else models.Filter(must=[wanted, own])
 

@@ -1,0 +1,53 @@
+"""What an engine is to a `Datasource`: bytes under checked keys, with an exact time to live.
+
+A store maps its vendor's errors to ours and keeps their texts to itself. It bounds what it waits
+for by the client's own timeouts; the caller bounds each call again. An expired value is absent
+from every answer, whether or not the engine has removed it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from gateway.context.keys import Pattern
+
+Clock: TypeAlias = Callable[[], float]
+"""Seconds since 1970. Writers and readers on several machines must agree on it."""
+
+
+class Store(Protocol):
+    """One engine. Keys are relative to the prefix it was made with."""
+
+    async def connect(self) -> None:
+        """Open, and make what is missing. Raises SourceError, or ConfigurationError."""
+
+    async def disconnect(self) -> None:
+        """Release everything; idempotent, bounded in time."""
+
+    async def ping(self) -> None:
+        """Ask the engine for a sign of life. Raises SourceError."""
+
+    async def put(self, values: Mapping[str, bytes], ttl: float | None) -> None:
+        """Keep every value, each whole or not at all, for `ttl` seconds or for ever."""
+
+    async def get(self, keys: Sequence[str]) -> list[bytes | None]:
+        """The value of each key, in their order."""
+
+    async def has(self, key: str) -> bool:
+        """Whether there is a value."""
+
+    async def remove(self, key: str) -> bool:
+        """Remove a value; whether there was one."""
+
+    async def find(self, pattern: Pattern, limit: int) -> list[str]:
+        """Keys like `pattern`, any `limit` of them at most."""
+
+    async def count(self) -> int:
+        """How many values there are."""
+
+    async def prune(self) -> int:
+        """Remove what has expired, where the engine does not by itself; how many that were."""

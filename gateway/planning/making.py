@@ -1,0 +1,167 @@
+"""The steps of an outline: which source is asked what, arguments still open. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from gateway.planning.arguments import (
+    SearchSpec,
+)
+from gateway.planning.hybrid import FusionSpec
+from gateway.planning.naming import NamedSpec
+from gateway.planning.narrowing import WhereSpec
+from gateway.planning.proxying import Pushing, VariablesSpec, remote_objects
+from gateway.planning.selecting import Selections
+from gateway.planning.steps import Step, Verb
+from gateway.planning.vector_parts import VectorParts
+from gateway.planning.vector_writing import act_of
+from gateway.schema import asks
+from gateway.schema import bindings as b
+from gateway.schema.hybrid import SIDE_NAMES, may_be_narrowed
+from gateway.schema.remote import (
+    RemoteFields,
+    RemoteObject,
+    RemoteObjects,
+)
+from gateway.schema.state_fields import StateValue
+
+if TYPE_CHECKING:
+    from gateway.schema.catalog import EntityInfo
+    from gateway.schema.named.statement import NamedStatement
+    from gateway.schema.selection import Field
+    from gateway.schema.vector_writes import VectorChange
+
+_RANKED = {Verb.SEARCH, Verb.NEAREST, Verb.RECOMMEND}
+"""Readings that rows may take part in."""
+
+_TREES = {
+    Verb.SEARCH_GROUPS,
+    Verb.FACET,
+    Verb.POINTS,
+    Verb.POINT_COUNT,
+    Verb.POINT_PAGE,
+}
+"""Readings that are no lists of hits."""
+
+
+class Making(Selections):
+    """One outline in the making: its steps."""
+
+    def rows(self, field: Field, entity: EntityInfo) -> Step:
+        """Rows by key, each with what is asked below `field`."""
+        first = len(self.specs)
+        holes: list[Step] = []
+        row = self.row(field, entity, holes)
+        specs = self._own(first, holes)
+        return Step(Verb.ROWS, entity.source, row, specs, tuple(holes), field)
+
+    def page(self, field: Field) -> Step:
+        """A list from the root."""
+        first = len(self.specs)
+        holes: list[Step] = []
+        connection = self.connection(field, holes)
+        source = connection.entity.source
+        specs = self._own(first, holes)
+        binding = field.info.binding if field.info else None
+        near = binding.near if isinstance(binding, b.Listing) else None
+        return Step(Verb.PAGE, source, connection, specs, tuple(holes), field, near=near)
+
+    def named(self, field: Field, statement: NamedStatement) -> tuple[Step, int]:
+        """A named statement, and the reader of its arguments."""
+        spec = self.spec(NamedSpec(field, statement))
+        holes: list[Step] = []
+        row = self.row(field, statement.row, holes) if statement.row else None
+        ask = asks.Named(statement, spec, row)
+        specs = self._own(spec, holes)
+        return Step(Verb.NAMED, statement.source, ask, specs, tuple(holes), field), spec
+
+    def act(self, field: Field, binding: VectorChange) -> Step:
+        """A change of a vector engine, or a look at its collections."""
+        preparer = self.planner.preparer
+        spec = self.spec(SearchSpec(field, lambda given: preparer.act_arguments(binding, given)))
+        ask = act_of(self.reader, field, binding)
+        return Step(Verb.VECTOR_ACT, binding.source, ask, (spec,), (), field)
+
+    def vectors(self, field: Field, binding: b.Vectors) -> Step:
+        """What is read of a vector collection, at the root or of an entity."""
+        type_name = field.info.type_name if field.info else ""
+        preparer = self.planner.preparer
+        spec = self.spec(SearchSpec(field, lambda given: preparer.arguments(binding, given)))
+        found = VectorParts(self.reader, self.catalog, self.spec, self.rows)
+        parts = found.below(field, type_name)
+        verb, collection = Verb(binding.reading.value), binding.collection
+        specs, holes = (spec, *found.specs), tuple(found.holes)
+        if verb in _TREES:
+            tree = asks.VectorTree(binding.reading, collection, type_name, parts, found.key)
+            return Step(verb, binding.source, tree, specs, holes, field)
+        ask, ranking = asks.Hits(collection, type_name, parts, found.key), None
+        if verb in _RANKED and type_name in self.catalog.hits:
+            entity = self.catalog.entities[self.catalog.hits[type_name]]
+            ask, ranking = self._ranking(verb, field, entity, ask)
+        return Step(verb, binding.source, ask, specs, holes, field, ranking)
+
+    def _ranking(
+        self, verb: Verb, field: Field, entity: EntityInfo, hit: asks.Hits
+    ) -> tuple[asks.Hits, asks.Ranking | None]:
+        """What rows have to do with a vector search, and what its hits show without them."""
+        if not may_be_narrowed(entity):
+            return hit, None
+        where = self.spec(WhereSpec(field, entity, self.catalog))
+        fusion = None
+        if verb is Verb.SEARCH and entity.text is not None:
+            fusion = self.spec(FusionSpec(field, entity, self.catalog))
+        own = tuple(part for part in hit.parts if part.name not in SIDE_NAMES)
+        sides = len(own) < len(hit.parts)
+        return replace(hit, parts=own), asks.Ranking(entity, where, fusion, sides, hit)
+
+    def _own(self, first: int, holes: list[Step]) -> tuple[int, ...]:
+        """The readers added since `first`, less those that belong to the holes."""
+        theirs = {spec for hole in holes for spec in _all_specs(hole)}
+        return tuple(spec for spec in range(first, len(self.specs)) if spec not in theirs)
+
+    def hole(self, child: Field, entity: EntityInfo, holes: list[Step]) -> asks.Hole:
+        """A place for another source's value; its step joins the `holes`."""
+        binding = child.info.binding if child.info else None
+        slot = len(holes)
+        if isinstance(binding, b.Nearest):
+            holes.append(self.vectors(child, binding))
+            return asks.Hole(child.key, slot, entity.key)
+        if isinstance(binding, RemoteObject):
+            pushing = self.pushing(binding.source)
+            objects = remote_objects(binding, entity, pushing, child)
+            step = self.upstream_step(Verb.REMOTE_OBJECTS, binding.source, objects, pushing, child)
+            holes.append(step)
+            return asks.Hole(child.key, slot, objects.key)
+        if isinstance(binding, b.Counter | StateValue):
+            names = b.placeholders(binding.pattern)
+            kind = binding.kind if isinstance(binding, StateValue) else "counter"
+            ask = asks.State(binding.pattern, names, kind)
+            holes.append(Step(Verb.STATE, binding.source, ask, (), (), child))
+            return asks.Hole(child.key, slot, tuple(entity.attributes[name] for name in names))
+        raise TypeError(f"{entity.name}.{child.name} is not bound to a source")
+
+    def pushing(self, source: str) -> Pushing:
+        """A selection that goes to an upstream."""
+        upstream = self.catalog.upstreams[source]
+        return Pushing(self.catalog, self.reader, upstream, self.rows)
+
+    def upstream_step(
+        self,
+        verb: Verb,
+        source: str,
+        ask: RemoteFields | RemoteObjects,
+        pushing: Pushing,
+        field: Field,
+    ) -> Step:
+        """What is asked of an upstream."""
+        names = [name for name, _ in ask.selection.variables]
+        spec = self.spec(VariablesSpec(names, self.reader.variables))
+        return Step(verb, source, ask, (spec,), tuple(pushing.holes), field)
+
+
+def _all_specs(step: Step) -> set[int]:
+    own = set(step.specs)
+    if step.ranking is not None:
+        own |= {step.ranking.where, step.ranking.fusion or step.ranking.where}
+    return own.union(*(_all_specs(hole) for hole in step.holes))

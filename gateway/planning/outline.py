@@ -1,0 +1,198 @@
+"""What is planned of an operation before its arguments are known, and plans once they are. Pure.
+
+`Outline` holds what depends on the document and on its `@skip`/`@include` alone: steps and
+argument readers. `Outline.plan` adds the shapes of the arguments and caches what it compiles.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Any
+
+from gateway.planning.narrowing import branches_of
+from gateway.planning.permits import demanded
+from gateway.planning.steps import Fetch, Plan, Root, Step
+from gateway.schema import asks
+from gateway.schema.kinds import INT, INT_ID, TEXT, TEXT_ID, UUID, UUID_ID
+from gateway.schema.mutations import WriteBinding
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Mapping
+
+    from gateway.planning.arguments import (
+        Spec,
+    )
+    from gateway.planning.cacheability import CachePolicies
+    from gateway.planning.steps import Preparer
+    from gateway.schema.selection import Field
+
+MAX_PLANS = 64
+"""Plans kept per document and set of conditions: `where` shapes have no end."""
+
+_READY_KEYS = {INT, INT_ID, TEXT, TEXT_ID, UUID, UUID_ID}
+
+
+class RootOutline:
+    """A root field before its arguments are known: a constant, or one step (by type, for nodes)."""
+
+    __slots__ = (
+        "believes",
+        "constant",
+        "field",
+        "key_spec",
+        "of_entities",
+        "part",
+        "parts",
+        "steps",
+        "write_spec",
+    )
+
+    def __init__(
+        self,
+        field: Field,
+        constant: bytes | None,
+        steps: Mapping[str, Step],
+        key_spec: int | None,
+        write_spec: int | None = None,
+    ) -> None:
+        self.field = field
+        self.constant = constant
+        self.steps = steps
+        self.key_spec = key_spec
+        self.write_spec = write_spec
+        self.part: int | None = None
+        self.parts = 0
+        self.of_entities = self.believes = False
+
+
+class Outline:
+    """A document's operation under one set of conditions.
+
+    `whole` says that every root field is planned and nothing below is walked, so that the
+    operation need not enter graphql-core. `walked` holds the syntax nodes (by identity) whose
+    value graphql-core must walk.
+    """
+
+    def __init__(  # noqa: PLR0913 - one part each
+        self,
+        roots: tuple[RootOutline, ...],
+        specs: tuple[Spec, ...],
+        preparer: Preparer,
+        walked: frozenset[int],
+        policies: CachePolicies,
+        *,
+        whole: bool,
+    ) -> None:
+        self.roots = roots
+        self.specs = specs
+        self.walked = walked
+        self.whole = whole
+        self._preparer = preparer
+        self._policies = policies
+        self._plans: OrderedDict[tuple[Hashable, ...], Plan] = OrderedDict()
+
+    def plan(self, shapes: tuple[Hashable, ...]) -> Plan:
+        """The plan for these shapes of the readers' arguments, compiled at its first use."""
+        plan = self.known(shapes)
+        if plan is None:
+            plan = self.compiled(shapes)
+            self.keep(shapes, plan)
+        return plan
+
+    def known(self, shapes: tuple[Hashable, ...]) -> Plan | None:
+        """The plan for these shapes, if it was compiled lately."""
+        return self._plans.get(shapes)
+
+    def keep(self, shapes: tuple[Hashable, ...], plan: Plan) -> None:
+        """Remember a plan, and forget the oldest of too many."""
+        self._plans[shapes] = plan
+        if len(self._plans) > MAX_PLANS:
+            self._plans.popitem(last=False)
+
+    def compiled(self, shapes: tuple[Hashable, ...]) -> Plan:
+        """A new plan for these shapes; changes nothing here, so that any thread may compile."""
+        prepared: dict[Hashable, Any] = {}
+        return Plan(
+            tuple(self._root(root, shapes, prepared) for root in self.roots),
+            demanded(self.specs, shapes),
+        )
+
+    def _root(
+        self, root: RootOutline, shapes: tuple[Hashable, ...], prepared: dict[Hashable, Any]
+    ) -> Root:
+        prefix = f'"{root.field.key}":'.encode()
+        info = root.field.info
+        nullable = info is not None and info.nullable
+        if root.constant is not None:
+            return Root(root.field, prefix, nullable=False, constant=root.constant)
+        if root.of_entities and root.key_spec is not None:
+            return self._entities(root, root.key_spec, prefix, shapes, prepared)
+        kind = shapes[root.key_spec] if root.key_spec is not None else ()
+        step = root.steps[kind if isinstance(kind, str) else ""]
+        fetch = self._fetch(step, shapes, prepared)
+        binding = info.binding if info else None
+        many = isinstance(binding, WriteBinding) and binding.many
+        return Root(
+            root.field,
+            prefix,
+            nullable,
+            None,
+            fetch,
+            root.key_spec,
+            root.write_spec,
+            many,
+            root.part,
+            root.parts,
+        )
+
+    def _entities(
+        self,
+        root: RootOutline,
+        key_spec: int,
+        prefix: bytes,
+        shapes: tuple[Hashable, ...],
+        prepared: dict[Hashable, Any],
+    ) -> Root:
+        names: Any = shapes[key_spec]
+        fetches = {name: self._fetch(root.steps[name], shapes, prepared) for name in names}
+        return Root(
+            root.field,
+            prefix,
+            nullable=False,
+            key_spec=key_spec,
+            entities=fetches,
+            believes=root.believes,
+        )
+
+    def _fetch(
+        self, step: Step, shapes: tuple[Hashable, ...], prepared: dict[Hashable, Any]
+    ) -> Fetch:
+        own = {spec: shapes[spec] for spec in step.specs}
+        identity = (step.verb, step.source, step.ask, tuple(own.items()))
+        if identity not in prepared:
+            prepared[identity] = self._preparer.prepare(step.verb, step.source, step.ask, own)
+        native, slots = prepared[identity]
+        if (native, step.ranking) not in prepared:
+            prepared[native, step.ranking] = branches_of(self._preparer, step, native, shapes)
+        holes = tuple(self._fetch(hole, shapes, prepared) for hole in step.holes)
+        convert, entity = None, None
+        if isinstance(step.ask, asks.Row):
+            entity = step.ask.entity.name
+            ready = all(info.kind in _READY_KEYS for info in step.ask.entity.key)
+            if step.foreign or not ready:
+                convert = tuple(info.kind.bind for info in step.ask.entity.key)
+        constants = getattr(native, "constants", ())
+        return Fetch(
+            step.verb,
+            step.source,
+            native,
+            slots,
+            holes,
+            step.field,
+            constants,
+            convert,
+            entity,
+            prepared[native, step.ranking],
+            getattr(native, "guard", None),
+            self._policies.caching(step),
+        )

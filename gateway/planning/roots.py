@@ -1,0 +1,96 @@
+"""The root fields of an outline. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gateway.planning.arguments import (
+    KeySpec,
+    NodeSpec,
+)
+from gateway.planning.making import Making
+from gateway.planning.outline import RootOutline
+from gateway.planning.proxying import remote_fields
+from gateway.planning.representations import RepresentationsSpec
+from gateway.planning.state import change_ask, read_ask
+from gateway.planning.steps import Step, Verb
+from gateway.planning.vector_writing import is_write
+from gateway.planning.writing import WriteSpec
+from gateway.schema import bindings as b
+from gateway.schema.federation import ANY_ENTITY, Entities
+from gateway.schema.mutations import WriteBinding
+from gateway.schema.named.binding import NamedSql
+from gateway.schema.state_fields import StateRoot, StateWrite
+from gateway.schema.vector_writes import VectorChange
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from gateway.planning.arguments import Spec
+    from gateway.schema.selection import Field
+
+
+class Roots(Making):
+    """One outline in the making: its root fields."""
+
+    def root(self, field: Field) -> RootOutline:
+        """A root field and its step, or its steps where its type shows only when it is asked."""
+        info = field.info
+        binding = info.binding if info else None
+        if isinstance(binding, b.ByNodeId) and info is not None:
+            spec = NodeSpec(field, self.catalog)
+            return self._of_types(field, self.catalog.possible[info.type_name], spec)
+        if isinstance(binding, Entities):
+            types = self.catalog.possible[ANY_ENTITY]
+            found = self._of_types(field, types, RepresentationsSpec(field, self.catalog, types))
+            found.of_entities = True
+            return found
+        if isinstance(binding, b.ByKey) and info is not None:
+            entity = self.catalog.entities[info.type_name]
+            key = self.spec(KeySpec(field, entity))
+            return RootOutline(field, None, {"": self.rows(field, entity)}, key)
+        if isinstance(binding, WriteBinding) and info is not None:
+            entity = self.catalog.entities[info.type_name]
+            spec_of_write = self.spec(WriteSpec(field, binding, entity, self.catalog))
+            return RootOutline(field, None, {"": self.rows(field, entity)}, None, spec_of_write)
+        step, writes = self._step(field, binding)
+        return RootOutline(field, None, {"": step}, None, writes)
+
+    def _of_types(self, field: Field, types: Iterable[str], spec: Spec) -> RootOutline:
+        """A field whose arguments say of which type its rows are."""
+        key = self.spec(spec)
+        steps = {name: self.rows(field, self.catalog.entities[name]) for name in sorted(types)}
+        return RootOutline(field, None, steps, key)
+
+    def _step(self, field: Field, binding: b.Binding | None) -> tuple[Step, int | None]:
+        """The one step of a field, and the reader of what it writes."""
+        if isinstance(binding, NamedSql):
+            step, spec = self.named(field, binding.settled())
+            return step, None if binding.settled().read_only else spec
+        if isinstance(binding, VectorChange):
+            step = self.act(field, binding)
+            return step, step.specs[0] if is_write(binding) else None
+        if isinstance(binding, StateWrite):
+            change, spec = change_ask(field, binding, self.reader, self.spec)
+            return Step(Verb.CHANGE, "", change, (spec,), (), field), spec
+        return self._read(field, binding), None
+
+    def _read(self, field: Field, binding: b.Binding | None) -> Step:
+        if isinstance(binding, b.Listing):
+            return self.page(field)
+        if isinstance(binding, b.Vectors):
+            return self.vectors(field, binding)
+        if isinstance(binding, StateRoot):
+            read, specs = read_ask(field, self.reader, self.spec)
+            return Step(Verb.NAMESPACE, "", read, specs, (), field)
+        raise TypeError(f"{field.name} is not bound to a source at the root")
+
+    def remote(self, operation: str, roots: list[RootOutline]) -> None:
+        """Let root fields of one upstream share one step."""
+        fields = [root.field for root in roots]
+        source = fields[0].info.binding.source  # type: ignore[union-attr]  # a remote binding
+        pushing = self.pushing(source)
+        ask = remote_fields(operation, fields, pushing, self.reader)
+        step = self.upstream_step(Verb.REMOTE_FIELDS, source, ask, pushing, fields[0])
+        for part, root in enumerate(roots):
+            root.steps, root.part, root.parts = {"": step}, part, len(roots)

@@ -1,0 +1,130 @@
+"""From what is selected of an entity to what its source is asked. Pure."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from gateway.planning.aggregating import GroupSpec, computed, selected_keys
+from gateway.planning.arguments import (
+    PageSpec,
+    Spec,
+)
+from gateway.schema import asks
+from gateway.schema import bindings as b
+from gateway.schema.selection import TYPENAME, Field, Reader
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable, Mapping
+
+    from gateway.planning.plan import Planner
+    from gateway.planning.steps import Step
+    from gateway.schema.catalog import ColumnInfo, EntityInfo
+
+
+class Selections:
+    """The selections of one outline in the making: the readers found so far."""
+
+    def __init__(self, planner: Planner, reader: Reader) -> None:
+        self.planner = planner
+        self.catalog = planner.catalog
+        self.reader = reader
+        self.specs: list[Spec] = []
+
+    def spec(self, spec: Spec) -> int:
+        """The number of a reader that joins the others."""
+        self.specs.append(spec)
+        return len(self.specs) - 1
+
+    def row(self, field: Field, entity: EntityInfo, holes: list[Step]) -> asks.Row:
+        """What is asked of a row; other sources' steps join the `holes`."""
+        parts: list[asks.RowPart] = []
+        needed: dict[str, ColumnInfo] = {}
+        for child in self.reader.below(field, entity.name):
+            if child.name == TYPENAME:
+                parts.append(asks.Constant(child.key, entity.name))
+            elif child.info is None or child.info.plain:
+                needs = child.info.needs if child.info else ()
+                needed.update({name: entity.attributes[name] for name in needs})
+            else:
+                parts.append(self._part(child, entity, holes))
+        parts.extend(asks.Value(f"~{name}", info) for name, info in needed.items())
+        return asks.Row(entity, tuple(parts))
+
+    def _part(self, child: Field, entity: EntityInfo, holes: list[Step]) -> asks.RowPart:
+        binding = child.info.binding if child.info else None
+        if isinstance(binding, b.ColumnBinding):
+            return asks.Value(child.key, entity.columns[child.name])
+        if isinstance(binding, b.NodeIdBinding):
+            return asks.NodeId(child.key)
+        if child.name in entity.relations:
+            relation = entity.relations[child.name]
+            if relation.many:
+                return asks.Many(child.key, relation, self.connection(child, holes))
+            target = self.catalog.entities[relation.target]
+            return asks.One(child.key, relation, self.row(child, target, holes))
+        return self.hole(child, entity, holes)
+
+    def hole(self, child: Field, entity: EntityInfo, holes: list[Step]) -> asks.Hole:
+        """A place for another source's value; its step joins the `holes`."""
+        raise NotImplementedError
+
+    def connection(self, field: Field, holes: list[Step]) -> asks.Connection:
+        """What is asked of a list; other sources' steps join the `holes`."""
+        type_name = field.info.type_name if field.info else ""
+        nodes = self.catalog.fields[type_name, "nodes"]
+        entity = self.catalog.entities[nodes.type_name]
+        spec = self.spec(
+            PageSpec(field, entity, self.catalog, self.planner.limits, self._near(field))
+        )
+        parts: list[asks.ConnectionPart] = []
+        for child in self.reader.below(field, type_name):
+            if child.name == TYPENAME:
+                parts.append(asks.Constant(child.key, type_name))
+            elif child.name == "edges":
+                parts.append(self._edges(child, entity, holes))
+            elif child.name == "nodes":
+                parts.append(asks.Nodes(child.key, self.row(child, entity, holes)))
+            elif child.name == "pageInfo":
+                facts = tuple(
+                    asks.Constant(fact.key, "PageInfo")
+                    if fact.name == TYPENAME
+                    else asks.PageFact(fact.key, fact.name)
+                    for fact in self.reader.below(child, "PageInfo")
+                )
+                parts.append(asks.PageFacts(child.key, facts))
+            elif child.name == "aggregate":
+                of = computed(self.reader, child, self.catalog.aggregates[entity.name])
+                parts.append(asks.Aggregate(child.key, of))
+            elif child.name == "groups":
+                parts.append(self._groups(child, entity))
+            else:
+                parts.append(asks.TotalCount(child.key))
+        return asks.Connection(entity, spec, tuple(parts))
+
+    def _near(self, field: Field) -> Callable[[Mapping[str, Any]], Hashable] | None:
+        """What makes one value of the vector search that narrows a list, where one may."""
+        binding = field.info.binding if field.info else None
+        near = binding.near if isinstance(binding, b.Listing) else None
+        return None if near is None else partial(self.planner.preparer.arguments, near)
+
+    def _groups(self, field: Field, entity: EntityInfo) -> asks.Groups:
+        aggregates = self.catalog.aggregates[entity.name]
+        parts = computed(self.reader, field, aggregates)
+        keys = selected_keys(parts)
+        spec = GroupSpec(field, aggregates, self.catalog, self.planner.limits, keys)
+        return asks.Groups(field.key, self.spec(spec), parts)
+
+    def _edges(self, field: Field, entity: EntityInfo, holes: list[Step]) -> asks.Edges:
+        type_name = field.info.type_name if field.info else ""
+        parts: list[asks.Constant | asks.Cursor | asks.EdgeNode | asks.Found] = []
+        for child in self.reader.below(field, type_name):
+            if child.name == TYPENAME:
+                parts.append(asks.Constant(child.key, type_name))
+            elif child.name == "cursor":
+                parts.append(asks.Cursor(child.key))
+            elif child.name in {"rank", "headline"}:
+                parts.append(asks.Found(child.key, child.name))
+            else:
+                parts.append(asks.EdgeNode(child.key, self.row(child, entity, holes)))
+        return asks.Edges(field.key, tuple(parts))

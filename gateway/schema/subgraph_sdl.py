@@ -1,0 +1,152 @@
+"""The SDL that `_service` tells a router: what Strawberry prints, made fit to be composed.
+
+What every API of this kind has (page information, filters' results, `nodeId`) says that others may
+have it too, and access rules are those of Apollo's specification, whose definitions are linked.
+
+https://www.apollographql.com/docs/graphos/schema-design/federated-schemas/reference/directives
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from graphql import (
+    REMOVE,
+    ConstArgumentNode,
+    ConstDirectiveNode,
+    ConstListValueNode,
+    DirectiveDefinitionNode,
+    DocumentNode,
+    FieldDefinitionNode,
+    NameNode,
+    ObjectTypeDefinitionNode,
+    SchemaExtensionNode,
+    StringValueNode,
+    Visitor,
+    parse,
+    print_ast,
+    visit,
+)
+from strawberry.printer import print_schema
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    import strawberry
+
+SPECIFICATION = "https://specs.apollo.dev/federation/"
+VERSION = "v2.11"
+LINKED = frozenset({"authenticated", "policy", "requiresScopes"})
+"""Directives of ours that are Apollo's by name and meaning."""
+
+_SHAREABLE, _INACCESSIBLE = "shareable", "inaccessible"
+
+
+def subgraph_sdl(schema: strawberry.Schema, structures: Collection[str]) -> str:
+    """The text for a router; `structures` are the types that any API of this kind may have."""
+    fitted = _Fitted(structures)
+    document: DocumentNode = visit(parse(print_schema(schema)), fitted)
+    link = SchemaExtensionNode(
+        directives=(
+            _directive(
+                "link",
+                url=StringValueNode(value=SPECIFICATION + VERSION),
+                **{
+                    "import": ConstListValueNode(
+                        values=tuple(
+                            StringValueNode(value=f"@{name}") for name in sorted(fitted.imported)
+                        )
+                    )
+                },
+            ),
+        ),
+        operation_types=(),
+    )
+    return print_ast(DocumentNode(definitions=(link, *document.definitions))) + "\n"
+
+
+class _Fitted(Visitor):
+    """Marks what may be shared, and gathers what must be imported."""
+
+    def __init__(self, structures: Collection[str]) -> None:
+        super().__init__()
+        self.imported: set[str] = set()
+        self._structures = structures
+
+    def enter_directive(self, node: Any, *_: Any) -> Any:
+        """Imports of the specification are gathered into one, made at the end."""
+        name = node.name.value
+        if name == "link" and _url(node).startswith(SPECIFICATION):
+            self.imported |= set(_imports(node))
+            return REMOVE
+        if name in LINKED:
+            self.imported.add(name)
+        return None
+
+    def enter_directive_definition(self, node: DirectiveDefinitionNode, *_: Any) -> Any:
+        """What is imported is defined there."""
+        return REMOVE if node.name.value in LINKED else None
+
+    def leave_object_type_definition(self, node: ObjectTypeDefinitionNode, *_: Any) -> Any:
+        """Called when everything within is done."""
+        if node.name.value == "Query":
+            return self._query(node)
+        if node.name.value in self._structures:
+            return self._marked(node, _SHAREABLE)
+        names = {interface.name.value for interface in node.interfaces or ()}
+        if "Node" not in names:
+            return None
+        fields = node.fields or ()
+        if any(directive.name.value == "interfaceObject" for directive in node.directives or ()):
+            # It stands for an interface of others, whose types are no nodes of ours.
+            return _with(
+                node,
+                interfaces=tuple(one for one in node.interfaces or () if one.name.value != "Node"),
+                fields=tuple(one for one in fields if one.name.value != "nodeId"),
+            )
+        shared = [
+            self._marked(one, _SHAREABLE) if one.name.value == "nodeId" else one for one in fields
+        ]
+        return _with(node, fields=tuple(shared))
+
+    def _query(self, node: ObjectTypeDefinitionNode) -> Any:
+        # Two services may have `node`, and neither knows the other's rows: it is for inside.
+        fields = [
+            self._marked(one, _SHAREABLE, _INACCESSIBLE) if one.name.value == "node" else one
+            for one in node.fields or ()
+        ]
+        return _with(node, fields=tuple(fields))
+
+    def _marked(
+        self, node: ObjectTypeDefinitionNode | FieldDefinitionNode, *names: str
+    ) -> Any:
+        own = {directive.name.value for directive in node.directives or ()}
+        self.imported |= set(names)
+        added = [_directive(name) for name in names if name not in own]
+        return _with(node, directives=(*(node.directives or ()), *added))
+
+
+def _with(node: Any, **changed: Any) -> Any:
+    parts = {name: getattr(node, name) for name in node.keys if name != "loc"}
+    return type(node)(**{**parts, **changed})
+
+
+def _directive(name: str, **arguments: Any) -> ConstDirectiveNode:
+    given = tuple(
+        ConstArgumentNode(name=NameNode(value=each), value=value)
+        for each, value in arguments.items()
+    )
+    return ConstDirectiveNode(name=NameNode(value=name), arguments=given)
+
+
+def _argument(node: Any, name: str) -> Any:
+    return next((one.value for one in node.arguments or () if one.name.value == name), None)
+
+
+def _url(node: Any) -> str:
+    return str(getattr(_argument(node, "url"), "value", ""))
+
+
+def _imports(node: Any) -> list[str]:
+    found = _argument(node, "import")
+    return [str(one.value).removeprefix("@") for one in getattr(found, "values", ())]
