@@ -9,7 +9,7 @@ import os
 import platform
 import signal
 import sys
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -17,7 +17,7 @@ from rich.markup import escape
 from rich.progress import Progress, SpinnerColumn, TimeElapsedColumn
 
 from bench import figures as results
-from bench import picture, report
+from bench import picture, quality, report, vectors, vectors_report, vectors_stage
 from bench.database import ROOT, tidy
 from bench.load import LoadError, Wrk, find_wrk
 from bench.measure import Measurer, Plan
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bench.figures import Added, Figure
+    from bench.quality import Quality
+    from bench.vectors import VectorWorkload
+    from bench.vectors_figures import VectorRow
     from bench.workloads import Workload
 
 OUT = ROOT / "bench" / "out" / "results.json"
@@ -43,6 +46,19 @@ FULL = Plan(rounds=3, seconds=5, warm_up=3, alone_rounds=6, alone_seconds=2)
 QUICK = Plan(rounds=1, seconds=2, warm_up=1, alone_rounds=3, alone_seconds=1)
 MOST_ROUNDS = 100
 MOST_SECONDS = 600
+QUALITY = "quality"
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What is measured: workloads of requests and of vector search, and the quality of hits."""
+
+    requests: tuple[Workload, ...] = WORKLOADS
+    vectors: tuple[VectorWorkload, ...] = vectors.WORKLOADS
+    quality: bool = True
+
+
+EVERYTHING = Chosen()
 
 
 def main() -> int:
@@ -53,20 +69,24 @@ def main() -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         plan = _plan(options)
-        chosen = _chosen(options.only)
-        figures, added = _run(console, plan, chosen)
+        chosen = _chosen(options)
+        figures, added = _run(console, plan, chosen.requests) if chosen.requests else ([], [])
+        searched = _run_vectors(console, plan, chosen.vectors) if chosen.vectors else []
+        hits = _run_quality(console) if chosen.quality else None
     except (LoadError, ReplyError, ServerError, PlaitError) as error:
         console.print(f"[red]No figures:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
         return 1
     except KeyboardInterrupt:
         console.print("Interrupted; every server is stopped.")
         return 130
-    _show(console, figures, added)
-    OUT.parent.mkdir(parents=True, exist_ok=True)
-    OUT.write_text(json.dumps(results.records(figures), indent=2) + "\n", encoding="utf-8")
+    if figures:
+        _show(console, figures, added)
+    _show_search(console, searched, hits)
+    _record(figures, searched, hits)
     console.print(f"Written: {OUT.relative_to(ROOT)}")
-    if plan == FULL and chosen == WORKLOADS:
+    if plan == FULL and chosen == EVERYTHING:
         _publish(figures, added, _about(plan))
+        _publish_search(searched, hits)
         console.print(f"Written: {PICTURE.relative_to(ROOT)}, {DOCUMENT.relative_to(ROOT)}")
     return 0
 
@@ -76,7 +96,10 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="one short round; docs stay untouched")
     parser.add_argument("--rounds", type=int, metavar="N", help="rounds of each workload")
     parser.add_argument("--seconds", type=int, metavar="S", help="length of a round")
-    parser.add_argument("--only", metavar="W3,W4", help="some workloads; docs stay untouched")
+    parser.add_argument("--only", metavar="W3,V1", help="some workloads; docs stay untouched")
+    parser.add_argument(
+        "what", nargs="?", choices=[QUALITY], help="only how good the hits are; docs stay untouched"
+    )
     return parser.parse_args()
 
 
@@ -89,15 +112,21 @@ def _plan(options: argparse.Namespace) -> Plan:
     return replace(plan, rounds=rounds, seconds=seconds)
 
 
-def _chosen(only: str | None) -> tuple[Workload, ...]:
-    if only is None:
-        return WORKLOADS
-    names = only.split(",")
-    known = [workload.name for workload in WORKLOADS]
+def _chosen(options: argparse.Namespace) -> Chosen:
+    if options.what == QUALITY:
+        return Chosen((), (), quality=True)
+    if options.only is None:
+        return replace(EVERYTHING, quality=not options.quick)
+    names = options.only.split(",")
+    known = [workload.name for workload in (*WORKLOADS, *vectors.WORKLOADS)]
     for name in names:
         if name not in known:
             raise LoadError(f"there is no workload {name!r}, only {', '.join(known)}")
-    return tuple(workload for workload in WORKLOADS if workload.name in names)
+    return Chosen(
+        tuple(workload for workload in WORKLOADS if workload.name in names),
+        tuple(workload for workload in vectors.WORKLOADS if workload.name in names),
+        quality=False,
+    )
 
 
 def _run(
@@ -127,6 +156,27 @@ def _run(
     return figures, added
 
 
+def _run_vectors(console: Console, plan: Plan, chosen: Sequence[VectorWorkload]) -> list[VectorRow]:
+    wrk = Wrk(find_wrk(), KEPT)
+    columns = (SpinnerColumn(), *Progress.get_default_columns(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task("", total=plan.rounds * 2 * len(chosen))
+
+        def tell(text: str) -> None:
+            progress.update(task, description=text)
+
+        with vectors_stage.staged(tell) as stage:
+            measurer = vectors_stage.VectorMeasurer(
+                wrk, plan, tell, step=lambda: progress.advance(task)
+            )
+            return [measurer.run(workload, stage) for workload in chosen]
+
+
+def _run_quality(console: Console) -> Quality:
+    with console.status("the quality of hits") as status:
+        return quality.evaluate(status.update)
+
+
 def _show(console: Console, figures: Sequence[Figure], added: Sequence[Added]) -> None:
     rows = results.compare(figures)
     grid = report.throughput(rows)
@@ -135,6 +185,37 @@ def _show(console: Console, figures: Sequence[Figure], added: Sequence[Added]) -
     console.print(report.table(title, report.LATENCY, report.latency(rows)))
     for line in report.notes(figures, added):
         console.print(line, highlight=False, soft_wrap=True)
+
+
+def _show_search(console: Console, searched: Sequence[VectorRow], hits: Quality | None) -> None:
+    if searched:
+        for table in vectors_report.tables(searched):
+            console.print(table)
+        for line in vectors_report.notes(searched):
+            console.print(line, highlight=False, soft_wrap=True)
+    if hits is not None:
+        for table in quality.tables(hits):
+            console.print(table)
+
+
+def _record(figures: Sequence[Figure], searched: Sequence[VectorRow], hits: Quality | None) -> None:
+    found = [
+        *results.records(figures),
+        *vectors_report.records(searched),
+        *(quality.records(hits) if hits is not None else ()),
+    ]
+    OUT.parent.mkdir(parents=True, exist_ok=True)
+    OUT.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+
+
+def _publish_search(searched: Sequence[VectorRow], hits: Quality | None) -> None:
+    document = DOCUMENT.read_text(encoding="utf-8")
+    document = report.insert(
+        document, vectors_report.markdown(searched), vectors_report.BEGIN, vectors_report.END
+    )
+    if hits is not None:
+        document = report.insert(document, quality.markdown(hits), quality.BEGIN, quality.END)
+    DOCUMENT.write_text(document, encoding="utf-8")
 
 
 def _publish(figures: Sequence[Figure], added: Sequence[Added], about: str) -> None:

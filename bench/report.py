@@ -106,24 +106,25 @@ def markdown(
         [
             about,
             "**Requests a second** (medians)",
-            _grid(THROUGHPUT, throughput(comparisons)),
+            grid_markdown(THROUGHPUT, throughput(comparisons)),
             "**p50 / p99 in ms · server CPU-ms a request** (medians)",
-            _grid(LATENCY, latency(comparisons)),
+            grid_markdown(LATENCY, latency(comparisons)),
             "\n".join(f"- {line}" for line in notes(figures, added)),
         ]
     )
 
 
-def insert(document: str, text: str) -> str:
-    """`document` with `text` between its markers. Raises `ValueError` where they are missing."""
-    before, begin, rest = document.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
+def insert(document: str, text: str, begin: str = BEGIN, end: str = END) -> str:
+    """`document` with `text` between these markers. Raises `ValueError` where they are missing."""
+    before, first, rest = document.partition(begin)
+    _, last, after = rest.partition(end)
+    if not first or not last:
         raise ValueError("the document has no markers for the figures")
-    return f"{before}{BEGIN}\n\n{text}\n\n{END}{after}"
+    return f"{before}{begin}\n\n{text}\n\n{end}{after}"
 
 
-def _grid(head: Sequence[str], rows: Grid) -> str:
+def grid_markdown(head: Sequence[str], rows: Grid) -> str:
+    """A grid as a table of Markdown."""
     rule = ("---", *("---:" for _ in head[1:]))
     return "\n".join(f"| {' | '.join(row)} |" for row in (tuple(head), rule, *rows))
 

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from gateway.schema.build import Domain
     from gateway.schema.caching import Cache
     from gateway.schema.connection import Connection, Facets, HitGroups, Hits
+    from gateway.schema.federation import external
     from gateway.schema.mutations import (
         delete,
         delete_many,
@@ -41,7 +42,6 @@ if TYPE_CHECKING:
         upsert,
         upsert_many,
     )
-    from gateway.schema.federation import external
     from gateway.schema.named.binding import Row, Rows, named_sql
     from gateway.schema.remote import Join, Remote, Upstream, remote
     from gateway.schema.roots import mutations, queries
@@ -207,6 +207,7 @@ __all__ = [
     "delete_payload_index",
     "delete_points",
     "entity",
+    "external",
     "facets",
     "field",
     "has_many",

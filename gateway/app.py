@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     import strawberry
     from starlette.types import ASGIApp
 
+    from gateway.context.registry import Datasources
     from gateway.embedding.contract import Embedder
     from gateway.identity.apikeys import Lookup
     from gateway.schema.remote import UpstreamInfo
@@ -158,6 +159,8 @@ class Gateway:
         )
         self.cache = self._resolver_cache() if settings.cache.enabled else None
         self.engine.cached = self.cache.reads if self.cache else None
+        self.datasources = _datasources(settings)
+        self.engine.datasources = self.datasources
 
     def _resolver_cache(self) -> ResolverCache:
         """The cache; a fill reads where it sees all that was committed before."""
@@ -233,6 +236,8 @@ class Gateway:
             if wrong:
                 raise ConfigurationError("\n".join(wrong))
         await self._compare_models(budget)
+        if self.datasources is not None:
+            await self.datasources.connect()
         if self.cache is not None and self.engine.planner.policies:
             await self.cache.open()
 
@@ -261,6 +266,8 @@ class Gateway:
         await self.identity.close()
         if self.cache is not None:
             await self.cache.close()
+        if self.datasources is not None:
+            await self.datasources.disconnect()
         await asyncio.gather(*(group.close() for group in groups))
         await asyncio.gather(*(source.close() for source in self.sources.values()))
         await self.embedder.aclose()
@@ -277,6 +284,8 @@ class Gateway:
             found.update({f"{source.name}:{part}": health for part, health in own.items()})
         if self.cache is not None and self.engine.planner.policies:
             found["cache"] = self.cache.health()
+        if self.datasources is not None:
+            found.update(await self.datasources.check())
         return found
 
 
@@ -284,7 +293,8 @@ def _settle() -> None:
     """Give back what start-up needed once, and let the collector never look at the rest again."""
     gc.collect()
     gc.freeze()
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc's; others give back by themselves
+    # glibc's own function; other libraries give back by themselves.
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:
         trim(0)
 
@@ -479,6 +489,15 @@ def _upstreams(settings: Settings, api: Api) -> Iterator[tuple[str, UpstreamInfo
         yield name, info
     for name in settings.upstream.keys() - api.catalog.upstreams.keys():
         raise ConfigurationError(f"upstream.{name}: the domain lists no upstream of this name.")
+
+
+def _datasources(settings: Settings) -> Datasources | None:
+    """The key-value sources; None where none is configured, and then nothing of them is loaded."""
+    if not settings.datasource:
+        return None
+    from gateway.context.compose import datasources_of  # noqa: PLC0415
+
+    return datasources_of(settings.datasource)
 
 
 def _namespaces(settings: Settings, api: Api) -> Namespaces:

@@ -78,6 +78,7 @@ def test_every_variable_reaches_its_setting(read):
             "postgres.default": {"POSTGRES_HOST": "h"},
             "qdrant.default": {"QDRANT_URL": "http://h:1"},
             "redis.default": {"REDIS_URL": "redis://h"},
+            "upstream.default": {"UPSTREAM_URL": "http://h/graphql"},
         }.get(family, {})
         settings = read(**needed, **{setting.variable: str(setting.default)})
         holder = settings

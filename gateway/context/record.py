@@ -13,7 +13,7 @@ from gateway.errors import SourceDataError
 
 _HEAD = struct.Struct(">4sQHI")
 _MAGIC = b"PLT1"
-HEAD_BYTES = _HEAD.size + 256
+HEAD_BYTES = _HEAD.size + 512
 """The beginning of a record that holds its end and its key whole."""
 
 

@@ -24,7 +24,7 @@ class RedisStore:
     def __init__(
         self, name: str, url: str, *, prefix: str, connections: int, timeout: float
     ) -> None:
-        self._name = f"datasource {name}"
+        self._name = f"datasource.{name}"
         self._prefix = prefix.encode()
         times = Times(connect=timeout, answer=timeout)
         self._link = make_link(self._name, url, connections=connections, times=times)

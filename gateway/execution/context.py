@@ -5,7 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from gateway.errors import InputError
+
 if TYPE_CHECKING:
+    from gateway.context.datasource import Datasource
+    from gateway.context.registry import Datasources
     from gateway.execution.walk import Walk
     from gateway.viewer import Viewer
 
@@ -19,6 +23,20 @@ class RequestContext:
     viewer: Viewer
     deadline: float
     walk: Walk
+    datasources: Datasources | None = None
+
+    def readable(self, name: str) -> Datasource:
+        """A key-value source the viewer may read. Raises InputError that lists those."""
+        if self.datasources is None:
+            raise InputError("There is no such datasource for you; available: none.")
+        return self.datasources.readable(name, self.viewer)
+
+    async def datasource(self, name: str, key: str) -> Any:
+        """The value under a key of a source the viewer may read, None where there is none.
+
+        Raises InputError for another source or a wrong key, SourceError where it does not answer.
+        """
+        return await self.readable(name).within(self.deadline).load(key)
 
 
 @dataclass(frozen=True, slots=True)

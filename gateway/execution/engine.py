@@ -32,6 +32,7 @@ from gateway.schema.selection import Reader, condition_variables
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from gateway.context.registry import Datasources
     from gateway.documents.store import DocumentStore, Operation
     from gateway.execution.cached import CachedReads, CacheRequest
     from gateway.execution.exchange import GraphQLRequest
@@ -106,6 +107,8 @@ class Engine:
         self.compiling = Compiling()
         self.cached: CachedReads | None = None
         """The cache, where anything may be kept; set once, before the first request."""
+        self.datasources: Datasources | None = None
+        """The key-value sources, where any are configured; set once, before the first request."""
 
     async def answer(
         self,
@@ -164,7 +167,7 @@ class Engine:
                 waves=waves,
                 variables=variables,
             )
-            context = RequestContext(viewer, deadline, walk)
+            context = RequestContext(viewer, deadline, walk, self.datasources)
             data, errors = await execute_walked(
                 self.api, operation.document.node, request.operation_name, given, context
             )

@@ -56,12 +56,29 @@ if TYPE_CHECKING:
         many there are; `whole`: how many rows there are at all. The values of `where` are reader 1.
         """
 
-        portion: int
-        keys: Bound
-        further: Bound
-        which: Bound
-        estimate: Bound
-        whole: Bound
+        @property
+        def portion(self) -> int:
+            """How many keys at once."""
+
+        @property
+        def keys(self) -> Bound:
+            """The first keys."""
+
+        @property
+        def further(self) -> Bound:
+            """The keys behind one."""
+
+        @property
+        def which(self) -> Bound:
+            """Those among given keys."""
+
+        @property
+        def estimate(self) -> Bound:
+            """About how many."""
+
+        @property
+        def whole(self) -> Bound:
+            """Of how many."""
 
     class Rankings(Protocol):
         """The requests a vector search is made of, and the arguments of each.
@@ -71,12 +88,29 @@ if TYPE_CHECKING:
         the vector of a search by text. A wish is the source's one value of a field's arguments.
         """
 
-        hits: Prepared
-        ranking: Prepared
-        details: Prepared
-        target: Prepared
-        shown: bool
-        by_key: bool
+        @property
+        def hits(self) -> Prepared:
+            """The whole."""
+
+        @property
+        def ranking(self) -> Prepared:
+            """Its rows alone."""
+
+        @property
+        def details(self) -> Prepared:
+            """Its rows with what they show."""
+
+        @property
+        def target(self) -> Prepared:
+            """The vector of its text."""
+
+        @property
+        def shown(self) -> bool:
+            """Whether payload or vectors are shown."""
+
+        @property
+        def by_key(self) -> bool:
+            """Whether points are given."""
 
         def window(self, wish: Any) -> tuple[int, int]:
             """How many hits to leave out at the beginning, and how many are wanted then."""

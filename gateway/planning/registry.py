@@ -33,10 +33,12 @@ if TYPE_CHECKING:
         """
 
         @property
-        def changes(self) -> Changes | None: ...
+        def changes(self) -> Changes | None:
+            """The feed of its changed rows."""
 
         @property
-        def primary(self) -> Source | None: ...
+        def primary(self) -> Source | None:
+            """The source as writers see it."""
 
         async def parts(self, budget: Budget) -> Mapping[str, Health]:
             """The health of what the source can do without, by name."""
@@ -144,39 +146,38 @@ class Registry:
         """The native request, and where its arguments come from. Pure."""
         given: Any = ask
         match verb:
-            case Verb.ROWS:
-                rows = _named(self.rows, source, "SQL").prepare_rows(given, shapes)
-                return rows, rows.slots
-            case Verb.PAGE:
-                page = _named(self.rows, source, "SQL").prepare_page(given, shapes)
-                return page, page.slots
+            case Verb.NAMESPACE | Verb.CHANGE:
+                return self._namespace(given, shapes)
             case Verb.STATE:
                 state = _named(self.state, source, "state")
                 return state.prepare_bound(given.pattern, given.names, given.kind), ()
-            case Verb.NAMESPACE | Verb.CHANGE:
-                return self._namespace(given, shapes)
-            case Verb.VECTOR_ACT:
-                act = _named(self.vectors, source, "vector").prepare_act(given)
-                return act, ((next(iter(shapes)), 0),)
-            case Verb.REMOTE_FIELDS:
+            case Verb.ROWS | Verb.PAGE | Verb.NAMED:
+                rows = self._rows(verb, _named(self.rows, source, "SQL"), given, shapes)
+                return rows, rows.slots
+            case Verb.REMOTE_FIELDS | Verb.REMOTE_OBJECTS:
                 upstream = _named(self.upstreams, source, "upstream")
-                fields = upstream.prepare_fields(given)
-                return fields, (*_first(shapes), *fields.viewer_slots)
-            case Verb.REMOTE_OBJECTS:
-                upstream = _named(self.upstreams, source, "upstream")
-                objects = upstream.prepare_objects(given)
-                return objects, (*_first(shapes), *objects.viewer_slots)
-            case Verb.NAMED:
-                named = _named(self.rows, source, "SQL").prepare_named(given, shapes)
-                return named, named.slots
+                fields = verb is Verb.REMOTE_FIELDS
+                remote = upstream.prepare_fields if fields else upstream.prepare_objects
+                prepared = remote(given)
+                return prepared, (*_first(shapes), *prepared.viewer_slots)
             case _:
                 vectors = _named(self.vectors, source, "vector")
-                first = next(iter(shapes))
-                if isinstance(ask, asks.VectorTree):
-                    return vectors.prepare_tree(ask, fields=shapes), ((first, 0),)
-                by_key = verb is Verb.NEAREST
-                prepared = vectors.prepare_hits(given, by_key=by_key, fields=shapes)
-                return prepared, ((first, 0),)
+                return self._vectors(verb, vectors, given, shapes), _first(shapes)
+
+    def _rows(self, verb: Verb, source: RowSource, ask: Any, shapes: Mapping[int, Hashable]) -> Any:
+        if verb is Verb.NAMED:
+            return source.prepare_named(ask, shapes)
+        compiled = source.prepare_rows if verb is Verb.ROWS else source.prepare_page
+        return compiled(ask, shapes)
+
+    def _vectors(
+        self, verb: Verb, source: VectorSource, ask: Any, shapes: Mapping[int, Hashable]
+    ) -> Prepared:
+        if verb is Verb.VECTOR_ACT:
+            return source.prepare_act(ask)
+        if isinstance(ask, asks.VectorTree):
+            return source.prepare_tree(ask, fields=shapes)
+        return source.prepare_hits(ask, by_key=verb is Verb.NEAREST, fields=shapes)
 
     def act_arguments(self, binding: VectorChange, values: Mapping[str, Any]) -> Any:
         """The arguments of a vector operation as the source's one value."""
@@ -213,7 +214,7 @@ class Registry:
 
 
 def _first(shapes: Mapping[int, Hashable]) -> tuple[tuple[int, int], ...]:
-    """The only value of the only reader."""
+    """The first value of the first reader."""
     return ((next(iter(shapes)), 0),)
 
 

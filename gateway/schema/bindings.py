@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar, Unpack, datac
 import strawberry
 from strawberry.annotation import StrawberryAnnotation
 from strawberry.federation.schema_directives import Requires
+from strawberry.federation.types import FieldSet
 from strawberry.types.field import StrawberryField
 
 from gateway.errors import ConfigurationError
@@ -254,9 +255,7 @@ def has_many(
     return bound(HasMany(_names(columns), _names(references)), options)
 
 
-def many_through(
-    table: sa.Table, *near: str, init: Literal[False] = False, **options: Any
-) -> Any:
+def many_through(table: sa.Table, *near: str, init: Literal[False] = False, **options: Any) -> Any:
     """Many-to-many: `items: Connection["Item"] = many_through(models.topic_items)`.
 
     `near` names the columns of the table that hold this entity's key, where both its foreign keys
@@ -358,7 +357,7 @@ def field(  # noqa: PLR0913 - each is an option of a Strawberry field
             extensions=list(extensions),
             directives=[
                 *directives,
-                *([Requires(fields=requires)] if requires else ()),
+                *([Requires(fields=FieldSet(requires))] if requires else ()),
                 *directives_of(access),
                 *cache_directives(cache),
             ],

@@ -50,9 +50,9 @@ from gateway.schema.outputs import list_types
 from gateway.schema.relations import relation_of
 from gateway.schema.roots import queries
 from gateway.schema.scalars import SCALARS
-from gateway.schema.stitching import stitch
 from gateway.schema.state_fields import StateRoot, StateValue, StateWrite, state_arguments
 from gateway.schema.state_types import STRUCTURES, namespace_enum
+from gateway.schema.stitching import stitch
 from gateway.schema.vector_fields import VectorFields
 from gateway.schema.vector_write_fields import VectorWriteFields
 from gateway.schema.vector_write_types import VECTOR, Vector
@@ -63,9 +63,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from strawberry.extensions import SchemaExtension
+    from strawberry.types.arguments import StrawberryArgument
 
     from gateway.schema.remote import Upstream
-    from strawberry.types.arguments import StrawberryArgument
 
 _ROOTS = (b.ByKey, b.Listing, WriteBinding)
 
@@ -296,20 +296,7 @@ class _Builder:
             inner, nullable = _optional(hints[field.python_name])
             root = cls not in self.by_class
             check_field(where, field.binding, inner, nullable=nullable, root=root)
-            if isinstance(field.binding, NamedSql):
-                written = cls in self.domain.mutations
-                self.named.settle(field, cls, inner, nullable=nullable, writes=written)
-                continue
-            if isinstance(field.binding, StateRoot | StateWrite):
-                self.namespaces = self.namespaces or namespace_enum(self.domain.namespaces)
-                self.structures |= STRUCTURES
-                field.settle(inner | None, state_arguments(field.binding, self.namespaces))
-                continue
-            if isinstance(field.binding, VectorChange):
-                written = cls in self.domain.mutations
-                self.vector_writes.settle(
-                    field, cls, inner, nullable=nullable, writes=written, entity=not root
-                )
+            if self._settled_apart(field, cls, inner, nullable=nullable):
                 continue
             entity = self._target(inner)
             own: list[StrawberryArgument] = []
@@ -327,6 +314,25 @@ class _Builder:
                 inner | None if nullable else inner,
                 [*own, *arguments_for(field.binding, entity, inputs, writes)],
             )
+
+    def _settled_apart(self, field: b.Bound, cls: type, inner: Any, *, nullable: bool) -> bool:
+        """Settle a field whose binding has types of its own; whether it was one."""
+        written = cls in self.domain.mutations
+        if isinstance(field.binding, NamedSql):
+            self.named.settle(field, cls, inner, nullable=nullable, writes=written)
+            return True
+        if isinstance(field.binding, StateRoot | StateWrite):
+            self.namespaces = self.namespaces or namespace_enum(self.domain.namespaces)
+            self.structures |= STRUCTURES
+            field.settle(inner | None, state_arguments(field.binding, self.namespaces))
+            return True
+        if isinstance(field.binding, VectorChange):
+            entity = cls in self.by_class
+            self.vector_writes.settle(
+                field, cls, inner, nullable=nullable, writes=written, entity=entity
+            )
+            return True
+        return False
 
     def _target(self, inner: Any) -> EntityInfo | None:
         arguments = typing.get_args(inner)

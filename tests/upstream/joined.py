@@ -120,14 +120,14 @@ async def running(
     """An engine over the running service, and over a database where one is given."""
     api = build(domain, executor=WalkingExecutor)
     install_resolvers(api)
-    info = api.catalog.upstreams["people"]
-    upstream = UpstreamSource("upstream.people", people.url, info, **options)
+    ((name, info),) = api.catalog.upstreams.items()
+    upstream = UpstreamSource(f"upstream.{name}", people.url, info, **options)
     postgres = PostgresSource("postgres", database, api.catalog) if database else None
     sources: dict[str, Any] = {upstream.name: upstream}
     if postgres is not None:
         sources[postgres.name] = postgres
     registry = Registry(
-        {"default": postgres} if postgres else {}, {}, {}, upstreams={"people": upstream}
+        {"default": postgres} if postgres else {}, {}, {}, upstreams={name: upstream}
     )
     groups = {name: Groups(source) for name, source in sources.items()}
     engine = Engine(

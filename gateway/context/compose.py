@@ -1,0 +1,126 @@
+"""From settings to the key-value sources. Vendors are imported for what is configured only."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gateway.context.datasource import Bounds, Datasource
+from gateway.context.record import HEAD_BYTES
+from gateway.context.registry import Datasources
+from gateway.context.values import Codec
+from gateway.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from gateway.context.contract import Clock, Store
+    from gateway.datasource_settings import Datasource as Settings
+
+
+def datasources_of(settings: Mapping[str, Settings], clock: Clock = time.time) -> Datasources:
+    """All sources, not yet connected. Raises ConfigurationError naming the setting."""
+    return Datasources(
+        {name: datasource_of(name, one, clock) for name, one in settings.items()},
+        {name: frozenset(one.read.split()) for name, one in settings.items()},
+        {name: _place(name, one) for name, one in settings.items()},
+    )
+
+
+def datasource_of(name: str, datasource: Settings, clock: Clock = time.time) -> Datasource:
+    """One source, not yet connected."""
+    try:
+        store = _STORES[datasource.type](name, datasource, datasource.prefix or f"{name}:", clock)
+    except ModuleNotFoundError as error:
+        raise ConfigurationError(
+            f"datasource.{name}.type: {datasource.type} needs the extra `context`; "
+            f"{error.name} is not installed."
+        ) from None
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{_place(name, datasource)}: {error.message}") from None
+    codec = Codec(most=datasource.max_value_bytes, compress_above=datasource.compress_above)
+    bounds = Bounds(
+        ttl=datasource.ttl,
+        timeout=datasource.timeout_seconds,
+        connections=datasource.connections,
+    )
+    return Datasource(name, store, codec, bounds)
+
+
+def _place(name: str, datasource: Settings) -> str:
+    """The setting that says where a source is, by both of its names."""
+    setting = "path" if datasource.type == "filesystem" else "url"
+    infix = "" if name == "default" else f"{name.upper()}_"
+    return f"datasource.{name}.{setting} (DATASOURCE_{infix}{setting.upper()})"
+
+
+def _redis(name: str, datasource: Settings, prefix: str, _: Clock) -> Store:
+    from gateway.context.redis import RedisStore  # noqa: PLC0415 - redis-py, where it is used
+
+    return RedisStore(
+        name,
+        datasource.url.reveal(),
+        prefix=prefix,
+        connections=datasource.connections,
+        timeout=datasource.timeout_seconds,
+    )
+
+
+def _postgresql(_: str, datasource: Settings, prefix: str, clock: Clock) -> Store:
+    from gateway.context.postgres import PostgresStore  # noqa: PLC0415 - asyncpg, where it is used
+
+    return PostgresStore(
+        datasource.url.reveal(),
+        prefix=prefix,
+        table=datasource.table,
+        connections=datasource.connections,
+        timeout=datasource.timeout_seconds,
+        clock=clock,
+    )
+
+
+def _mongodb(_: str, datasource: Settings, prefix: str, clock: Clock) -> Store:
+    from gateway.context.mongodb import MongoStore  # noqa: PLC0415 - an optional package
+
+    return MongoStore(
+        datasource.url.reveal(),
+        prefix=prefix,
+        collection=datasource.table,
+        connections=datasource.connections,
+        timeout=datasource.timeout_seconds,
+        clock=clock,
+    )
+
+
+def _s3(_: str, datasource: Settings, prefix: str, clock: Clock) -> Store:
+    from gateway.context.objects import ObjectStore  # noqa: PLC0415 - an optional package
+
+    return ObjectStore(
+        datasource.url.reveal(),
+        prefix=prefix,
+        region=datasource.region,
+        timeout=datasource.timeout_seconds,
+        clock=clock,
+    )
+
+
+def _filesystem(_: str, datasource: Settings, prefix: str, clock: Clock) -> Store:
+    from gateway.context.filesystem import FileStore  # noqa: PLC0415 - with the others
+
+    return FileStore(
+        Path(datasource.path),
+        prefix=prefix,
+        most=datasource.max_value_bytes + HEAD_BYTES,
+        threads=datasource.connections,
+        clock=clock,
+    )
+
+
+_STORES: Mapping[str, Callable[[str, Settings, str, Clock], Store]] = {
+    "redis": _redis,
+    "postgresql": _postgresql,
+    "mongodb": _mongodb,
+    "s3": _s3,
+    "filesystem": _filesystem,
+}

@@ -1,0 +1,177 @@
+"""Values in a collection of MongoDB, one document for each."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from pymongo import AsyncMongoClient, ReplaceOne
+from pymongo import errors as vendor
+
+from gateway.errors import (
+    ConfigurationError,
+    SourceRefused,
+    SourceTimeout,
+    SourceUnavailable,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from gateway.context.contract import Clock
+    from gateway.context.keys import Pattern
+
+_DATABASE = "plait"
+_DUPLICATE = 11_000
+_ATTEMPTS = 3
+_CREDENTIALS = frozenset({13, 18})
+"""Unauthorized, AuthenticationFailed."""
+
+
+class MongoStore:
+    """Documents `{_id: prefix + key, value, expires}`; the server removes what has expired."""
+
+    def __init__(  # noqa: PLR0913 - each is a setting of its own
+        self,
+        url: str,
+        *,
+        prefix: str,
+        collection: str,
+        connections: int,
+        timeout: float,
+        clock: Clock,
+    ) -> None:
+        self._prefix = prefix
+        self._clock = clock
+        milliseconds = max(1, round(timeout * 1000))
+        try:
+            self._client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(
+                url,
+                appname="plait",
+                maxPoolSize=connections,
+                serverSelectionTimeoutMS=milliseconds,
+                connectTimeoutMS=milliseconds,
+                socketTimeoutMS=milliseconds,
+                waitQueueTimeoutMS=milliseconds,
+                retryWrites=False,
+                retryReads=False,
+                tz_aware=True,
+            )
+            self._values = self._client.get_default_database(_DATABASE)[collection]
+        except (vendor.PyMongoError, ValueError, TypeError):
+            raise ConfigurationError("the URL is none that MongoDB's client understands") from None
+
+    async def connect(self) -> None:
+        """See `Store`."""
+        with _our_errors():
+            await self._client.admin.command("ping")
+            await self._values.create_index("expires", expireAfterSeconds=0)
+
+    async def disconnect(self) -> None:
+        """See `Store`."""
+        await self._client.close()
+
+    async def ping(self) -> None:
+        """See `Store`."""
+        with _our_errors():
+            await self._client.admin.command("ping")
+
+    async def put(self, values: Mapping[str, bytes], ttl: float | None) -> None:
+        """See `Store`: one command."""
+        ends = None if ttl is None else self._moment(ttl)
+        writes = [
+            ReplaceOne({"_id": self._prefix + key}, {"value": value, "expires": ends}, upsert=True)
+            for key, value in values.items()
+        ]
+        with _our_errors():
+            for left in reversed(range(_ATTEMPTS)):
+                try:
+                    await self._values.bulk_write(writes, ordered=False)
+                except vendor.BulkWriteError as error:
+                    writes = [writes[place] for place in _raced(error)]
+                    if not (writes and left):
+                        raise
+                else:
+                    return
+
+    async def get(self, keys: Sequence[str]) -> list[bytes | None]:
+        """See `Store`: one command, and further batches of its answer."""
+        names = [self._prefix + key for key in keys]
+        with _our_errors():
+            found = {
+                one["_id"]: bytes(one["value"])
+                async for one in self._values.find({"_id": {"$in": names}, **self._live()})
+            }
+        return [found.get(name) for name in names]
+
+    async def has(self, key: str) -> bool:
+        """See `Store`."""
+        with _our_errors():
+            found = await self._values.find_one(
+                {"_id": self._prefix + key, **self._live()}, {"_id": 1}
+            )
+        return found is not None
+
+    async def remove(self, key: str) -> bool:
+        """See `Store`."""
+        with _our_errors():
+            found = await self._values.find_one_and_delete(
+                {"_id": self._prefix + key}, projection={"expires": 1}
+            )
+        ends = found and found.get("expires")
+        return found is not None and (ends is None or ends > self._moment())
+
+    async def find(self, pattern: Pattern, limit: int) -> list[str]:
+        """See `Store`."""
+        like = f"^{re.escape(self._prefix)}{pattern.expression.pattern}$"
+        query = {"_id": {"$regex": like}, **self._live()}
+        with _our_errors():
+            found = self._values.find(query, {"_id": 1}).limit(limit)
+            return [one["_id"][len(self._prefix) :] async for one in found]
+
+    async def count(self) -> int:
+        """See `Store`."""
+        query = {"_id": {"$regex": f"^{re.escape(self._prefix)}"}, **self._live()}
+        with _our_errors():
+            return int(await self._values.count_documents(query))
+
+    async def prune(self) -> int:
+        """See `Store`: the server does it, within a minute or so."""
+        return 0
+
+    def _moment(self, later: float = 0.0) -> dt.datetime:
+        return dt.datetime.fromtimestamp(self._clock() + later, dt.UTC)
+
+    def _live(self) -> dict[str, Any]:
+        return {"$or": [{"expires": None}, {"expires": {"$gt": self._moment()}}]}
+
+
+def _raced(error: vendor.BulkWriteError) -> list[int]:
+    """The places of writes that another writer's insert of the same key came before.
+
+    Empty where anything else went wrong too.
+    """
+    failed = (error.details or {}).get("writeErrors", [])
+    codes = {one.get("code") for one in failed}
+    return [one["index"] for one in failed] if codes == {_DUPLICATE} else []
+
+
+@contextmanager
+def _our_errors() -> Iterator[None]:
+    """Raise the client's errors as ours, without its texts, which hold addresses and values."""
+    try:
+        yield
+    except vendor.OperationFailure as error:  # BulkWriteError is one
+        if error.code in _CREDENTIALS:
+            raise SourceRefused("MongoDB refuses the credentials.") from error
+        raise SourceRefused("MongoDB refused a command.") from error
+    except (vendor.NetworkTimeout, vendor.ExecutionTimeout, vendor.WaitQueueTimeoutError) as error:
+        raise SourceTimeout("MongoDB did not answer in time.") from error
+    except vendor.ConnectionFailure as error:
+        raise SourceUnavailable("MongoDB is not reachable.") from error
+    except vendor.ConfigurationError as error:
+        raise ConfigurationError("MongoDB's client does not take the URL.") from error
+    except vendor.PyMongoError as error:
+        raise SourceRefused("MongoDB's client gave up.") from error

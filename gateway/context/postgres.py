@@ -1,0 +1,210 @@
+"""Values in a table of PostgreSQL, which is made where it is missing."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import asyncpg
+
+from gateway.errors import PlaitError, SourceUnavailable
+from gateway.sources.postgres.connect import Connection, Connector
+from gateway.sources.postgres.faults import connect_fault, fault
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping, Sequence
+
+    from gateway.context.contract import Clock
+    from gateway.context.keys import Pattern
+
+_PRUNED = 1_000
+_LOCK = 0x706C616974
+"""The advisory lock under which the table is made: two gateways may start at once."""
+
+_DDL = """
+CREATE TABLE {table} (
+    key text COLLATE "C" PRIMARY KEY,
+    value bytea NOT NULL,
+    expires_at timestamptz,
+    saved_at timestamptz NOT NULL DEFAULT now()
+);
+ALTER TABLE {table} ALTER COLUMN value SET STORAGE EXTERNAL;
+CREATE INDEX ON {table} (expires_at) WHERE expires_at IS NOT NULL;
+"""
+_LIVE = "(expires_at IS NULL OR expires_at > to_timestamp($2))"
+_PUT = """
+INSERT INTO {table} AS old (key, value, expires_at)
+SELECT key, value, to_timestamp($3) FROM unnest($1::text[], $2::bytea[]) AS new (key, value)
+ON CONFLICT (key) DO UPDATE
+SET value = excluded.value, expires_at = excluded.expires_at, saved_at = now()
+"""
+_GET = """
+SELECT old.value FROM unnest($1::text[]) WITH ORDINALITY AS asked (key, place)
+LEFT JOIN {table} AS old ON old.key = asked.key AND {live} ORDER BY asked.place
+"""
+_HAS = "SELECT EXISTS (SELECT FROM {table} WHERE key = $1 AND {live})"
+_REMOVE = "DELETE FROM {table} WHERE key = $1 RETURNING {live}"
+_FIND = "SELECT key FROM {table} WHERE key LIKE $1 AND {live} LIMIT $3"
+_COUNT = "SELECT count(*) FROM {table} WHERE key LIKE $1 AND {live}"
+_PRUNE = """
+WITH gone AS (
+    DELETE FROM {table} WHERE key IN (
+        SELECT key FROM {table} WHERE key LIKE $1 AND expires_at <= to_timestamp($2)
+        LIMIT $3 FOR UPDATE SKIP LOCKED
+    ) RETURNING 1
+)
+SELECT count(*) FROM gone
+"""
+_ESCAPED = str.maketrans({"\\": r"\\", "%": r"\%", "_": r"\_", "*": "%", "?": "_"})
+
+
+class PostgresStore:
+    """Rows of one table whose keys begin with `prefix`; `table` is a checked identifier."""
+
+    def __init__(  # noqa: PLR0913 - each is a setting of its own
+        self,
+        url: str,
+        *,
+        prefix: str,
+        table: str,
+        connections: int,
+        timeout: float,
+        clock: Clock,
+    ) -> None:
+        self._prefix = prefix
+        self._table = f'"{table}"'
+        self._connections = connections
+        self._timeout = timeout
+        self._clock = clock
+        self._connect = Connector(
+            url,
+            application_name="plait-context",
+            read_only=False,
+            statement_timeout=timeout,
+            connect_timeout=timeout,
+            cached=20,
+            command_timeout=timeout,
+            as_bytes=False,
+        )
+        self._pool: asyncpg.Pool[asyncpg.Record] | None = None
+
+    async def connect(self) -> None:
+        """See `Store`."""
+        if self._pool is not None:
+            return
+        try:
+            pool = await asyncpg.create_pool(
+                min_size=1,
+                max_size=self._connections,
+                connect=self._opened,
+                connection_class=Connection,
+                reset=_nothing,
+            )
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            raise connect_fault(error) from error
+        self._pool = pool
+        try:
+            await self._make_table()
+        except BaseException:
+            await self.disconnect()
+            raise
+
+    async def disconnect(self) -> None:
+        """See `Store`; what is under way is ended."""
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.terminate()
+
+    async def ping(self) -> None:
+        """See `Store`."""
+        await self._value("SELECT 1")
+
+    async def put(self, values: Mapping[str, bytes], ttl: float | None) -> None:
+        """See `Store`: one statement, in the order of keys so that writers cannot block in a ring."""
+        ends = None if ttl is None else self._clock() + ttl
+        ordered = sorted((self._prefix + key, value) for key, value in values.items())
+        names, stored = zip(*ordered, strict=True)
+        async with self._connection() as connection:
+            await connection.execute(self._sql(_PUT), names, stored, ends)
+
+    async def get(self, keys: Sequence[str]) -> list[bytes | None]:
+        """See `Store`: one statement."""
+        names = [self._prefix + key for key in keys]
+        async with self._connection() as connection:
+            rows = await connection.fetch(self._sql(_GET), names, self._clock())
+        return [row[0] for row in rows]
+
+    async def has(self, key: str) -> bool:
+        """See `Store`."""
+        return bool(await self._value(_HAS, self._prefix + key, self._clock()))
+
+    async def remove(self, key: str) -> bool:
+        """See `Store`."""
+        return bool(await self._value(_REMOVE, self._prefix + key, self._clock()))
+
+    async def find(self, pattern: Pattern, limit: int) -> list[str]:
+        """See `Store`."""
+        like = self._like(pattern.text)
+        async with self._connection() as connection:
+            rows = await connection.fetch(self._sql(_FIND), like, self._clock(), limit)
+        return [row[0][len(self._prefix) :] for row in rows]
+
+    async def count(self) -> int:
+        """See `Store`."""
+        return int(await self._value(_COUNT, self._like("*"), self._clock()))
+
+    async def prune(self) -> int:
+        """See `Store`."""
+        return int(await self._value(_PRUNE, self._like("*"), self._clock(), _PRUNED))
+
+    def _like(self, pattern: str) -> str:
+        return self._prefix.replace("\\", r"\\").replace("%", r"\%").replace(
+            "_", r"\_"
+        ) + pattern.translate(_ESCAPED)
+
+    def _sql(self, text: str) -> str:
+        return text.format(table=self._table, live=_LIVE)
+
+    async def _opened(self, *_: Any, **__: Any) -> Connection:
+        return await self._connect()
+
+    async def _make_table(self) -> None:
+        async with self._connection() as connection:
+            found = "SELECT to_regclass($1) IS NOT NULL"
+            if await connection.fetchval(found, self._table):
+                return
+            async with connection.transaction():
+                await connection.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
+                if not await connection.fetchval(found, self._table):
+                    await connection.execute(self._sql(_DDL))
+
+    async def _value(self, text: str, *arguments: Any) -> Any:
+        async with self._connection() as connection:
+            return await connection.fetchval(self._sql(text), *arguments)
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[Any]:
+        """A connection of the pool. One whose call was cut is thrown away with what it was doing."""
+        if self._pool is None:
+            raise SourceUnavailable("The datasource is not connected.")
+        try:
+            connection = await self._pool.acquire(timeout=self._timeout)
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            raise fault(error) from error
+        try:
+            yield connection
+        except PlaitError:
+            raise
+        except Exception as error:
+            if not isinstance(error, asyncpg.PostgresError):
+                connection.terminate()
+            raise fault(error) from error
+        except BaseException:
+            connection.terminate()
+            raise
+        finally:
+            await self._pool.release(connection)
+
+
+async def _nothing(_: Any) -> None:
+    """No session state is ever set, so none is reset: it would be a round trip."""

@@ -1,0 +1,67 @@
+"""`datasource(name)`: reading key-value sources by GraphQL. A domain lists `DatasourceQueries`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import strawberry
+from strawberry.scalars import JSON
+
+from gateway.context.datasource import Datasource
+from gateway.errors import InputError
+from gateway.schema.bindings import field
+from gateway.schema.roots import queries
+
+MOST = 1_000
+"""Keys of one answer."""
+_ANSWERING = 0.02
+"""Seconds before the request's end at which a source is given up, so that its error arrives."""
+
+
+@strawberry.type(name="Datasource", description="A key-value source, to read from.")
+class DatasourceView:
+    """A source that the viewer may read."""
+
+    name: str = strawberry.field(description="Its name in the settings.")
+    source: strawberry.Private[Datasource]
+
+    @field(description="The value under a key; null where there is none, or where it is null.")
+    async def get(self, key: str) -> JSON | None:
+        """See the description; raises InputError for what is no key."""
+        found: Any = await self.source.load(key)
+        return found
+
+    @field(description="Whether there is a value under a key.")
+    async def exists(self, key: str) -> bool | None:
+        """See the description."""
+        return await self.source.exists(key)
+
+    @field(
+        description="The keys like a pattern, sorted: `*` stands for any characters, `?` for one. "
+        "Where there are more than `first`, any of them."
+    )
+    async def keys(self, pattern: str = "*", first: int = 100) -> list[str] | None:
+        """See the description; raises InputError for a wrong pattern or number."""
+        if not 1 <= first <= MOST:
+            raise InputError(f"`first` must be from 1 to {MOST}.")
+        return await self.source.keys(pattern, first)
+
+    @field(description="How many values there are.")
+    async def size(self) -> int | None:
+        """See the description."""
+        return await self.source.size()
+
+
+@queries
+class DatasourceQueries:
+    """Reading key-value sources."""
+
+    @field(
+        description="A key-value source of the settings, by name, for those whose roles may read "
+        "it; the error for another name lists these."
+    )
+    async def datasource(self, name: str, info: strawberry.Info) -> DatasourceView | None:
+        """See the description; raises InputError for a name that is not among them."""
+        context = info.context
+        source = context.readable(name).within(context.deadline - _ANSWERING)
+        return DatasourceView(name=name, source=source)

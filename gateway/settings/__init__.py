@@ -1,0 +1,36 @@
+"""Settings: `plait.toml` plus the environment, read once, checked whole, never changed.
+
+Each setting is declared here once: its type, bounds, default and one line of meaning, which is
+also what `docs/operations.md` prints. The environment wins over the file, and an empty variable
+counts as not set. Errors name a setting by both of its names and say what would be right; they
+never repeat what was given.
+"""
+
+from gateway.configuration import Secret
+from gateway.settings.callers import ApiKey, Identity, Jwt
+from gateway.settings.reading import FILE, FILE_VARIABLE, Settings, all_settings, load
+from gateway.settings.serving import Cache, Documents, Grouping, Limits, Serve
+from gateway.settings.sources import Embedding, Postgres, Qdrant, Redis, State, Upstream
+
+__all__ = [
+    "FILE",
+    "FILE_VARIABLE",
+    "ApiKey",
+    "Cache",
+    "Documents",
+    "Embedding",
+    "Grouping",
+    "Identity",
+    "Jwt",
+    "Limits",
+    "Postgres",
+    "Qdrant",
+    "Redis",
+    "Secret",
+    "Serve",
+    "Settings",
+    "State",
+    "Upstream",
+    "all_settings",
+    "load",
+]
