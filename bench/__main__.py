@@ -118,7 +118,10 @@ def _chosen(options: argparse.Namespace) -> Chosen:
     if options.only is None:
         return replace(EVERYTHING, quality=not options.quick)
     names = options.only.split(",")
-    known = [workload.name for workload in (*WORKLOADS, *vectors.WORKLOADS)]
+    known = [
+        *(workload.name for workload in WORKLOADS),
+        *(workload.name for workload in vectors.WORKLOADS),
+    ]
     for name in names:
         if name not in known:
             raise LoadError(f"there is no workload {name!r}, only {', '.join(known)}")

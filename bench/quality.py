@@ -1,4 +1,4 @@
-"""The quality of vector search, as `python -m bench quality` prints it: hits, and the HNSW graph."""
+"""The quality of vector search, as `python -m bench quality` prints it: hits and graph."""
 
 from __future__ import annotations
 

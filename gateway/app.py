@@ -27,32 +27,22 @@ from gateway.execution.statements import NamedQuery
 from gateway.identity.compose import identity_of
 from gateway.planning.arguments import PageLimits
 from gateway.planning.plan import Planner
-from gateway.planning.registry import Registry
 from gateway.schema.build import Api, Domain, build
-from gateway.schema.state import Namespace, Namespaces
 from gateway.schema.vector_writes import collections_of
 from gateway.sources.contract import Budget
-from gateway.sources.postgres.source import PostgresSource
-from gateway.sources.qdrant.source import QdrantSource
-from gateway.sources.redis.blobs import RedisBlobs
-from gateway.sources.redis.cache import RedisCacheStore
-from gateway.sources.redis.source import RedisSource
-from gateway.sources.upstream.source import UpstreamSource
 from gateway.transport.graphiql import graphiql_page, graphiql_routes
 from gateway.transport.http import GraphQLOverHTTP
 from gateway.transport.limits import HttpLimits
 from gateway.transport.site import ENDPOINT, build_site
+from gateway.wiring import cache_store, datasources_of, registry_of, shared_vectors
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator, Mapping
+    from collections.abc import AsyncIterator, Mapping
 
     import strawberry
     from starlette.types import ASGIApp
 
-    from gateway.context.registry import Datasources
-    from gateway.embedding.contract import Embedder
     from gateway.identity.apikeys import Lookup
-    from gateway.schema.remote import UpstreamInfo
     from gateway.settings import Settings
     from gateway.sources.changes import Changes
     from gateway.sources.contract import Health, Prepared, Source
@@ -108,8 +98,8 @@ class Gateway:
         self.settings = settings
         self.domain = load_domain(settings)
         self.api = _built(self.domain)
-        self.embedder = embedder_of(settings.embedding, _shared_vectors(settings))
-        self.registry = _registry(settings, self.api, self.embedder)
+        self.embedder = embedder_of(settings.embedding, shared_vectors(settings))
+        self.registry = registry_of(settings, self.api, self.embedder)
         self.sources: dict[str, Source] = {source.name: source for source in self.registry.all()}
         self.groups = {name: self._grouped(source) for name, source in self.sources.items()}
         self.fresh = {
@@ -159,7 +149,7 @@ class Gateway:
         )
         self.cache = self._resolver_cache() if settings.cache.enabled else None
         self.engine.cached = self.cache.reads if self.cache else None
-        self.datasources = _datasources(settings)
+        self.datasources = datasources_of(settings)
         self.engine.datasources = self.datasources
 
     def _resolver_cache(self) -> ResolverCache:
@@ -176,7 +166,7 @@ class Gateway:
             jitter=cache.jitter,
             early_refresh=cache.early_refresh,
         )
-        store = _cache_store(settings)
+        store = cache_store(settings)
         made = ResolverCache(
             make_cache(options, store, node=node),
             self.api,
@@ -352,7 +342,7 @@ async def invalidate_cache(settings: Settings, tags: list[str], pattern: str | N
     Returns when no replica serves what they stood for. Raises ConfigurationError where there is no
     shared level, SourceError where it cannot be reached.
     """
-    store = _cache_store(settings)
+    store = cache_store(settings)
     if store is None:
         raise ConfigurationError("cache.redis (PLAIT_CACHE_REDIS): there is no such source")
     cache = make_cache(Options(lease_seconds=settings.cache.lease_seconds), store)
@@ -390,140 +380,3 @@ def explain(settings: Settings, document: str, variables: Mapping[str, Any] | No
                 text = str(request.get("sql", request)).replace("\n", "\n        ")
                 lines.append(f"    {way}, {request['source']}: {text}")
     return "\n".join(lines)
-
-
-def _shared_vectors(settings: Settings) -> RedisBlobs | None:
-    name = settings.embedding.cache_redis
-    if not name:
-        return None
-    one = settings.redis[name]
-    return RedisBlobs(
-        f"{_qualified('redis', name)} (vectors)",
-        one.url.reveal(),
-        connect_timeout=one.connect_timeout,
-        socket_timeout=one.socket_timeout,
-    )
-
-
-def _cache_store(settings: Settings) -> RedisCacheStore | None:
-    """The shared level; None where its Redis is not configured."""
-    cache = settings.cache
-    one = settings.redis.get(cache.redis)
-    if one is None:
-        return None
-    return RedisCacheStore(
-        f"{_qualified('redis', cache.redis)} (cache)",
-        one.url.reveal(),
-        prefix=cache.prefix,
-        timeout=cache.timeout_seconds,
-        connect_timeout=one.connect_timeout,
-    )
-
-
-def _registry(settings: Settings, api: Api, embedder: Embedder) -> Registry:
-    return Registry(
-        rows={
-            name: PostgresSource(
-                _qualified("postgres", name),
-                one.dsn.reveal(),
-                api.catalog,
-                concurrency=one.pool_size,
-                prepare=one.statement_cache,
-                statement_timeout=one.command_timeout,
-                writers=max(1, one.max_overflow),
-                wait=one.pool_timeout,
-                replica=one.replica_url.reveal() or None,
-                direct=(one.direct_url or one.dsn).reveal(),
-                change_feed=one.change_feed,
-            )
-            for name, one in settings.postgres.items()
-        },
-        vectors={
-            name: QdrantSource(
-                _qualified("qdrant", name),
-                one.url.reveal(),
-                grpc_port=one.grpc_port,
-                prefer_grpc=one.prefer_grpc,
-                api_key=one.api_key.reveal() or None,
-                timeout_seconds=one.timeout_seconds,
-                embedder=embedder,
-            )
-            for name, one in settings.qdrant.items()
-        },
-        state={
-            name: RedisSource(
-                _qualified("redis", name),
-                one.url.reveal(),
-                concurrency=one.concurrency,
-                connect_timeout=one.connect_timeout,
-                socket_timeout=one.socket_timeout,
-            )
-            for name, one in settings.redis.items()
-        },
-        namespaces=_namespaces(settings, api),
-        upstreams={
-            name: UpstreamSource(
-                _qualified("upstream", name),
-                settings.upstream[name].url.reveal(),
-                info,
-                authorization=settings.upstream[name].authorization.reveal() or None,
-                forward=frozenset(settings.upstream[name].forward.split()),
-                concurrency=settings.upstream[name].concurrency,
-                connect_timeout=settings.upstream[name].connect_timeout,
-                max_bytes=settings.upstream[name].max_bytes,
-                trusted=settings.upstream[name].trusted,
-            )
-            for name, info in _upstreams(settings, api)
-        },
-    )
-
-
-def _upstreams(settings: Settings, api: Api) -> Iterator[tuple[str, UpstreamInfo]]:
-    """The upstreams of the domain. Raises ConfigurationError for one that no setting locates."""
-    for name, info in api.catalog.upstreams.items():
-        if name not in settings.upstream:
-            raise ConfigurationError(
-                f"upstream.{name}.url (UPSTREAM_{name.upper()}_URL): the domain lists the upstream "
-                f"{name}; say where it is."
-            )
-        yield name, info
-    for name in settings.upstream.keys() - api.catalog.upstreams.keys():
-        raise ConfigurationError(f"upstream.{name}: the domain lists no upstream of this name.")
-
-
-def _datasources(settings: Settings) -> Datasources | None:
-    """The key-value sources; None where none is configured, and then nothing of them is loaded."""
-    if not settings.datasource:
-        return None
-    from gateway.context.compose import datasources_of  # noqa: PLC0415
-
-    return datasources_of(settings.datasource)
-
-
-def _namespaces(settings: Settings, api: Api) -> Namespaces:
-    """The namespaces that the settings open. Raises ConfigurationError naming the setting."""
-    for name, one in settings.state.items():
-        if name not in api.namespaces:
-            known = ", ".join(api.namespaces) or "none"
-            raise ConfigurationError(
-                f"state.{name}: the domain lists no such namespace; it lists {known}."
-            )
-        if one.source not in settings.redis:
-            raise ConfigurationError(f"state.{name}.source: there is no [redis.{one.source}].")
-    return Namespaces(
-        Namespace(
-            name,
-            one.prefix or f"{name}:",
-            source=one.source,
-            readers=frozenset(one.read.split()),
-            writers=frozenset(one.write.split()),
-            text=one.kind == "text",
-            max_value_bytes=one.max_value_bytes,
-            max_ttl_seconds=one.max_ttl_seconds,
-        )
-        for name, one in settings.state.items()
-    )
-
-
-def _qualified(family: str, name: str) -> str:
-    return family if name == "default" else f"{family}.{name}"

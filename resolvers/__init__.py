@@ -53,6 +53,7 @@ domain = Domain(
     ],
     examples=EXAMPLES,
     namespaces=NAMESPACES,
+    subgraph=True,
     api_keys=ApiKeys,
     queries=[
         TrendQueries,

@@ -1,4 +1,4 @@
-"""Queries to begin with: the demo prints them, GraphiQL opens with them."""
+"""Queries to begin with: GraphiQL opens with them, and the demo prints the first three."""
 
 EXAMPLES = {
     "Find what you mean, in plain words": """
@@ -9,7 +9,10 @@ query FindByMeaning {
       title
       state
       views
-      topic { title items(first: 2) { nodes { title url } } }
+      topic {
+        title
+        items(first: 2) { nodes { title url } }
+      }
     }
   }
 }
@@ -19,7 +22,7 @@ query StrongestTrends {
   trends(first: 5, orderBy: [{ score: DESC }]) {
     edges {
       node {
-        rank title category score momentum
+        rank title score momentum
         similar(first: 2) { score trend { title } }
       }
     }
@@ -43,6 +46,70 @@ query GrowingTopics {
       trends { nodes { title state velocity } }
     }
   }
+}
+""",
+    "Words and meaning, fused into one ranking": """
+query Hybrid {
+  searchTrends(text: "browser password", mode: HYBRID, limit: 5) {
+    score
+    vectorRank
+    textRank
+    trend { title }
+  }
+}
+""",
+    "Rows narrow a search, meaning narrows a list": """
+query BothWays {
+  searchTrends(
+    text: "steal passwords"
+    where: { velocity: { gt: 0 }, topic: { itemCount: { gte: 20 } } }
+    limit: 3
+  ) {
+    score
+    trend { title velocity topic { itemCount } }
+  }
+  trends(
+    near: { text: "steal passwords", limit: 50 }
+    where: { state: { ne: DEAD } }
+    orderBy: [{ score: DESC }]
+    first: 3
+  ) {
+    totalCount
+    nodes { title state score }
+  }
+}
+""",
+    "Totals and groups": """
+query Totals {
+  trends {
+    aggregate { count avg { score } max { score velocity } }
+    groups(
+      by: [CATEGORY]
+      having: { count: { gte: 10 } }
+      orderBy: [{ count: DESC }]
+      first: 5
+    ) {
+      key { category }
+      count
+      avg { score }
+    }
+  }
+}
+""",
+    "What Redis counts, beside the rows": """
+query Views {
+  trends(first: 3, orderBy: [{ rank: ASC }]) {
+    nodes { id title views }
+  }
+  state(namespace: VIEWS) {
+    counter(key: "trend_1")
+    keys(match: "trend_1*", first: 5) { nodes }
+  }
+}
+""",
+    "A write: put the demo's key under Headers": """
+mutation CountView {
+  incrementState(namespace: VIEWS, key: "trend_1")
 }
 """,
 }

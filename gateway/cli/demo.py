@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from gateway.settings import Settings
 
 HOST = "127.0.0.1"
+PRINTED = 3
+"""How many of the domain's examples are printed; GraphiQL has them all."""
 _SOURCES = ("POSTGRES_", "QDRANT_", "REDIS_")
 
 
@@ -126,7 +128,7 @@ def _announce(port: int, queries: Mapping[str, str]) -> None:
 
     out = console()
     out.print(f"\n[bold green]Plait is ready:[/] open http://{HOST}:{port}/graphql\n")
-    for title, query in queries.items():
+    for title, query in list(queries.items())[:PRINTED]:
         out.print(f"[bold]{title}[/]")
         out.print(
             Syntax(
@@ -134,13 +136,16 @@ def _announce(port: int, queries: Mapping[str, str]) -> None:
             )
         )
         out.print()
+    if len(queries) > PRINTED:
+        out.print(f"{len(queries) - PRINTED} more are open in GraphiQL's tabs.\n")
 
 
 def _announce_key(header: str, key: str) -> None:
-    """How to write: the headers to put into GraphiQL, on a line of their own to copy."""
+    """How to write: the header as GraphiQL and as curl take it, each on a line to copy."""
     out = console()
-    out.print("[bold]To write[/], and to see users, put this into GraphiQL's headers:")
+    out.print("[bold]To write[/], put this under Headers in GraphiQL, or send it with curl's -H:")
     out.print(f'  {{"{header}": "{key}"}}', highlight=False, soft_wrap=True)
+    out.print(f"  {header}: {key}", highlight=False, soft_wrap=True)
     out.print()
     out.print("Ctrl-C stops the gateway and its engines.")
 

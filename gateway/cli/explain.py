@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from gateway.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from gateway.settings import Settings
+
+_STAND_INS = {
+    "postgres": ("POSTGRES_URL", "postgresql://unset/unset"),
+    "qdrant": ("QDRANT_URL", "http://unset:6333"),
+    "redis": ("REDIS_URL", "redis://unset"),
+}
 
 
 def explain(
@@ -17,9 +27,21 @@ def explain(
 ) -> None:
     """Print the plan of a query, without running it."""
     from gateway.app import explain as plan_of
+
+    typer.echo(plan_of(_settings(), _document(query), _variables(variables)))
+
+
+def _settings() -> Settings:
+    """The project's; a plan asks nothing of a source, so one that is not set up has a stand-in."""
     from gateway.settings import load
 
-    typer.echo(plan_of(load(), _document(query), _variables(variables)))
+    settings = load()
+    unset = {
+        variable: url
+        for family, (variable, url) in _STAND_INS.items()
+        if "default" not in getattr(settings, family)
+    }
+    return load(environ={**os.environ, **unset})
 
 
 def _document(query: str) -> str:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from gateway.context.contract import Clock, Store
-    from gateway.datasource_settings import Datasource as Settings
+    from gateway.settings import Datasource as Settings
 
 
 def datasources_of(settings: Mapping[str, Settings], clock: Clock = time.time) -> Datasources:

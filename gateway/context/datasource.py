@@ -158,9 +158,11 @@ class Datasource:
         """A connection's turn, and the time for one call. Raises SourceTimeout, SourceOverloaded."""
         if self._waiting >= WAITING * self._bounds.connections:
             raise SourceOverloaded(f"Too many calls wait for the datasource {self.name}.")
-        until = asyncio.get_running_loop().time() + self._bounds.timeout
+        now = asyncio.get_running_loop().time()
+        if now >= self._deadline:
+            raise SourceTimeout(f"The datasource {self.name} was not asked: no time was left.")
         try:
-            async with asyncio.timeout_at(min(until, self._deadline)):
+            async with asyncio.timeout_at(min(now + self._bounds.timeout, self._deadline)):
                 await self._wait()
                 try:
                     yield

@@ -111,6 +111,14 @@ class Pushing:
         """The text of what is asked of an object of `type_name` (ours), in braces."""
         return self._below(field, type_name)
 
+    def texts(self, type_name: str, fields: Sequence[str]) -> tuple[bool, ...]:
+        """Which fields of `type_name` (ours) are text."""
+        there = getattr(self._types[type_name], "fields", {})
+        return tuple(
+            name in there and get_named_type(there[name].type).name in {"ID", "String"}
+            for name in fields
+        )
+
     def result(self, text: str) -> RemoteSelection:
         """What was gathered, with `text` as its document's body."""
         return RemoteSelection(
@@ -203,12 +211,14 @@ def remote_objects(
     own = get_named_type(definition.type).name if definition is not None else binding.type
     text = pushing.selection(field, own)
     columns = {info.column.name: info for info in entity.columns.values()}
+    names = tuple(name for name, _ in binding.key)
     return RemoteObjects(
         binding.type,
         finder_name(binding.by),
-        tuple(name for name, _ in binding.key),
+        names,
         tuple(columns[column] for _, column in binding.key),
         pushing.result(text),
+        texts=pushing.texts(own, names),
     )
 
 

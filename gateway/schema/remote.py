@@ -186,13 +186,17 @@ class RemotePart:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RemoteObjects:
-    """Objects of one type by key, with a selection."""
+    """Objects of one type by key, with a selection.
+
+    `texts` says which parts of the key are text there (`ID` or `String`), whatever they are here.
+    """
 
     type: str
     by: str
     fields: tuple[str, ...]
     key: tuple[ColumnInfo, ...]
     selection: RemoteSelection
+    texts: tuple[bool, ...] = ()
     renamed: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -17,4 +17,6 @@ if __name__ == "__main__":
     except ConfigurationError as error:
         sys.stderr.write(f"error: {error.message}\n")
         status = 2
+    except KeyboardInterrupt:  # Ctrl-C: uvicorn has shut down by then, and passes the signal on
+        status = 130
     sys.exit(status)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 from uvicorn import Server
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 NOT_STARTED = 3
 """The exit status of a gateway that could not start; the log says why."""
 
+_LOG = logging.getLogger(__name__)
+
 
 def run() -> int:
     """Serve until told to stop; the exit status. Raises `ConfigurationError`."""
@@ -27,6 +30,7 @@ def run() -> int:
         "gateway.serving.run:application", settings.serve, settings.limits, factory=True
     )
     with bind(settings.serve.host, settings.serve.port) as listener:
+        _LOG.info("listening on %s, port %d", *listener.getsockname()[:2])
         if settings.serve.workers > 1:
             Multiprocess(config, sockets=[listener]).run()
             return 0

@@ -8,6 +8,7 @@ never repeat what was given.
 
 from gateway.configuration import Secret
 from gateway.settings.callers import ApiKey, Identity, Jwt
+from gateway.settings.datasources import Datasource
 from gateway.settings.reading import FILE, FILE_VARIABLE, Settings, all_settings, load
 from gateway.settings.serving import Cache, Documents, Grouping, Limits, Serve
 from gateway.settings.sources import Embedding, Postgres, Qdrant, Redis, State, Upstream
@@ -17,6 +18,7 @@ __all__ = [
     "FILE_VARIABLE",
     "ApiKey",
     "Cache",
+    "Datasource",
     "Documents",
     "Embedding",
     "Grouping",

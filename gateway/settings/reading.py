@@ -10,6 +10,7 @@ from msgspec import Meta
 
 from gateway.configuration import Reading, Setting, declared, parse
 from gateway.settings.callers import ApiKey, Identity, Jwt
+from gateway.settings.datasources import Datasource, check_datasource
 from gateway.settings.section import Section
 from gateway.settings.serving import Cache, Documents, Grouping, Limits, Serve
 from gateway.settings.sources import Embedding, Postgres, Qdrant, Redis, State, Upstream
@@ -45,6 +46,7 @@ class Settings(Section, frozen=True, kw_only=True):
     qdrant: Mapping[str, Qdrant] = MappingProxyType({})
     redis: Mapping[str, Redis] = MappingProxyType({})
     upstream: Mapping[str, Upstream] = MappingProxyType({})
+    datasource: Mapping[str, Datasource] = MappingProxyType({})
     state: Mapping[str, State] = MappingProxyType({})
     identity: Identity = Identity()
     jwt: Mapping[str, Jwt] = MappingProxyType({})
@@ -69,7 +71,10 @@ _SOURCES: dict[str, type[Section]] = {
     "upstream": Upstream,
 }
 _CALLERS: dict[str, type[Section]] = {"jwt": Jwt, "api_key": ApiKey, "state": State}
-_FAMILIES = _SOURCES | _CALLERS
+_CONTEXTS: dict[str, type[Section]] = {"datasource": Datasource}
+_FAMILIES = _SOURCES | _CONTEXTS | _CALLERS
+_UNPREFIXED = _SOURCES | _CONTEXTS
+"""The families whose variables begin with their own name, not with PLAIT."""
 _RENAMED = {"database": "DB"}
 DEFAULT = "default"
 
@@ -80,7 +85,7 @@ def load(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> S
     `path`: the file; without it the one that `PLAIT_CONFIG` names, or `plait.toml` of the working
     directory where there is one. Raises `ConfigurationError` with a line for everything wrong.
     """
-    reading = Reading(environ, prefixes=("PLAIT", *(name.upper() for name in _SOURCES)))
+    reading = Reading(environ, prefixes=("PLAIT", *(name.upper() for name in _UNPREFIXED)))
     tables = _tables(path, reading)
 
     def section(name: str, kind: type[_Kind]) -> _Kind:
@@ -102,6 +107,7 @@ def load(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> S
         qdrant=named("qdrant", Qdrant),
         redis=named("redis", Redis),
         upstream=named("upstream", Upstream),
+        datasource=named("datasource", Datasource),
         state=named("state", State),
         identity=section("identity", Identity),
         jwt=named("jwt", Jwt),
@@ -157,7 +163,7 @@ def _settings_of_source(kind: type[Section], family: str, name: str) -> dict[str
 
 def _prefix(family: str) -> str:
     """How the variables of a family begin; of all but sources as everything else of ours."""
-    return family.upper() if family in _SOURCES else f"PLAIT_{family.upper()}"
+    return family.upper() if family in _UNPREFIXED else f"PLAIT_{family.upper()}"
 
 
 def _named(
@@ -177,6 +183,8 @@ def _named(
                 _need_address(reading, settings, values)
             else:
                 values = reading.values(settings, table.get(name, {}))
+                if family in _CONTEXTS:
+                    check_datasource(reading, settings, values)
             found[name] = kind(**values)
     return MappingProxyType(found)
 

@@ -11,7 +11,16 @@ if TYPE_CHECKING:
 
 SECONDS = 30.0
 
-SETTINGS = {"PLAIT_STATE_VIEWS_READ": "*"}
+_WRITERS = "editor admin"
+
+SETTINGS = {
+    "PLAIT_STATE_VIEWS_READ": "*",
+    "PLAIT_STATE_VIEWS_WRITE": _WRITERS,
+    "PLAIT_STATE_BOARDS_READ": "*",
+    "PLAIT_STATE_BOARDS_WRITE": _WRITERS,
+    "PLAIT_STATE_DRAFTS_READ": _WRITERS,
+    "PLAIT_STATE_DRAFTS_WRITE": _WRITERS,
+}
 """What the demo opens, unless the environment says otherwise."""
 
 

@@ -84,6 +84,14 @@ def test_explain_prints_the_plan_without_connecting(plait, tmp_path, how):
     assert re.search(r"select\b.*\btrends\b", done.stdout, re.IGNORECASE | re.DOTALL)
 
 
+def test_explain_needs_no_settings(plait):
+    """In a project without a single source configured the plan is the same."""
+    done = plait("explain", QUERY, "--variables", '{"n": 3}')
+    assert done.returncode == 0, done.stderr
+    there = plait("explain", QUERY, "--variables", '{"n": 3}', **NOWHERE)
+    assert done.stdout == there.stdout
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -173,6 +181,16 @@ async def test_serve_answers_and_stops(environment, plait, sources):
     assert status(f"{url}/health/live") is None
     for line in logged.splitlines():
         assert {"time", "level", "logger", "message"} <= json.loads(line).keys()
+
+
+def test_ctrl_c_ends_serve_without_a_traceback(environment):
+    """It stops as at SIGTERM, with the exit code that shells expect; the log said where it was."""
+    with served(environment | NOWHERE) as (process, url):
+        process.send_signal(signal.SIGINT)
+        _, logged = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "Traceback" not in logged
+    assert f"listening on 127.0.0.1, port {url.rpartition(':')[2]}" in logged
 
 
 def test_serve_waits_for_sources_that_are_away(environment):

@@ -72,6 +72,7 @@ class QdrantSource:
         self._seconds = timeout_seconds
         self._embedder = embedder
         self._open: Session | None = None
+        self._opening: asyncio.Future[None] | None = None
 
     def prepare_hits(self, hits: Hits, *, by_key: bool, fields: Mapping[int, Any]) -> PreparedHits:
         """A search, or the neighbours of stored points by key, compiled. Pure.
@@ -107,13 +108,21 @@ class QdrantSource:
         Raises `SourceError` when it does not: the source is usable all the same, as soon as the
         server is there. Raises `ConfigurationError` when it refuses the API key.
         """
-        # A second of importing, during which the event loop goes on.
+        # Whoever waits may not have the second that the import takes; it goes on without him.
+        self._opening = asyncio.ensure_future(self._connect())
+        self._opening.add_done_callback(lambda done: done.cancelled() or done.exception())
+        await asyncio.shield(self._opening)
+
+    async def _connect(self) -> None:
         session = await asyncio.to_thread(_session_class)
         self._open = session(self.name, self._address, self._seconds, self.concurrency)
         await self._open.start()
 
     async def close(self) -> None:
         """Close all connections within two seconds; idempotent."""
+        if self._opening is not None and not self._opening.done():
+            self._opening.cancel()
+            await asyncio.wait([self._opening])
         session, self._open = self._open, None
         if session is not None:
             await session.close()

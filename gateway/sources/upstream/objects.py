@@ -36,16 +36,21 @@ def body(prepared: PreparedObjects, keys: Sequence[Key], variables: bytes) -> by
             default=str,
         )
     asked: list[Any] = (
-        [
-            {"__typename": prepared.type, **dict(zip(prepared.fields, key, strict=True))}
-            for key in keys
-        ]
+        [_representation(prepared, key) for key in keys]
         if prepared.by == ENTITIES
         else [key for (key,) in keys]
     )
     own_variable = b'{"plait_keys":' + orjson.dumps(asked, default=str)
     rest = b"," + variables[1:] if len(variables) > len(b"{}") else b"}"
     return prepared.opening + own_variable + rest + b"}"
+
+
+def _representation(prepared: PreparedObjects, key: Key) -> dict[str, Any]:
+    """What names one entity. No schema reads it there, so that a number would not be an `ID`."""
+    parts = zip(prepared.fields, prepared.texts, key, strict=True)
+    return {"__typename": prepared.type} | {
+        name: str(part) if text else part for name, text, part in parts
+    }
 
 
 def values(

@@ -44,7 +44,7 @@ class PreparedFields(Prepared):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PreparedObjects(Prepared):
-    """Objects by key. `fields` are the names of the key's parts there.
+    """Objects by key. `fields` are the names of the key's parts there, `texts` which are text.
 
     `finder` None asks for `_entities`; one that takes many gets all keys in one argument, and
     otherwise every key is a field of its own in one document, made of `selection`: `document` is
@@ -60,6 +60,7 @@ class PreparedObjects(Prepared):
     selection: RemoteSelection
     patches: Patches
     viewer_slots: ViewerSlots
+    texts: tuple[bool, ...]
 
 
 ENTITIES = "_entities"
@@ -113,6 +114,7 @@ def prepare_objects(
         selection=selection,
         patches=Patches(selection, _renamed(info)),
         viewer_slots=viewer_slots,
+        texts=ask.texts or (False,) * len(ask.fields),
     )
 
 

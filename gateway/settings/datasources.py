@@ -3,27 +3,22 @@
 Which of them a source needs depends on its type; `check_datasource` says what is missing.
 """
 
-from __future__ import annotations
-
 import re
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Mapping
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from msgspec import Meta, Struct
+from msgspec import Meta
 
-from gateway.configuration import Secret
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from gateway.configuration import Reading, Setting
+from gateway.configuration import Reading, Secret, Setting
+from gateway.settings.section import Section
 
 _FORBIDDEN = re.compile(r"[*?\[\]\\{}]|//|(^|/)\.{1,2}(/|$)|^/")
 _DOCUMENT_BYTES = 15 << 20
 """What fits into one document of MongoDB, with room for its key."""
 
 
-class Datasource(Struct, frozen=True, kw_only=True):
+class Datasource(Section, frozen=True, kw_only=True):
     """One key-value source for contexts of workflows and resolvers."""
 
     type: Annotated[
