@@ -58,7 +58,7 @@ def tables(quality: Quality) -> list[Table]:
 def markdown(quality: Quality) -> str:
     """What stands between the markers of `docs/performance.md`.
 
-    Without times: they depend on the machine, the rest does not.
+    Without times, which depend on the machine.
     """
     graph = [row[:2] for row in _graph(quality.graph)]
     return "\n\n".join(
@@ -115,4 +115,4 @@ def _hits(quality: Quality) -> Grid:
 
 
 def _graph(graph: GraphQuality) -> Grid:
-    return [(str(one.ef), f"{one.recall:.3f}", f"{one.speedup:.1f}") for one in graph.widths]
+    return [(str(one.ef), f"{one.recall:.2f}", f"{one.speedup:.1f}") for one in graph.widths]

@@ -167,12 +167,13 @@ async def _load_points(urls: EngineUrls, say: Callable[[str], None]) -> None:
         await store.ensure_collection(COLLECTION, SIZE, payload_indexes=INDEXES)
         for first in range(1, POINTS + 1, _CHUNK):
             say(f"loading points: {first - 1:,} of {POINTS:,}")
-            await store.upsert(COLLECTION, _points(first, _CHUNK))
+            await store.upsert(COLLECTION, points(first, _CHUNK))
     finally:
         await source.close()
 
 
-def _points(first: int, count: int) -> Iterator[Point]:
+def points(first: int, count: int) -> Iterator[Point]:
+    """The points of `count` trends from number `first` on."""
     for number, vector in enumerate(vectors(first, count).tolist(), first):
         yield Point(number, vector, payload(number))
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from gateway.caching.administration import CacheMutations
     from gateway.caching.function import cached
+    from gateway.context.queries import DatasourceQueries
     from gateway.errors import Code, InputError, PlaitError
     from gateway.execution.context import RequestContext, reference
     from gateway.schema.bindings import (
@@ -88,6 +89,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "gateway.caching.administration": ("CacheMutations",),
     "gateway.caching.function": ("cached",),
+    "gateway.context.queries": ("DatasourceQueries",),
     "gateway.errors": ("Code", "InputError", "PlaitError"),
     "gateway.execution.context": ("RequestContext", "reference"),
     "gateway.schema.bindings": (
@@ -172,6 +174,7 @@ __all__ = [
     "Code",
     "CollectionWrite",
     "Connection",
+    "DatasourceQueries",
     "Domain",
     "Duration",
     "Facets",

@@ -275,7 +275,7 @@ class Gateway:
         if self.cache is not None and self.engine.planner.policies:
             found["cache"] = self.cache.health()
         if self.datasources is not None:
-            found.update(await self.datasources.check())
+            found.update(await self.datasources.check(budget.deadline))
         return found
 
 

@@ -1,6 +1,6 @@
 """The bundled domain: a trend-intelligence platform with a vector catalogue."""
 
-from gateway import Domain
+from gateway import DatasourceQueries, Domain
 from resolvers.catalogue import (
     ApiKeys,
     CatalogueMutations,
@@ -63,6 +63,7 @@ domain = Domain(
         CatalogueQueries,
         ReportQueries,
         StateQueries,
+        DatasourceQueries,
         VectorQueries,
         VectorCollectionQueries,
     ],

@@ -79,6 +79,7 @@ def test_every_variable_reaches_its_setting(read):
             "qdrant.default": {"QDRANT_URL": "http://h:1"},
             "redis.default": {"REDIS_URL": "redis://h"},
             "upstream.default": {"UPSTREAM_URL": "http://h/graphql"},
+            "datasource.default": {"DATASOURCE_TYPE": "filesystem", "DATASOURCE_PATH": "p"},
         }.get(family, {})
         settings = read(**needed, **{setting.variable: str(setting.default)})
         holder = settings
@@ -174,14 +175,13 @@ def test_a_misspelt_variable_is_refused_with_the_nearest(refused, variable, hint
 
 
 def test_variables_of_others_are_left_alone(read):
-    """Kubernetes' service links, the PostgreSQL image's and the reserved ones do no harm."""
+    """Kubernetes' service links and the PostgreSQL image's variables do no harm."""
     settings = read(
         REDIS_PORT="tcp://10.0.0.1:6379",
         REDIS_SERVICE_HOST="10.0.0.1",
         REDIS_PORT_6379_TCP_ADDR="10.0.0.1",
         POSTGRES_MAIN_SERVICE_PORT="5432",
         POSTGRES_INITDB_ARGS="--no-sync",
-        DATASOURCE_CACHE_TYPE="redis",
         PATH="/bin",
     )
     assert settings == Settings()

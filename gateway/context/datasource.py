@@ -30,8 +30,11 @@ WAITING = 100
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """`ttl`: seconds a value lives by default, 0 for ever. `timeout`: seconds of one call.
-    `connections`: calls under way at once."""
+    """How values live and calls run.
+
+    `ttl`: seconds a value lives by default, 0 for ever. `timeout`: seconds of one call.
+    `connections`: calls under way at once.
+    """
 
     ttl: float
     timeout: float
@@ -39,7 +42,7 @@ class Bounds:
 
 
 class Datasource:
-    """A named source; all methods raise InputError for wrong arguments and SourceError for the rest.
+    """A named source; methods raise InputError for wrong arguments and SourceError for the rest.
 
     Nothing is tried twice. A call whose time runs out may or may not have happened.
     """
@@ -147,7 +150,8 @@ class Datasource:
     def _seconds(self, ttl: float | None) -> float | None:
         if ttl is None:
             return self._bounds.ttl or None
-        if isinstance(ttl, bool) or not isinstance(ttl, int | float) or not 0 <= ttl <= MAX_TTL:
+        given: Any = ttl
+        if isinstance(given, bool) or not isinstance(given, int | float) or not 0 <= ttl <= MAX_TTL:
             raise InputError(f"`ttl` is a number of seconds from 0 (for ever) to {MAX_TTL:.0f}.")
         if 0 < ttl < 0.001:  # noqa: PLR2004 - the engines' resolution
             raise InputError("`ttl` is at least a millisecond, or 0 for ever.")
@@ -155,7 +159,7 @@ class Datasource:
 
     @asynccontextmanager
     async def _turn(self) -> AsyncIterator[None]:
-        """A connection's turn, and the time for one call. Raises SourceTimeout, SourceOverloaded."""
+        """A connection's turn, and one call's time. Raises SourceTimeout, SourceOverloaded."""
         if self._waiting >= WAITING * self._bounds.connections:
             raise SourceOverloaded(f"Too many calls wait for the datasource {self.name}.")
         now = asyncio.get_running_loop().time()

@@ -16,6 +16,7 @@ import secrets
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from gateway.context import record
@@ -69,7 +70,7 @@ class FileStore:
 
     async def ping(self) -> None:
         """See `Store`."""
-        await self._run(lambda: os.stat(self._root))
+        await self._run(lambda: os.fstat(self._root))
 
     async def put(self, values: Mapping[str, bytes], ttl: float | None) -> None:
         """See `Store`; on the disk when this returns."""
@@ -82,9 +83,7 @@ class FileStore:
             for name in share:
                 self._write(name, record.write(name, records[name], ends))
 
-        await asyncio.gather(
-            *(self._run(lambda share=share: write(share)) for share in shares if share)
-        )
+        await asyncio.gather(*(self._run(partial(write, share)) for share in shares if share))
 
     async def get(self, keys: Sequence[str]) -> list[bytes | None]:
         """See `Store`."""
@@ -247,7 +246,7 @@ class FileStore:
 
     def _heads(self, *, clean: bool = False) -> Iterator[tuple[int, str, record.Head]]:
         """Every value of this prefix: its open folder, its file, what its record says."""
-        for folder in sorted(os.listdir(self._root)):
+        for folder in _names(self._root):
             if len(folder) != 2:  # noqa: PLR2004 - the two digits a file begins with
                 continue
             try:
@@ -255,7 +254,7 @@ class FileStore:
             except OSError:  # no folder of ours
                 continue
             try:
-                for file in sorted(os.listdir(shelf)):
+                for file in _names(shelf):
                     head = _head(shelf, file)
                     if head is not None and head.key.startswith(self._prefix):
                         yield shelf, file, head
@@ -263,6 +262,15 @@ class FileStore:
                         _forget_stale(shelf, file)
             finally:
                 os.close(shelf)
+
+
+def _names(folder: int) -> list[str]:
+    """The names in an open folder, read from a place of its own, which threads would share."""
+    own = os.open(".", _FOLDER, dir_fd=folder)
+    try:
+        return sorted(os.listdir(own))  # noqa: PTH208 - pathlib knows no open folders
+    finally:
+        os.close(own)
 
 
 def _file(name: str) -> str:

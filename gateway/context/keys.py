@@ -1,7 +1,8 @@
-"""Keys and patterns, checked once for all engines.
+r"""Keys and patterns, checked once for all engines.
 
-A key is 1 to 240 bytes of UTF-8: printable characters without white space, none of `* ? [ ] { } \\`,
-in Unicode's composed form (NFC). It may have segments between `/`, none of them empty, `.` or `..`.
+A key is 1 to 240 bytes of UTF-8: printable characters without white space, none of
+`* ? [ ] { } \`, in Unicode's composed form (NFC). It may have segments between `/`, none of
+them empty, `.` or `..`.
 In a pattern `*` stands for any characters and `?` for one.
 """
 
@@ -59,7 +60,9 @@ class Pattern:
         simple = re.sub(r"\*+", "*", str(text))
         if simple.count("*") > MAX_STARS:
             raise InputError(f"A pattern has at most {MAX_STARS} `*`.")
-        return cls(simple, _WILD.split(simple, maxsplit=1)[0], re.compile(_regex(simple), re.DOTALL))
+        return cls(
+            simple, _WILD.split(simple, maxsplit=1)[0], re.compile(_regex(simple), re.DOTALL)
+        )
 
     def matches(self, key: str) -> bool:
         """Whether a key is like it."""
@@ -68,9 +71,7 @@ class Pattern:
 
 def _regex(text: str) -> str:
     """An expression that never tries twice: what follows a `*` is taken where it comes first."""
-    first, *rest = [
-        re.escape(part).replace(r"\?", ".") for part in text.split("*")
-    ]
+    first, *rest = [re.escape(part).replace(r"\?", ".") for part in text.split("*")]
     if not rest:
         return first
     *middle, last = rest

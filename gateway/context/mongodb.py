@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 import re
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pymongo import AsyncMongoClient, ReplaceOne
 from pymongo import errors as vendor
@@ -18,11 +19,14 @@ from gateway.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Coroutine, Iterator, Mapping, Sequence
 
     from gateway.context.contract import Clock
     from gateway.context.keys import Pattern
 
+T = TypeVar("T")
+
+_CLOSE_SECONDS = 2.0
 _DATABASE = "plait"
 _DUPLICATE = 11_000
 _ATTEMPTS = 3
@@ -45,6 +49,7 @@ class MongoStore:
     ) -> None:
         self._prefix = prefix
         self._clock = clock
+        self._running: set[asyncio.Task[Any]] = set()
         milliseconds = max(1, round(timeout * 1000))
         try:
             self._client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(
@@ -66,17 +71,19 @@ class MongoStore:
     async def connect(self) -> None:
         """See `Store`."""
         with _our_errors():
-            await self._client.admin.command("ping")
-            await self._values.create_index("expires", expireAfterSeconds=0)
+            await self._whole(self._client.admin.command("ping"))
+            await self._whole(self._values.create_index("expires", expireAfterSeconds=0))
 
     async def disconnect(self) -> None:
         """See `Store`."""
+        if self._running:
+            await asyncio.wait(self._running, timeout=_CLOSE_SECONDS)
         await self._client.close()
 
     async def ping(self) -> None:
         """See `Store`."""
         with _our_errors():
-            await self._client.admin.command("ping")
+            await self._whole(self._client.admin.command("ping"))
 
     async def put(self, values: Mapping[str, bytes], ttl: float | None) -> None:
         """See `Store`: one command."""
@@ -88,7 +95,7 @@ class MongoStore:
         with _our_errors():
             for left in reversed(range(_ATTEMPTS)):
                 try:
-                    await self._values.bulk_write(writes, ordered=False)
+                    await self._whole(self._values.bulk_write(writes, ordered=False))
                 except vendor.BulkWriteError as error:
                     writes = [writes[place] for place in _raced(error)]
                     if not (writes and left):
@@ -100,28 +107,30 @@ class MongoStore:
         """See `Store`: one command, and further batches of its answer."""
         names = [self._prefix + key for key in keys]
         with _our_errors():
-            found = {
-                one["_id"]: bytes(one["value"])
-                async for one in self._values.find({"_id": {"$in": names}, **self._live()})
-            }
-        return [found.get(name) for name in names]
+            found = self._values.find({"_id": {"$in": names}, **self._live()})
+            values = {one["_id"]: bytes(one["value"]) for one in await self._whole(found.to_list())}
+        return [values.get(name) for name in names]
 
     async def has(self, key: str) -> bool:
         """See `Store`."""
         with _our_errors():
-            found = await self._values.find_one(
-                {"_id": self._prefix + key, **self._live()}, {"_id": 1}
+            found = await self._whole(
+                self._values.find_one({"_id": self._prefix + key, **self._live()}, {"_id": 1})
             )
         return found is not None
 
     async def remove(self, key: str) -> bool:
         """See `Store`."""
         with _our_errors():
-            found = await self._values.find_one_and_delete(
-                {"_id": self._prefix + key}, projection={"expires": 1}
+            found = await self._whole(
+                self._values.find_one_and_delete(
+                    {"_id": self._prefix + key}, projection={"expires": 1}
+                )
             )
-        ends = found and found.get("expires")
-        return found is not None and (ends is None or ends > self._moment())
+        if found is None:
+            return False
+        ends = found.get("expires")
+        return ends is None or bool(ends > self._moment())
 
     async def find(self, pattern: Pattern, limit: int) -> list[str]:
         """See `Store`."""
@@ -129,17 +138,33 @@ class MongoStore:
         query = {"_id": {"$regex": like}, **self._live()}
         with _our_errors():
             found = self._values.find(query, {"_id": 1}).limit(limit)
-            return [one["_id"][len(self._prefix) :] async for one in found]
+            names = [one["_id"] for one in await self._whole(found.to_list())]
+        return [name[len(self._prefix) :] for name in names]
 
     async def count(self) -> int:
         """See `Store`."""
         query = {"_id": {"$regex": f"^{re.escape(self._prefix)}"}, **self._live()}
         with _our_errors():
-            return int(await self._values.count_documents(query))
+            return int(await self._whole(self._values.count_documents(query)))
 
     async def prune(self) -> int:
         """See `Store`: the server does it, within a minute or so."""
         return 0
+
+    async def _whole(self, call: Coroutine[Any, Any, T]) -> T:
+        """The answer of a call that runs to its end though its caller may leave.
+
+        The client loses the socket of a call that is cancelled; its own timeouts end this one.
+        """
+        task = asyncio.ensure_future(call)
+        self._running.add(task)
+        task.add_done_callback(self._ended)
+        return await asyncio.shield(task)
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self._running.discard(task)
+        if not task.cancelled():
+            task.exception()  # looked at, so that nobody logs what nobody waits for
 
     def _moment(self, later: float = 0.0) -> dt.datetime:
         return dt.datetime.fromtimestamp(self._clock() + later, dt.UTC)

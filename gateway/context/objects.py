@@ -21,8 +21,15 @@ from gateway.context import record
 from gateway.errors import ConfigurationError, SourceRefused, SourceUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
-    from collections.abc import Sequence
+    from collections.abc import (
+        AsyncIterator,
+        Awaitable,
+        Callable,
+        Iterable,
+        Iterator,
+        Mapping,
+        Sequence,
+    )
 
     from gateway.context.contract import Clock
     from gateway.context.keys import Pattern
@@ -41,9 +48,7 @@ class ObjectStore:
     `https://key:secret@server/bucket`.
     """
 
-    def __init__(
-        self, url: str, *, prefix: str, region: str, timeout: float, clock: Clock
-    ) -> None:
+    def __init__(self, url: str, *, prefix: str, region: str, timeout: float, clock: Clock) -> None:
         self._folder = prefix.strip("/")
         self._clock = clock
         try:
@@ -232,4 +237,9 @@ def _our_errors() -> Iterator[None]:
     except FileNotFoundError as error:
         raise SourceRefused("The object store has no such bucket.") from error
     except vendor.BaseError as error:
+        told = str(error)
+        if "NoSuchBucket" in told:
+            raise SourceRefused("The object store has no such bucket.") from error
+        if "403 Forbidden" in told or "401 Unauthorized" in told:  # of a list, an unnamed error
+            raise SourceRefused("The object store refuses the credentials.") from error
         raise SourceUnavailable("The object store cannot be reached, or failed.") from error

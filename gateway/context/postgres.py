@@ -22,14 +22,14 @@ _LOCK = 0x706C616974
 """The advisory lock under which the table is made: two gateways may start at once."""
 
 _DDL = """
-CREATE TABLE {table} (
+CREATE TABLE IF NOT EXISTS "{table}" (
     key text COLLATE "C" PRIMARY KEY,
     value bytea NOT NULL,
     expires_at timestamptz,
     saved_at timestamptz NOT NULL DEFAULT now()
 );
-ALTER TABLE {table} ALTER COLUMN value SET STORAGE EXTERNAL;
-CREATE INDEX ON {table} (expires_at) WHERE expires_at IS NOT NULL;
+CREATE INDEX IF NOT EXISTS "{table}_expires_at" ON "{table}" (expires_at)
+WHERE expires_at IS NOT NULL;
 """
 _LIVE = "(expires_at IS NULL OR expires_at > to_timestamp($2))"
 _PUT = """
@@ -94,7 +94,7 @@ class PostgresStore:
             return
         try:
             pool = await asyncpg.create_pool(
-                min_size=1,
+                min_size=0,
                 max_size=self._connections,
                 connect=self._opened,
                 connection_class=Connection,
@@ -120,7 +120,7 @@ class PostgresStore:
         await self._value("SELECT 1")
 
     async def put(self, values: Mapping[str, bytes], ttl: float | None) -> None:
-        """See `Store`: one statement, in the order of keys so that writers cannot block in a ring."""
+        """See `Store`: one statement, in the order of keys: so writers cannot block in a ring."""
         ends = None if ttl is None else self._clock() + ttl
         ordered = sorted((self._prefix + key, value) for key, value in values.items())
         names, stored = zip(*ordered, strict=True)
@@ -170,13 +170,12 @@ class PostgresStore:
 
     async def _make_table(self) -> None:
         async with self._connection() as connection:
-            found = "SELECT to_regclass($1) IS NOT NULL"
-            if await connection.fetchval(found, self._table):
+            # Where there is a table, the right to make one is not needed.
+            if await connection.fetchval("SELECT to_regclass($1) IS NOT NULL", self._table):
                 return
             async with connection.transaction():
                 await connection.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
-                if not await connection.fetchval(found, self._table):
-                    await connection.execute(self._sql(_DDL))
+                await connection.execute(_DDL.format(table=self._table.strip('"')))
 
     async def _value(self, text: str, *arguments: Any) -> Any:
         async with self._connection() as connection:
@@ -184,7 +183,7 @@ class PostgresStore:
 
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[Any]:
-        """A connection of the pool. One whose call was cut is thrown away with what it was doing."""
+        """A connection of the pool; one whose call was cut is thrown away."""
         if self._pool is None:
             raise SourceUnavailable("The datasource is not connected.")
         try:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import cast
 
 import strawberry
-from strawberry.scalars import JSON
+from strawberry.scalars import JSON  # noqa: TC002 - Strawberry reads annotations at run time
 
-from gateway.context.datasource import Datasource
+from gateway.context.datasource import Datasource  # noqa: TC001 - likewise
 from gateway.errors import InputError
 from gateway.schema.bindings import field
 from gateway.schema.roots import queries
@@ -28,8 +28,7 @@ class DatasourceView:
     @field(description="The value under a key; null where there is none, or where it is null.")
     async def get(self, key: str) -> JSON | None:
         """See the description; raises InputError for what is no key."""
-        found: Any = await self.source.load(key)
-        return found
+        return cast("JSON | None", await self.source.load(key))
 
     @field(description="Whether there is a value under a key.")
     async def exists(self, key: str) -> bool | None:

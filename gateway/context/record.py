@@ -1,6 +1,6 @@
 """A value with its key and its end, for engines that know no time to live.
 
-    PLT1 | end: milliseconds since 1970, 0 for never | length of the key | check sum | key | value
+PLT1 | end: milliseconds since 1970, 0 for never | length of the key | check sum | key | value
 """
 
 from __future__ import annotations

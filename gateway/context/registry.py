@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from gateway.errors import ConfigurationError, InputError, PlaitError
+from gateway.sources.contract import Health
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -67,11 +68,14 @@ class Datasources:
         """Close all."""
         await asyncio.gather(*(source.disconnect() for source in self._sources.values()))
 
-    async def check(self) -> Mapping[str, bool]:
-        """Which of them answer, by name."""
-        names = list(self._sources)
-        answers = await asyncio.gather(*(self._sources[name].is_connected() for name in names))
-        return dict(zip(names, answers, strict=True))
+    async def check(self, deadline: float) -> Mapping[str, Health]:
+        """Which of them answer before the deadline, as `datasource.<name>`."""
+        sources = [source.within(deadline) for source in self._sources.values()]
+        answers = await asyncio.gather(*(source.is_connected() for source in sources))
+        return {
+            f"datasource.{source.name}": Health(ready, "answers" if ready else "does not answer")
+            for source, ready in zip(sources, answers, strict=True)
+        }
 
 
 def absent(available: list[str]) -> InputError:

@@ -1,6 +1,6 @@
-"""Values as bytes: JSON within a bound, deflated where that pays.
+r"""Values as bytes: JSON within a bound, deflated where that pays.
 
-What is stored is the JSON itself, or `\\0z` and the deflated JSON; JSON never begins so.
+What is stored is the JSON itself, or `\0z` and the deflated JSON; JSON never begins so.
 """
 
 from __future__ import annotations

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from graphql import Undefined, coerce_input_value, is_input_type
+
 from gateway.errors import InputError
 from gateway.planning.arguments import Arguments
 from gateway.schema.demands import demanded_by_node
@@ -41,6 +43,7 @@ class RepresentationsSpec:
         self._arguments = Arguments(field)
         self._catalog = catalog
         self._possible = possible
+        self._types: Mapping[str, Any] = catalog.schema.type_map
 
     def read(self, variables: Variables) -> tuple[Hashable, tuple[Any, ...]]:
         """The names of the types, sorted; the representations, in order. Raises InputError."""
@@ -71,9 +74,13 @@ class RepresentationsSpec:
         except InputError:
             names = ", ".join(info.name for info in entity.key)
             return _wrong(place, f"its key ({names}) has a value of the wrong kind")
-        believed = {
-            attribute: given[name] for name, attribute in entity.required.items() if name in given
-        }
+        believed = {}
+        for field, attribute in entity.required.items():
+            if field in given:
+                type_ = self._types[name].fields[field].type
+                if not _fits(given[field], type_):
+                    return _wrong(place, f"its `{field}` is no {type_}")
+                believed[attribute] = given[field]
         return Representation(name, key, believed)
 
 
@@ -87,6 +94,13 @@ def _part(info: Any, value: Any) -> Any:
     # An ID may come as a number, and every kind of key reads its text.
     text = value if isinstance(value, str) else str(value).lower()
     return info.kind.parse(text, info.name)
+
+
+def _fits(value: Any, type_: Any) -> bool:
+    """Whether a value may be believed to be a field's, which a resolver will read."""
+    if not is_input_type(type_):
+        return True  # objects of another subgraph have no form that could be checked
+    return coerce_input_value(value, type_) is not Undefined
 
 
 def _wrong(place: int, why: str) -> Representation:

@@ -38,10 +38,11 @@ class ExternalField(Plain):
 
 
 def external(*, init: Literal[False] = False, **options: Any) -> Any:  # noqa: ARG001 - `init` is read by type checkers
-    """A field of the entity that another subgraph owns: `weight: float | None = external()`.
+    """A field of the entity that another subgraph owns.
 
-    Its value is what the router says with a representation, and null elsewhere. A resolver reads
-    it as an attribute where it says `requires="weight"`.
+    Written `weight: float | None = external()`. Its value is what the router says with a
+    representation, and null elsewhere. A resolver reads it as an attribute where it says
+    `requires="weight"`.
     """
     own = ExternalField(
         python_name=None,
@@ -106,7 +107,9 @@ def bind_service(schema: strawberry.Schema, structures: Collection[str]) -> None
     """
     core = schema._schema  # noqa: SLF001 - Strawberry offers no public way to its core schema
     roots = {core.query_type, core.mutation_type, core.subscription_type}
-    ours = {type_.name for type_ in core.type_map.values() if type_ not in roots and _is_ours(type_)}
+    ours = {
+        type_.name for type_ in core.type_map.values() if type_ not in roots and _is_ours(type_)
+    }
     text = subgraph_sdl(schema, {*structures, *ours})
     core.type_map["_Service"].fields["sdl"].resolve = lambda *_: text  # type: ignore[attr-defined]  # an object type
 
@@ -114,7 +117,9 @@ def bind_service(schema: strawberry.Schema, structures: Collection[str]) -> None
 def _is_ours(type_: Any) -> bool:
     """Whether the gateway declares the type, not the domain."""
     definition = type_.extensions.get("strawberry-definition")
-    return str(getattr(getattr(definition, "origin", None), "__module__", "")).startswith("gateway.")
+    return str(getattr(getattr(definition, "origin", None), "__module__", "")).startswith(
+        "gateway."
+    )
 
 
 def schema_class(*, subgraph: bool) -> type[strawberry.Schema]:

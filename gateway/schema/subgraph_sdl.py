@@ -62,7 +62,8 @@ def subgraph_sdl(schema: strawberry.Schema, structures: Collection[str]) -> str:
         ),
         operation_types=(),
     )
-    return print_ast(DocumentNode(definitions=(link, *document.definitions))) + "\n"
+    definitions: tuple[Any, ...] = (link, *document.definitions)
+    return print_ast(DocumentNode(definitions=definitions)) + "\n"
 
 
 class _Fitted(Visitor):
@@ -117,9 +118,7 @@ class _Fitted(Visitor):
         ]
         return _with(node, fields=tuple(fields))
 
-    def _marked(
-        self, node: ObjectTypeDefinitionNode | FieldDefinitionNode, *names: str
-    ) -> Any:
+    def _marked(self, node: ObjectTypeDefinitionNode | FieldDefinitionNode, *names: str) -> Any:
         own = {directive.name.value for directive in node.directives or ()}
         self.imported |= set(names)
         added = [_directive(name) for name in names if name not in own]

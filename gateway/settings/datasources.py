@@ -42,7 +42,7 @@ class Datasource(Section, frozen=True, kw_only=True):
     table: Annotated[
         str,
         Meta(
-            pattern=r"^[a-z_][a-z0-9_]{0,62}$",
+            pattern=r"^[a-z_][a-z0-9_]{0,49}$",
             description="The table of postgresql, made where it is missing; mongodb's collection.",
         ),
     ] = "plait_context"

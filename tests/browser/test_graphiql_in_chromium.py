@@ -1,6 +1,7 @@
 """GraphiQL in a real browser, on a real server with a schema of its own."""
 
 import contextlib
+import json
 import socket
 import threading
 
@@ -45,30 +46,30 @@ PLAN = {
         [
             {
                 "source": "postgres",
-                "path": ["trends"],
-                "kind": "statement",
-                "request": (
-                    "SELECT '[' || string_agg(row_to_json(x)::text, ',') || ']' FROM (SELECT "
+                "paths": ["trends", "best"],
+                "kind": "rows",
+                "request": {
+                    "sql": "SELECT '[' || string_agg(row_to_json(x)::text, ',') || ']' FROM (SELECT "
                     't.id AS "id", t.title AS "title", t.score AS "score" FROM trends AS t '
                     "WHERE t.state = $2 ORDER BY t.score DESC, t.id LIMIT $1) AS x"
-                ),
-                "slots": ["first", "where.state.eq"],
+                },
             },
             {
                 "source": "qdrant",
-                "path": ["searchTrends"],
+                "paths": ["searchTrends"],
                 "kind": "search",
-                "request": '{"collection":"trend_embeddings","limit":10,"with_payload":false}',
-                "slots": ["text"],
+                "request": {"collection": "trend_embeddings", "with_payload": False},
+                "branches": {
+                    "rows first": {"sql": "SELECT t.id FROM trends AS t", "source": "postgres"}
+                },
             },
         ],
         [
             {
                 "source": "redis",
-                "path": ["trends", "views"],
-                "kind": "mget",
-                "request": "MGET views:trend_{id}",
-                "keys": ["id"],
+                "paths": ["trends.views"],
+                "kind": "counters",
+                "request": {"command": "MGET", "pattern": "views:trend_{id}"},
             },
         ],
     ],
@@ -195,14 +196,16 @@ def test_plan_should_show_waves_and_requests(chromium, serve, tmp_path):
     url, asked = serve(plan=PLAN)
     page = open_graphiql(chromium, url)
     page.click("[aria-label='Show Plan']")
-    text = page.wait_for_text(".plait-plan", "MGET views:trend_{id}")
+    text = page.wait_for_text(".plait-plan", "views:trend_{id}")
     page.screenshot(tmp_path / "plan.png")
     assert "3 requests in 2 waves" in text
     for wave in PLAN["waves"]:
         for fetch in wave:
             assert fetch["source"] in text
-            assert ".".join(fetch["path"]) in text
-            assert plain(fetch["request"]) in plain(text)
+            assert ", ".join(fetch["paths"]) in text
+            for part in fetch["request"].values():
+                assert plain(part if isinstance(part, str) else json.dumps(part)) in plain(text)
+            assert all(way in text for way in fetch.get("branches", {}))
     page.click(".graphiql-tab:nth-of-type(2) .graphiql-tab-button")
     wait_until(lambda: len(explained(asked)) > 1, "the plan of the second tab")
     assert [

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
     from context.kinds import Bench
+
     from gateway.context.datasource import Datasource
 
 
@@ -58,7 +59,9 @@ def url_of(request: pytest.FixtureRequest):
 
 
 @pytest.fixture(params=KINDS)
-async def benched(request: pytest.FixtureRequest, url_of) -> AsyncIterator[tuple[Bench, Datasource]]:
+async def benched(
+    request: pytest.FixtureRequest, url_of
+) -> AsyncIterator[tuple[Bench, Datasource]]:
     """Each kind in turn, over its engine: the bench and a connected source."""
     async with bench(request.param, url_of(request.param)) as made:
         yield made

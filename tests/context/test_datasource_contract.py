@@ -167,8 +167,31 @@ async def test_keys_that_look_dangerous_are_keys(source):
 @pytest.mark.parametrize(
     "key",
     [
-        *("", "..", ".", "a/../b", "../../etc/passwd", "/etc/passwd", "a//b", "a/", "a/.", "a\x00b"),
-        *("a b", "a\n", "a\\b", "a*", "a?", "[a]", "{a}", "\ud800", "e\u0301", "a\u200bb", "a\u202eb"),
+        *(
+            "",
+            "..",
+            ".",
+            "a/../b",
+            "../../etc/passwd",
+            "/etc/passwd",
+            "a//b",
+            "a/",
+            "a/.",
+            "a\x00b",
+        ),
+        *(
+            "a b",
+            "a\n",
+            "a\\b",
+            "a*",
+            "a?",
+            "[a]",
+            "{a}",
+            "\ud800",
+            "e\u0301",
+            "a\u200bb",
+            "a\u202eb",
+        ),
         *("x" * (MAX_KEY_BYTES + 1), "é" * (MAX_KEY_BYTES // 2 + 1), "x" * 10_240, None, 7, b"k"),
     ],
 )
@@ -201,10 +224,18 @@ async def test_what_is_no_pattern_or_bound_is_refused(source):
 @pytest.mark.parametrize(
     "data",
     [
-        *(math.nan, math.inf, [1, {"a": -math.inf}], 2**64, {1: 2}, {1, 2}, object(), b"x"),
-        *("\ud800", {"\udfff": 1}, lambda: 1),
+        pytest.param(math.nan, id="NaN"),
+        pytest.param(math.inf, id="infinity"),
+        pytest.param([1, {"a": -math.inf}], id="infinity-within"),
+        pytest.param(2**64, id="beyond-64-bits"),
+        pytest.param({1: 2}, id="key-no-text"),
+        pytest.param({1, 2}, id="set"),
+        pytest.param(object(), id="object"),
+        pytest.param(b"x", id="bytes"),
+        pytest.param("\ud800", id="surrogate"),
+        pytest.param({"\udfff": 1}, id="surrogate-key"),
+        pytest.param(print, id="function"),
     ],
-    ids=repr,
 )
 async def test_what_is_no_json_is_refused(source, data):
     """A typed error, and what was there before is still there."""
@@ -221,7 +252,7 @@ async def test_a_value_has_a_bound(benched):
     await source.connect()
     try:
         await source.save("k", "x" * 9_998)
-        with pytest.raises(InputError, match="10001 bytes of JSON; the source takes 10000"):
+        with pytest.raises(InputError, match=r"10001 bytes of JSON; the source takes 10000"):
             await source.save("k", "x" * 9_999)
         assert await source.load("k") == "x" * 9_998
     finally:
@@ -229,7 +260,7 @@ async def test_a_value_has_a_bound(benched):
     smaller = made.made(max_value_bytes=100)
     await smaller.connect()
     try:
-        with pytest.raises(SourceDataError, match="100 bytes|larger"):
+        with pytest.raises(SourceDataError, match=r"100 bytes|larger"):
             await smaller.load("k")
     finally:
         await smaller.disconnect()
@@ -324,7 +355,6 @@ async def test_a_cancelled_call_leaves_the_source_whole(source):
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-    await asyncio.gather(*(source.save(f"k-{n}", n) for n in range(20)))
-    assert await source.load_batch(f"k-{n}" for n in range(20)) == {f"k-{n}": n for n in range(20)}
-
-
+    # Under other keys: a save that was cut may still be on its way to these.
+    await asyncio.gather(*(source.save(f"n-{n}", n) for n in range(20)))
+    assert await source.load_batch(f"n-{n}" for n in range(20)) == {f"n-{n}": n for n in range(20)}

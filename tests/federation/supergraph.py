@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import datetime as dt
+import datetime as dt  # noqa: TC003 - Strawberry reads annotations at run time
 import json
 import os
 import shutil
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
-from strawberry import ID
+from strawberry import ID  # noqa: TC002 - Strawberry reads annotations at run time
 from strawberry.federation.schema_directives import (
     External,
     Inaccessible,
@@ -172,6 +172,22 @@ async def over_http(zoo: Zoo, forward: frozenset[str] = frozenset()) -> AsyncIte
         yield url
 
 
+async def _install(npm: str, folder: Path) -> None:
+    for name in ("package.json", "package-lock.json"):
+        shutil.copy(APOLLO / name, folder)
+    process = await asyncio.create_subprocess_exec(
+        *(npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"),
+        cwd=folder,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    _, complaint = await asyncio.wait_for(process.communicate(), SECONDS)
+    said = complaint.decode()
+    if any(code in said for code in UNREACHABLE):
+        pytest.skip("the npm registry cannot be reached: Apollo's packages are needed")
+    assert process.returncode == 0, said
+
+
 async def installed() -> Path:
     """The folder with Apollo's packages, which is kept between runs; skips where npm is absent."""
     npm = shutil.which("npm")
@@ -179,22 +195,16 @@ async def installed() -> Path:
         pytest.skip("npm is not installed: composing with Apollo's packages needs it")
     locked = sha256((APOLLO / "package-lock.json").read_bytes()).hexdigest()[:16]
     folder = INSTALLED / locked
-    if not (folder / "complete").exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        for name in ("package.json", "package-lock.json"):
-            shutil.copy(APOLLO / name, folder)
-        process = await asyncio.create_subprocess_exec(
-            *(npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"),
-            cwd=folder,
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.PIPE,
-        )
-        _, complaint = await asyncio.wait_for(process.communicate(), SECONDS)
-        said = complaint.decode()
-        if any(code in said for code in UNREACHABLE):
-            pytest.skip("the npm registry cannot be reached: Apollo's packages are needed")
-        assert process.returncode == 0, said
-        (folder / "complete").touch()
+    if not folder.exists():
+        # Made aside, so that neither an end in between nor another run leaves half a folder.
+        making = INSTALLED / f"{locked}.{os.getpid()}"
+        making.mkdir(parents=True)
+        try:
+            await _install(npm, making)
+            if not folder.exists():
+                making.rename(folder)
+        finally:
+            shutil.rmtree(making, ignore_errors=True)
     for script in APOLLO.glob("*.mjs"):
         shutil.copy(script, folder)
     return folder
@@ -209,9 +219,7 @@ class Supergraph:
         self._url: str = said.get("url", "")
         self.sent: list[dict[str, Any]] = []
 
-    async def ask(
-        self, document: str, user: str | None = None, **variables: Any
-    ) -> dict[str, Any]:
+    async def ask(self, document: str, user: str | None = None, **variables: Any) -> dict[str, Any]:
         """The gateway's answer; what it sent to the subgraphs is in `sent`."""
         headers = {"x-user": user} if user else {}
         async with httpx.AsyncClient(timeout=30) as client:

@@ -11,12 +11,18 @@ import pytest
 import supergraph
 from toy.running import running
 
+import resolvers
+from gateway.schema.build import build
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from pathlib import Path
 
     from conftest import FreshDatabase
     from supergraph import Supergraph
     from toy.running import Zoo
+
+    from gateway.schema.build import Api
 
 
 class Federation:
@@ -93,9 +99,7 @@ async def test_what_is_required_comes_from_its_owner(whole: Supergraph) -> None:
     """`@requires`: the router fetches it there, and the resolver reads it."""
     data = await whole.data("{ animals(first: 3) { nodes { id name report weightOnMoon } } }")
     reports = [one["report"].split(" weighs ") for one in data["animals"]["nodes"]]
-    assert reports == [
-        [one["name"], str(one["weightOnMoon"])] for one in data["animals"]["nodes"]
-    ]
+    assert reports == [[one["name"], str(one["weightOnMoon"])] for one in data["animals"]["nodes"]]
     assert [weight for _, weight in reports] == ["1.5", "2.5", "None"]
     (representations,) = [one["variables"] for one in whole.to("zoo") if one["variables"]]
     assert representations["representations"][0] == {
@@ -115,9 +119,7 @@ async def test_what_is_provided_needs_no_other(whole: Supergraph) -> None:
     assert len(whole.to("zoo")) == 1
 
 
-async def test_what_is_overridden_comes_from_us(
-    federation: Federation, whole: Supergraph
-) -> None:
+async def test_what_is_overridden_comes_from_us(federation: Federation, whole: Supergraph) -> None:
     """`@override`: the former owner has the field still, and is not asked."""
     data = await whole.data(PATIENTS % "nickname", ids=["1", "2", "3"])
     rows = await federation.zoo.connection.fetch(
@@ -190,15 +192,37 @@ async def test_access_rules_compose(whole: Supergraph) -> None:
 
 
 @pytest.mark.parametrize(("name", "field"), [("born", "born"), ("seen", "seen"), ("mood", "mood")])
-async def test_access_rules_hold_below_entities(
-    whole: Supergraph, name: str, field: str
-) -> None:
+async def test_access_rules_hold_below_entities(whole: Supergraph, name: str, field: str) -> None:
     """Apollo's gateway enforces none of them; a representation opens nothing."""
     body = await whole.ask(PATIENTS % f"vet {field}", ids=["1"])
     assert body["errors"][0]["extensions"]["code"] == "UNAUTHENTICATED"
     assert body["data"]["patients"] == [{"vet": "Dr 1", field: None}]
     data = await whole.data(PATIENTS % field, "ann", ids=["1"])
     assert name in data["patients"][0]
+
+
+async def test_the_bundled_domain_composes(federation: Federation, tmp_path: Path) -> None:
+    """With every kind of source and of field, alone and beside other APIs of this kind."""
+    folder = await supergraph.installed()
+    sdl = tmp_path / "trends.graphql"
+    sdl.write_text(await sdl_of(build(resolvers.domain)), "utf-8")
+    async with supergraph.composed(folder, f"trends={sdl}") as alone:
+        assert alone.errors == []
+    async with (
+        supergraph.over_http(federation.zoo) as zoo,
+        supergraph.over_http(federation.office) as office,
+        supergraph.composed(
+            folder, f"trends={sdl}", f"zoo={zoo}", f"office={office}", "vets"
+        ) as together,
+    ):
+        assert together.errors == []
+
+
+async def sdl_of(api: Api) -> str:
+    """What the API tells a router."""
+    found = await api.schema.execute("{ _service { sdl } }")
+    assert found.data is not None
+    return str(found.data["_service"]["sdl"])
 
 
 async def test_what_cannot_be_composed_says_so(federation: Federation) -> None:

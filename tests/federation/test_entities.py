@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from strawberry import ID
+from strawberry import ID  # noqa: TC002 - Strawberry reads annotations at run time
 from toy import tables
 from toy.domain import domain as zoo_domain
 from toy.running import KEEPER, WIDE, Zoo, running
@@ -37,7 +37,7 @@ def animals(*keys: Any) -> list[dict[str, Any]]:
 
 
 def asking(selection: str) -> str:
-    return "query ($r: [_Any!]!) { _entities(representations: $r) { %s } }" % selection
+    return f"query ($r: [_Any!]!) {{ _entities(representations: $r) {{ {selection} }} }}"
 
 
 SELECTIONS = [
@@ -48,7 +48,7 @@ SELECTIONS = [
     "... on Animal { visits a: name b: name mother { visits mother { visits } } }",
     "...A ... on Node { nodeId } ... on Animal { id } ... on Passport { code }",
     "... on Animal @include(if: true) { id } ... on Animal @skip(if: true) { name }",
-    "... on Animal { sign dossier(prefix: \"x\") seenAgain name }",
+    '... on Animal { sign dossier(prefix: "x") seenAgain name }',
     "... on Animal { twin { name twin { id } } mates { id sign } }",
     "... on Animal { nickname mother { nickname children(first: 2) { nodes { sign } } } }",
     "... on Animal { id broken whisper greedy }",
@@ -62,14 +62,12 @@ FRAGMENT = " fragment A on Animal { id passport { code animal { id } } }"
 @pytest.mark.parametrize("viewer", VIEWERS)
 @pytest.mark.parametrize("selection", SELECTIONS)
 async def test_as_by_key(zoo: Zoo, selection: str, viewer: str) -> None:
-    """Each entity is what `node` gives for the same row: data, and errors at their places."""
+    """Each entity is what a root field by key gives for the same row: data, and errors at their places."""
     tail = FRAGMENT if "...A" in selection else ""
-    body = await zoo.ask(
-        asking(selection) + tail, {"r": animals(*IDS)}, viewer=VIEWERS[viewer]
-    )
+    body = await zoo.ask(asking(selection) + tail, {"r": animals(*IDS)}, viewer=VIEWERS[viewer])
     data, errors = [], []
     for place, key in enumerate(IDS):
-        alone = "query ($k: ID!) { animal(id: $k) { %s } }" % selection + tail
+        alone = f"query ($k: ID!) {{ animal(id: $k) {{ {selection} }} }}" + tail
         alone = alone.replace("... on Passport { code }", "")
         one = await zoo.ask(alone, {"k": key}, viewer=VIEWERS[viewer])
         data.append(one["data"]["animal"])
@@ -139,7 +137,8 @@ async def test_keys_of_several_columns(zoo: Zoo) -> None:
     ]
     body = await zoo.ask(asking("... on Feeding { animalId day summary grams }"), {"r": given})
     first, second, *rest = body["data"]["_entities"]
-    assert first == second != None  # noqa: E711 - equal, and there
+    assert first is not None
+    assert first == second
     assert rest == [None, None, None]
     assert [error["path"] for error in body["errors"]] == [["_entities", 2], ["_entities", 3]]
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import datetime as dt
+import datetime as dt  # noqa: TC003 - Strawberry reads annotations at run time
 import json
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
 import supergraph
-from strawberry import ID
+from strawberry import ID  # noqa: TC002 - Strawberry reads annotations at run time
 from toy import tables
 from toy.running import running
 from upstream import joined
@@ -76,9 +76,7 @@ class Inner:
         self.url = ""
         self.requests: list[dict[str, Any]] = []
         self.headers: list[dict[bytes, bytes]] = []
-        self._endpoint = GraphQLOverHTTP(
-            zoo.engine, identify=supergraph.viewer_of, forward=FORWARD
-        )
+        self._endpoint = GraphQLOverHTTP(zoo.engine, identify=supergraph.viewer_of, forward=FORWARD)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         message = await receive()
@@ -134,7 +132,7 @@ async def both(module_database: FreshDatabase, redis_url: str) -> AsyncIterator[
         )
         async with (
             serving(inner) as inner.url,
-            joined.running(inner, domain, databases[0], forward=FORWARD) as outer,  # type: ignore[arg-type]  # an address is all it takes
+            joined.running(inner, domain, databases[0], forward=FORWARD) as outer,
             serving(
                 GraphQLOverHTTP(outer.engine, identify=supergraph.viewer_of, forward=FORWARD)
             ) as url,
@@ -252,7 +250,9 @@ async def test_errors_are_where_they_belong(gateways: Gateways) -> None:
     assert error["path"] == ["farAnimals", "nodes", 0, "seen"]
     assert body["data"]["farAnimals"]["nodes"] == [{"id": "1", "seen": None}]
     assert error["extensions"]["upstreamCode"] == "UNAUTHENTICATED"
-    body = await gateways.ask("{ remarks(orderBy: [{id: ASC}]) { nodes { id feeding { grams } } } }")
+    body = await gateways.ask(
+        "{ remarks(orderBy: [{id: ASC}]) { nodes { id feeding { grams } } } }"
+    )
     nodes = body["data"]["remarks"]["nodes"]
     assert nodes[0]["feeding"]["grams"] is not None
     (request,) = gateways.inner.requests[1:]

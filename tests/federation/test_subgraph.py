@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from graphql import build_schema
-from strawberry import ID
+from strawberry import ID  # noqa: TC002 - Strawberry reads annotations at run time
 from strawberry.federation.schema_directives import Shareable
 from toy import tables
 from toy.running import Zoo, running
@@ -164,6 +164,19 @@ async def test_what_is_required_is_believed_and_nothing_else(zoo: Zoo) -> None:
     assert first["colour"] is None
     assert second["report"].endswith("weighs None")
     assert third["name"]
+
+
+async def test_what_is_believed_must_fit(zoo: Zoo) -> None:
+    """A resolver gets what the field's type allows, or the representation is wrong at its index."""
+    given = [animal("1", weightOnMoon=wrong) for wrong in ("heavy", True, {"kg": 1}, [1.5])]
+    body = await zoo.ask(
+        ASK % "... on Animal { report }", {"r": [*given, animal("2", weightOnMoon=None)]}
+    )
+    found = body["data"]["_entities"]
+    assert found[:-1] == [None] * 4
+    assert found[-1]["report"].endswith("weighs None")
+    assert [error["path"] for error in body["errors"]] == [["_entities", n] for n in range(4)]
+    assert body["errors"][0]["message"] == "Representation 0: its `weightOnMoon` is no Float."
 
 
 async def test_external_fields_are_null_elsewhere(zoo: Zoo) -> None:

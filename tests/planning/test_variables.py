@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from graphql import GraphQLError, OperationDefinitionNode, get_variable_values, parse
@@ -15,9 +15,15 @@ from gateway.errors import Code, InputError
 from gateway.planning.variables import VariableCoercer, has_variables
 from gateway.schema.build import build
 
+if TYPE_CHECKING:
+    from graphql.execution.values import VariableValues
+
 SCHEMA = build(domain).catalog.schema
 
-_TYPES = ["ID", "Int", "String", "Boolean", "Float", "[Int!]", "BigInt", "AnimalWhere", "Mood"]
+_TYPES = [
+    *("ID", "Int", "String", "Boolean", "Float", "BigInt", "AnimalWhere", "Mood"),
+    *("[Int!]", "[Float!]", "[Float]", "[[Float!]]", "[Mood!]", "[ID]"),
+]
 _DEFAULTS = {"ID": '"7"', "Int": "7", "String": '"x"', "Boolean": "true", "Float": "1.5"}
 _VALUES: st.SearchStrategy[Any] = (
     st.none()
@@ -28,6 +34,10 @@ _VALUES: st.SearchStrategy[Any] = (
     | st.text(max_size=5)
     | st.sampled_from(["1", "CALM", "true"])
     | st.lists(st.integers(0, 3), max_size=2)
+    | st.lists(st.floats(allow_nan=False, allow_infinity=False), max_size=3)
+    | st.lists(st.floats() | st.integers(0, 3) | st.none(), max_size=3)
+    | st.lists(st.lists(st.floats(0, 1), max_size=2) | st.floats(0, 1), max_size=2)
+    | st.lists(st.sampled_from(["CALM", "NOPE"]), max_size=2)
     | st.sampled_from([{}, {"name": {"eq": "Ada"}}, {"name": {"nope": 1}}, {"nope": 1}])
 )
 
@@ -68,6 +78,14 @@ def test_both_ways_coerce_alike(operation: tuple[str, dict[str, Any]]) -> None:
     variables = coercer.coerce(values)
     assert _typed(variables.coerced) == _typed(expected.coerced)
     assert _typed(variables.whole().coerced) == _typed(expected.coerced)
+    assert _sources(variables.whole()) == _sources(expected)
+
+
+def _sources(whole: VariableValues) -> list[tuple[str, str, str, Any]]:
+    return [
+        (name, source.signature.name, str(source.signature.type), source.value)
+        for name, source in whole.sources.items()
+    ]
 
 
 def _typed(values: dict[str, Any]) -> list[tuple[str, str, Any]]:

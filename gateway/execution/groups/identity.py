@@ -7,6 +7,7 @@ and one instant in two time zones; on the wire each of them is something else.
 from __future__ import annotations
 
 import dataclasses
+from array import array
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from types import NoneType
@@ -27,6 +28,8 @@ _WRITTEN: Mapping[type, Callable[[Any], str]] = {
 }
 """Types of which equal values may be encoded differently, and what tells those apart."""
 
+_ONLY_FLOATS = frozenset({float})
+
 
 def identity(values: tuple[Any, ...]) -> Hashable:
     """A hashable that is equal for tuples of equal values of equal types, however deeply nested.
@@ -39,6 +42,8 @@ def identity(values: tuple[Any, ...]) -> Hashable:
     kinds = tuple(map(type, values))
     if _EXACT.issuperset(kinds):
         return (values, kinds)
+    if _ONLY_FLOATS.issuperset(kinds):
+        return (array("d", values).tobytes(), float)  # a vector's: their bits tell all apart
     return (tuple(map(_told_apart, values)), kinds)
 
 

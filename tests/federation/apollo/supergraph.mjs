@@ -1,9 +1,11 @@
 // Composes running subgraphs and serves the whole through Apollo's gateway.
 //
-// Arguments: `name=address` for each; a subgraph in JavaScript is added where `vets` is named.
+// Arguments: `name=address` for each, or `name=file.graphql` to compose it only; a subgraph in
+// JavaScript is added where `vets` is named.
 // Prints one line of JSON: `errors` of the composition, or `url` and `supergraph`. Ends with stdin.
 // Each answer's `extensions.sent` says what went to which subgraph.
 
+import { readFileSync } from 'node:fs';
 import { composeServices } from '@apollo/composition';
 import { ApolloGateway, RemoteGraphQLDataSource } from '@apollo/gateway';
 import { ApolloServer } from '@apollo/server';
@@ -15,6 +17,7 @@ const say = (line) => process.stdout.write(`${JSON.stringify(line)}\n`);
 async function subgraph(argument) {
   if (argument === 'vets') return { name: 'vets', url: await serveVets(), typeDefs };
   const [name, url] = argument.split(/=(.*)/s);
+  if (url.endsWith('.graphql')) return { name, url, typeDefs: parse(readFileSync(url, 'utf8')) };
   const response = await fetch(url, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },

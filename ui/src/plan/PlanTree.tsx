@@ -32,31 +32,18 @@ function FetchCard({ fetch }: { fetch: Fetch }) {
     <article>
       <h4>
         <span className="plait-plan-source">{fetch.source}</span>
-        <span className="plait-plan-path">{(fetch.path ?? []).join('.')}</span>
+        <span className="plait-plan-path">{fetch.paths.join(', ')}</span>
         <span className="plait-plan-kind">{fetch.kind}</span>
       </h4>
       <pre>{readable(fetch.request)}</pre>
-      <Facts name="keys" value={fetch.keys} />
-      <Facts name="slots" value={fetch.slots} />
+      {Object.entries(fetch.branches ?? {}).map(([way, request]) => (
+        <details key={way}>
+          <summary>{way}</summary>
+          <pre>{readable(request)}</pre>
+        </details>
+      ))}
     </article>
   );
-}
-
-function Facts({ name, value }: { name: string; value: unknown }) {
-  const items = value === undefined || value === null ? [] : [value].flat();
-  if (items.length === 0) return null;
-  return (
-    <dl>
-      <dt>{name}</dt>
-      {items.map((item, index) => (
-        <dd key={index}>{asText(item)}</dd>
-      ))}
-    </dl>
-  );
-}
-
-function asText(value: unknown): string {
-  return typeof value === 'string' ? value : JSON.stringify(value);
 }
 
 function count(number: number, noun: string): string {

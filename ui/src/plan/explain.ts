@@ -2,14 +2,17 @@ import { tryParseJSONC } from '@graphiql/react';
 import { Kind, parse, type OperationDefinitionNode } from 'graphql';
 import { post } from '../post';
 
-/** One request that the gateway would send to one source. */
+/** A native request: SQL under `sql`, for other engines whatever describes it. */
+export type Request = Record<string, unknown>;
+
+/** One request that the gateway would send to one source, and the fields that it answers. */
 export interface Fetch {
   source: string;
-  path: (string | number)[];
+  paths: string[];
   kind: string;
-  request: string;
-  slots?: unknown[];
-  keys?: unknown;
+  request: Request;
+  /** By name, what is asked where a search may go more than one way. */
+  branches?: Record<string, Request>;
 }
 
 /** Requests of one wave run at once; a wave starts when the one before it has answered. */

@@ -1,3 +1,5 @@
+import type { Request } from './explain';
+
 const QUOTED = /('(?:[^']|'')*'|"(?:[^"]|"")*")/;
 const CLAUSE = new RegExp(
   [
@@ -8,17 +10,11 @@ const CLAUSE = new RegExp(
   'i',
 );
 
-/** A request as text with line breaks: JSON indented, SQL a clause a line, anything else as it is. */
-export function readable(request: unknown): string {
-  if (typeof request !== 'string') return JSON.stringify(request, null, 2);
-  if (/^\s*[[{]/.test(request)) {
-    try {
-      return JSON.stringify(JSON.parse(request), null, 2);
-    } catch {
-      return request;
-    }
-  }
-  return /^\s*(select|with|insert|update|delete)\b/i.test(request) ? clauses(request) : request;
+/** A request as text: its SQL a clause a line, and what else it has as indented JSON. */
+export function readable({ sql, ...rest }: Request): string {
+  const parts = typeof sql === 'string' ? [clauses(sql)] : [];
+  if (Object.keys(rest).length > 0) parts.push(JSON.stringify(rest, null, 2));
+  return parts.join('\n\n');
 }
 
 /** Breaks SQL before its clauses, indented by open parentheses; only white space changes. */
