@@ -97,7 +97,7 @@ _HOMES = {
         "by_key",
         "column",
         "entity",
-    "external",
+        "external",
         "field",
         "has_many",
         "has_one",

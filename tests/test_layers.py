@@ -55,6 +55,10 @@ PLANTED = {
         "import jwt",
         "jwt and cryptography only in identity",
     ),
+    "gateway/execution/walk.py": (
+        "import pymongo",
+        "pymongo and obstore only in context",
+    ),
     "gateway/sources/contract.py": (
         "import gateway.sources.qdrant",
         "The contract of sources stands on errors alone",

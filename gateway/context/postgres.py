@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -166,7 +167,13 @@ class PostgresStore:
         return text.format(table=self._table, live=_LIVE)
 
     async def _opened(self, *_: Any, **__: Any) -> Connection:
-        return await self._connect()
+        """A new connection; opening one runs to its end though its caller may leave."""
+        opening = asyncio.ensure_future(self._connect())
+        try:
+            return await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            opening.add_done_callback(_unwanted)
+            raise
 
     async def _make_table(self) -> None:
         async with self._connection() as connection:
@@ -203,6 +210,11 @@ class PostgresStore:
             raise
         finally:
             await self._pool.release(connection)
+
+
+def _unwanted(opening: asyncio.Future[Connection]) -> None:
+    if not opening.cancelled() and opening.exception() is None:
+        opening.result().terminate()
 
 
 async def _nothing(_: Any) -> None:
