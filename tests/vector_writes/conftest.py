@@ -23,8 +23,8 @@ async def site(qdrant_endpoint):
 async def notes(site):
     """The declared collections, empty: notes of the local model, and shapes by dot product."""
     administration = site.source.administration
-    await administration.delete_collection("notes")
-    await administration.ensure_collection("notes", 256, model=LocalEmbedder.model)
+    await administration.delete_collection("jottings")
+    await administration.ensure_collection("jottings", 256, model=LocalEmbedder.model)
     await administration.delete_collection("shapes")
     await administration.ensure_collection("shapes", 4, Distance.DOT)
 

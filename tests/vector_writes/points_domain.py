@@ -41,7 +41,7 @@ class Mood(enum.Enum):
 
 
 NOTES = VectorCollection(
-    "notes",
+    "jottings",
     size=256,
     label="Note",
     payload={

@@ -115,13 +115,13 @@ async def test_start_up_tells(qdrant_endpoint, service, caplog):
     """A bound collection of another model is logged when the gateway starts, and it starts."""
     async with served(qdrant_endpoint) as local:
         administration = local.source.administration
-        await administration.delete_collection("notes")
-        await administration.ensure_collection("notes", 256, model=LocalEmbedder.model)
+        await administration.delete_collection("jottings")
+        await administration.ensure_collection("jottings", 256, model=LocalEmbedder.model)
     with caplog.at_level(logging.WARNING, "gateway"):
         async with served(qdrant_endpoint, **settings_of(service)) as site:
             ready = await site.client.get("/health/ready")
     assert ready.status_code == 200
-    (told,) = [line for line in caplog.messages if "notes" in line]
+    (told,) = [line for line in caplog.messages if "jottings" in line]
     assert LocalEmbedder.model in told
     assert MODEL in told
 

@@ -15,7 +15,7 @@ SET = """
   }
 """
 POINTS = """
-  { points(collection: "notes", ids: ["1", "2", "3", "4"]) { id payload } }
+  { points(collection: "jottings", ids: ["1", "2", "3", "4"]) { id payload } }
 """
 
 
@@ -137,12 +137,12 @@ async def test_any_collection(site):
     """The generic fields do the same with the generic filter and any payload."""
     document = """
       mutation {
-        setPayload(collection: "notes", payload: {a: {b: 1}}, filter: {field: "stars", match: 1}) {
+        setPayload(collection: "jottings", payload: {a: {b: 1}}, filter: {field: "stars", match: 1}) {
           count
         }
-        overwritePayload(collection: "notes", payload: {only: [1]}, ids: [2]) { count }
-        deletePayload(collection: "notes", fields: ["stars", "meta.lang"], ids: [3]) { count }
-        deletePoints(collection: "notes", ids: [4]) { count }
+        overwritePayload(collection: "jottings", payload: {only: [1]}, ids: [2]) { count }
+        deletePayload(collection: "jottings", fields: ["stars", "meta.lang"], ids: [3]) { count }
+        deletePoints(collection: "jottings", ids: [4]) { count }
       }
     """
     await site.data(document)
@@ -152,8 +152,8 @@ async def test_any_collection(site):
         "3": {"mood": "good mood"},
     }
     for bad, words in (
-        ('deletePayload(collection: "notes", fields: ["a..b"], ids: [1])', "fields[0]"),
-        ('setPayload(collection: "notes", payload: [1], ids: [1])', "must be an object"),
+        ('deletePayload(collection: "jottings", fields: ["a..b"], ids: [1])', "fields[0]"),
+        ('setPayload(collection: "jottings", payload: [1], ids: [1])', "must be an object"),
         ('deletePoints(collection: "nowhere", ids: [1])', "no collection 'nowhere'"),
     ):
         code, message = await site.refused(f"mutation {{ {bad} {{ count }} }}")

@@ -22,16 +22,16 @@ ONE = """
 """
 EVERYTHING = [
     "query { vectorCollections { name } }",
-    'query { vectorCollection(collection: "notes") { name } }',
+    'query { vectorCollection(collection: "jottings") { name } }',
     'mutation { createCollection(name: "forbidden", size: 2) { changed } }',
-    'mutation { deleteCollection(collection: "notes") { changed } }',
-    'mutation { createPayloadIndex(collection: "notes", field: "a", type: TEXT) { changed } }',
-    'mutation { deletePayloadIndex(collection: "notes", field: "a") { changed } }',
-    'mutation { upsertPoints(collection: "notes", points: [{id: 1, vector: [1]}]) { count } }',
-    'mutation { setPayload(collection: "notes", payload: {a: 1}, all: true) { count } }',
-    'mutation { overwritePayload(collection: "notes", payload: {}, all: true) { count } }',
-    'mutation { deletePayload(collection: "notes", fields: ["a"], all: true) { count } }',
-    'mutation { deletePoints(collection: "notes", all: true) { count } }',
+    'mutation { deleteCollection(collection: "jottings") { changed } }',
+    'mutation { createPayloadIndex(collection: "jottings", field: "a", type: TEXT) { changed } }',
+    'mutation { deletePayloadIndex(collection: "jottings", field: "a") { changed } }',
+    'mutation { upsertPoints(collection: "jottings", points: [{id: 1, vector: [1]}]) { count } }',
+    'mutation { setPayload(collection: "jottings", payload: {a: 1}, all: true) { count } }',
+    'mutation { overwritePayload(collection: "jottings", payload: {}, all: true) { count } }',
+    'mutation { deletePayload(collection: "jottings", fields: ["a"], all: true) { count } }',
+    'mutation { deletePoints(collection: "jottings", all: true) { count } }',
 ]
 
 

@@ -15,12 +15,12 @@ UPSERT = """
 """
 SHAPES = "mutation ($points: [ShapePointInput!]!) { upsertShapes(points: $points) { count } }"
 SEARCH = """
-  query ($text: String, $vector: [Float!], $id: ID, $in: String! = "notes") {
+  query ($text: String, $vector: [Float!], $id: ID, $in: String! = "jottings") {
     vectorSearch(collection: $in, text: $text, vector: $vector, id: $id) { id score payload }
   }
 """
 POINTS = """
-  query ($ids: [ID!]!, $in: String! = "notes") {
+  query ($ids: [ID!]!, $in: String! = "jottings") {
     points(collection: $in, ids: $ids) { id payload vector }
   }
 """
@@ -36,12 +36,12 @@ def full(number=1.0, size=256):
     return [number] + [0.5] * (size - 1)
 
 
-async def stored(site, *ids, collection="notes"):
+async def stored(site, *ids, collection="jottings"):
     found = await site.data(POINTS, {"ids": list(ids), "in": collection})
     return found["points"]
 
 
-async def count(site, collection="notes"):
+async def count(site, collection="jottings"):
     found = await site.data(
         "query ($in: String!) { pointCount(collection: $in) }", {"in": collection}
     )
@@ -279,7 +279,7 @@ async def test_patterns_that_open_collections(site, name):
     points = [{"id": "1", "vector": [1.0, 0.0]}]
     written = await site.data(document, {"in": name, "points": points}, role="guest")
     assert written["upsertScratch"]["count"] == 1
-    code, message = await site.refused(document, {"in": "notes", "points": points}, role="guest")
+    code, message = await site.refused(document, {"in": "jottings", "points": points}, role="guest")
     assert (code, "open are scratch_*" in message) == ("BAD_USER_INPUT", True)
 
 
