@@ -12,6 +12,8 @@ LOCK := $(BIN)/uv pip compile --quiet --no-config --universal --python-version 3
 	--generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate \
 	--custom-compile-command "make lock" pyproject.toml
 BUILD := --group pyproject.toml:build
+# Most tests wait for engines: two processes, a file's tests together.
+SPREAD := -n 2 --dist loadfile
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -26,7 +28,7 @@ demo: $(VENV)/.demo page ## real engines, real data, served on http://127.0.0.1:
 	@$(BIN)/python -m gateway.cli demo --port $(PORT)
 
 test: $(VENV)/.dev page ## run the tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(SPREAD)
 
 check: check-format check-lint check-types check-layers check-dockerfile check-schema check-tests ## all that CI checks
 	@echo "== all checks hold"
@@ -85,7 +87,7 @@ check-tests: export COVERAGE_FILE := $(CURDIR)/.coverage/data
 check-tests: $(VENV)/.dev page
 	@echo "== tests"
 	@rm -rf .coverage && mkdir .coverage
-	@$(BIN)/coverage run -m pytest
+	@$(BIN)/coverage run -m pytest $(SPREAD)
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report
 

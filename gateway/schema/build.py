@@ -31,11 +31,11 @@ from gateway.schema.catalog import (
 from gateway.schema.checks import check_classes, check_field, check_target
 from gateway.schema.connection import Connection, Node, PageInfo
 from gateway.schema.federation import (
-    add_keys,
     bind_entities,
     bind_service,
     required_by,
     schema_class,
+    set_keys,
 )
 from gateway.schema.fulltext import full_text
 from gateway.schema.guards import field_infos, type_requirements
@@ -161,8 +161,7 @@ class _Builder:
         mutation = None
         if self.domain.mutations:
             mutation = _root("Mutation", self.domain.mutations, "Where every write begins.")
-        if self.domain.subgraph:
-            add_keys(self.by_class.values())
+        set_keys(self.by_class.values(), subgraph=self.domain.subgraph)
         schema = schema_class(subgraph=self.domain.subgraph)(
             _root("Query", roots, "Where every read begins."),
             mutation,

@@ -83,13 +83,16 @@ def required_by(cls: type) -> Mapping[str, str]:
     return {name: declared[name] for name in sorted(wanted)}
 
 
-def add_keys(entities: Iterable[EntityInfo]) -> None:
-    """Say in the schema by which fields other subgraphs may refer to each entity."""
+def set_keys(entities: Iterable[EntityInfo], *, subgraph: bool) -> None:
+    """Say in a subgraph's schema by which fields others may refer to each entity.
+
+    A class may be an entity of several APIs, so that where it is no subgraph the key goes again.
+    """
     for entity in entities:
         definition = entity.cls.__strawberry_definition__  # type: ignore[attr-defined]  # an entity
         own = [one for one in definition.directives or () if not isinstance(one, Key)]
         names: Any = " ".join(info.name for info in entity.key)
-        definition.directives = [*own, Key(fields=names)]
+        definition.directives = [*own, Key(fields=names)] if subgraph else own
 
 
 def bind_entities(core: GraphQLSchema) -> None:
