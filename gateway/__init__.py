@@ -19,7 +19,6 @@ if TYPE_CHECKING:
         belongs_to,
         by_key,
         column,
-        entity,
         field,
         has_many,
         has_one,
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from gateway.schema.build import Domain
     from gateway.schema.caching import Cache
     from gateway.schema.connection import Connection, Facets, HitGroups, Hits
+    from gateway.schema.entity import entity
     from gateway.schema.federation import external
     from gateway.schema.mutations import (
         delete,
@@ -96,8 +96,6 @@ _HOMES = {
         "belongs_to",
         "by_key",
         "column",
-        "entity",
-        "external",
         "field",
         "has_many",
         "has_one",
@@ -110,6 +108,7 @@ _HOMES = {
     "gateway.schema.build": ("Domain",),
     "gateway.schema.caching": ("Cache",),
     "gateway.schema.connection": ("Connection", "Facets", "HitGroups", "Hits"),
+    "gateway.schema.entity": ("entity",),
     "gateway.schema.federation": ("external",),
     "gateway.schema.mutations": (
         "delete",

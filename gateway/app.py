@@ -34,7 +34,7 @@ from gateway.transport.graphiql import graphiql_page, graphiql_routes
 from gateway.transport.http import GraphQLOverHTTP
 from gateway.transport.limits import HttpLimits
 from gateway.transport.site import ENDPOINT, build_site
-from gateway.wiring import cache_store, datasources_of, registry_of, shared_vectors
+from gateway.wiring import cache_store, check_bound, datasources_of, registry_of, shared_vectors
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -214,8 +214,11 @@ class Gateway:
         """Open all sources at once, and compare the entities with the live tables.
 
         A source that cannot be reached is logged and tried again when it is asked. Raises
-        ConfigurationError where a source refuses us or its tables contradict the entities.
+        ConfigurationError where a table's database is not configured, a source refuses us, or its
+        tables contradict the entities.
         """
+        for missing in check_bound(self.settings, self.api):
+            _LOG.warning("%s", missing)
         await asyncio.gather(*(self._open(source) for source in self.sources.values()))
         budget = Budget(asyncio.get_running_loop().time() + OPEN_SECONDS)
         for name, source in self.registry.rows.items():
@@ -309,6 +312,7 @@ def create_app(settings: Settings) -> ASGIApp:
         forward=frozenset(
             name for one in settings.upstream.values() for name in one.forward.split()
         ),
+        credentials=("Authorization", settings.identity.api_key_header),
         limits=HttpLimits(
             max_body_bytes=settings.limits.max_body_bytes,
             max_batch=settings.limits.batch,

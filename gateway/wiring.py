@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 from gateway.errors import ConfigurationError
 from gateway.planning.registry import Registry
+from gateway.schema.bindings import Counter, Vectors
 from gateway.schema.state import Namespace, Namespaces
+from gateway.schema.state_fields import StateValue
 from gateway.sources.postgres.source import PostgresSource
 from gateway.sources.qdrant.source import QdrantSource
 from gateway.sources.redis.blobs import RedisBlobs
@@ -110,6 +112,33 @@ def registry_of(settings: Settings, api: Api, embedder: Embedder) -> Registry:
             for name, info in _upstreams(settings, api)
         },
     )
+
+
+def check_bound(settings: Settings, api: Api) -> list[str]:
+    """What the domain binds to a source of vectors or values that no setting locates, in words.
+
+    Fields of theirs answer an error; everything else works. Raises ConfigurationError naming the
+    setting where a table's database is missing: without it there is nothing to serve.
+    """
+    for entity in api.catalog.entities.values():
+        if entity.source not in settings.postgres:
+            raise ConfigurationError(
+                f"{_setting('postgres', entity.source)}: the domain binds {entity.name} to this "
+                "database; say where it is."
+            )
+    bound = [info.binding for info in api.catalog.fields.values()]
+    wanted = {("qdrant", one.source) for one in bound if isinstance(one, Vectors)}
+    wanted |= {("redis", one.source) for one in bound if isinstance(one, Counter | StateValue)}
+    return [
+        f"{_setting(family, name)} is not set: fields bound to it answer an error"
+        for family, name in sorted(wanted)
+        if name not in getattr(settings, family)
+    ]
+
+
+def _setting(family: str, name: str) -> str:
+    prefix = family.upper() if name == "default" else f"{family}_{name}".upper()
+    return f"{family}.{name}.url ({prefix}_URL)"
 
 
 def _upstreams(settings: Settings, api: Api) -> Iterator[tuple[str, UpstreamInfo]]:

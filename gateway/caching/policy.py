@@ -26,11 +26,15 @@ class Policy:
         """Whether anything may be kept at all."""
         return self.max_age > 0
 
-    def header(self) -> str:
-        """The value of HTTP's `Cache-Control` (RFC 9111, and RFC 5861 for the stale ones)."""
+    def header(self, *, shared: bool = True) -> str:
+        """The value of HTTP's `Cache-Control` (RFC 9111, and RFC 5861 for the stale ones).
+
+        `shared`: whether the answer is anybody's; else it is private whatever was declared.
+        """
         if not self.cacheable:
             return "no-store"
-        parts = [f"max-age={int(self.max_age)}", "private" if self.private else "public"]
+        public = shared and not self.private
+        parts = [f"max-age={int(self.max_age)}", "public" if public else "private"]
         if self.stale_while_revalidate:
             parts.append(f"stale-while-revalidate={int(self.stale_while_revalidate)}")
         if self.stale_if_error:

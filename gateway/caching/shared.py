@@ -10,9 +10,9 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from gateway.caching.breaker import Breaker
 from gateway.caching.entry import MAX_TAGS, Entry, decode, encode
 from gateway.errors import SourceError
+from gateway.sources.breaker import Breaker
 from gateway.sources.cache import STAMP_BYTES, Stored
 
 if TYPE_CHECKING:
@@ -159,7 +159,7 @@ class SharedLevel:
         except SourceError as error:
             breaker.failed()
             raise CacheFault from error
-        breaker.worked()
+        breaker.succeeded()
         return answer
 
     # Batches of look-ups -----------------------------------------------------------------------

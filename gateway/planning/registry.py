@@ -222,6 +222,6 @@ def _named(sources: Mapping[str, Found], name: str, family: str) -> Found:
     if name not in sources:
         known = ", ".join(sorted(sources)) or "none"
         raise ConfigurationError(
-            f"No {family} source named {name!r} is configured; there is {known}."
+            f"No {family} source named {name!r} is configured; configured: {known}."
         )
     return sources[name]

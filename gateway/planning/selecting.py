@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from gateway.schema.catalog import ColumnInfo, EntityInfo
 
 
-class Selections:
+class Selections(ABC):
     """The selections of one outline in the making: the readers found so far."""
 
     def __init__(self, planner: Planner, reader: Reader) -> None:
@@ -65,9 +66,9 @@ class Selections:
             return asks.One(child.key, relation, self.row(child, target, holes))
         return self.hole(child, entity, holes)
 
+    @abstractmethod
     def hole(self, child: Field, entity: EntityInfo, holes: list[Step]) -> asks.Hole:
         """A place for another source's value; its step joins the `holes`."""
-        raise NotImplementedError
 
     def connection(self, field: Field, holes: list[Step]) -> asks.Connection:
         """What is asked of a list; other sources' steps join the `holes`."""

@@ -1,28 +1,25 @@
 """How a Strawberry field names the source it comes from.
 
-A domain class reads like the schema: bare annotations are columns, everything else is assigned one
-of the functions below, which attach a frozen `Binding` to the Strawberry field. Nothing is looked
-up here; `gateway.schema.build` joins the classes into one schema and its catalog.
+A domain class (`gateway.schema.entity`) reads like the schema: bare annotations are columns,
+everything else is assigned one of the functions below, which attach a frozen `Binding` to the
+Strawberry field. Nothing is looked up here; `gateway.schema.build` joins the classes into one
+schema and its catalog.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import string
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar, Unpack, dataclass_transform
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar, Unpack
 
-import strawberry
 from strawberry.annotation import StrawberryAnnotation
 from strawberry.federation.schema_directives import Requires
 from strawberry.federation.types import FieldSet
 from strawberry.types.field import StrawberryField
 
-from gateway.errors import ConfigurationError
 from gateway.schema.access import ACCESS, Access, directives_of
 from gateway.schema.caching import Cache, cache_directives
 from gateway.schema.connection import FieldFromAnswer
-from gateway.schema.rules import Rule
 from gateway.schema.vector_collections import VectorCollection
 from gateway.schema.vector_reading import Reading
 
@@ -366,95 +363,6 @@ def field(  # noqa: PLR0913 - each is an option of a Strawberry field
         return plain(resolver)  # type: ignore[return-value]  # to a type checker it is the value
 
     return decorate
-
-
-@dataclass(frozen=True, slots=True)
-class EntityOptions:
-    """What `@entity` was given; kept on the class as `__plait_entity__`."""
-
-    table: sa.Table
-    key: tuple[str, ...]
-    source: str
-    rule: Rule | None = None
-    search: str | tuple[str, str] | None = None
-
-
-@dataclass_transform(
-    kw_only_default=True,
-    field_specifiers=(
-        column,
-        belongs_to,
-        has_one,
-        has_many,
-        many_through,
-        nearest,
-        state_counter,
-    ),
-)
-def entity(  # noqa: PLR0913 - each is an option of an entity
-    table: sa.Table,
-    *,
-    key: str | Sequence[str] = "id",
-    source: str = "default",
-    rule: Rule | None = None,
-    search: str | tuple[str, str] | None = None,
-    name: str | None = None,
-    description: str | None = None,
-    directives: Sequence[object] = (),
-    cache: Cache | None = None,
-    **access: Unpack[Access],
-) -> Callable[[type[T]], type[T]]:
-    """A class bound to a table or view: each bare annotation is a column of the same name.
-
-    `key` names the columns that identify a row, one or several. `rule` is the condition under
-    which a row exists for a viewer (`gateway.schema.rules`). `search` names the tsvector column
-    of full-text search where the table has several, or that column and its text search
-    configuration where no generated column tells it. `authenticated`, `roles`, `scopes` and
-    `policies` say who may use the type, wherever a field returns it; `cache` how long its rows may
-    be served again. The class docstring, else the
-    table's comment, becomes the GraphQL description. Raises ConfigurationError at import where a
-    column does not exist.
-    """
-
-    def decorate(cls: type[T]) -> type[T]:
-        keys = (key,) if isinstance(key, str) else tuple(key)
-        options = EntityOptions(table, keys, source, rule, search)
-        for column_name in keys:
-            _existing(options, column_name, f"the key of {cls.__name__}")
-        for attribute in vars(cls).get("__annotations__", {}):
-            value = vars(cls).get(attribute, dataclasses.MISSING)
-            if value is dataclasses.MISSING:
-                setattr(cls, attribute, Bound(ColumnBinding()))
-                value = getattr(cls, attribute)
-            if isinstance(value, Bound) and isinstance(value.binding, ColumnBinding):
-                column_name = value.binding.column or attribute.rstrip("_")
-                found = _existing(options, column_name, f"{cls.__name__}.{attribute}")
-                value.binding = ColumnBinding(column_name)
-                value.description = value.description or found.comment
-        bound = strawberry.type(
-            cls,
-            name=name,
-            description=description or _paragraph(cls.__doc__) or table.comment,
-            directives=[*directives, *directives_of(access), *cache_directives(cache)],
-        )
-        bound.__plait_entity__ = options  # type: ignore[attr-defined]  # read by build()
-        return bound
-
-    return decorate
-
-
-def _paragraph(text: str | None) -> str | None:
-    return " ".join(text.split()) if text else None
-
-
-def _existing(options: EntityOptions, name: str, where: str) -> sa.Column[Any]:
-    try:
-        return options.table.c[name]
-    except KeyError:
-        near = ", ".join(sorted(options.table.c.keys()))
-        raise ConfigurationError(
-            f"{where}: table {options.table.name} has no column {name!r}; it has {near}."
-        ) from None
 
 
 def placeholders(pattern: str) -> tuple[str, ...]:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import enum
 import sys
-import types
 import typing
 from dataclasses import dataclass, replace
 from dataclasses import field as member
-from typing import TYPE_CHECKING, Any, Union
+from typing import TYPE_CHECKING, Any
 
 import strawberry
 from graphql import is_abstract_type
 from strawberry.schema.config import StrawberryConfig
 from strawberry.schema.name_converter import NameConverter
-from strawberry.types.enum import has_enum_definition
 
 from gateway.errors import ConfigurationError
 from gateway.schema import bindings as b
@@ -28,29 +25,22 @@ from gateway.schema.catalog import (
     EntityInfo,
     Relation,
 )
-from gateway.schema.checks import check_classes, check_field, check_target
+from gateway.schema.checks import check_classes, check_field
 from gateway.schema.connection import Connection, Node, PageInfo
-from gateway.schema.federation import (
-    bind_entities,
-    bind_service,
-    required_by,
-    schema_class,
-    set_keys,
-)
+from gateway.schema.entities import entity_options, fields_of, optional, read_entity
+from gateway.schema.federation import bind_entities, bind_service, schema_class, set_keys
 from gateway.schema.fulltext import full_text
 from gateway.schema.guards import field_infos, type_requirements
 from gateway.schema.inputs import Inputs
-from gateway.schema.kinds import kind_of
 from gateway.schema.mutations import Insert, WriteBinding, transaction
 from gateway.schema.named.binding import NamedSql
 from gateway.schema.named.fields import NamedFields
 from gateway.schema.named.keys import key_owner
 from gateway.schema.named.statement import NamedStatement
 from gateway.schema.outputs import list_types
-from gateway.schema.relations import relation_of
 from gateway.schema.roots import queries
 from gateway.schema.scalars import SCALARS
-from gateway.schema.state_fields import StateRoot, StateValue, StateWrite, state_arguments
+from gateway.schema.state_fields import StateRoot, StateWrite, state_arguments
 from gateway.schema.state_types import STRUCTURES, namespace_enum
 from gateway.schema.stitching import stitch
 from gateway.schema.vector_fields import VectorFields
@@ -141,8 +131,8 @@ class _Builder:
     def build(self, executor: type | None) -> Api:
         hints = {cls: self._hints(cls) for cls in self.domain.entities}
         for cls in self.domain.entities:
-            found = self._entity(cls, hints[cls])
-            search = self._options(cls, cls.__name__).search
+            found = read_entity(cls, hints[cls], self.domain.entities, self.converter)
+            search = entity_options(cls, cls.__name__).search
             shown, _ = self._open(found)
             text = full_text(found.table, search, shown.values(), cls.__name__)
             self.by_class[cls] = replace(found, text=text)
@@ -179,7 +169,7 @@ class _Builder:
         """What anybody may filter and order by: not what needs a permission to be read."""
         guarded = {
             self.converter.from_field(field)
-            for field in _fields(entity.cls)
+            for field in fields_of(entity.cls)
             if field.permission_classes
         }
         columns = {name: of for name, of in entity.columns.items() if name not in guarded}
@@ -214,69 +204,6 @@ class _Builder:
                 "of the domain."
             ) from None
 
-    def _entity(self, cls: type, hints: Mapping[str, Any]) -> EntityInfo:
-        options: b.EntityOptions = cls.__plait_entity__  # type: ignore[attr-defined]  # set by @entity
-        name = self._type_name(cls)
-        columns: dict[str, ColumnInfo] = {}
-        attributes: dict[str, ColumnInfo] = {}
-        relations = {}
-        for field in _fields(cls):
-            if not isinstance(field, b.Bound) or isinstance(field.binding, b.NodeIdBinding):
-                continue
-            public = self.converter.from_field(field)
-            where = f"{cls.__name__}.{field.python_name}"
-            inner, nullable = _optional(hints[field.python_name])
-            if isinstance(field.binding, b.ColumnBinding):
-                _declare_enums(inner)
-                column = options.table.c[field.binding.column or field.python_name]
-                kind = kind_of(column, inner, where)
-                info = ColumnInfo(public, column, kind, nullable)
-                columns[public] = attributes[field.python_name] = info
-            elif isinstance(field.binding, b.BelongsTo | b.HasOne | b.HasMany | b.ManyThrough):
-                many = typing.get_origin(inner) is Connection
-                target = typing.get_args(inner)[0] if many else inner
-                if not many and not nullable:
-                    raise ConfigurationError(f"{where}: a to-one relation must be `… | None`.")
-                far = self._options(target, where)
-                check_target(where, target, self.domain.entities)
-                relations[public] = relation_of(
-                    public,
-                    field.binding,
-                    options,
-                    far,
-                    self._type_name(target),
-                    many=many,
-                    where=where,
-                )
-            elif not nullable:
-                raise ConfigurationError(
-                    f"{where}: a field of another source must be `… | None`, as it may fail."
-                )
-        _check_needs(cls, attributes)
-        by_column = {info.column.name: info for info in reversed(columns.values())}
-        missing = [column for column in options.key if column not in by_column]
-        if missing:
-            raise ConfigurationError(f"{cls.__name__}: key column {missing[0]!r} has no field.")
-        key = tuple(by_column[column] for column in options.key)
-        return EntityInfo(
-            name,
-            options.table,
-            options.source,
-            cls,
-            key,
-            columns,
-            relations,
-            attributes,
-            options.rule,
-            required=required_by(cls),
-        )
-
-    def _options(self, target: Any, where: str) -> b.EntityOptions:
-        options = getattr(target, "__plait_entity__", None)
-        if not isinstance(options, b.EntityOptions):
-            raise ConfigurationError(f"{where}: {target!r} is not an entity.")
-        return options
-
     def _type_name(self, cls: type) -> str:
         return self.converter.from_type(cls.__strawberry_definition__)  # type: ignore[attr-defined]
 
@@ -288,11 +215,11 @@ class _Builder:
         writes: Mapping[str, tuple[type, type]],
     ) -> None:
         """Give every bound field its resolved type and its arguments."""
-        for field in _fields(cls):
+        for field in fields_of(cls):
             if not isinstance(field, b.Bound) or isinstance(field.binding, b.NodeIdBinding):
                 continue
             where = f"{cls.__name__}.{field.python_name}"
-            inner, nullable = _optional(hints[field.python_name])
+            inner, nullable = optional(hints[field.python_name])
             root = cls not in self.by_class
             check_field(where, field.binding, inner, nullable=nullable, root=root)
             if self._settled_apart(field, cls, inner, nullable=nullable):
@@ -374,41 +301,6 @@ class _Builder:
 def _root(name: str, classes: Sequence[type], description: str) -> type:
     body = {"__annotations__": {}, "__module__": __name__}
     return strawberry.type(type(name, tuple(classes), body), name=name, description=description)
-
-
-def _check_needs(cls: type, attributes: Mapping[str, ColumnInfo]) -> None:
-    """Refuse a resolver or a key pattern that reads a column the entity does not show."""
-    for field in _fields(cls):
-        needs: tuple[str, ...] = getattr(field, "needs", ())
-        binding = getattr(field, "binding", None)
-        if isinstance(binding, b.Counter | StateValue):
-            needs = b.placeholders(binding.pattern)
-        for name in needs:
-            if name not in attributes:
-                raise ConfigurationError(
-                    f"{cls.__name__}.{field.python_name}: {name!r} is not a column of this "
-                    f"entity; it has {', '.join(sorted(attributes))}."
-                )
-
-
-def _declare_enums(hint: Any) -> None:
-    """Make a plain Python enum a GraphQL one; its docstring is the description."""
-    for part in (hint, *typing.get_args(hint)):
-        if isinstance(part, type) and issubclass(part, enum.Enum) and not has_enum_definition(part):
-            strawberry.enum(part, description=" ".join((part.__doc__ or "").split()) or None)
-
-
-def _fields(cls: type) -> list[Any]:
-    return list(cls.__strawberry_definition__.fields)  # type: ignore[attr-defined]
-
-
-def _optional(hint: Any) -> tuple[Any, bool]:
-    """The hint without `| None`, and whether there was one."""
-    if typing.get_origin(hint) in {Union, types.UnionType}:
-        rest = [part for part in typing.get_args(hint) if part is not type(None)]
-        if len(rest) == 1:
-            return rest[0], True
-    return hint, False
 
 
 def _add_node_id(cls: type) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from gateway.errors import ConfigurationError
 from gateway.schema import bindings as b
 from gateway.schema.connection import Connection, Hits
+from gateway.schema.entity import EntityOptions
 from gateway.schema.mutations import Delete, Update, WriteBinding
 from gateway.schema.state_fields import KEPT, StateRoot, StateValue, StateWrite, fits_kept
 
@@ -35,7 +36,7 @@ def check_classes(
     Raises ConfigurationError naming the class.
     """
     for cls in entities:
-        if not isinstance(vars(cls).get("__plait_entity__"), b.EntityOptions):
+        if not isinstance(vars(cls).get("__plait_entity__"), EntityOptions):
             raise ConfigurationError(
                 f"{cls.__name__} is listed as an entity; decorate it with @entity(table)."
             )

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gateway.errors import ConfigurationError
-from gateway.schema.bindings import BelongsTo, Binding, EntityOptions, HasMany, HasOne, ManyThrough
+from gateway.schema.bindings import BelongsTo, Binding, HasMany, HasOne, ManyThrough
 from gateway.schema.catalog import Relation, Through
+from gateway.schema.entity import EntityOptions
 
 if TYPE_CHECKING:
     import sqlalchemy as sa

@@ -111,20 +111,20 @@ class HttpService:
         Raises `SourceTimeout`, `SourceUnavailable` (also while the breaker is open), and
         `SourceRefused` for a redirect or an answer that is too large.
         """
-        loop = asyncio.get_running_loop()
-        self._breaker.check(self.name, loop.time())
+        if not self._breaker.allows():
+            raise SourceUnavailable(f"{self.name} has not answered lately; it is being spared.")
         tries = _TRIES if request.repeatable else 1
         for left in reversed(range(tries)):
             try:
                 async with asyncio.timeout_at(deadline):
                     reply = await self._once(request)
             except TimeoutError:
-                self._breaker.failed(loop.time())
+                self._breaker.failed()
                 raise SourceTimeout(f"{self.name} did not answer in time.") from None
             except _Broken:
                 if left:
                     continue
-                self._breaker.failed(loop.time())
+                self._breaker.failed()
                 raise SourceUnavailable(f"{self.name} cannot be reached.") from None
             except SourceError:
                 self._breaker.succeeded()

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from redis.exceptions import ResponseError
 
 from gateway.errors import ConfigurationError, SourceDataError, SourceError, SourceTimeout
+from gateway.sources.breaker import Breaker
 from gateway.sources.contract import Batch, Budget, Health, Prepared
 from gateway.sources.redis.bound import Kind, command, reader
-from gateway.sources.redis.breaker import Breaker
 from gateway.sources.redis.connection import CREDENTIAL_ERRORS, our_errors
 from gateway.sources.redis.faults import refused
 from gateway.sources.redis.link import Command
@@ -34,6 +34,9 @@ AT_ONCE = 8
 """Executions for each connection: they share conversations."""
 
 _CLOSE_SECONDS = 1.0
+_FAILURES = 3
+_PAUSE = 0.25
+"""Conversations lost in a row after which none is tried for so many seconds."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,7 +71,7 @@ class RedisSource:
         self.link = make_link(
             name, url, connections=concurrency, times=Times(connect_timeout, socket_timeout)
         )
-        self._breaker = Breaker(lambda: asyncio.get_running_loop().time())
+        self._breaker = Breaker(_FAILURES, _PAUSE)
         self._turns = Turns(name, self.link, self._breaker, lanes=concurrency)
         self._store = Store(name, self.link, self._turns)
         self.channels = Channels(name, self.link, connect_timeout=connect_timeout)

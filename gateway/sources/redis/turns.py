@@ -20,7 +20,7 @@ from gateway.sources.redis.link import Command
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from gateway.sources.redis.breaker import Breaker
+    from gateway.sources.breaker import Breaker
     from gateway.sources.redis.link import Link
 
 TURN_KEYS = 8_000
@@ -86,7 +86,7 @@ class Turns:
         What the server refused is a vendor's ResponseError in its place. Raises `SourceError` for
         a conversation that failed, and at `deadline` (the event loop's clock).
         """
-        if self._breaker.open:
+        if not self._breaker.allows():
             raise SourceUnavailable(f"source {self._name!r} is not reachable")
         question = _Question(keys, commands, deadline)
         turn = self._join(question)
