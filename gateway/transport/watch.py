@@ -38,6 +38,7 @@ class Watch:
     """
 
     __slots__ = (
+        "__weakref__",
         "_answering",
         "_listener",
         "_reason",
@@ -71,11 +72,20 @@ class Watch:
         trace: TracebackType | None,
     ) -> None:
         self._tower.remove(self)
-        if self._listener is not None:
-            self._listener.cancel()
+        task, listener = self._task, self._listener
+        # Watch and listener know each other: left so, all that the request held would stay until
+        # the collector comes by.
+        self._listener = None
+        del self._task
+        if listener is not None:
+            listener.cancel()
         if self._reason is not None and kind is asyncio.CancelledError:
-            self._task.uncancel()
+            task.uncancel()
             raise self._reason from None
+
+    def allow(self, until: float) -> None:
+        """The body may take longer."""
+        self._until = until
 
     def body_is_read(self, until: float) -> None:
         """From here on `receive` only tells of the client leaving; the answer has till `until`."""

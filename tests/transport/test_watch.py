@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -140,3 +142,22 @@ async def test_the_tower_rests_when_nobody_is_watched() -> None:
             while tower._ticking:  # noqa: ASYNC110 - nothing to wait for but the tick itself
                 await asyncio.sleep(0.005)
     assert not tower._watches
+
+
+async def test_a_watch_and_its_listener_let_go_of_each_other() -> None:
+    """When both are done nothing of the request waits for the collector."""
+    gc.collect()
+    gc.disable()
+    try:
+        with Watch(Watchtower(), silence, NEVER) as watch:
+            watch.body_is_read(NEVER)
+            for _ in range(2):
+                watch.look(0.0)
+            await asyncio.sleep(0)
+        gone = weakref.ref(watch)
+        del watch
+        for _ in range(3):
+            await asyncio.sleep(0)
+        assert gone() is None
+    finally:
+        gc.enable()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import orjson
 import pytest
@@ -50,7 +50,7 @@ async def stand(fresh_database: FreshDatabase, redis_url: str) -> AsyncIterator[
     """The shop's gateway with many shelves, and pages as large."""
     addresses = {"POSTGRES_URL": await fresh_database(), "REDIS_URL": redis_url}
     script = shop_tables.script(shop_tables.metadata, shop_tables.EXTRA) + FILL
-    settings = {"PLAIT_LIMITS_MAX_LIST_PAGE": str(ROWS)}
+    settings = {"PLAIT_LIMITS_MAX_LIST_PAGE": str(ROWS), "PLAIT_LIMITS_MAX_COST": "0"}
     async with standing("writes.shop", script, addresses, **settings) as made:
         yield made
 
@@ -72,3 +72,36 @@ async def test_ten_thousand_rows(stand: Stand) -> None:
     body = orjson.loads((await stand.answer(PAGE)).body)["data"]["shelves"]
     assert len({edge["node"]["id"] for edge in body["edges"]}) == ROWS
     assert body["pageInfo"]["hasNextPage"] is False
+
+
+@pytest.mark.parametrize(
+    ("document", "variables"),
+    [
+        (PAGE.replace(str(ROWS), "30"), {}),
+        (
+            "mutation ($new: [ShelfInsert!]!) { insertShelves(inputs: $new) { id } }",
+            {"new": [{"code": f"z{number}", "label": "new"} for number in range(500)]},
+        ),
+    ],
+    ids=["read", "write"],
+)
+async def test_an_answered_request_leaves_no_cycles(
+    stand: Stand, document: str, variables: dict[str, Any]
+) -> None:
+    """All it held goes with it: the collector runs rarely, and what waits for it is memory."""
+    if variables:
+        undo = 'mutation { deleteShelves(where: {code: {like: "z%"}}) { id } }'
+        await stand.data(document, variables)
+        await stand.data(undo)
+    else:
+        await stand.data(document)
+    gc.collect()
+    gc.set_debug(gc.DEBUG_SAVEALL)
+    try:
+        await stand.answer(document, variables)
+        gc.collect()
+        left = [one for one in gc.garbage if type(one).__module__.startswith("gateway")]
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+    assert left == []
