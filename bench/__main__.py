@@ -19,11 +19,13 @@ from rich.progress import Progress, SpinnerColumn, TimeElapsedColumn
 from bench import figures as results
 from bench import picture, quality, report, vectors, vectors_report, vectors_stage
 from bench.database import ROOT, tidy
+from bench.figures import PROXYING
 from bench.load import LoadError, Wrk, find_wrk
 from bench.measure import Measurer, Plan
 from bench.replies import ReplyError
 from bench.servers import ServerError
 from bench.stage import KEPT, staged
+from bench.upstream_calls import check_calls
 from bench.workloads import PLAIT, SERVERS, WORKLOADS
 from gateway.errors import PlaitError
 
@@ -41,6 +43,8 @@ PICTURE = ROOT / "docs" / "bench.svg"
 DOCUMENT = ROOT / "docs" / "performance.md"
 ALONE = ("W2v", "W3v")
 """The workloads that are also run one request at a time, with grouping and without."""
+PROXIED = "W5v"
+"""The workload that is also run one request at a time at the upstream itself."""
 
 FULL = Plan(rounds=3, seconds=5, warm_up=3, alone_rounds=6, alone_seconds=2)
 QUICK = Plan(rounds=1, seconds=2, warm_up=1, alone_rounds=3, alone_seconds=1)
@@ -137,7 +141,9 @@ def _run(
 ) -> tuple[list[Figure], list[Added]]:
     program = find_wrk()
     alone = [workload for workload in chosen if workload.name in ALONE]
-    loads = plan.rounds * len(SERVERS) * len(chosen) + plan.alone_rounds * 2 * len(alone)
+    proxied = [workload for workload in chosen if workload.name == PROXIED]
+    twice = len(alone) + len(proxied)
+    loads = plan.rounds * len(SERVERS) * len(chosen) + plan.alone_rounds * 2 * twice
     columns = (SpinnerColumn(), *Progress.get_default_columns(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task("", total=loads)
@@ -149,12 +155,19 @@ def _run(
                 step=lambda: progress.advance(task),
                 tidy=lambda: asyncio.run(tidy(stage.database)),
             )
+            check_calls(stage.proxies[PLAIT], stage.upstream)
             figures = [
-                figure for workload in chosen for figure in measurer.run(workload, stage.servers)
+                figure
+                for workload in chosen
+                for figure in measurer.run(workload, stage.asked(workload))
             ]
             added = [
                 measurer.added_latency(workload, stage.servers[PLAIT], stage.ungrouped)
                 for workload in alone
+            ]
+            added += [
+                measurer.added_latency(workload, stage.proxies[PLAIT], stage.upstream, PROXYING)
+                for workload in proxied
             ]
     return figures, added
 

@@ -6,7 +6,14 @@ from dataclasses import dataclass
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from bench.workloads import FLOOR, PLAIT, RSS_LIMIT_MB, STRAWBERRY, WORKLOADS
+from bench.workloads import (
+    FLOOR,
+    PLAIT,
+    PROXIED_LIMIT_MS,
+    RSS_LIMIT_MB,
+    STRAWBERRY,
+    WORKLOADS,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -60,13 +67,21 @@ class Comparison:
         return None if ratio is None else ratio >= self.target.ratio
 
 
+GROUPING = "grouping"
+PROXYING = "the gateway"
+
+
 @dataclass(frozen=True, slots=True)
 class Added:
-    """What grouping adds to a request that is alone: latencies in ms by round, on and off."""
+    """What grouping adds to a request that is alone: latencies in ms by round, on and off.
+
+    Or, where `what` says so, the gateway: latencies through it, and of the upstream itself.
+    """
 
     workload: str
     grouped: tuple[float, ...]
     single: tuple[float, ...]
+    what: str = GROUPING
 
     @property
     def added_ms(self) -> float:
@@ -78,6 +93,13 @@ class Added:
         """Whether grouping was slower by more than the rounds differ among themselves."""
         spread = max(max(side) - min(side) for side in (self.grouped, self.single))
         return self.added_ms > max(spread, TIE * median(self.single))
+
+    @property
+    def met(self) -> bool:
+        """Whether it adds as little as was promised: nothing measurable, or less than a bound."""
+        if self.what == PROXYING:
+            return self.added_ms < PROXIED_LIMIT_MS
+        return not self.measurable
 
 
 def medians(rounds: Sequence[Figure]) -> Figure:

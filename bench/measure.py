@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bench import replies
-from bench.figures import Added, Figure, medians
+from bench.figures import GROUPING, Added, Figure, medians
 from bench.load import NO_HEADERS, LoadError
-from bench.workloads import FLOOR, PLAIT, SERVERS, STRAWBERRY
+from bench.workloads import FLOOR, PLAIT, STRAWBERRY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -70,7 +70,7 @@ class Measurer:
         for name, server in servers.items():
             self.tell(f"{workload.name}: warming {name} up")
             self._warm(server, bodies, workload.connections, workload.headers)
-        found: dict[ServerName, list[Figure]] = {name: [] for name in SERVERS}
+        found: dict[ServerName, list[Figure]] = {name: [] for name in servers}
         for turn in range(self.plan.rounds):
             for name, server in servers.items():
                 self.tell(f"{workload.name}: round {turn + 1}, {name}")
@@ -82,10 +82,12 @@ class Measurer:
                 self.step()
         return [medians(rounds) for rounds in found.values()]
 
-    def added_latency(self, workload: Workload, grouped: Server, single: Server) -> Added:
-        """What grouping adds to requests that come one after another, by round."""
+    def added_latency(
+        self, workload: Workload, with_it: Server, without: Server, what: str = GROUPING
+    ) -> Added:
+        """What grouping, or proxying, adds to requests that come one after another, by round."""
         bodies = workload.bodies()
-        latencies: dict[Server, list[float]] = {grouped: [], single: []}
+        latencies: dict[Server, list[float]] = {with_it: [], without: []}
         for server in latencies:
             self._warm(server, bodies)
         for turn in range(self.plan.alone_rounds):
@@ -96,7 +98,7 @@ class Measurer:
                 )
                 seen.append(measured.p50_ms)
                 self.step()
-        return Added(workload.name, tuple(latencies[grouped]), tuple(latencies[single]))
+        return Added(workload.name, tuple(latencies[with_it]), tuple(latencies[without]), what)
 
     def _warm(
         self,

@@ -147,7 +147,7 @@ async def _fill(urls: EngineUrls, say: Callable[[str], None]) -> dict[str, list[
         await prepare(
             urls.postgres,
             embedder,
-            source.administration,
+            source,
             lambda stage, done, total: say(f"filling the demo: {stage} {done:,} of {total:,}"),
         )
     finally:

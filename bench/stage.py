@@ -19,25 +19,31 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from bench.servers import Server
-    from bench.workloads import ServerName
+    from bench.workloads import ServerName, Workload
 
 KEPT = database.ROOT / ".plait" / "bench"
 """Where engines, logs and scripts of the bench live between runs."""
 
 CONFIG = Path(__file__).with_name("plait.toml")
-_OURS = ("PLAIT_", "POSTGRES_", "QDRANT_", "REDIS_", "DATASOURCE_", "BENCH_")
+_OURS = ("PLAIT_", "POSTGRES_", "QDRANT_", "REDIS_", "DATASOURCE_", "UPSTREAM_", "BENCH_")
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
     """The servers that are compared, and `ungrouped`: Plait without group-commit reads.
 
-    `database`: the address of the data they all serve.
+    `proxies` are those with `upstream` behind them. `database`: the address of the data.
     """
 
     servers: Mapping[ServerName, Server]
+    proxies: Mapping[ServerName, Server]
     ungrouped: Server
+    upstream: Server
     database: str
+
+    def asked(self, workload: Workload) -> Mapping[ServerName, Server]:
+        """The servers that a workload is for."""
+        return self.proxies if workload.proxies else self.servers
 
 
 @contextmanager
@@ -80,14 +86,31 @@ def staged(say: Callable[[str], None]) -> Iterator[Stage]:
             port = free_port()
             return start(name, uvicorn_command(app, port), port, **environment)
 
+        floor = uvicorn(FLOOR, "bench.floor:app")
+        upstream = uvicorn("upstream", "bench.upstream_server:app")
         yield Stage(
             servers={
                 PLAIT: plait(PLAIT),
                 STRAWBERRY: uvicorn(
                     STRAWBERRY, "bench.strawberry_server:app", BENCH_DATABASE_URL=url
                 ),
-                FLOOR: uvicorn(FLOOR, "bench.floor:app"),
+                FLOOR: floor,
             },
+            proxies={
+                PLAIT: plait(
+                    "plait-upstream",
+                    PLAIT_RESOLVERS="bench.upstream_domain",
+                    UPSTREAM_SERVICE_URL=upstream.url,
+                ),
+                STRAWBERRY: uvicorn(
+                    "strawberry-upstream",
+                    "bench.upstream_peer:app",
+                    BENCH_DATABASE_URL=url,
+                    BENCH_UPSTREAM_URL=upstream.url.removesuffix(upstream.path),
+                ),
+                FLOOR: floor,
+            },
+            upstream=upstream,
             ungrouped=plait("plait-ungrouped", PLAIT_GROUPING_ENABLED="false"),
             database=url,
         )

@@ -1,7 +1,7 @@
 """What is asked: the documents, their rotating variables, and the ratios that are promised.
 
 In a `v` workload consecutive requests differ, so that the requests under way at one moment cannot
-share an answer; W2v shares at most the statement that looks several keys up.
+share an answer; W2v and W6v share at most the request that looks several keys up.
 """
 
 # ruff: noqa: RUF001 - ratios are written with a multiplication sign, ranges with a dash
@@ -47,6 +47,7 @@ class Workload:
 
     `target`: None where nothing was promised. `connections`: requests under way at once. What it
     `writes` is removed after each load; its replies are rows with nothing but consecutive ids.
+    `proxies`: it is asked of the servers that have an upstream behind them.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Workload:
     variables: tuple[Mapping[str, Any], ...] = ()
     connections: int = 32
     writes: bool = False
+    proxies: bool = False
 
     @property
     def headers(self) -> Mapping[str, str]:
@@ -130,6 +132,17 @@ def _every(step: int, last: int) -> tuple[Mapping[str, Any], ...]:
     return tuple({"id": str(1 + (index * step) % last)} for index in range(IDS))
 
 
+NONCES = 500
+"""How many different lists W5v and W6v ask for in turn."""
+
+
+def _members(fields: str) -> str:
+    return f"query ($first: Int!) {{ members(first: $first) {{ {fields} }} }}"
+
+
+_MEMBER = "id name email city joined about"
+_OWNED = "{ nodes { id title owner { name email city } } }"
+
 CATEGORIES = [category.name for category in TrendCategory]
 SOURCES = [source.name for source in ItemSource]
 
@@ -198,6 +211,44 @@ WORKLOADS: tuple[Workload, ...] = (
         ),
     ),
     Workload(
+        "W5",
+        "100 objects × 6 fields of an upstream",
+        f"{{ members {{ {_MEMBER} }} }}",
+        Target(STRAWBERRY, 25),
+        proxies=True,
+    ),
+    Workload(
+        "W5v",
+        "the same, 500 lists in turn",
+        _members(_MEMBER),
+        Target(STRAWBERRY, 12),
+        tuple({"first": 1 + index} for index in range(NONCES)),
+        proxies=True,
+    ),
+    Workload(
+        "W5t",
+        "the same with `__typename` in every object",
+        _members(f"__typename {_MEMBER}"),
+        Target(STRAWBERRY, 12),
+        tuple({"first": 1 + index} for index in range(NONCES)),
+        proxies=True,
+    ),
+    Workload(
+        "W6",
+        "50 rows, each with its object of an upstream",
+        f"{{ trends(first: 50) {_OWNED} }}",
+        None,
+        proxies=True,
+    ),
+    Workload(
+        "W6v",
+        "the same, 500 pages in turn",
+        f"query ($after: ID!) {{ trends(first: 50, where: {{id: {{gt: $after}}}}) {_OWNED} }}",
+        None,
+        tuple({"after": str(index)} for index in range(NONCES)),
+        proxies=True,
+    ),
+    Workload(
         "W7",
         "1,000 rows inserted, ids back; 4 at once",
         _INSERT,
@@ -207,6 +258,9 @@ WORKLOADS: tuple[Workload, ...] = (
         writes=True,
     ),
 )
+
+PROXIED_LIMIT_MS = 1.5
+"""What a request that goes to an upstream may take longer at the median than one to it directly."""
 
 RSS_LIMIT_MB = 180.0
 """Resident memory the gateway process must stay under, after the load."""

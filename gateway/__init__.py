@@ -31,6 +31,30 @@ if TYPE_CHECKING:
     from gateway.schema.build import Domain
     from gateway.schema.caching import Cache
     from gateway.schema.connection import Connection, Facets, HitGroups, Hits
+    from gateway.schema.cost import Cost, ListSize
+    from gateway.schema.directus import (
+        ItemGroups,
+        Items,
+        directus_asset,
+        directus_by_id,
+        directus_collection,
+        directus_field,
+        directus_groups,
+        directus_item,
+        directus_items,
+        directus_local,
+        directus_many,
+        directus_one,
+    )
+    from gateway.schema.directus_writes import (
+        directus_create,
+        directus_create_many,
+        directus_delete,
+        directus_delete_many,
+        directus_update,
+        directus_update_many,
+        directus_upload,
+    )
     from gateway.schema.entity import entity
     from gateway.schema.federation import external
     from gateway.schema.mutations import (
@@ -45,7 +69,7 @@ if TYPE_CHECKING:
     )
     from gateway.schema.named.binding import Row, Rows, named_sql
     from gateway.schema.remote import Join, Remote, Upstream, remote
-    from gateway.schema.roots import mutations, queries
+    from gateway.schema.roots import mutations, queries, subscriptions
     from gateway.schema.rules import Rule, ViewerColumns
     from gateway.schema.scalars import BigInt, Bytes, Duration
     from gateway.schema.state_fields import (
@@ -57,6 +81,8 @@ if TYPE_CHECKING:
         state_text,
         state_value,
     )
+    from gateway.schema.subscriptions import Change, StateSubscriptions, changes
+    from gateway.schema.uploads import Upload
     from gateway.schema.vector_bindings import (
         facets,
         recommend,
@@ -65,6 +91,7 @@ if TYPE_CHECKING:
         vector_queries,
     )
     from gateway.schema.vector_collections import VectorCollection
+    from gateway.schema.vector_sync import VectorSync
     from gateway.schema.vector_write_types import (
         CollectionWrite,
         VectorCollectionInfo,
@@ -108,6 +135,30 @@ _HOMES = {
     "gateway.schema.build": ("Domain",),
     "gateway.schema.caching": ("Cache",),
     "gateway.schema.connection": ("Connection", "Facets", "HitGroups", "Hits"),
+    "gateway.schema.cost": ("Cost", "ListSize"),
+    "gateway.schema.directus": (
+        "ItemGroups",
+        "Items",
+        "directus_asset",
+        "directus_by_id",
+        "directus_collection",
+        "directus_field",
+        "directus_groups",
+        "directus_item",
+        "directus_items",
+        "directus_local",
+        "directus_many",
+        "directus_one",
+    ),
+    "gateway.schema.directus_writes": (
+        "directus_create",
+        "directus_create_many",
+        "directus_delete",
+        "directus_delete_many",
+        "directus_update",
+        "directus_update_many",
+        "directus_upload",
+    ),
     "gateway.schema.entity": ("entity",),
     "gateway.schema.federation": ("external",),
     "gateway.schema.mutations": (
@@ -122,7 +173,7 @@ _HOMES = {
     ),
     "gateway.schema.named.binding": ("Row", "Rows", "named_sql"),
     "gateway.schema.remote": ("Join", "Remote", "Upstream", "remote"),
-    "gateway.schema.roots": ("mutations", "queries"),
+    "gateway.schema.roots": ("mutations", "queries", "subscriptions"),
     "gateway.schema.rules": ("Rule", "ViewerColumns"),
     "gateway.schema.scalars": ("BigInt", "Bytes", "Duration"),
     "gateway.schema.state_fields": (
@@ -152,6 +203,8 @@ _HOMES = {
         "vector_collection",
         "vector_collections",
     ),
+    "gateway.schema.uploads": ("Upload",),
+    "gateway.schema.subscriptions": ("Change", "StateSubscriptions", "changes"),
     "gateway.schema.vector_bindings": (
         "facets",
         "recommend",
@@ -160,6 +213,7 @@ _HOMES = {
         "vector_queries",
     ),
     "gateway.schema.vector_collections": ("VectorCollection",),
+    "gateway.schema.vector_sync": ("VectorSync",),
     "gateway.schema.vectors": ("GeoPoint",),
     "gateway.viewer": ("Viewer",),
 }
@@ -170,9 +224,11 @@ __all__ = [
     "Bytes",
     "Cache",
     "CacheMutations",
+    "Change",
     "Code",
     "CollectionWrite",
     "Connection",
+    "Cost",
     "DatasourceQueries",
     "Domain",
     "Duration",
@@ -181,7 +237,10 @@ __all__ = [
     "HitGroups",
     "Hits",
     "InputError",
+    "ItemGroups",
+    "Items",
     "Join",
+    "ListSize",
     "PlaitError",
     "Remote",
     "RequestContext",
@@ -190,15 +249,19 @@ __all__ = [
     "Rule",
     "StateMutations",
     "StateQueries",
+    "StateSubscriptions",
+    "Upload",
     "Upstream",
     "VectorCollection",
     "VectorCollectionInfo",
+    "VectorSync",
     "VectorWrite",
     "Viewer",
     "ViewerColumns",
     "belongs_to",
     "by_key",
     "cached",
+    "changes",
     "column",
     "create_collection",
     "create_payload_index",
@@ -208,6 +271,23 @@ __all__ = [
     "delete_payload",
     "delete_payload_index",
     "delete_points",
+    "directus_asset",
+    "directus_by_id",
+    "directus_collection",
+    "directus_create",
+    "directus_create_many",
+    "directus_delete",
+    "directus_delete_many",
+    "directus_field",
+    "directus_groups",
+    "directus_item",
+    "directus_items",
+    "directus_local",
+    "directus_many",
+    "directus_one",
+    "directus_update",
+    "directus_update_many",
+    "directus_upload",
     "entity",
     "external",
     "facets",
@@ -236,6 +316,7 @@ __all__ = [
     "state_members",
     "state_text",
     "state_value",
+    "subscriptions",
     "update",
     "update_many",
     "upsert",

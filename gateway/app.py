@@ -15,37 +15,54 @@ from typing import TYPE_CHECKING, Any
 
 from gateway.caching.assembly import Options, make_cache, node_name
 from gateway.caching.warmup import WarmUp
-from gateway.documents.limits import DocumentLimits
-from gateway.documents.store import DocumentStore
+from gateway.documents.compose import costs_of, named_of, store_of
 from gateway.embedding.compose import embedder_of
 from gateway.errors import ConfigurationError, SourceError, SourceUnavailable
-from gateway.execution.engine import Engine
 from gateway.execution.executor import WalkingExecutor, install_resolvers
-from gateway.execution.groups import Groups
 from gateway.execution.resolver_cache import ResolverCache, refresh
 from gateway.execution.statements import NamedQuery
 from gateway.identity.compose import identity_of
+from gateway.observing import Observation, families
 from gateway.planning.arguments import PageLimits
 from gateway.planning.plan import Planner
+from gateway.planning.subscribing import PreparedEvents
 from gateway.schema.build import Api, Domain, build
+from gateway.schema.uploads import UPLOAD
 from gateway.schema.vector_writes import collections_of
 from gateway.sources.contract import Budget
+from gateway.sync.compose import fillers_of
 from gateway.transport.graphiql import graphiql_page, graphiql_routes
 from gateway.transport.http import GraphQLOverHTTP
 from gateway.transport.limits import HttpLimits
 from gateway.transport.site import ENDPOINT, build_site
-from gateway.wiring import cache_store, check_bound, datasources_of, registry_of, shared_vectors
+from gateway.transport.sse import DRAINING, EventStreams
+from gateway.transport.websocket import GraphQLOverWebSocket
+from gateway.wiring import (
+    addresses_of,
+    cache_store,
+    check_bound,
+    datasources_of,
+    forwarded,
+    registry_of,
+    shared_documents,
+    shared_vectors,
+    stream_limits,
+    subscriptions_of,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Iterable, Mapping
 
     import strawberry
+    from starlette.routing import BaseRoute
     from starlette.types import ASGIApp
 
+    from gateway.execution.groups import Groups
     from gateway.identity.apikeys import Lookup
     from gateway.settings import Settings
     from gateway.sources.changes import Changes
     from gateway.sources.contract import Health, Prepared, Source
+    from gateway.telemetry.counters import Family
 
 _LOG = logging.getLogger(__name__)
 
@@ -100,6 +117,7 @@ class Gateway:
         self.api = _built(self.domain)
         self.embedder = embedder_of(settings.embedding, shared_vectors(settings))
         self.registry = registry_of(settings, self.api, self.embedder)
+        self.observed = Observation(settings)
         self.sources: dict[str, Source] = {source.name: source for source in self.registry.all()}
         self.groups = {name: self._grouped(source) for name, source in self.sources.items()}
         self.fresh = {
@@ -113,30 +131,21 @@ class Gateway:
             if source.changes is not None
         }
         limits = settings.limits
-        store = DocumentStore(
-            self.api.catalog.schema,
-            DocumentLimits(
-                max_chars=limits.max_document_chars,
-                max_tokens=limits.max_tokens,
-                max_depth=limits.max_depth,
-                max_fields=limits.max_fields,
-                max_aliases=limits.max_aliases,
-                max_root_fields=limits.max_root_fields,
-                max_directives=limits.max_directives,
-            ),
-            capacity=settings.documents.cache_size,
-            max_bytes=settings.documents.cache_bytes,
-            suggestions=settings.serve.introspection,
-            introspection=settings.serve.introspection,
-        )
-        planner = Planner(self.api.catalog, self.registry, PageLimits(most=limits.max_list_page))
+        store = store_of(settings, self.api.catalog.schema, self.observed.store)
+        pages = PageLimits(most=limits.max_list_page)
+        planner = Planner(self.api.catalog, self.registry, pages)
         writers: dict[str, Any] = {
-            source.name: source
-            for family in (self.registry.rows, self.registry.vectors, self.registry.state)
+            source.name: self.observed.writer(source)
+            for family in (
+                self.registry.rows,
+                self.registry.vectors,
+                self.registry.state,
+                self.registry.directus,
+            )
             for source in family.values()
         }
         self.identity = identity_of(settings, self._key_owner())
-        self.engine = Engine(
+        self.engine = self.observed.engine(
             self.api,
             store,
             planner,
@@ -147,8 +156,15 @@ class Gateway:
             explains=settings.serve.introspection,
             anonymous_writes=settings.identity.anonymous == "all",
         )
+        self.subscriptions = subscriptions_of(settings, self.engine, self.registry)
+        self.documents = named_of(settings, store, shared_documents(settings), self.domain.warm)
+        costs = costs_of(settings, self.api.catalog.schema, pages.default)
+        self.engine.admit(costs, self.documents)
         self.cache = self._resolver_cache() if settings.cache.enabled else None
         self.engine.cached = self.cache.reads if self.cache else None
+        self.fillers = fillers_of(
+            settings, self.domain.syncs, self.registry.vectors, self.embedder
+        )
         self.datasources = datasources_of(settings)
         self.engine.datasources = self.datasources
 
@@ -173,6 +189,7 @@ class Gateway:
             {**self.groups, **self.fresh},
             self.describe,
             self.changes.values(),
+            addresses_of(settings),
         )
         made.warm_up = WarmUp(
             store,
@@ -197,7 +214,7 @@ class Gateway:
 
     def _grouped(self, source: Source) -> Groups:
         grouping = self.settings.grouping
-        return Groups(
+        return self.observed.groups(
             source,
             enabled=grouping.enabled,
             batch=grouping.batch,
@@ -207,6 +224,8 @@ class Gateway:
 
     def describe(self, prepared: Prepared) -> Mapping[str, Any]:
         """A prepared request in its source's own words."""
+        if isinstance(prepared, PreparedEvents):
+            return prepared.described()
         described: Mapping[str, Any] = self.sources[prepared.source].describe(prepared)
         return described
 
@@ -257,6 +276,7 @@ class Gateway:
         self.engine.compiling.close()
         groups = [*self.groups.values(), *self.fresh.values()]
         await self.identity.close()
+        await self.documents.close()
         if self.cache is not None:
             await self.cache.close()
         if self.datasources is not None:
@@ -264,6 +284,13 @@ class Gateway:
         await asyncio.gather(*(group.close() for group in groups))
         await asyncio.gather(*(source.close() for source in self.sources.values()))
         await self.embedder.aclose()
+        if self.observed.tracing is not None:
+            await asyncio.to_thread(self.observed.tracing.close)
+
+    def figures(self) -> Iterable[Family]:
+        """What was counted so far, where something is; see `gateway.observing`."""
+        cache = None if self.cache is None else self.cache.cache
+        return families(self.engine, self.sources, self.identity, cache)
 
     async def check(self, budget: Budget) -> Mapping[str, Health]:
         """Every source's health, by name; then that of a source's parts, `postgres:replica`."""
@@ -286,6 +313,8 @@ def _settle() -> None:
     """Give back what start-up needed once, and let the collector never look at the rest again."""
     gc.collect()
     gc.freeze()
+    # A request leaves no cycles behind, so looking for them may be rare; each look holds the loop.
+    gc.set_threshold(10_000, 20, 50)
     # glibc's own function; other libraries give back by themselves.
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:
@@ -294,40 +323,69 @@ def _settle() -> None:
 
 def create_app(settings: Settings) -> ASGIApp:
     """The ASGI application; its lifespan opens and closes the sources."""
-    gateway = Gateway(settings)
+    return app_of(Gateway(settings))
+
+
+def app_of(gateway: Gateway) -> ASGIApp:
+    """The ASGI application of a gateway that is not opened yet."""
+    settings = gateway.settings
 
     @asynccontextmanager
-    async def lifespan(_: Any) -> AsyncIterator[None]:
+    async def lifespan(_: Any) -> AsyncIterator[dict[str, Any]]:
         await gateway.open()
         _settle()
         try:
-            yield
+            yield {DRAINING: asyncio.Event()}
         finally:
             await gateway.close()
 
-    serve = settings.serve
+    serve, limits = settings.serve, stream_limits(settings)
+    identify = gateway.observed.identify(gateway.identity)
+    forward = forwarded(settings)
     endpoint = GraphQLOverHTTP(
         gateway.engine,
-        identify=gateway.identity,
-        forward=frozenset(
-            name for one in settings.upstream.values() for name in one.forward.split()
-        ),
-        credentials=("Authorization", settings.identity.api_key_header),
+        identify=identify,
+        forward=forward,
+        credentials=("Authorization", settings.identity.key_header),
+        keepable=settings.cache.http,
+        events=EventStreams(gateway.subscriptions, limits),
         limits=HttpLimits(
             max_body_bytes=settings.limits.max_body_bytes,
             max_batch=settings.limits.batch,
             body_seconds=serve.body_seconds,
             answer_seconds=serve.deadline_seconds,
+            max_upload_bytes=(
+                settings.limits.max_upload_bytes
+                if UPLOAD.name in gateway.api.catalog.schema.type_map
+                else 0
+            ),
+            max_files=settings.limits.max_files,
+            max_uploads=settings.limits.max_uploads,
+            upload_seconds=serve.upload_seconds,
         ),
     )
     examples = [query.strip() for query in gateway.domain.examples.values()]
     return build_site(
         graphql=endpoint,
+        socket=GraphQLOverWebSocket(
+            gateway.subscriptions, identify=identify, forward=forward, limits=limits
+        ),
         readiness=gateway.check,
         page=graphiql_page(ENDPOINT, examples) if serve.graphiql else None,
-        routes=graphiql_routes(ENDPOINT, examples) if serve.graphiql else (),
+        routes=[
+            *(graphiql_routes(ENDPOINT, examples) if serve.graphiql else ()),
+            *_metrics(gateway),
+        ],
         lifespan=lifespan,
     )
+
+
+def _metrics(gateway: Gateway) -> Iterable[BaseRoute]:
+    telemetry = gateway.settings.telemetry
+    if telemetry.metrics:
+        from gateway.transport.metrics import metrics_route  # noqa: PLC0415 - only where wanted
+
+        yield metrics_route(gateway.figures, telemetry.metrics_token.reveal())
 
 
 async def check_sources(settings: Settings) -> Mapping[str, Health]:

@@ -3,37 +3,55 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from gateway.errors import ConfigurationError
+from gateway.execution.subscribing import Subscriptions
+from gateway.execution.subscribing_events import EventSources
 from gateway.planning.registry import Registry
 from gateway.schema.bindings import Counter, Vectors
 from gateway.schema.state import Namespace, Namespaces
 from gateway.schema.state_fields import StateValue
+from gateway.sources.directus.credentials import CallersToken, Login, StaticToken
+from gateway.sources.directus.sending import Sending
+from gateway.sources.directus.source import DirectusSource
+from gateway.sources.http import HttpService
 from gateway.sources.postgres.source import PostgresSource
 from gateway.sources.qdrant.source import QdrantSource
 from gateway.sources.redis.blobs import RedisBlobs
 from gateway.sources.redis.cache import RedisCacheStore
 from gateway.sources.redis.source import RedisSource
 from gateway.sources.upstream.source import UpstreamSource
+from gateway.transport.streaming import StreamLimits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from gateway.context.registry import Datasources
     from gateway.embedding.contract import Embedder
+    from gateway.execution.engine import Engine
     from gateway.schema.build import Api
     from gateway.schema.remote import UpstreamInfo
-    from gateway.settings import Settings
+    from gateway.settings import Directus, Settings
+    from gateway.sources.directus.credentials import Credentials
 
 
 def shared_vectors(settings: Settings) -> RedisBlobs | None:
     """Where replicas share the vectors of texts; None where they do not."""
-    name = settings.embedding.cache_redis
+    return _blobs(settings, settings.embedding.cache_redis, "vectors")
+
+
+def shared_documents(settings: Settings) -> RedisBlobs | None:
+    """Where replicas share persisted queries; None where they do not."""
+    return _blobs(settings, settings.documents.persisted_redis, "documents")
+
+
+def _blobs(settings: Settings, name: str, what: str) -> RedisBlobs | None:
     if not name:
         return None
     one = settings.redis[name]
     return RedisBlobs(
-        f"{_qualified('redis', name)} (vectors)",
+        f"{_qualified('redis', name)} ({what})",
         one.url.reveal(),
         connect_timeout=one.connect_timeout,
         socket_timeout=one.socket_timeout,
@@ -53,6 +71,28 @@ def cache_store(settings: Settings) -> RedisCacheStore | None:
         timeout=cache.timeout_seconds,
         connect_timeout=one.connect_timeout,
     )
+
+
+def addresses_of(settings: Settings) -> bytes:
+    """Where the answers of the sources come from, without passwords: part of every cache key.
+
+    Two gateways that share a Redis never take each other's rows for their own.
+    """
+    urls = [
+        *(one.dsn.reveal() for one in settings.postgres.values()),
+        *(
+            one.url.reveal()
+            for family in (settings.redis, settings.qdrant, settings.upstream, settings.directus)
+            for one in family.values()
+        ),
+    ]
+    return "\n".join(map(_without_password, urls)).encode()
+
+
+def _without_password(url: str) -> str:
+    parts = urlsplit(url)
+    login, _, place = parts.netloc.rpartition("@")
+    return parts._replace(netloc=f"{login.partition(':')[0]}@{place}").geturl()
 
 
 def registry_of(settings: Settings, api: Api, embedder: Embedder) -> Registry:
@@ -108,10 +148,49 @@ def registry_of(settings: Settings, api: Api, embedder: Embedder) -> Registry:
                 connect_timeout=settings.upstream[name].connect_timeout,
                 max_bytes=settings.upstream[name].max_bytes,
                 trusted=settings.upstream[name].trusted,
+                subscriptions=settings.upstream[name].subscriptions,
+                subscriptions_url=settings.upstream[name].subscriptions_url.reveal() or None,
             )
             for name, info in _upstreams(settings, api)
         },
+        directus={
+            name: _directus(_qualified("directus", name), settings.directus.get(name))
+            for name in {one.source for one in api.catalog.collections.values()}
+        },
     )
+
+
+def _directus(name: str, one: Directus | None) -> DirectusSource:
+    """A Directus; one that no setting locates answers errors."""
+    if one is None:
+        return DirectusSource(name, None)
+    service = HttpService(
+        name,
+        one.url.reveal(),
+        connections=one.concurrency,
+        connect_seconds=one.connect_timeout,
+        max_bytes=one.max_bytes,
+    )
+    return DirectusSource(
+        name,
+        Sending(service, _credentials(one, service)),
+        public_url=one.public_url or one.url.reveal(),
+        concurrency=one.concurrency,
+        max_items=one.max_items,
+    )
+
+
+def _credentials(one: Directus, service: HttpService) -> Credentials:
+    if one.auth == "login":
+        return Login(service, one.email, one.password.reveal())
+    return CallersToken() if one.auth == "caller" else StaticToken(one.token.reveal())
+
+
+def forwarded(settings: Settings) -> frozenset[str]:
+    """The request headers that go on to some source, in lower case."""
+    names = {name for one in settings.upstream.values() for name in one.forward.split()}
+    callers = any(one.auth == "caller" for one in settings.directus.values())
+    return frozenset(names | {"authorization"} if callers else names)
 
 
 def check_bound(settings: Settings, api: Api) -> list[str]:
@@ -129,6 +208,7 @@ def check_bound(settings: Settings, api: Api) -> list[str]:
     bound = [info.binding for info in api.catalog.fields.values()]
     wanted = {("qdrant", one.source) for one in bound if isinstance(one, Vectors)}
     wanted |= {("redis", one.source) for one in bound if isinstance(one, Counter | StateValue)}
+    wanted |= {("directus", one.source) for one in api.catalog.collections.values()}
     return [
         f"{_setting(family, name)} is not set: fields bound to it answer an error"
         for family, name in sorted(wanted)
@@ -152,6 +232,31 @@ def _upstreams(settings: Settings, api: Api) -> Iterator[tuple[str, UpstreamInfo
         yield name, info
     for name in settings.upstream.keys() - api.catalog.upstreams.keys():
         raise ConfigurationError(f"upstream.{name}: the domain lists no upstream of this name.")
+
+
+def subscriptions_of(settings: Settings, engine: Engine, registry: Registry) -> Subscriptions:
+    """What answers operations event for event, and all that events come from."""
+    events = EventSources(
+        {source.name: source.changes for source in registry.rows.values()},
+        {source.name: source for source in registry.state.values()},
+        {source.name: source for source in registry.upstreams.values()},
+    )
+    most, seconds = settings.subscriptions.per_process, settings.serve.deadline_seconds
+    return Subscriptions(engine, events, seconds=seconds, most=most)
+
+
+def stream_limits(settings: Settings) -> StreamLimits:
+    """The bounds of WebSockets and event streams."""
+    subscriptions = settings.subscriptions
+    return StreamLimits(
+        connections=subscriptions.connections,
+        operations=subscriptions.per_connection,
+        init_seconds=subscriptions.init_seconds,
+        ping_seconds=subscriptions.ping_seconds,
+        send_seconds=subscriptions.send_seconds,
+        recheck_seconds=subscriptions.recheck_seconds,
+        origins=frozenset(subscriptions.origins.lower().split()),
+    )
 
 
 def datasources_of(settings: Settings) -> Datasources | None:

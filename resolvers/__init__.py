@@ -1,6 +1,7 @@
 """The bundled domain: a trend-intelligence platform with a vector catalogue."""
 
 from gateway import DatasourceQueries, Domain
+from resolvers.articles import Article, ArticleQueries, Author
 from resolvers.catalogue import (
     ApiKeys,
     CatalogueMutations,
@@ -11,12 +12,13 @@ from resolvers.catalogue import (
     VectorMetadata,
 )
 from resolvers.examples import EXAMPLES
-from resolvers.items import Item, ItemMutations, ItemQueries
+from resolvers.items import ITEM_SYNC, Item, ItemMutations, ItemQueries
 from resolvers.operations import OperationsMutations, OperationsQueries, PipelineRun, PluginHealth
 from resolvers.reports import ReportMutations, ReportQueries
 from resolvers.state import NAMESPACES, StateMutations, StateQueries
+from resolvers.subscriptions import ChangeSubscriptions, StateSubscriptions
 from resolvers.topics import Topic, TopicItem, TopicMutations, TopicQueries
-from resolvers.trends import TopTrend, Trend, TrendMutations, TrendQueries
+from resolvers.trends import TREND_SYNC, TopTrend, Trend, TrendMutations, TrendQueries
 from resolvers.vector_writes import (
     ItemPointMutations,
     TrendPointMutations,
@@ -39,6 +41,7 @@ domain = Domain(
         VectorMetadata,
         EmbeddingJob,
     ],
+    collections=[Article, Author],
     mutations=[
         TrendMutations,
         TopicMutations,
@@ -51,10 +54,12 @@ domain = Domain(
         ItemPointMutations,
         VectorMutations,
     ],
+    subscriptions=[ChangeSubscriptions, StateSubscriptions],
     examples=EXAMPLES,
     namespaces=NAMESPACES,
     subgraph=True,
     api_keys=ApiKeys,
+    syncs=[TREND_SYNC, ITEM_SYNC],
     queries=[
         TrendQueries,
         TopicQueries,
@@ -64,6 +69,7 @@ domain = Domain(
         ReportQueries,
         StateQueries,
         DatasourceQueries,
+        ArticleQueries,
         VectorQueries,
         VectorCollectionQueries,
     ],

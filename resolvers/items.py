@@ -6,11 +6,13 @@ from strawberry import ID
 from strawberry.scalars import JSON
 
 from gateway import (
+    Cache,
     Connection,
     Facets,
     HitGroups,
     Hits,
     VectorCollection,
+    VectorSync,
     by_key,
     delete,
     delete_many,
@@ -51,8 +53,25 @@ ITEMS = VectorCollection(
     },
 )
 
+_ITEM = models.processed_items.c
+ITEM_SYNC = VectorSync(
+    ITEMS,
+    models.processed_items,
+    text=_ITEM.content,
+    payload={
+        "category": _ITEM.metadata["category"],
+        "source": _ITEM.source,
+        "language": _ITEM.language,
+        "topicId": _ITEM.metadata["topic"],
+        "user": _ITEM.metadata["user"],
+        "technique": _ITEM.metadata["technique"],
+        "publishedAt": _ITEM.published_at,
+    },
+    indexed=("category", "source", "language", "publishedAt"),
+)
 
-@entity(models.processed_items)
+
+@entity(models.processed_items, cache=Cache(30, stale_while_revalidate=30))
 class Item:
     """A normalised item from a source; a source's own id occurs once."""
 

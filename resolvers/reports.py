@@ -1,6 +1,6 @@
 """Reports and upkeep in SQL of their own: a file in `sql/` for each field."""
 
-from gateway import Row, Rows, mutations, named_sql, queries
+from gateway import Cache, Row, Rows, mutations, named_sql, queries
 from resolvers.trends import Trend
 
 
@@ -19,6 +19,8 @@ class ReportQueries:
 class ReportMutations:
     """Upkeep."""
 
-    refresh_top_trends: int | None = named_sql("refresh_top_trends.sql")
+    refresh_top_trends: int | None = named_sql(
+        "refresh_top_trends.sql", cache=Cache(0, tags=("TopTrend",))
+    )
     delete_old_items: int | None = named_sql("delete_old_items.sql")
     retire_trends: list[Trend] | None = named_sql("retire_trends.sql")

@@ -7,6 +7,7 @@ from strawberry import ID
 from strawberry.scalars import JSON
 
 from gateway import (
+    Cache,
     Connection,
     belongs_to,
     by_key,
@@ -32,7 +33,11 @@ if TYPE_CHECKING:
     from resolvers.items import Item
 
 
-@entity(models.topics)
+# A trigger of the database counts a topic's items: what changes those changes topics.
+@entity(
+    models.topics,
+    cache=Cache(30, stale_while_revalidate=30, tags=("TopicItem", "TopicItem[]")),
+)
 class Topic:
     """A cluster of items about one thing."""
 
@@ -56,7 +61,7 @@ class Topic:
     )
 
 
-@entity(models.topic_items, key=("topic_id", "item_id"))
+@entity(models.topic_items, key=("topic_id", "item_id"), cache=Cache(30))
 class TopicItem:
     """An item's place in a topic."""
 

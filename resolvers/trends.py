@@ -7,15 +7,18 @@ from strawberry import ID
 from strawberry.scalars import JSON
 
 from gateway import (
+    Cache,
     Connection,
     Facets,
     HitGroups,
     Hits,
     VectorCollection,
+    VectorSync,
     belongs_to,
     by_key,
     delete,
     delete_many,
+    directus_item,
     entity,
     facets,
     field,
@@ -37,6 +40,7 @@ from resolvers import models
 from resolvers.models import ItemSource, TrendCategory, TrendState
 
 if TYPE_CHECKING:
+    from resolvers.articles import Article
     from resolvers.topics import Topic
 
 
@@ -56,8 +60,27 @@ TRENDS = VectorCollection(
     },
 )
 
+_TREND = models.trends.c
+TREND_SYNC = VectorSync(
+    TRENDS,
+    models.trends,
+    text=_TREND.title + ". " + _TREND.summary,
+    payload={
+        "category": _TREND.category,
+        "state": _TREND.state,
+        "source": _TREND.sources[1],
+        "language": _TREND.language,
+        "score": _TREND.score,
+        "velocity": _TREND.velocity,
+        "topicId": _TREND.topic_id,
+        "firstSeen": _TREND.first_seen,
+        "lastUpdated": _TREND.last_updated,
+    },
+    indexed=("category", "source", "language", "state", "score", "lastUpdated"),
+)
 
-@entity(models.trends)
+
+@entity(models.trends, cache=Cache(10, stale_while_revalidate=20))
 class Trend:
     """A ranked, analysed topic."""
 
@@ -84,6 +107,9 @@ class Trend:
     similar: "Hits[Trend] | None" = nearest(
         TRENDS, description="Trends that mean something similar."
     )
+    article: "Article | None" = directus_item(
+        "articles", match="trend_id", description="What an editor wrote about it."
+    )
     views: int | None = state_counter(
         "views:trend_{id}", description="How often the trend was looked at."
     )
@@ -95,7 +121,7 @@ class Trend:
         return f"{self.state.value}, {direction}"
 
 
-@entity(models.top_trends_today, key="id")
+@entity(models.top_trends_today, key="id", cache=Cache(300, stale_while_revalidate=60))
 class TopTrend:
     """A trend at the top of its category, as of the last refresh."""
 

@@ -27,7 +27,7 @@ PLANTED = {
         "import gateway.sources.postgres",
         "Adapters know nothing of each other",
     ),
-    "gateway/telemetry.py": (
+    "gateway/telemetry/logs.py": (
         "import asyncpg",
         "asyncpg and Alembic only in PostgreSQL's adapter",
     ),

@@ -114,6 +114,18 @@ class Cache:
             "flights": len(self._flights),
         }
 
+    def at_hand(self, key: bytes) -> Answer | None:
+        """What memory has under a key and may serve at this moment; None where to `fetch` it."""
+        coherence = self._coherence
+        if coherence is not None and not coherence.leased:
+            return None
+        slot = self.memory.find(key)
+        now = self._clock()
+        if slot is None or now >= slot.early_at:
+            return None
+        self._counts[State.MEMORY] += 1
+        return Answer(slot.value, State.MEMORY, now - slot.made_at)
+
     async def fetch(
         self,
         wants: Sequence[Want],

@@ -76,7 +76,7 @@ async def _fill(settings: Settings) -> None:
     try:
         await source.open()
         with Bars() as bars:
-            await _loader(settings).prepare(url, embedder, source.administration, bars)
+            await _loader(settings).prepare(url, embedder, source, bars)
     finally:
         await source.close()
         embedder.close()

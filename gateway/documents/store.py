@@ -124,6 +124,8 @@ class DocumentStore:
         self._capacity = capacity
         self._max_bytes = max_bytes
         self._weight = 0
+        self.checked = 0
+        """How many documents were not kept already, refused ones among them."""
         self._documents: OrderedDict[str, Document] = OrderedDict()
 
     def load(self, text: str) -> Document:
@@ -151,6 +153,7 @@ class DocumentStore:
         return self._weight
 
     def _check(self, text: str) -> Document:
+        self.checked += 1
         tokens = scan(text, self._limits)
         try:
             node = parse(text, max_lexical_tokens=self._limits.max_tokens)

@@ -8,6 +8,7 @@ from the source, every time.
 
 from __future__ import annotations
 
+from types import NoneType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
@@ -32,21 +33,40 @@ if TYPE_CHECKING:
     from gateway.sources.contract import Key, Prepared, Value
 
 
+_MOST_KEYS = 1_024
+"""Keys remembered of one fetch."""
+_EXACT = frozenset({NoneType, bool, int, str})
+"""Types of which values that Python thinks equal are written equally."""
+
+
 class _Known(NamedTuple):
     """What is the same for every request of a fetch: its plan's identity and its tags.
 
-    `row`: the type whose row's own tag comes to them.
+    `row`: the type whose row's own tag comes to them. `keys`: of answers for all, by arguments.
     """
 
     plan: bytes
     tags: tuple[str, ...]
     row: str | None
+    keys: dict[Hashable, bytes]
+
+    def key(self, arguments: tuple[Any, ...]) -> bytes:
+        """The key of the answer for all under these arguments. Raises UncacheableError."""
+        kinds = tuple(map(type, arguments))
+        if not _EXACT.issuperset(kinds):
+            return entry_key(self.plan, arguments)
+        key = self.keys.get((arguments, kinds))
+        if key is None:
+            if len(self.keys) >= _MOST_KEYS:
+                self.keys.clear()
+            key = self.keys[arguments, kinds] = entry_key(self.plan, arguments)
+        return key
 
 
 class CachedReads:
     """The cache as the waves use it; one for the process.
 
-    `schema`: a hash of the printed schema. `groups`: the queues of the sources as they must be
+    `schema`: a hash of the printed schema and of where its sources are. `groups`: the queues of the sources as they must be
     asked, so that an answer is never older than the tags' versions it is kept with. `describe`
     gives a prepared request in its source's own words.
     """
@@ -66,7 +86,7 @@ class CachedReads:
         self._dependencies = dependencies
         self._groups = groups
         self._describe = describe
-        self._schema = schema
+        self.schema = schema
 
     def request(
         self, viewer: tuple[Any, ...], *, refresh: bool = False, tells: bool = False
@@ -108,18 +128,18 @@ class CachedReads:
             tags, row = self._dependencies.of_read(prepared.tables, by_key)
         elif info is not None and info.type_name in self._catalog.entities:
             tags = (info.type_name, of_list(info.type_name))
-        plan = plan_identity(self._schema, prepared.source, native)
-        return _Known(plan, tuple(dict.fromkeys((*tags, *declared))), row)
+        plan = plan_identity(self.schema, prepared.source, native)
+        return _Known(plan, tuple(dict.fromkeys((*tags, *declared))), row, {})
 
 
 class CacheRequest:
     """One request as the cache sees it: who asks, and what to tell of its answers.
 
     `viewer`: the viewer's values. `refresh`: what is there already does not count. `told`: where
-    answers came from, where somebody wants to know.
+    answers came from, where somebody wants to know. `age`: of the oldest answer, in seconds.
     """
 
-    __slots__ = ("_owner", "refresh", "told", "viewer")
+    __slots__ = ("_owner", "age", "refresh", "told", "viewer")
 
     def __init__(
         self,
@@ -133,22 +153,52 @@ class CacheRequest:
         self.viewer = viewer
         self.refresh = refresh
         self.told = told
+        self.age = 0.0
+
+    @property
+    def cache(self) -> Cache:
+        """What is asked."""
+        return self._owner.cache
+
+    @property
+    def schema(self) -> bytes:
+        """A hash of the schema, for keys."""
+        return self._owner.schema
 
     def reads(self, fetch: Fetch) -> FetchReads:
         """The reads of one fetch, called as the queues of a source are."""
         return FetchReads(self._owner, fetch, self)
 
-    def tell(self, fetch: Fetch, answers: Sequence[Answer]) -> None:
-        """Note where the answers to a fetch came from."""
+    def at_hand(self, fetch: Fetch, arguments: tuple[Any, ...]) -> Answer | None:
+        """The answer of a fetch without keys, if it is everybody's, fresh and in this process.
+
+        The short way: most reads of a busy page end here.
+        """
+        caching = fetch.caching
+        if caching is None or caching.policy.private or self.refresh or self.told is not None:
+            return None
+        try:
+            key = self._owner.known(fetch).key(arguments)
+        except UncacheableError:
+            return None
+        answer = self._owner.cache.at_hand(key)
+        if answer is not None and answer.age > self.age:
+            self.age = answer.age
+        return answer
+
+    def note(self, place: str, key: str, answers: Sequence[Answer]) -> None:
+        """Note where the answers for a field came from, and how old they are.
+
+        `place` is the field, `key` its name in the response.
+        """
+        age = max([answer.age for answer in answers], default=0.0)
+        self.age = max(self.age, age)
         if self.told is None:
             return
-        info = fetch.field.info
         counts: dict[str, int] = {}
         for answer in answers:
             counts[answer.state.value] = counts.get(answer.state.value, 0) + 1
-        place = f"{info.parent}.{info.name}" if info else fetch.field.key
-        age = max((answer.age for answer in answers), default=0.0)
-        self.told.append({"field": place, "key": fetch.field.key, **counts, "age": round(age, 3)})
+        self.told.append({"field": place, "key": key, **counts, "age": round(age, 3)})
 
 
 class FetchReads:
@@ -222,7 +272,9 @@ class FetchReads:
         answers = await self._owner.cache.fetch(
             wants, fetch.caching.policy, load, deadline, refresh=request.refresh
         )
-        request.tell(fetch, answers)
+        info = fetch.field.info
+        place = f"{info.parent}.{info.name}" if info else fetch.field.key
+        request.note(place, fetch.field.key, answers)
         return [_value(answer.value) for answer in answers]
 
 

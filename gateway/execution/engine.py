@@ -15,10 +15,11 @@ from gateway.caching.function import CURRENT
 from gateway.errors import Code, InputError, PlaitError, RequestError, SourceDataError
 from gateway.execution.compiling import Compiling
 from gateway.execution.context import RequestContext
-from gateway.execution.exchange import Answer, refusal
+from gateway.execution.exchange import Answer, Freshness, codes_of, refusal
 from gateway.execution.executor import execute_walked
 from gateway.execution.failures import error_entry, ours
-from gateway.execution.mutations import Mutations, isolation_of
+from gateway.execution.kept import KeptFields
+from gateway.execution.mutations import Mutations, allowed_isolation
 from gateway.execution.narrowing_tactics import Tactics, Trace
 from gateway.execution.walk import Walk
 from gateway.execution.waves import Waves
@@ -28,12 +29,15 @@ from gateway.planning.variables import VariableCoercer
 from gateway.schema.demands import demanded_by_fields
 from gateway.schema.rules import VIEWER_SPEC, viewer_values
 from gateway.schema.selection import Reader, condition_variables
+from gateway.viewer import ANONYMOUS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from gateway.context.registry import Datasources
-    from gateway.documents.store import DocumentStore, Operation
+    from gateway.documents.cost import Costs, Priced
+    from gateway.documents.persisted import NamedDocuments
+    from gateway.documents.store import Document, DocumentStore, Operation
     from gateway.execution.cached import CachedReads, CacheRequest
     from gateway.execution.exchange import GraphQLRequest
     from gateway.execution.groups import Groups
@@ -47,7 +51,8 @@ if TYPE_CHECKING:
     from gateway.sources.contract import Prepared, Value
     from gateway.viewer import Viewer
 
-_PLANNED = "planned"
+PLANNED = "planned"
+"""The key of what is planned for an operation, among its `plans`."""
 _NO_VARIABLES: dict[str, Any] = {}
 _NOTHING: frozenset[Requirement] = frozenset()
 
@@ -55,7 +60,7 @@ _NOTHING: frozenset[Requirement] = frozenset()
 class _Planned:
     """What an operation needs at every request; kept in `Operation.plans`."""
 
-    __slots__ = ("coercer", "conditions", "demands", "outlines", "root")
+    __slots__ = ("coercer", "conditions", "demands", "outlines", "priced", "root")
 
     def __init__(
         self,
@@ -63,8 +68,10 @@ class _Planned:
         conditions: tuple[str, ...],
         root: str,
         demands: tuple[Requirement, ...],
+        priced: Priced | None = None,
     ) -> None:
         self.coercer = coercer
+        self.priced = priced
         self.conditions = conditions
         self.root = root
         self.demands = demands
@@ -97,9 +104,9 @@ class Engine:
         self.store = store
         self.planner = planner
         self.groups = groups
-        self._describe = describe
+        self.describe = describe
         self._writers = writers
-        self._fresh = {**groups, **(fresh or {})}
+        self.fresh = {**groups, **(fresh or {})}
         self._explains = explains
         self._anonymous_writes = anonymous_writes
         self._authority = api.catalog.authority
@@ -109,6 +116,20 @@ class Engine:
         """The cache, where anything may be kept; set once, before the first request."""
         self.datasources: Datasources | None = None
         """The key-value sources, where any are configured; set once, before the first request."""
+        self._costs: Costs | None = None
+        self._named: NamedDocuments | None = None
+        self._texts = True
+
+    def admit(self, costs: Costs | None, named: NamedDocuments) -> None:
+        """What operations may cost, and which documents; said once, before the first request."""
+        self._costs, self._named, self._texts = costs, named, not named.required
+
+    async def load(self, request: GraphQLRequest, deadline: float) -> Document:
+        """The document that a request gives or names. Raises RequestError."""
+        if self._named is None:
+            return self.store.load(request.document)
+        text, name = request.document, request.document_id
+        return await self._named.load(text, name, request.extensions, deadline)
 
     async def answer(
         self,
@@ -124,41 +145,51 @@ class Engine:
         `refresh`: what is cached does not count, and is replaced.
         """
         try:
-            operation = self.store.load(request.document).operation(request.operation_name)
+            operation = (
+                self.store.load(request.document)
+                if request.document and request.extensions is None and self._texts
+                else await self.load(request, deadline)
+            ).operation(request.operation_name)
             if operation.kind != "query":
                 _refuse_kind(operation, allow_mutations=allow_mutations)
                 self._refuse_writer(viewer)
-            planned = operation.plans.get(_PLANNED) or self._prepare(operation)
+            planned = operation.plans.get(PLANNED) or self.prepare(operation)
             given = request.variables or _NO_VARIABLES
             variables = planned.coercer.coerce(given)
-            outline, reader = self._outline(operation, planned, variables, viewer)
+            outline, reader = self.outline(operation, planned, variables, viewer)
             read = [spec.read(variables) for spec in outline.specs]
             shapes = tuple([shape for shape, _ in read])
             plan = outline.known(shapes) or await self.compiling.plan(outline, shapes, deadline)
             values = tuple([values for _, values in read])
             if plan.demands:
-                self._require(plan.demands, viewer)
-            groups = self._fresh if operation.kind == "mutation" else self.groups
+                self.require(plan.demands, viewer)
+            groups = self.fresh if operation.kind == "mutation" else self.groups
             waves = Waves(groups, (*values, viewer_values(viewer)), (), deadline)
             waves.tactics = self.tactics
             waves.cache = self._cache(operation, request, waves, refresh=refresh)
             if request.extensions:
                 extensions = self._extensions(request.extensions, plan, waves)
                 if extensions is not None:
+                    extensions |= self._price(operation, variables)
                     return Answer(orjson.dumps({"data": None, "extensions": extensions}))
-            isolation = None
+            isolation = mutations = None
             if operation.kind == "mutation":
-                self._require(demanded_by_values(outline.specs, values), viewer)
+                self.require(demanded_by_values(outline.specs, values), viewer)
                 refused = bool(reader.refused)
-                isolation = _isolation(operation, whole=outline.whole, refused=refused)
-                waves.mutations = Mutations(self._writers, waves)
-                waves.mutations.written = self.cached.written() if self.cached else None
+                isolation = allowed_isolation(operation, whole=outline.whole, refused=refused)
+                mutations = Mutations(self._writers, waves)
+                mutations.written = self.cached.written() if self.cached else None
             if outline.whole:
-                if waves.mutations is not None:
-                    answers = await waves.mutations.run(plan, isolation)
+                if mutations is not None:
+                    answers = await mutations.run(plan, isolation)
                 else:
                     answers = await waves.run(plan)
-                return Answer(_traced(_spliced(plan, answers, waves), waves))
+                body, codes = spliced(plan, answers, waves)
+                fresh = None if allow_mutations else _freshness(plan, waves, viewer, codes)
+                return Answer(
+                    _traced(body, waves), freshness=fresh, operation=operation, codes=codes
+                )
+            waves.mutations = mutations
             walk = Walk(
                 planner=self.planner,
                 reader=reader,
@@ -167,13 +198,16 @@ class Engine:
                 waves=waves,
                 variables=variables,
             )
+            walk.kept = self._kept(waves, reader, outline)
             context = RequestContext(viewer, deadline, walk, self.datasources)
             data, errors = await execute_walked(
                 self.api, operation.document.node, request.operation_name, given, context
             )
             # Within the same mask: a resolver's JSON may be more than JSON can hold.
             body = orjson.dumps({"data": data, "errors": errors} if errors else {"data": data})
-            return Answer(_traced(body, waves))
+            codes = codes_of(errors)
+            fresh = None if allow_mutations else _freshness(plan, waves, viewer, codes)
+            return Answer(_traced(body, waves), freshness=fresh, operation=operation, codes=codes)
         except PlaitError as error:
             return refusal(error)
         except Exception as error:  # noqa: BLE001 - nothing of a library's may leave unmasked
@@ -183,9 +217,10 @@ class Engine:
         if viewer.subject is None and not self._anonymous_writes:
             raise RequestError("Sign in to write.", code=Code.UNAUTHENTICATED)
 
-    def _prepare(self, operation: Operation) -> _Planned:
+    def prepare(self, operation: Operation) -> _Planned:
+        """What the operation needs at every request; kept with it."""
         schema = self.api.catalog.schema
-        root = schema.mutation_type if operation.kind == "mutation" else schema.query_type
+        root = schema.get_root_type(operation.node.operation)
         name = root.name if root else ""
         selections, fragments = operation.node.selection_set, operation.fragments
         planned = _Planned(
@@ -193,16 +228,17 @@ class Engine:
             condition_variables(selections, fragments),
             name,
             demanded_by_fields(self.api.catalog, name, selections, fragments),
+            self._costs.priced(operation) if self._costs is not None else None,
         )
-        operation.plans[_PLANNED] = planned
+        operation.plans[PLANNED] = planned
         return planned
 
-    def _require(self, demands: Iterable[Demand], viewer: Viewer) -> None:
+    def require(self, demands: Iterable[Demand], viewer: Viewer) -> None:
         """Refuse the whole request where an argument names what the viewer may not use."""
         for demand in demands:
             self._authority.require(demand.access, viewer, demand.what)
 
-    def _outline(
+    def outline(
         self,
         operation: Operation,
         planned: _Planned,
@@ -214,6 +250,8 @@ class Engine:
         if planned.demands and viewer is not None:
             refused = self._authority.refused(planned.demands, viewer)
         coerced = variables.coerced
+        if planned.priced is not None and viewer is not None:
+            planned.priced.require(coerced)
         holding = tuple([coerced.get(name) for name in planned.conditions])
         if None in holding:
             name = planned.conditions[holding.index(None)]
@@ -234,25 +272,36 @@ class Engine:
         self, asked: Mapping[str, Any], plan: Plan, waves: Waves
     ) -> dict[str, Any] | None:
         """The answer to a request for its plan; None for another, which may ask for a trace."""
-        if self._wishes(asked, "trace"):
+        if self.wishes(asked, "trace"):
             waves.trace = Trace()
-        if not self._wishes(asked, "explain"):
+        if not self.wishes(asked, "explain"):
             return None
-        return {"plan": explanation(plan, self._describe)}
+        return {"plan": explanation(plan, self.describe)}
 
     def _cache(
         self, operation: Operation, request: GraphQLRequest, waves: Waves, *, refresh: bool
     ) -> CacheRequest | None:
-        """The cache for one query, if there is one; also for functions that its resolvers call."""
+        """The cache for one query, if there is one."""
         if self.cached is None:
             return None
-        CURRENT.set(self.cached.cache)
         if operation.kind != "query" or not self.planner.policies:
             return None  # what a mutation shows is newer than any entry
-        tells = request.extensions is not None and self._wishes(request.extensions, "cache")
+        tells = request.extensions is not None and self.wishes(request.extensions, "cache")
         return self.cached.request(waves.values[VIEWER_SPEC], refresh=refresh, tells=tells)
 
-    def _wishes(self, asked: Mapping[str, Any], what: str) -> bool:
+    def _kept(self, waves: Waves, reader: Reader, outline: Outline) -> KeptFields | None:
+        """The plain fields that may be cached; an extension of the schema would not see them.
+
+        Functions that resolvers call (`@cached`) find the cache from here on.
+        """
+        if self.cached is not None:
+            CURRENT.set(self.cached.cache)
+        policies = self.planner.policies
+        if waves.cache is None or not policies.plain or not self.api.catalog.short:
+            return None
+        return KeptFields(waves.cache, waves.deadline, policies, reader, outline.places)
+
+    def wishes(self, asked: Mapping[str, Any], what: str) -> bool:
         """Whether a request asks for its plan, or for a trace of its searches or of the cache."""
         wish = asked.get("plait")
         if not (isinstance(wish, dict) and wish.get(what) is True):
@@ -264,11 +313,18 @@ class Engine:
     def explain(self, text: str, variables: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """The plan of a document's only operation, without running it. Raises PlaitError."""
         operation = self.store.load(text).operation(None)
-        planned = operation.plans.get(_PLANNED) or self._prepare(operation)
+        planned = operation.plans.get(PLANNED) or self.prepare(operation)
         coerced = planned.coercer.coerce(variables or _NO_VARIABLES)
-        outline, _ = self._outline(operation, planned, coerced)
+        outline, _ = self.outline(operation, planned, coerced)
         shapes = tuple([spec.read(coerced)[0] for spec in outline.specs])
-        return explanation(outline.plan(shapes), self._describe)
+        explained: dict[str, Any] = explanation(outline.plan(shapes), self.describe)
+        return explained | self._price(operation, coerced)
+
+    def _price(self, operation: Operation, variables: Variables) -> dict[str, int]:
+        """What a request costs, where that is bounded."""
+        if self._costs is None:
+            return {}
+        return {"cost": self._costs.explained(operation, variables.coerced)}
 
 
 MAX_OUTLINES = 64
@@ -278,32 +334,14 @@ MAX_OUTLINES = 64
 def _refuse_kind(operation: Operation, *, allow_mutations: bool) -> None:
     if operation.kind == "subscription":
         raise RequestError(
-            "Subscriptions do not travel over plain HTTP requests.",
+            "A subscription needs `Accept: text/event-stream`, or a WebSocket that speaks "
+            "graphql-transport-ws.",
             code=Code.OPERATION_RESOLUTION_FAILURE,
         )
     if not allow_mutations:
         raise RequestError(
             "A mutation needs a POST request; GET is for queries.", code=Code.METHOD_NOT_ALLOWED
         )
-
-
-def _isolation(operation: Operation, *, whole: bool, refused: bool) -> str | None:
-    """The isolation level of `@transaction`, which only planned fields can take part in.
-
-    It commits together or not at all, so one refused field refuses all of it.
-    """
-    isolation = isolation_of(operation.node)
-    if isolation is not None and refused and not whole:
-        raise RequestError(
-            "`@transaction` has a field that you may not use, so none of it was run.",
-            code=Code.FORBIDDEN,
-        )
-    if isolation is not None and not whole:
-        raise RequestError(
-            "`@transaction` takes only fields that write to a source directly.",
-            code=Code.BAD_USER_INPUT,
-        )
-    return isolation
 
 
 def _traced(body: bytes, waves: Waves) -> bytes:
@@ -316,8 +354,23 @@ def _traced(body: bytes, waves: Waves) -> bytes:
     return body[:-1] + b',"extensions":' + orjson.dumps(told) + b"}" if told else body
 
 
-def _spliced(plan: Plan, answers: Sequence[Value], waves: Waves) -> bytes:
-    """The response of an operation that is planned as a whole."""
+def _freshness(
+    plan: Plan, waves: Waves, viewer: Viewer, codes: Sequence[str]
+) -> Freshness | None:
+    """How long caches in front may keep the whole answer to a query; None where they may not."""
+    if plan.policy is None or codes:
+        return None
+    cache = waves.cache
+    if waves.trace.wanted or (cache is not None and cache.told is not None):
+        return None
+    age = 0.0 if cache is None else cache.age
+    return Freshness(plan.policy, viewer == ANONYMOUS, age)
+
+
+def spliced(
+    plan: Plan, answers: Sequence[Value], waves: Waves
+) -> tuple[bytes, tuple[str, ...]]:
+    """The response of an operation that is planned as a whole, and the codes of its errors."""
     parts: list[bytes] = []
     errors: list[dict[str, Any]] = []
     nulled = False
@@ -337,5 +390,6 @@ def _spliced(plan: Plan, answers: Sequence[Value], waves: Waves) -> bytes:
         parts.append(root.prefix + b"null")
     data = b"null" if nulled else b"{" + b",".join(parts) + b"}"
     if not errors:
-        return b'{"data":' + data + b"}"
-    return b'{"data":' + data + b',"errors":' + orjson.dumps(errors) + b"}"
+        return b'{"data":' + data + b"}", ()
+    body = b'{"data":' + data + b',"errors":' + orjson.dumps(errors) + b"}"
+    return body, codes_of(errors)

@@ -11,39 +11,73 @@ from gateway.documents.refusal import InvalidDocument
 from gateway.errors import RequestError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
+    from gateway.caching.policy import Policy
+    from gateway.documents.store import Operation
     from gateway.errors import Code, PlaitError
 
 
 class GraphQLRequest(
     msgspec.Struct,
     frozen=True,
-    rename={"document": "query", "operation_name": "operationName"},
+    rename={
+        "document": "query",
+        "operation_name": "operationName",
+        "document_id": "documentId",
+    },
 ):
     """A GraphQL request as it came in; decoded from JSON straight into this shape.
 
-    `variables` are raw JSON values (integers of any size stay exact), not yet coerced.
+    `variables` are raw JSON values (integers of any size stay exact), not yet coerced. A document
+    may be empty where `document_id` or `extensions` name one (`gateway.documents.persisted`).
     """
 
-    document: str
+    document: str = ""
     operation_name: str | None = None
     variables: dict[str, Any] | None = None
     extensions: dict[str, Any] | None = None
+    document_id: str | None = None
+
+
+class Freshness(msgspec.Struct, frozen=True):
+    """How long caches in front of us may keep an answer to a query.
+
+    `policy` is that of all its parts together, `age` of the oldest of them in seconds. `shared`:
+    whether it is what anybody gets who says nothing of who they are.
+    """
+
+    policy: Policy
+    shared: bool
+    age: float
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """A complete response body. `executed` is False for a refusal, whose first error has `code`."""
+    """A complete response body. `executed` is False for a refusal, whose first error has `code`.
+
+    `freshness` is None for what must not be kept: errors, partial answers, mutations, and whatever
+    has a part that is not declared. `operation` is what ran, where that is known; `codes` are those
+    of all errors in the body.
+    """
 
     body: bytes
     executed: bool = True
     code: Code | None = None
+    freshness: Freshness | None = None
+    operation: Operation | None = None
+    codes: tuple[str, ...] = ()
 
 
 def refusal(error: PlaitError) -> Answer:
     """The answer to a request of which nothing was executed, because of `error`."""
     errors = error.errors if isinstance(error, InvalidDocument) else (error,)
-    return Answer(error_body(errors), executed=False, code=error.code)
+    codes = tuple([each.code.value for each in errors])
+    return Answer(error_body(errors), executed=False, code=error.code, codes=codes)
+
+
+def codes_of(errors: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    """The codes of errors as they leave."""
+    return tuple([error["extensions"]["code"] for error in errors])
 
 
 def error_body(errors: Sequence[PlaitError]) -> bytes:

@@ -3,9 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from copy import copy
+from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, cast
 
-from graphql import ExecutionResult, GraphQLError, GraphQLObjectType, execute, is_non_null_type
+from graphql import (
+    ExecutionResult,
+    GraphQLError,
+    GraphQLObjectType,
+    create_source_event_stream,
+    execute,
+    is_non_null_type,
+)
+from graphql.execution.executor import CollectedErrors
 from strawberry.exceptions import StrawberryGraphQLError, StrawberryInputCoercionError
 from strawberry.execution import optimized_is_awaitable
 from strawberry.extensions import SchemaExtension
@@ -14,10 +24,11 @@ from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 from gateway.errors import Code, PlaitError, SourceTimeout
 from gateway.execution.context import Reference, RequestContext
 from gateway.execution.failures import ours
+from gateway.execution.kept import Place
 from gateway.execution.walk import Spliced
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import AsyncIterable, Iterator, Mapping
 
     from graphql import DocumentNode, GraphQLResolveInfo
 
@@ -30,6 +41,33 @@ _NULL_IN_NON_NULL = "Cannot return null for non-nullable field"
 
 class WalkingExecutor(StrawberryGraphQLCoreExecutionContext):
     """graphql-core's executor, for which planned values are complete as they come."""
+
+    def execute_field(
+        self,
+        parent_type: GraphQLObjectType,
+        source: Any,
+        field_details_list: Any,
+        path: Any,
+        position_context: Any,
+    ) -> Any:
+        """As graphql-core does, but what may be kept comes out of the cache."""
+        place = Place(parent_type, source, field_details_list, path, position_context)
+        walk = getattr(self.context_value, "walk", None)
+        if walk is not None and walk.kept is not None:
+            value = walk.kept.value(self, place)
+            if value is not None:
+                return value
+        return super().execute_field(*place)
+
+    def execute_here(self, place: Place) -> Any:
+        """Execute a field whatever is cached of it."""
+        return super().execute_field(*place)
+
+    def alone(self) -> WalkingExecutor:
+        """The same execution, with errors of its own."""
+        twin: WalkingExecutor = copy(self)
+        twin.collected_errors = CollectedErrors()
+        return twin
 
     @staticmethod
     def complete_leaf_value(return_type: Any, result: Any) -> Any:
@@ -127,20 +165,22 @@ class GivenDocument(SchemaExtension):
         yield
 
 
-async def execute_walked(
+async def execute_walked(  # noqa: PLR0913, PLR0917 - what graphql-core takes
     api: Api,
     document: DocumentNode,
     operation_name: str | None,
     variables: Mapping[str, Any],
     context: RequestContext,
+    root: Any = None,
 ) -> tuple[Any, list[dict[str, Any]]]:
-    """Run an operation by graphql-core: its data, ready for orjson, and its error entries."""
+    """Run an operation by graphql-core: its data, ready for orjson, and its error entries.
+
+    `root`: the event, where it is a subscription that a generator feeds.
+    """
     try:
         async with asyncio.timeout_at(context.deadline):
-            if api.catalog.short:
-                result = await _run_core(api, document, operation_name, variables, context)
-            else:
-                result = await _run_strawberry(api, document, operation_name, variables, context)
+            run = _run_core if api.catalog.short else _run_strawberry
+            result = await run(api, document, operation_name, variables, context, root)
     except TimeoutError:
         late = SourceTimeout("The request took longer than its deadline allows.")
         return None, [{"message": late.message, "extensions": late.extensions}]
@@ -150,16 +190,18 @@ async def execute_walked(
     return result.data, errors + context.walk.errors
 
 
-async def _run_core(
+async def _run_core(  # noqa: PLR0913, PLR0917 - likewise
     api: Api,
     document: DocumentNode,
     operation_name: str | None,
     variables: Mapping[str, Any],
     context: RequestContext,
+    root: Any,
 ) -> Any:
     result = execute(
         api.catalog.schema,
         document,
+        root_value=root,
         context_value=context,
         variable_values=dict(variables),
         operation_name=operation_name,
@@ -170,12 +212,13 @@ async def _run_core(
     return result if isinstance(result, ExecutionResult) else await result
 
 
-async def _run_strawberry(
+async def _run_strawberry(  # noqa: PLR0913, PLR0917 - likewise
     api: Api,
     document: DocumentNode,
     operation_name: str | None,
     variables: Mapping[str, Any],
     context: RequestContext,
+    root: Any,
 ) -> Any:
     """Through the schema's extensions, which may see and change everything."""
     schema = api.schema
@@ -185,9 +228,37 @@ async def _run_strawberry(
     return await runner_schema.execute(
         "{ __typename }",
         variable_values=dict(variables),
+        root_value=root,
         context_value=context,
         operation_name=operation_name,
     )
+
+
+async def source_events(
+    api: Api,
+    document: DocumentNode,
+    operation_name: str | None,
+    variables: Mapping[str, Any],
+    context: RequestContext,
+) -> AsyncIterable[Any] | list[dict[str, Any]]:
+    """The events of a subscription that a generator feeds, or why there are none."""
+    built: Any = WalkingExecutor.build(
+        api.catalog.schema,
+        document,
+        context_value=context,
+        raw_variable_values=dict(variables),
+        operation_name=operation_name,
+        is_awaitable=cast("Any", optimized_is_awaitable),
+        operation_extensions=None,
+    )
+    if isinstance(built, list):
+        return [_entry(error) for error in built]
+    stream: Any = create_source_event_stream(built)
+    if isawaitable(stream):
+        stream = await stream
+    if isinstance(stream, ExecutionResult):
+        return [_entry(error) for error in stream.errors or ()]
+    return cast("AsyncIterable[Any]", stream)
 
 
 def _with_extensions(schema: Any, extensions: list[SchemaExtension]) -> Any:

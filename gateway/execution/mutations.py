@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from graphql import EnumValueNode
 
-from gateway.errors import Code, InputError, PlaitError, SourceConflict
+from gateway.errors import Code, InputError, PlaitError, RequestError, SourceConflict
 from gateway.execution.failures import ours
+from gateway.execution.item_writes import items_of
 from gateway.execution.state_writes import changed
 from gateway.execution.vector_writes import acted
 from gateway.planning.steps import Plan, Verb
+from gateway.schema.directus_writes import DirectusWrite
 from gateway.schema.named.binding import NamedSql
 from gateway.schema.remote import RemoteNamespace, RemoteRoot
 from gateway.schema.rules import VIEWER_SPEC
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 
     from graphql import OperationDefinitionNode
 
+    from gateway.documents.store import Operation
     from gateway.execution.invalidation import Written
     from gateway.execution.waves import Waves
     from gateway.planning.steps import Fetch, Root
@@ -56,6 +59,25 @@ def isolation_of(operation: OperationDefinitionNode) -> str | None:
                 return argument.value.value.lower()
             return "read_committed"
     return None
+
+
+def allowed_isolation(operation: Operation, *, whole: bool, refused: bool) -> str | None:
+    """The isolation level of `@transaction`, which only planned fields can take part in.
+
+    It commits together or not at all, so one refused field refuses all of it. Raises RequestError.
+    """
+    isolation = isolation_of(operation.node)
+    if isolation is not None and refused and not whole:
+        raise RequestError(
+            "`@transaction` has a field that you may not use, so none of it was run.",
+            code=Code.FORBIDDEN,
+        )
+    if isolation is not None and not whole:
+        raise RequestError(
+            "`@transaction` takes only fields that write to a source directly.",
+            code=Code.BAD_USER_INPUT,
+        )
+    return isolation
 
 
 class Mutations:
@@ -103,8 +125,9 @@ class Mutations:
                 async with self._session(fetch, None if alone else "read_committed") as session:
                     return await self._write(session, root, fetch)
 
-            rows = await self._settled(self._repeated(attempt))
-            return await self._finished(root, fetch, rows)
+            items = fetch.verb is Verb.ITEM_WRITE
+            work = items_of(self._writers, self._waves, fetch) if items else self._repeated(attempt)
+            return await self._finished(root, fetch, await self._settled(work))
         except Exception as error:  # noqa: BLE001 - this field fails, the others do not
             return ours(error)
 
@@ -205,7 +228,7 @@ class Mutations:
 def _commits_alone(root: Root) -> bool:
     """Whether a field cannot run in a transaction: some named statements, and what is not SQL."""
     binding = root.field.info.binding if root.field.info else None
-    if isinstance(binding, VectorChange | StateWrite | RemoteRoot | RemoteNamespace):
+    if isinstance(binding, (VectorChange, StateWrite, DirectusWrite, RemoteRoot, RemoteNamespace)):
         return True
     return isinstance(binding, NamedSql) and not binding.settled().transaction
 

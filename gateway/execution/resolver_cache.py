@@ -33,15 +33,19 @@ _LOG = logging.getLogger(__name__)
 
 
 class ResolverCache:
-    """A cache and all that hangs on it. `feeds`: changed rows of the databases behind `groups`."""
+    """A cache and all that hangs on it. `feeds`: changed rows of the databases behind `groups`.
 
-    def __init__(
+    `addresses`: what tells these sources from others of the same names.
+    """
+
+    def __init__(  # noqa: PLR0913, PLR0917 - one collaborator each
         self,
         cache: Cache,
         api: Api,
         groups: Mapping[str, Groups],
         describe: Callable[[Prepared], Mapping[str, Any]],
         feeds: Iterable[Changes],
+        addresses: bytes = b"",
     ) -> None:
         self.cache = cache
         self.warm_up: WarmUp | None = None
@@ -55,7 +59,7 @@ class ResolverCache:
             dependencies,
             groups,
             describe,
-            schema=blake2b(printed, digest_size=16).digest(),
+            schema=blake2b(printed + addresses, digest_size=16).digest(),
         )
 
     async def open(self) -> None:

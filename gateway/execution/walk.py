@@ -18,6 +18,7 @@ from aiodataloader import DataLoader
 from graphql import get_named_type, is_leaf_type
 
 from gateway.errors import PlaitError
+from gateway.execution.believed import believed
 from gateway.planning.steps import Plan
 from gateway.schema import kinds
 from gateway.schema.rules import VIEWER_SPEC
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from graphql.pyutils import Path
 
     from gateway.execution.context import Reference
+    from gateway.execution.kept import KeptFields
     from gateway.execution.waves import Waves
     from gateway.planning.outline import Outline
     from gateway.planning.plan import Planner
@@ -55,7 +57,10 @@ class Spliced:
 
 
 class Walk:
-    """The planned part of one operation that graphql-core runs."""
+    """The planned part of one operation that graphql-core runs.
+
+    `kept` are its plain fields that may be cached, None where there are none.
+    """
 
     def __init__(  # noqa: PLR0913 - one collaborator each
         self,
@@ -73,6 +78,7 @@ class Walk:
         self.waves = waves
         self.variables = variables
         self.errors: list[dict[str, Any]] = []
+        self.kept: KeptFields | None = None
         self._roots = {root.field.key: root for root in plan.roots}
         self._walked = outline.walked
         self._together: asyncio.Task[dict[str, Value]] | None = None
@@ -142,7 +148,7 @@ class Walk:
             return Spliced(_encoded(value))
         entity = self.catalog.entities.get(named.name)
         if entity is None:
-            if named.name not in self.catalog.possible:
+            if named.name not in self.catalog.possible or named.name in self.catalog.structures:
                 return value
             entity = self.catalog.entities[self._node_type(info)]
         if isinstance(value, list):
@@ -239,7 +245,11 @@ def _object(entity: EntityInfo, row: dict[str, Any], *, whole: bool = False) -> 
     for key, value in row.items():
         if key.startswith("~"):
             column = entity.attributes.get(key[1:])
-            made.__dict__[key[1:]] = value if column is None else _native(column.kind, value)
+            made.__dict__[key[1:]] = (
+                believed(entity.cls, key[1:], value)
+                if column is None
+                else _native(column.kind, value)
+            )
     made.__dict__[_ROW] = row
     return made
 

@@ -109,10 +109,14 @@ class Waves:
         self.bundles |= bundles(
             self.groups,
             [
-                Wanted(root, root.fetch.prepared, (), root.fetch.arguments(self.values))
+                Wanted(
+                    root,
+                    root.fetch.prepared,
+                    () if root.key_spec is None else (self.values[root.key_spec],),
+                    root.fetch.arguments(self.values),
+                )
                 for root in roots
                 if root.fetch is not None
-                and root.key_spec is None
                 and root.part is None
                 and _is_plain(root.fetch)
             ],
@@ -181,7 +185,7 @@ class Waves:
         if fetch is None:
             return root.constant
         if root in self.bundles:
-            return (await self.bundles[root].values(root))[0]
+            return (await self._bundled(self.bundles[root], root, fetch))[0]
         try:
             if fetch.guard is not None:
                 fetch.guard(self.values[VIEWER_SPEC])
@@ -192,23 +196,36 @@ class Waves:
             if root.part is not None:
                 return self.whole((await self._parts(fetch, root.parts))[root.part], fetch)
             if root.key_spec is None:
-                value = await self._reads(fetch).single(
-                    fetch.prepared, fetch.arguments(self.values), self.scope, self.deadline
-                )
-                return self.whole(value, fetch)
+                return await self._single(fetch)
             (answer,) = await self._by_key(fetch, (self.values[root.key_spec],))
+            return self.whole(answer, fetch)
         except Exception as error:  # noqa: BLE001 - one root's failure is that root's alone
             return ours(error)
-        return answer
+
+    async def _bundled(self, bundle: Bundle, owner: Root | Call, fetch: Fetch) -> list[Value]:
+        """The values of one of several requests that a source answers together."""
+        return [self.whole(value, fetch) for value in await bundle.values(owner)]
+
+    async def _single(self, fetch: Fetch) -> Value:
+        """The one value of a fetch without keys."""
+        arguments = fetch.arguments(self.values)
+        if fetch.caching is not None and self.cache is not None:
+            found = self.cache.at_hand(fetch, arguments)
+            if found is not None:
+                return found.value
+        value = await self._reads(fetch).single(
+            fetch.prepared, arguments, self.scope, self.deadline
+        )
+        return self.whole(value, fetch)
 
     async def _entities(
         self, root: Root, fetches: Mapping[str, Fetch], given: Sequence[Representation]
     ) -> bytes:
         """A list of rows of several types, in the order of their representations."""
-        places: dict[str, list[int]] = {name: [] for name in fetches}
+        places: dict[str, list[int]] = {label: [] for label in fetches}
         for place, one in enumerate(given):
-            if one.entity is not None:
-                places[one.entity].append(place)
+            if one.label is not None:
+                places[one.label].append(place)
         answers = await asyncio.gather(
             *(
                 self._rows_or_error(fetch, [given[place].key for place in places[name]])
@@ -328,7 +345,8 @@ class Waves:
             self.deadline,
         )
         waiting = [
-            bundled[call].values(call) if call in bundled else self._ask(call) for call in asked
+            self._bundled(bundled[call], call, call.fetch) if call in bundled else self._ask(call)
+            for call in asked
         ]
         try:
             return list(await asyncio.gather(*waiting))

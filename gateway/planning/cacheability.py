@@ -13,13 +13,14 @@ from gateway.caching.policy import NEVER, Policy, declared, merged
 from gateway.planning.steps import Verb
 from gateway.schema import asks
 from gateway.schema.caching import declared_cache
+from gateway.schema.selection import TYPENAME
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
-    from gateway.planning.steps import Fetch, Plan, Step
-    from gateway.schema.catalog import Catalog, EntityInfo
-    from gateway.schema.selection import Field
+    from gateway.planning.steps import Fetch, Root, Step
+    from gateway.schema.catalog import Catalog, EntityInfo, FieldInfo
+    from gateway.schema.selection import Field, Reader
 
 _BACKREF = "strawberry-definition"
 _READS = {Verb.ROWS, Verb.PAGE, Verb.NAMED, Verb.STATE, Verb.SEARCH, Verb.NEAREST, Verb.RECOMMEND}
@@ -50,6 +51,13 @@ class CachePolicies:
             if cache is not None:
                 self._types[name] = declared(cache)
 
+        self.plain = frozenset(
+            place
+            for place, info in catalog.fields.items()
+            if info.plain and self.of_plain(info).cacheable
+        )
+        """Plain resolvers whose values may be kept, if all that is asked below them may be."""
+
     def __bool__(self) -> bool:
         return bool(self._fields or self._types)
 
@@ -59,18 +67,47 @@ class CachePolicies:
             return None
         if step.ranking is not None or step.near is not None:
             return None  # what it depends on hangs on values
+        if isinstance(step.ask, asks.Row) and step.ask.by:
+            return None  # entries are tagged by the first key
         policy = merged((self._of_step(step), *self._below(step.ask)))
         return Caching(policy) if policy.cacheable else None
 
-    def of_plan(self, plan: Plan) -> Policy:
-        """How long a whole response may be kept; `NEVER` where a part of it is not declared."""
-        parts = [
-            policy
-            for root in plan.roots
-            if root.fetch is not None
-            for policy in _of_fetches(root.fetch)
-        ]
-        return merged(parts)
+    def of_response(self, roots: Iterable[Root], walked: Iterable[Policy]) -> Policy | None:
+        """How long a whole response may be kept; None where a part of it is not declared.
+
+        `walked`: the policies of what its plain resolvers give.
+        """
+        parts = [policy for root in roots for policy in _of_root(root)]
+        whole = merged((*parts, *walked))
+        return whole if whole.cacheable else None
+
+    def of_plain(self, info: FieldInfo) -> Policy:
+        """The policy of a plain resolver's value."""
+        return self._of_place((info.parent, info.name), info.type_name)
+
+    def of_walked(
+        self, reader: Reader, fields: Iterable[Field], *, inside: bool = False
+    ) -> Iterator[Policy]:
+        """The policies of all plain resolvers among these fields and below, and of what they give.
+
+        `inside`: the fields are a plain resolver's; what is planned has its policies elsewhere.
+        """
+        for field in fields:
+            info = field.info
+            if info is None:
+                if field.name != TYPENAME:
+                    yield NEVER  # introspection
+                continue
+            structure = info.type_name in reader.catalog.structures
+            own = self._fields.get((info.parent, info.name))
+            if own is not None and (inside or info.plain):
+                yield own
+            elif (info.plain and not inside) or (inside and not info.leaf and not structure):
+                yield self.of_plain(info)
+            if not info.leaf:
+                within = inside or info.plain
+                for name in reader.catalog.possible.get(info.type_name, (info.type_name,)):
+                    yield from self.of_walked(reader, reader.below(field, name), inside=within)
 
     def _of_step(self, step: Step) -> Policy:
         ask = step.ask
@@ -121,6 +158,13 @@ class CachePolicies:
                 own = self._fields.get((name, part.column.name))
                 if own is not None:
                     yield own
+
+
+def _of_root(root: Root) -> Iterator[Policy]:
+    if root.fetch is not None:
+        yield from _of_fetches(root.fetch)
+    for fetch in (root.entities or {}).values():
+        yield from _of_fetches(fetch)
 
 
 def _of_fetches(fetch: Fetch) -> Iterator[Policy]:

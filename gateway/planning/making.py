@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from gateway.planning.arguments import (
     SearchSpec,
 )
+from gateway.planning.directus import DirectusSelection, ask_of, match_columns
+from gateway.planning.directus_writing import ItemWriteSpec
 from gateway.planning.hybrid import FusionSpec
 from gateway.planning.naming import NamedSpec
 from gateway.planning.narrowing import WhereSpec
@@ -18,8 +20,12 @@ from gateway.planning.vector_parts import VectorParts
 from gateway.planning.vector_writing import act_of
 from gateway.schema import asks
 from gateway.schema import bindings as b
+from gateway.schema.directus import DirectusMatch
+from gateway.schema.directus_asks import ItemLookup
+from gateway.schema.directus_writes import DirectusWrite, ItemWrite
 from gateway.schema.hybrid import SIDE_NAMES, may_be_narrowed
 from gateway.schema.remote import (
+    LocalRow,
     RemoteFields,
     RemoteObject,
     RemoteObjects,
@@ -66,6 +72,18 @@ class Making(Selections):
         binding = field.info.binding if field.info else None
         near = binding.near if isinstance(binding, b.Listing) else None
         return Step(Verb.PAGE, source, connection, specs, tuple(holes), field, near=near)
+
+    def joined(self, field: Field, binding: LocalRow) -> Step:
+        """Rows of ours below an object of an upstream: the one with a key, or a list of them."""
+        entity = self.catalog.entities[binding.entity]
+        if binding.column is None:
+            return replace(self.rows(field, entity), foreign=True)
+        first = len(self.specs)
+        holes: list[Step] = []
+        connection = self.connection(field, holes)
+        ask = asks.Related(binding.column, connection)
+        specs = self._own(first, holes)
+        return Step(Verb.RELATED, entity.source, ask, specs, tuple(holes), field)
 
     def named(self, field: Field, statement: NamedStatement) -> tuple[Step, int]:
         """A named statement, and the reader of its arguments."""
@@ -133,6 +151,9 @@ class Making(Selections):
             step = self.upstream_step(Verb.REMOTE_OBJECTS, binding.source, objects, pushing, child)
             holes.append(step)
             return asks.Hole(child.key, slot, objects.key)
+        if isinstance(binding, DirectusMatch):
+            holes.append(self.directus(child, binding))
+            return asks.Hole(child.key, slot, match_columns(binding, entity))
         if isinstance(binding, b.Counter | StateValue):
             names = b.placeholders(binding.pattern)
             kind = binding.kind if isinstance(binding, StateValue) else "counter"
@@ -141,10 +162,31 @@ class Making(Selections):
             return asks.Hole(child.key, slot, tuple(entity.attributes[name] for name in names))
         raise TypeError(f"{entity.name}.{child.name} is not bound to a source")
 
+    def directus(self, field: Field, binding: b.Binding | None) -> Step:
+        """What is asked of Directus, at the root or of an entity."""
+        first = len(self.specs)
+        selection = DirectusSelection(self)
+        verb, ask = ask_of(selection, field, binding)
+        holes = selection.holes
+        source = ask.collection.source
+        return Step(verb, source, ask, self._own(first, holes), tuple(holes), field)
+
+    def directus_write(self, field: Field, binding: DirectusWrite) -> tuple[Step, int]:
+        """A write to Directus, and the reader of its arguments."""
+        selection = DirectusSelection(self)
+        type_name = field.info.type_name if field.info else ""
+        collection = self.catalog.collections[type_name]
+        spec = self.spec(ItemWriteSpec(field, binding, collection, self.catalog))
+        shown = ItemLookup(selection.item(field, type_name), collection.key.field)
+        ask = ItemWrite(binding.verb, shown, spec)
+        holes = selection.holes
+        specs = self._own(spec, holes)
+        return Step(Verb.ITEM_WRITE, collection.source, ask, specs, tuple(holes), field), spec
+
     def pushing(self, source: str) -> Pushing:
         """A selection that goes to an upstream."""
         upstream = self.catalog.upstreams[source]
-        return Pushing(self.catalog, self.reader, upstream, self.rows)
+        return Pushing(self.catalog, self.reader, upstream, self.joined)
 
     def upstream_step(
         self,

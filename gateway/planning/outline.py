@@ -13,16 +13,19 @@ from gateway.planning.narrowing import branches_of
 from gateway.planning.permits import demanded
 from gateway.planning.steps import Fetch, Plan, Root, Step
 from gateway.schema import asks
+from gateway.schema.directus_writes import DirectusWrite
 from gateway.schema.kinds import INT, INT_ID, TEXT, TEXT_ID, UUID, UUID_ID
 from gateway.schema.mutations import WriteBinding
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping
 
+    from gateway.caching.policy import Policy
     from gateway.planning.arguments import (
         Spec,
     )
     from gateway.planning.cacheability import CachePolicies
+    from gateway.planning.keepable import Places
     from gateway.planning.steps import Preparer
     from gateway.schema.selection import Field
 
@@ -70,7 +73,8 @@ class Outline:
 
     `whole` says that every root field is planned and nothing below is walked, so that the
     operation need not enter graphql-core. `walked` holds the syntax nodes (by identity) whose
-    value graphql-core must walk.
+    value graphql-core must walk. `plain` are the cache policies of what plain resolvers give,
+    `places` what was found out about keeping that.
     """
 
     def __init__(  # noqa: PLR0913 - one part each
@@ -82,6 +86,7 @@ class Outline:
         policies: CachePolicies,
         *,
         whole: bool,
+        plain: tuple[Policy, ...] = (),
     ) -> None:
         self.roots = roots
         self.specs = specs
@@ -89,6 +94,8 @@ class Outline:
         self.whole = whole
         self._preparer = preparer
         self._policies = policies
+        self._plain = plain
+        self.places: Places = {}
         self._plans: OrderedDict[tuple[Hashable, ...], Plan] = OrderedDict()
 
     def plan(self, shapes: tuple[Hashable, ...]) -> Plan:
@@ -112,10 +119,9 @@ class Outline:
     def compiled(self, shapes: tuple[Hashable, ...]) -> Plan:
         """A new plan for these shapes; changes nothing here, so that any thread may compile."""
         prepared: dict[Hashable, Any] = {}
-        return Plan(
-            tuple(self._root(root, shapes, prepared) for root in self.roots),
-            demanded(self.specs, shapes),
-        )
+        roots = tuple(self._root(root, shapes, prepared) for root in self.roots)
+        policy = self._policies.of_response(roots, self._plain) if self._policies else None
+        return Plan(roots, demanded(self.specs, shapes), policy)
 
     def _root(
         self, root: RootOutline, shapes: tuple[Hashable, ...], prepared: dict[Hashable, Any]
@@ -131,7 +137,7 @@ class Outline:
         step = root.steps[kind if isinstance(kind, str) else ""]
         fetch = self._fetch(step, shapes, prepared)
         binding = info.binding if info else None
-        many = isinstance(binding, WriteBinding) and binding.many
+        many = isinstance(binding, WriteBinding | DirectusWrite) and binding.many
         return Root(
             root.field,
             prefix,
@@ -178,9 +184,12 @@ class Outline:
         convert, entity = None, None
         if isinstance(step.ask, asks.Row):
             entity = step.ask.entity.name
-            ready = all(info.kind in _READY_KEYS for info in step.ask.entity.key)
+            key = step.ask.by or step.ask.entity.key
+            ready = all(info.kind in _READY_KEYS for info in key)
             if step.foreign or not ready:
-                convert = tuple(info.kind.bind for info in step.ask.entity.key)
+                convert = tuple(info.kind.bind for info in key)
+        elif isinstance(step.ask, asks.Related):
+            convert = (step.ask.column.kind.bind,)
         constants = getattr(native, "constants", ())
         return Fetch(
             step.verb,

@@ -40,7 +40,8 @@ class Planner:
         walked = Walked(self.catalog, reader)
         remote: dict[str, list[RootOutline]] = {}
         whole = self.catalog.short and not reader.cuts_root(root, operation.selection_set)
-        for field in reader.root(root, operation.selection_set):
+        fields = reader.root(root, operation.selection_set)
+        for field in fields:
             if field.name == TYPENAME:
                 roots.append(RootOutline(field, f'"{root}"'.encode(), {}, None))
                 continue
@@ -60,6 +61,7 @@ class Planner:
                 roots[-1].believes = roots[-1].of_entities
         for together in remote.values():
             making.remote(operation.operation.value, together)
+        plain = () if whole or not self.policies else self.policies.of_walked(reader, fields)
         return Outline(
             tuple(roots),
             tuple(making.specs),
@@ -67,6 +69,7 @@ class Planner:
             frozenset(walked.nodes),
             self.policies,
             whole=whole,
+            plain=tuple(plain),
         )
 
     def outline_entity(self, field: Field, entity: EntityInfo, reader: Reader) -> Outline:

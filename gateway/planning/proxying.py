@@ -7,7 +7,6 @@ asked for under an alias of ours, and the answer gets a hole there.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -21,6 +20,9 @@ from graphql import (
     value_from_ast_untyped,
 )
 
+from gateway.errors import InputError
+from gateway.planning.walked import Walked
+from gateway.schema.relations import joining_column
 from gateway.schema.remote import (
     LocalRow,
     RemoteFields,
@@ -35,7 +37,7 @@ from gateway.schema.selection import TYPENAME
 from gateway.schema.stitching import binding_of, finder_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterator, Sequence
+    from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 
     from graphql import VariableDefinitionNode
 
@@ -46,6 +48,7 @@ if TYPE_CHECKING:
     from gateway.schema.selection import Field, Reader
 
 _MARK = "plait_"
+_NOTHING = f"{_MARK}nothing"
 
 
 class VariablesSpec:
@@ -75,13 +78,17 @@ class VariablesSpec:
         try:
             return (), (orjson.dumps(values, option=orjson.OPT_SORT_KEYS),)
         except TypeError:  # an integer beyond 64 bits
-            return (), (msgspec.json.encode(values, order="sorted"),)
+            return (), (msgspec.json.encode(values, order="sorted", enc_hook=_no_json),)
+
+
+def _no_json(_value: Any) -> Any:
+    raise InputError("A file cannot go on to an upstream; send it to a field of the gateway.")
 
 
 class Pushing:
     """One selection on its way to an upstream.
 
-    `rows` makes the step that reads rows of an entity below a field of ours.
+    `rows` makes the step that reads what of ours stands below a field of the upstream.
     """
 
     def __init__(
@@ -89,7 +96,7 @@ class Pushing:
         catalog: Catalog,
         reader: Reader,
         upstream: UpstreamInfo,
-        rows: Callable[[Field, EntityInfo], Step],
+        rows: Callable[[Field, LocalRow], Step],
     ) -> None:
         self._catalog = catalog
         self._types = catalog.schema.type_map
@@ -130,7 +137,7 @@ class Pushing:
 
     def _field(self, field: Field, name: str | None = None) -> str:
         if field.name == TYPENAME:
-            return self._typename(field)
+            return self._typename(field.key)
         node = field.nodes[0]
         own = name or field.name
         text = own if field.key == own else f"{field.key}: {own}"
@@ -146,20 +153,31 @@ class Pushing:
     def _below(self, field: Field, type_name: str) -> str:
         type_ = self._types[type_name]
         if isinstance(type_, GraphQLObjectType):
-            return "{ " + " ".join(self._texts(field, type_name)) + " }"
+            return self._braces(self._texts(field, type_name))
+        # What graphql-core walks into must say of which type it is.
+        walked = Walked(self._catalog, self._reader).walks_below(field)
+        told = [self._typename(TYPENAME)] if walked else []
         by_type = {
             name: " ".join(self._texts(field, name))
             for name in sorted(self._catalog.possible[type_name])
         }
         texts = set(by_type.values())
         if len(texts) == 1 and self._is_common(field, type_name):
-            return "{ " + texts.pop() + " }"
+            return self._braces([*told, texts.pop()])
         parts = [
             f"... on {self._upstream.types.get(name, name)} {{ {text} }}"
             for name, text in by_type.items()
             if text
         ]
-        return "{ " + " ".join(parts or [TYPENAME]) + " }"
+        return self._braces([*told, *parts])
+
+    def _braces(self, texts: Iterable[str]) -> str:
+        """A selection; where nothing is selected, of a member that will be taken out again."""
+        found = [text for text in texts if text]
+        if not found:
+            self._typenames[_NOTHING] = ""
+            found = [f"{_NOTHING}: {TYPENAME}"]
+        return "{ " + " ".join(found) + " }"
 
     def _is_common(self, field: Field, type_name: str) -> bool:
         """Whether the abstract type itself has every field that is selected."""
@@ -178,19 +196,18 @@ class Pushing:
             else:
                 yield self._field(child)
 
-    def _typename(self, field: Field) -> str:
+    def _typename(self, key: str) -> str:
         if not self._renames:
-            return TYPENAME if field.key == TYPENAME else f"{field.key}: {TYPENAME}"
-        alias = f"{_MARK}type_{field.key}"
-        self._typenames[alias] = field.key
+            return TYPENAME if key == TYPENAME else f"{key}: {TYPENAME}"
+        alias = f"{_MARK}type_{key}"
+        self._typenames[alias] = key
         return f"{alias}: {TYPENAME}"
 
     def _local(self, field: Field, binding: LocalRow) -> str:
         slot = len(self.holes)
         alias = f"{_MARK}{slot}_{field.key}"
         self._marks.append(RemoteHole(alias, field.key, slot))
-        rows = self._rows(field, self._catalog.entities[binding.entity])
-        self.holes.append(replace(rows, foreign=True))
+        self.holes.append(self._rows(field, binding))
         return f"{alias}: {binding.key}"
 
     def _use(self, arguments: Any) -> None:
@@ -210,13 +227,12 @@ def remote_objects(
     definition = field.info.definition if field.info else None
     own = get_named_type(definition.type).name if definition is not None else binding.type
     text = pushing.selection(field, own)
-    columns = {info.column.name: info for info in entity.columns.values()}
     names = tuple(name for name, _ in binding.key)
     return RemoteObjects(
         binding.type,
         finder_name(binding.by),
         names,
-        tuple(columns[column] for _, column in binding.key),
+        tuple(joining_column(entity.table, column, entity.name) for _, column in binding.key),
         pushing.result(text),
         texts=pushing.texts(own, names),
     )

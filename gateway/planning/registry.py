@@ -6,24 +6,28 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from gateway.errors import ConfigurationError
 from gateway.planning.steps import Verb
+from gateway.planning.subscribing import PreparedEvents
 from gateway.schema import asks
 from gateway.schema.state import Namespaces
 from gateway.schema.state_asks import StateChange
+from gateway.schema.subscriptions import ChangeEvents
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Mapping, Sequence
+    from collections.abc import AsyncGenerator, Hashable, Mapping, Sequence
 
     from gateway.planning.narrowing import Bound, MatchingRows, Rankings
     from gateway.planning.steps import Ask
     from gateway.schema.bindings import Vectors
     from gateway.schema.catalog import EntityInfo
+    from gateway.schema.directus_asks import DirectusAsk
     from gateway.schema.remote import RemoteFields, RemoteObjects
     from gateway.schema.shapes import WhereShape
-    from gateway.schema.state import Guard
+    from gateway.schema.state import Guard, Namespace
     from gateway.schema.state_asks import StateRead
+    from gateway.schema.subscriptions import MessageEvents
     from gateway.schema.vector_writes import VectorAct, VectorChange
     from gateway.sources.changes import Changes
-    from gateway.sources.contract import Budget, Health, Prepared, Source
+    from gateway.sources.contract import Budget, Health, Prepared, Source, Value
 
     class RowSource(Source, Protocol):
         """Has rows: compiles asks by key and pages.
@@ -54,6 +58,9 @@ if TYPE_CHECKING:
 
         def prepare_page(self, connection: asks.Connection, shapes: Mapping[int, Any]) -> Any:
             """A connection; the result also has `slots`."""
+
+        def prepare_related(self, related: asks.Related, shapes: Mapping[int, Any]) -> Any:
+            """Connections by the key their rows hold; the result also has `slots`."""
 
         def prepare_matching(self, entity: EntityInfo, where: WhereShape | None) -> MatchingRows:
             """The keys of the rows that a `where` and the entity's rule let through."""
@@ -99,11 +106,23 @@ if TYPE_CHECKING:
         def prepare_fields(self, ask: RemoteFields) -> Any:
             """Root fields that travel in one document; the result also has `viewer_slots`."""
 
+        def events(self, prepared: Any, arguments: tuple[Any, ...]) -> AsyncGenerator[Value, None]:
+            """What a subscription's root field is, event for event."""
+
         def prepare_objects(self, ask: RemoteObjects) -> Any:
             """Objects by key; the result also has `viewer_slots`."""
 
+    class ItemSource(Source, Protocol):
+        """Is a Directus: compiles reads of its collections."""
+
+        def prepare(self, ask: DirectusAsk) -> Any:
+            """What is read; the result also has `slots`."""
+
     class StateSource(Source, Protocol):
         """Has values under keys: compiles look-ups."""
+
+        def messages(self, namespace: Namespace, pattern: str, deadline: float) -> Any:
+            """What is published on channels of a namespace."""
 
         def prepare_bound(self, pattern: str, key_names: Sequence[str], kind: str) -> Prepared:
             """A value per entity; `kind` says how it is read."""
@@ -128,16 +147,18 @@ class Registry:
         state: Mapping[str, StateSource],
         namespaces: Namespaces | None = None,
         upstreams: Mapping[str, UpstreamSource] | None = None,
+        directus: Mapping[str, ItemSource] | None = None,
     ) -> None:
         self.rows = rows
         self.vectors = vectors
         self.state = state
         self.namespaces = namespaces or Namespaces()
         self.upstreams = upstreams or {}
+        self.directus = directus or {}
 
     def all(self) -> list[Source]:
         """Every source once."""
-        families = (self.rows, self.vectors, self.state, self.upstreams)
+        families = (self.rows, self.vectors, self.state, self.upstreams, self.directus)
         return [source for family in families for source in family.values()]
 
     def prepare(
@@ -148,12 +169,23 @@ class Registry:
         match verb:
             case Verb.NAMESPACE | Verb.CHANGE:
                 return self._namespace(given, shapes)
+            case Verb.EVENTS:
+                return self._events(given, shapes)
             case Verb.STATE:
                 state = _named(self.state, source, "state")
                 return state.prepare_bound(given.pattern, given.names, given.kind), ()
-            case Verb.ROWS | Verb.PAGE | Verb.NAMED:
+            case Verb.ROWS | Verb.PAGE | Verb.RELATED | Verb.NAMED:
                 rows = self._rows(verb, _named(self.rows, source, "SQL"), given, shapes)
                 return rows, rows.slots
+            case (
+                Verb.ITEMS
+                | Verb.ITEMS_BY_KEY
+                | Verb.SINGLE_ITEM
+                | Verb.ITEM_GROUPS
+                | Verb.ITEM_WRITE
+            ):
+                items = _named(self.directus, source, "Directus").prepare(given)
+                return items, items.slots
             case Verb.REMOTE_FIELDS | Verb.REMOTE_OBJECTS:
                 upstream = _named(self.upstreams, source, "upstream")
                 fields = verb is Verb.REMOTE_FIELDS
@@ -167,6 +199,8 @@ class Registry:
     def _rows(self, verb: Verb, source: RowSource, ask: Any, shapes: Mapping[int, Hashable]) -> Any:
         if verb is Verb.NAMED:
             return source.prepare_named(ask, shapes)
+        if verb is Verb.RELATED:
+            return source.prepare_related(ask, shapes)
         compiled = source.prepare_rows if verb is Verb.ROWS else source.prepare_page
         return compiled(ask, shapes)
 
@@ -194,6 +228,19 @@ class Registry:
             return source.prepare_change(ask, guard), ((ask.spec, 0),)
         slots = tuple((part.spec, 0) for part in ask.parts if part.spec is not None)
         return source.prepare_read(ask, guard), slots
+
+    def _events(
+        self, ask: ChangeEvents | MessageEvents, shapes: Mapping[int, Hashable]
+    ) -> tuple[Prepared, tuple[tuple[int, int], ...]]:
+        """What is listened to; for a table, the key of the one row that is wanted."""
+        if isinstance(ask, ChangeEvents):
+            rows = _named(self.rows, ask.entity.source, "SQL")
+            key = range(len(ask.entity.key)) if shapes[ask.spec] else ()
+            events = PreparedEvents(rows.name, by_key=False, ask=ask)
+            return events, tuple((ask.spec, place) for place in key)
+        guard = self.namespaces.guard(str(shapes[ask.spec]), write=False)
+        source = _named(self.state, guard.namespace.source, "state")
+        return PreparedEvents(source.name, by_key=False, ask=ask, guard=guard), ((ask.spec, 0),)
 
     def rankings(self, hits: Prepared) -> Rankings:
         """The smaller requests that a vector search is made of."""

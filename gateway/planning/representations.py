@@ -8,7 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from graphql import Undefined, coerce_input_value, is_input_type
+from graphql import (
+    Undefined,
+    coerce_input_value,
+    is_leaf_type,
+    is_list_type,
+    is_non_null_type,
+)
 
 from gateway.errors import InputError
 from gateway.planning.arguments import Arguments
@@ -18,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator, Mapping
 
     from gateway.planning.variables import Variables
-    from gateway.schema.catalog import Catalog, EntityInfo
+    from gateway.schema.catalog import Catalog, ColumnInfo, EntityInfo, Fields
     from gateway.schema.demands import Demand
     from gateway.schema.selection import Field
     from gateway.sources.contract import Key
@@ -28,25 +34,38 @@ MOST = 1_000
 
 
 class Representation(NamedTuple):
-    """One of them: its entity and key, or what is wrong with it; `believed` is by attribute."""
+    """One of them: its entity and key, or what is wrong with it; `believed` is by attribute.
+
+    `label` says which of the entity's keys it is.
+    """
 
     entity: str | None
     key: Key
     believed: Mapping[str, Any]
     wrong: InputError | None = None
+    label: str | None = None
+
+
+def keys_of(entity: EntityInfo) -> dict[str, tuple[ColumnInfo, ...]]:
+    """An entity's keys by a label each; the first, whose label is its name, is left empty."""
+    others = {
+        f"{entity.name} by {' '.join(info.name for info in key)}": key for key in entity.other_keys
+    }
+    return {entity.name: (), **others}
 
 
 class RepresentationsSpec:
-    """The types that occur are the shape."""
+    """The types that occur, and the keys of theirs, are the shape."""
 
     def __init__(self, field: Field, catalog: Catalog, possible: frozenset[str]) -> None:
         self._arguments = Arguments(field)
         self._catalog = catalog
         self._possible = possible
         self._types: Mapping[str, Any] = catalog.schema.type_map
+        self._keys = {name: keys_of(catalog.entities[name]) for name in possible}
 
     def read(self, variables: Variables) -> tuple[Hashable, tuple[Any, ...]]:
-        """The names of the types, sorted; the representations, in order. Raises InputError."""
+        """The keys' labels, sorted; the representations, in order. Raises InputError."""
         given = self._arguments.read(variables)["representations"]
         if len(given) > MOST:
             raise InputError(
@@ -54,12 +73,12 @@ class RepresentationsSpec:
                 extensions={"argument": "representations"},
             )
         found = tuple([self._one(place, each) for place, each in enumerate(given)])
-        types = {one.entity for one in found if one.entity is not None}
-        return tuple(sorted(types)), found
+        labels = {one.label for one in found if one.label is not None}
+        return tuple(sorted(labels)), found
 
     def demands(self, shape: tuple[str, ...]) -> Iterator[Demand]:
         """What the types ask of the viewer."""
-        for name in shape:
+        for name in dict.fromkeys(label.partition(" ")[0] for label in shape):
             yield from demanded_by_node(self._catalog, name)
 
     def _one(self, place: int, given: Any) -> Representation:
@@ -67,25 +86,34 @@ class RepresentationsSpec:
         if not isinstance(name, str) or name not in self._possible:
             return _wrong(place, "its `__typename` is no entity of this subgraph")
         entity = self._catalog.entities[name]
+        label, columns = self._which_key(entity, given)
+        names = ", ".join(info.name for info in columns)
+        missing = [info.name for info in columns if info.name not in given]
+        if missing:
+            return _wrong(place, f"it lacks the key field `{missing[0]}`")
         try:
-            key = _key(entity, given)
-        except KeyError as error:
-            return _wrong(place, f"it lacks the key field `{error.args[0]}`")
+            key = tuple([_part(info, given[info.name]) for info in columns])
         except InputError:
-            names = ", ".join(info.name for info in entity.key)
             return _wrong(place, f"its key ({names}) has a value of the wrong kind")
         believed = {}
         for field, attribute in entity.required.items():
             if field in given:
                 type_ = self._types[name].fields[field].type
-                if not _fits(given[field], type_):
+                try:
+                    believed[attribute] = _told(given[field], type_, entity.within[field])
+                except InputError:
                     return _wrong(place, f"its `{field}` is no {type_}")
-                believed[attribute] = given[field]
-        return Representation(name, key, believed)
+        return Representation(name, key, believed, label=label)
 
-
-def _key(entity: EntityInfo, given: Mapping[str, Any]) -> Key:
-    return tuple([_part(info, given[info.name]) for info in entity.key])
+    def _which_key(
+        self, entity: EntityInfo, given: Mapping[str, Any]
+    ) -> tuple[str, tuple[ColumnInfo, ...]]:
+        """The first key that is there as a whole, with its label; the first of all if none is."""
+        if entity.other_keys:
+            for label, columns in self._keys[entity.name].items():
+                if all(info.name in given for info in columns or entity.key):
+                    return label, columns or entity.key
+        return entity.name, entity.key
 
 
 def _part(info: Any, value: Any) -> Any:
@@ -96,11 +124,32 @@ def _part(info: Any, value: Any) -> Any:
     return info.kind.parse(text, info.name)
 
 
-def _fits(value: Any, type_: Any) -> bool:
-    """Whether a value may be believed to be a field's, which a resolver will read."""
-    if not is_input_type(type_):
-        return True  # objects of another subgraph have no form that could be checked
-    return coerce_input_value(value, type_) is not Undefined
+def _told(value: Any, type_: Any, within: Fields) -> Any:
+    """A field's value as a resolver may read it: of objects only what is required `within` them.
+
+    Raises InputError where it cannot be the field's.
+    """
+    if is_non_null_type(type_):
+        return _told(_must(value is not None, value), type_.of_type, within)
+    if value is None:
+        return None
+    if is_list_type(type_):
+        _must(isinstance(value, list), value)
+        return [_told(one, type_.of_type, within) for one in value]
+    if is_leaf_type(type_):
+        return _must(coerce_input_value(value, type_) is not Undefined, value)
+    _must(isinstance(value, dict), value)
+    return {
+        name: _told(value[name], type_.fields[name].type, below)
+        for name, below in within.items()
+        if name in value
+    }
+
+
+def _must(holds: bool, value: Any) -> Any:  # noqa: FBT001 - a condition, not a flag
+    if not holds:
+        raise InputError("not a value of this field")
+    return value
 
 
 def _wrong(place: int, why: str) -> Representation:

@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gateway.planning.arguments import (
     KeySpec,
     NodeSpec,
 )
+from gateway.planning.directus import item_key
 from gateway.planning.making import Making
 from gateway.planning.outline import RootOutline
 from gateway.planning.proxying import remote_fields
-from gateway.planning.representations import RepresentationsSpec
+from gateway.planning.representations import RepresentationsSpec, keys_of
 from gateway.planning.state import change_ask, read_ask
 from gateway.planning.steps import Step, Verb
+from gateway.planning.subscribing import event_step
 from gateway.planning.vector_writing import is_write
 from gateway.planning.writing import WriteSpec
+from gateway.schema import asks
 from gateway.schema import bindings as b
+from gateway.schema.directus import DIRECTUS_ROOTS
+from gateway.schema.directus_writes import DirectusWrite
 from gateway.schema.federation import ANY_ENTITY, Entities
 from gateway.schema.mutations import WriteBinding
 from gateway.schema.named.binding import NamedSql
 from gateway.schema.state_fields import StateRoot, StateWrite
+from gateway.schema.subscriptions import EventBinding
 from gateway.schema.vector_writes import VectorChange
 
 if TYPE_CHECKING:
@@ -41,10 +48,7 @@ class Roots(Making):
             spec = NodeSpec(field, self.catalog)
             return self._of_types(field, self.catalog.possible[info.type_name], spec)
         if isinstance(binding, Entities):
-            types = self.catalog.possible[ANY_ENTITY]
-            found = self._of_types(field, types, RepresentationsSpec(field, self.catalog, types))
-            found.of_entities = True
-            return found
+            return self._entities(field)
         if isinstance(binding, b.ByKey) and info is not None:
             entity = self.catalog.entities[info.type_name]
             key = self.spec(KeySpec(field, entity))
@@ -53,6 +57,10 @@ class Roots(Making):
             entity = self.catalog.entities[info.type_name]
             spec_of_write = self.spec(WriteSpec(field, binding, entity, self.catalog))
             return RootOutline(field, None, {"": self.rows(field, entity)}, None, spec_of_write)
+        if isinstance(binding, DIRECTUS_ROOTS):
+            reader = item_key(binding, field, self.catalog)
+            item = None if reader is None else self.spec(reader)
+            return RootOutline(field, None, {"": self.directus(field, binding)}, item)
         step, writes = self._step(field, binding)
         return RootOutline(field, None, {"": step}, None, writes)
 
@@ -62,6 +70,20 @@ class Roots(Making):
         steps = {name: self.rows(field, self.catalog.entities[name]) for name in sorted(types)}
         return RootOutline(field, None, steps, key)
 
+    def _entities(self, field: Field) -> RootOutline:
+        """`_entities`, whose rows are also found by other keys than the first."""
+        types = self.catalog.possible[ANY_ENTITY]
+        found = self._of_types(field, types, RepresentationsSpec(field, self.catalog, types))
+        found.of_entities = True
+        first = dict(found.steps)
+        found.steps = {
+            label: replace(step, ask=replace(step.ask, by=key)) if key else step
+            for name, step in first.items()
+            if isinstance(step.ask, asks.Row)
+            for label, key in keys_of(self.catalog.entities[name]).items()
+        }
+        return found
+
     def _step(self, field: Field, binding: b.Binding | None) -> tuple[Step, int | None]:
         """The one step of a field, and the reader of what it writes."""
         if isinstance(binding, NamedSql):
@@ -70,6 +92,8 @@ class Roots(Making):
         if isinstance(binding, VectorChange):
             step = self.act(field, binding)
             return step, step.specs[0] if is_write(binding) else None
+        if isinstance(binding, DirectusWrite):
+            return self.directus_write(field, binding)
         if isinstance(binding, StateWrite):
             change, spec = change_ask(field, binding, self.reader, self.spec)
             return Step(Verb.CHANGE, "", change, (spec,), (), field), spec
@@ -80,6 +104,8 @@ class Roots(Making):
             return self.page(field)
         if isinstance(binding, b.Vectors):
             return self.vectors(field, binding)
+        if isinstance(binding, EventBinding):
+            return event_step(self, field, binding)
         if isinstance(binding, StateRoot):
             read, specs = read_ask(field, self.reader, self.spec)
             return Step(Verb.NAMESPACE, "", read, specs, (), field)

@@ -12,14 +12,18 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from gateway.schema import asks
+from gateway.schema.directus_asks import DirectusAsk
+from gateway.schema.directus_writes import ItemWrite
 from gateway.schema.remote import RemoteFields, RemoteObjects
 from gateway.schema.rules import CONSTANT_SPEC
 from gateway.schema.state_asks import StateChange, StateRead
+from gateway.schema.subscriptions import ChangeEvents, MessageEvents
 from gateway.schema.vector_writes import VectorAct
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping
 
+    from gateway.caching.policy import Policy
     from gateway.planning.cacheability import Caching
     from gateway.planning.narrowing import Bound, MatchingRows, Ranked, Rankings
     from gateway.schema.bindings import Vectors
@@ -33,6 +37,7 @@ if TYPE_CHECKING:
 Ask: TypeAlias = (
     asks.Row
     | asks.Connection
+    | asks.Related
     | asks.Hits
     | asks.VectorTree
     | asks.State
@@ -40,8 +45,12 @@ Ask: TypeAlias = (
     | StateRead
     | StateChange
     | VectorAct
+    | ChangeEvents
+    | MessageEvents
     | RemoteFields
     | RemoteObjects
+    | DirectusAsk
+    | ItemWrite
 )
 
 
@@ -50,6 +59,7 @@ class Verb(StrEnum):
 
     ROWS = "rows by key"
     PAGE = "page"
+    RELATED = "pages by key"
     SEARCH = "search"
     NEAREST = "nearest"
     RECOMMEND = "recommend"
@@ -64,8 +74,14 @@ class Verb(StrEnum):
     CHANGE = "change"
     NAMED = "named SQL"
     VECTOR_ACT = "vector operation"
+    EVENTS = "events"
+    ITEM_WRITE = "item write"
     REMOTE_FIELDS = "upstream fields"
     REMOTE_OBJECTS = "upstream objects"
+    ITEMS = "items"
+    ITEMS_BY_KEY = "items by key"
+    SINGLE_ITEM = "single item"
+    ITEM_GROUPS = "item groups"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -154,8 +170,8 @@ class Root:
     `key_spec` is the reader whose values are the key of a fetch by key. Of a write, `write_spec` is
     the reader that gives it, `many` says that its rows form a list, and the fetch reads them.
     `part` is the number of a root field that shares its fetch with the others among `parts`.
-    `entities` are the fetches of `_entities`, by type; where it `believes`, what representations
-    say goes to the resolvers below.
+    `entities` are the fetches of `_entities`, by type and key; where it `believes`, what
+    representations say goes to the resolvers below.
     """
 
     field: Field
@@ -181,8 +197,10 @@ class Root:
 class Plan:
     """An operation ready to run, given its readers' values: all planned root fields, in order.
 
-    `demands` are what the arguments ask of the viewer, by their shapes.
+    `demands` are what the arguments ask of the viewer, by their shapes. `policy`: how long the
+    whole response may be kept; None where it may not.
     """
 
     roots: tuple[Root, ...]
     demands: tuple[Demand, ...] = ()
+    policy: Policy | None = None

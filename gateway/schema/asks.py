@@ -67,10 +67,15 @@ class Many:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """An object of an entity."""
+    """An object of an entity; absent unless it is like the `where` that a reader gives.
+
+    `by` is the key it is found by, where that is not the entity's first.
+    """
 
     entity: EntityInfo
     parts: tuple[RowPart, ...]
+    where: int | None = None
+    by: tuple[ColumnInfo, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +172,14 @@ class Connection:
     entity: EntityInfo
     spec: int
     parts: tuple[ConnectionPart, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Related:
+    """A page of the rows whose `column` holds a key that comes from another source."""
+
+    column: ColumnInfo
+    connection: Connection
 
 
 @dataclass(frozen=True, slots=True)

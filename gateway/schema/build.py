@@ -6,6 +6,7 @@ import sys
 import typing
 from dataclasses import dataclass, replace
 from dataclasses import field as member
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import strawberry
@@ -27,6 +28,7 @@ from gateway.schema.catalog import (
 )
 from gateway.schema.checks import check_classes, check_field
 from gateway.schema.connection import Connection, Node, PageInfo
+from gateway.schema.directus_fields import DIRECTUS, CollectionFields
 from gateway.schema.entities import entity_options, fields_of, optional, read_entity
 from gateway.schema.federation import bind_entities, bind_service, schema_class, set_keys
 from gateway.schema.fulltext import full_text
@@ -43,6 +45,16 @@ from gateway.schema.scalars import SCALARS
 from gateway.schema.state_fields import StateRoot, StateWrite, state_arguments
 from gateway.schema.state_types import STRUCTURES, namespace_enum
 from gateway.schema.stitching import stitch
+from gateway.schema.subscriptions import (
+    MESSAGE,
+    Changes,
+    Messages,
+    change_arguments,
+    change_type,
+    check_subscriptions,
+    message_arguments,
+)
+from gateway.schema.uploads import UPLOAD, Upload
 from gateway.schema.vector_fields import VectorFields
 from gateway.schema.vector_write_fields import VectorWriteFields
 from gateway.schema.vector_write_types import VECTOR, Vector
@@ -52,10 +64,12 @@ from gateway.schema.writes import children, conflict_columns, writable
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from graphql import GraphQLField
     from strawberry.extensions import SchemaExtension
     from strawberry.types.arguments import StrawberryArgument
 
     from gateway.schema.remote import Upstream
+    from gateway.schema.vector_sync import VectorSync
 
 _ROOTS = (b.ByKey, b.Listing, WriteBinding)
 
@@ -67,6 +81,7 @@ class Domain:
     entities: Sequence[type]
     queries: Sequence[type]
     mutations: Sequence[type] = ()
+    subscriptions: Sequence[type] = ()
     types: Sequence[type] = ()
     extensions: Sequence[type[SchemaExtension] | Callable[[], SchemaExtension]] = ()
     examples: Mapping[str, str] = member(default_factory=dict)
@@ -77,12 +92,16 @@ class Domain:
     """Whether other services may federate with the API: `_entities`, `_service`, keys."""
     upstreams: Sequence[Upstream] = ()
     """GraphQL services whose types and root fields are part of the schema."""
+    collections: Sequence[type] = ()
+    """Classes bound to collections of Directus."""
     policies: Mapping[str, Policy] = member(default_factory=dict)
     """What `@policy` may name."""
     namespaces: Sequence[str] = ()
     """The namespaces of stored values that `StateQueries` and `StateMutations` offer."""
     api_keys: type | None = None
     """A class whose one field is the named SQL that says whose an API key is."""
+    syncs: Sequence[VectorSync] = ()
+    """The vector collections that are kept in step with rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +131,8 @@ def build(domain: Domain, *, executor: type | None = None) -> Api:
 
 class _Builder:
     def __init__(self, domain: Domain) -> None:
-        check_classes(domain.entities, domain.queries, domain.mutations)
+        check_classes(domain.entities, domain.queries, domain.mutations, domain.subscriptions)
+        check_subscriptions(domain.subscriptions, (*domain.queries, *domain.mutations))
         self.domain = domain
         self.converter = NameConverter()
         self.inputs = Inputs()
@@ -121,32 +141,40 @@ class _Builder:
         self.vector_writes = VectorWriteFields(self.inputs, self.vectors.inputs_of)
         self.named = NamedFields(self.by_class)
         self.lists: dict[str, type] = {}
+        self.changes: dict[str, type] = {}
+        self.where_types: Mapping[str, tuple[type, type]] = {}
         self.aggregates: dict[str, Aggregates] = {}
         self.structures: set[str] = set()
         self.namespaces: type | None = None
-        self.names = {cls.__name__: cls for cls in domain.entities}
-        if len(self.names) != len(domain.entities):
-            raise ConfigurationError("Two entities have the same class name.")
+        self.collections = CollectionFields(
+            domain.collections, self.inputs, self.converter, self._target
+        )
+        classes = (*domain.entities, *domain.collections)
+        self.names = {cls.__name__: cls for cls in classes}
+        if len(self.names) != len(classes):
+            raise ConfigurationError("Two entities or collections have the same class name.")
 
     def build(self, executor: type | None) -> Api:
-        hints = {cls: self._hints(cls) for cls in self.domain.entities}
+        hints = {cls: self._hints(cls) for cls in self.names.values()}
         for cls in self.domain.entities:
             found = read_entity(cls, hints[cls], self.domain.entities, self.converter)
             search = entity_options(cls, cls.__name__).search
             shown, _ = self._open(found)
             text = full_text(found.table, search, shown.values(), cls.__name__)
             self.by_class[cls] = replace(found, text=text)
-        where_types = {
+        where_types = self.where_types = {
             info.name: self.inputs.declare(info.name, *self._open(info))
             for info in self.by_class.values()
         }
         for info in self.by_class.values():
             self._declare_list(info)
+        self.collections.read(hints)
         write_types = self._write_types()
         roots = [*self.domain.queries, NodeQueries]
         for cls in self.domain.entities:
             _add_node_id(cls)
-        for cls in (*self.domain.entities, *roots, *self.domain.mutations):
+        streams = self.domain.subscriptions
+        for cls in (*self.names.values(), *roots, *self.domain.mutations, *streams):
             self._finish(cls, hints.get(cls) or self._hints(cls), where_types, write_types)
         mutation = None
         if self.domain.mutations:
@@ -155,11 +183,12 @@ class _Builder:
         schema = schema_class(subgraph=self.domain.subgraph)(
             _root("Query", roots, "Where every read begins."),
             mutation,
+            _root("Subscription", streams, "Where every subscription begins.") if streams else None,
             directives=[transaction] if mutation else (),
-            types=[*self.domain.entities, *self.domain.types],
+            types=[*self.names.values(), *self.domain.types],
             extensions=self.domain.extensions,
             execution_context_class=executor,
-            config=StrawberryConfig(scalar_map={**SCALARS, Vector: VECTOR}),
+            config=StrawberryConfig(scalar_map={**SCALARS, Vector: VECTOR, Upload: UPLOAD}),
         )
         keys = self.domain.api_keys
         owner = key_owner(keys, self.named) if keys else None
@@ -222,6 +251,10 @@ class _Builder:
             inner, nullable = optional(hints[field.python_name])
             root = cls not in self.by_class
             check_field(where, field.binding, inner, nullable=nullable, root=root)
+            if isinstance(field.binding, DIRECTUS):
+                changes = cls in self.domain.mutations
+                self.collections.settle(field, cls, inner, nullable=nullable, writes=changes)
+                continue
             if self._settled_apart(field, cls, inner, nullable=nullable):
                 continue
             entity = self._target(inner)
@@ -252,6 +285,21 @@ class _Builder:
             self.structures |= STRUCTURES
             field.settle(inner | None, state_arguments(field.binding, self.namespaces))
             return True
+        if isinstance(field.binding, Messages):
+            self.namespaces = self.namespaces or namespace_enum(self.domain.namespaces)
+            self.structures.add(MESSAGE)
+            field.settle(inner | None, message_arguments(self.namespaces))
+            return True
+        if isinstance(field.binding, Changes):
+            changed = self._target(inner)
+            if changed is None:
+                where = f"{cls.__name__}.{field.python_name}"
+                raise ConfigurationError(f"{where}: annotate it with an entity of the domain.")
+            made = self.changes.setdefault(changed.name, change_type(changed))
+            self.structures.add(self._type_name(made))
+            condition, _ = self.where_types[changed.name]
+            field.settle(made | None, change_arguments(changed, condition))
+            return True
         if isinstance(field.binding, VectorChange):
             entity = cls in self.by_class
             self.vector_writes.settle(
@@ -264,23 +312,40 @@ class _Builder:
         arguments = typing.get_args(inner)
         return self.by_class.get(arguments[0] if arguments else inner)
 
+    def _list_field(self, schema: strawberry.Schema, entity: EntityInfo) -> GraphQLField:
+        """A list of an entity for a type that Strawberry did not make."""
+        made = b.bound(b.HasMany(()), {})
+        arguments = arguments_for(made.binding, entity, self.where_types, {})
+        made.settle(self.lists[entity.name] | None, arguments)
+        field: GraphQLField = schema.schema_converter.from_field(made)
+        field.resolve = None
+        return field
+
     def _catalog(self, schema: strawberry.Schema) -> Catalog:
         bind_entities(schema._schema)  # noqa: SLF001 - Strawberry offers no public way to its core schema
-        core, upstreams = stitch(schema._schema, self.domain.upstreams, self.by_class)  # noqa: SLF001 - Strawberry offers no public way to its core schema
+        core, upstreams = stitch(
+            schema._schema,  # noqa: SLF001 - Strawberry offers no public way to its core schema
+            self.domain.upstreams,
+            self.by_class,
+            partial(self._list_field, schema),
+        )
         schema._schema = core  # noqa: SLF001 - likewise
         entities = {info.name: info for info in self.by_class.values()}
         theirs = {name for info in upstreams.values() for name in info.types}
-        own = {*self.vectors.structures, *self.structures, self._type_name(PageInfo)}
+        of_items = self.collections.made_of
+        own = {*self.vectors.structures, *self.structures, *of_items, self._type_name(PageInfo)}
         if self.domain.subgraph:
             bind_service(schema, own)
-        lists = {self._type_name(made): name for name, made in self.lists.items()}
+        of_rows = [*self.lists.items(), *self.changes.items()]
+        lists = {self._type_name(made): name for name, made in of_rows}
         possible = {
             type_.name: frozenset(member.name for member in core.get_possible_types(type_))
             for type_ in core.type_map.values()
             if is_abstract_type(type_)
         }
         authority = Authority(self.domain.policies)
-        types = type_requirements(core, {**lists, **self.vectors.made_of}, authority)
+        made_of = {**lists, **self.vectors.made_of, **of_items}
+        types = type_requirements(core, made_of, authority)
         fields = field_infos(core, types, entities, self.aggregates, authority)
         short = not self.domain.extensions
         return Catalog(
@@ -295,6 +360,8 @@ class _Builder:
             types=types,
             authority=authority,
             upstreams=upstreams,
+            collections={one.name: one for one in self.collections.by_class.values()},
+            items_of=of_items,
         )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -16,9 +16,14 @@ if TYPE_CHECKING:
 
     from gateway.schema.access import Authority, Requirements
     from gateway.schema.bindings import Binding
+    from gateway.schema.directus_catalog import Collection
     from gateway.schema.kinds import Kind
     from gateway.schema.remote import UpstreamInfo
     from gateway.schema.rules import Rule
+
+
+Fields: TypeAlias = "Mapping[str, Fields]"
+"""A set of fields, and of fields below them; empty below a scalar."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -111,6 +116,10 @@ class EntityInfo:
     text: FullText | None = None
     required: Mapping[str, str] = field(default_factory=dict)
     """Fields of other subgraphs that its resolvers require: Python attributes by field name."""
+    other_keys: tuple[tuple[ColumnInfo, ...], ...] = ()
+    """By which others may refer to its rows too."""
+    within: Mapping[str, Fields] = field(default_factory=dict)
+    """What is required of the objects that such fields hold, by field name."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -156,3 +165,7 @@ class Catalog:
     """What a viewer must meet to see an object of a type; types open to everybody are not here."""
     authority: Authority
     upstreams: Mapping[str, UpstreamInfo] = field(default_factory=dict)
+    collections: Mapping[str, Collection] = field(default_factory=dict)
+    """Types bound to collections of Directus."""
+    items_of: Mapping[str, str] = field(default_factory=dict)
+    """Type of a list or of groups of items → the items' type."""

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 from gateway.errors import ConfigurationError
 from gateway.schema import bindings as b
 from gateway.schema.connection import Connection, Hits
+from gateway.schema.directus_writes import DirectusWrite
 from gateway.schema.entity import EntityOptions
 from gateway.schema.mutations import Delete, Update, WriteBinding
 from gateway.schema.state_fields import KEPT, StateRoot, StateValue, StateWrite, fits_kept
+from gateway.schema.subscriptions import Change, Changes, EventBinding, Messages
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -25,11 +27,17 @@ _ON_ENTITIES = (
     b.Counter,
     StateValue,
 )
-_ON_ROOTS = (b.ByKey, b.Listing, b.Search, StateRoot, StateWrite, WriteBinding)
+_ON_ROOTS = (
+    *(b.ByKey, b.Listing, b.Search, StateRoot, StateWrite, WriteBinding, EventBinding),
+    DirectusWrite,
+)
 
 
 def check_classes(
-    entities: Sequence[type], queries: Sequence[type], mutations: Sequence[type]
+    entities: Sequence[type],
+    queries: Sequence[type],
+    mutations: Sequence[type],
+    subscriptions: Sequence[type] = (),
 ) -> None:
     """Refuse classes without their decorator, and two root fields of one name.
 
@@ -40,7 +48,11 @@ def check_classes(
             raise ConfigurationError(
                 f"{cls.__name__} is listed as an entity; decorate it with @entity(table)."
             )
-    for classes, decorator in ((queries, "@queries"), (mutations, "@mutations")):
+    for classes, decorator in (
+        (queries, "@queries"),
+        (mutations, "@mutations"),
+        (subscriptions, "@subscriptions"),
+    ):
         owner: dict[str, type] = {}
         for cls in classes:
             if "__strawberry_definition__" not in vars(cls):
@@ -103,6 +115,7 @@ _GIVES: dict[type[b.Binding] | tuple[type[b.Binding], ...], str] = {
     b.Listing: "a list, `Connection[Entity] | None`",
     (b.Search, b.Nearest): "hits, `Hits[Entity] | None`",
     b.Counter: "a number, `int | None`",
+    Changes: "changes, `Change[Entity] | None`",
 }
 
 
@@ -112,6 +125,8 @@ def _fits(binding: b.Binding, inner: Any) -> bool:
         return origin is Connection
     if isinstance(binding, b.Search | b.Nearest):
         return origin is Hits
+    if isinstance(binding, Changes):
+        return origin is Change
     if isinstance(binding, b.Counter):
         return inner is int
     if isinstance(binding, StateValue):
@@ -123,7 +138,7 @@ def _fits(binding: b.Binding, inner: Any) -> bool:
 
 def _may_be_missing(binding: b.Binding) -> bool:
     one = isinstance(binding, Update | Delete) and not binding.many
-    return one or isinstance(binding, b.ByKey)
+    return one or isinstance(binding, b.ByKey | Changes)
 
 
 _NAMES: dict[type[b.Binding], str] = {
@@ -136,6 +151,9 @@ _NAMES: dict[type[b.Binding], str] = {
     b.Counter: "state_counter()",
     StateRoot: "a field of StateQueries",
     StateWrite: "a field of StateMutations",
+    DirectusWrite: "a field that writes to Directus",
+    Changes: "changes()",
+    Messages: "a field of StateSubscriptions",
     b.ByKey: "by_key()",
     b.Listing: "listing()",
     b.Search: "search()",

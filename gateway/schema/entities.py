@@ -16,9 +16,9 @@ from gateway.schema.catalog import ColumnInfo, EntityInfo
 from gateway.schema.checks import check_target
 from gateway.schema.connection import Connection
 from gateway.schema.entity import EntityOptions
-from gateway.schema.federation import required_by
+from gateway.schema.federation import required_by, required_within
 from gateway.schema.kinds import kind_of
-from gateway.schema.relations import relation_of
+from gateway.schema.relations import other_key, relation_of
 from gateway.schema.state_fields import StateValue
 
 if TYPE_CHECKING:
@@ -78,6 +78,7 @@ def read_entity(
     if missing:
         raise ConfigurationError(f"{cls.__name__}: key column {missing[0]!r} has no field.")
     key = tuple(by_column[column] for column in options.key)
+    others = [other_key(cls.__name__, options.table, by_column, one) for one in options.other_keys]
     return EntityInfo(
         name,
         options.table,
@@ -89,6 +90,8 @@ def read_entity(
         attributes,
         options.rule,
         required=required_by(cls),
+        within=required_within(cls),
+        other_keys=tuple(others),
     )
 
 

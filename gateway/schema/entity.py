@@ -41,6 +41,7 @@ class EntityOptions:
     source: str
     rule: Rule | None = None
     search: str | tuple[str, str] | None = None
+    other_keys: tuple[tuple[str, ...], ...] = ()
 
 
 @dataclass_transform(
@@ -62,6 +63,7 @@ def entity(  # noqa: PLR0913 - each is an option of an entity
     source: str = "default",
     rule: Rule | None = None,
     search: str | tuple[str, str] | None = None,
+    other_keys: Sequence[str | Sequence[str]] = (),
     name: str | None = None,
     description: str | None = None,
     directives: Sequence[object] = (),
@@ -73,7 +75,8 @@ def entity(  # noqa: PLR0913 - each is an option of an entity
     `key` names the columns that identify a row, one or several. `rule` is the condition under
     which a row exists for a viewer (`gateway.schema.rules`). `search` names the tsvector column
     of full-text search where the table has several, or that column and its text search
-    configuration where no generated column tells it. `authenticated`, `roles`, `scopes` and
+    configuration where no generated column tells it. `other_keys` are more unique columns, each one
+    or several, by which other subgraphs may refer to rows. `authenticated`, `roles`, `scopes` and
     `policies` say who may use the type, wherever a field returns it; `cache` how long its rows may
     be served again. The class docstring, else the table's comment, becomes the GraphQL description.
     Raises ConfigurationError at import where a column does not exist.
@@ -81,7 +84,8 @@ def entity(  # noqa: PLR0913 - each is an option of an entity
 
     def decorate(cls: type[T]) -> type[T]:
         keys = (key,) if isinstance(key, str) else tuple(key)
-        options = EntityOptions(table, keys, source, rule, search)
+        others = tuple((one,) if isinstance(one, str) else tuple(one) for one in other_keys)
+        options = EntityOptions(table, keys, source, rule, search, others)
         for column_name in keys:
             _existing(options, column_name, f"the key of {cls.__name__}")
         for attribute in vars(cls).get("__annotations__", {}):

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import strawberry.federation
+from graphql import FieldNode, GraphQLError, parse
 from strawberry.federation.schema_directives import External, Key, Requires
 from strawberry.schema.name_converter import NameConverter
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from graphql import GraphQLSchema
 
-    from gateway.schema.catalog import EntityInfo
+    from gateway.schema.catalog import EntityInfo, Fields
 
 ENTITIES = "_entities"
 ANY_ENTITY = "_Entity"
@@ -42,7 +43,8 @@ def external(*, init: Literal[False] = False, **options: Any) -> Any:  # noqa: A
 
     Written `weight: float | None = external()`. Its value is what the router says with a
     representation, and null elsewhere. A resolver reads it as an attribute where it says
-    `requires="weight"`.
+    `requires="weight"`, or `requires="owner { name }"` of an object, whose other attributes are
+    None.
     """
     own = ExternalField(
         python_name=None,
@@ -63,24 +65,56 @@ def required_by(cls: type) -> Mapping[str, str]:
 
     Raises ConfigurationError for one that is not declared.
     """
-    fields = cls.__strawberry_definition__.fields  # type: ignore[attr-defined]  # an entity
     name_of = NameConverter().from_field
     declared = {
-        name_of(field): field.python_name for field in fields if isinstance(field, ExternalField)
+        name_of(field): field.python_name
+        for field in _fields(cls)
+        if isinstance(field, ExternalField)
     }
-    wanted = {
-        name
-        for field in fields
-        for directive in field.directives
-        if isinstance(directive, Requires)
-        for name in str(directive.fields).split()
-    }
-    for name in sorted(wanted - declared.keys()):
+    wanted = required_within(cls)
+    for name in sorted(wanted.keys() - declared.keys()):
         raise ConfigurationError(
             f"{cls.__name__}: a resolver requires {name!r}, which is not declared; "
             "write `… | None = external()` for it."
         )
     return {name: declared[name] for name in sorted(wanted)}
+
+
+def required_within(cls: type) -> Mapping[str, Fields]:
+    """The same fields, each with the fields that are required of the objects it holds.
+
+    Raises ConfigurationError for what is no set of fields.
+    """
+    whole: dict[str, Any] = {}
+    for field in _fields(cls):
+        for directive in field.directives:
+            if isinstance(directive, Requires):
+                where = f"{cls.__name__}.{field.python_name}"
+                try:
+                    (asked,) = parse(f"{{ {directive.fields} }}").definitions
+                except (GraphQLError, ValueError):
+                    raise _no_field_set(where, directive) from None
+                _gather(asked, whole, _no_field_set(where, directive))
+    return whole
+
+
+def _gather(node: Any, whole: dict[str, Any], refusal: ConfigurationError) -> None:
+    """Add the fields below a node to a set of fields."""
+    for selected in node.selection_set.selections if node.selection_set else ():
+        if not isinstance(selected, FieldNode) or selected.alias or selected.arguments:
+            raise refusal
+        _gather(selected, whole.setdefault(selected.name.value, {}), refusal)
+
+
+def _no_field_set(where: str, directive: Requires) -> ConfigurationError:
+    return ConfigurationError(
+        f"{where}: requires={str(directive.fields)!r} is no set of fields; write it as in "
+        "'weight owner { name }', without arguments, aliases and fragments."
+    )
+
+
+def _fields(cls: type) -> list[Any]:
+    return list(cls.__strawberry_definition__.fields)  # type: ignore[attr-defined]  # an entity
 
 
 def set_keys(entities: Iterable[EntityInfo], *, subgraph: bool) -> None:
@@ -91,8 +125,11 @@ def set_keys(entities: Iterable[EntityInfo], *, subgraph: bool) -> None:
     for entity in entities:
         definition = entity.cls.__strawberry_definition__  # type: ignore[attr-defined]  # an entity
         own = [one for one in definition.directives or () if not isinstance(one, Key)]
-        names: Any = " ".join(info.name for info in entity.key)
-        definition.directives = [*own, Key(fields=names)] if subgraph else own
+        keys = []
+        for key in (entity.key, *entity.other_keys) if subgraph else ():
+            names: Any = " ".join(info.name for info in key)
+            keys.append(Key(fields=names))
+        definition.directives = [*own, *keys]
 
 
 def bind_entities(core: GraphQLSchema) -> None:

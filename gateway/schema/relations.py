@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
+
+from sqlalchemy import PrimaryKeyConstraint, UniqueConstraint
 
 from gateway.errors import ConfigurationError
 from gateway.schema.bindings import BelongsTo, Binding, HasMany, HasOne, ManyThrough
-from gateway.schema.catalog import Relation, Through
+from gateway.schema.catalog import ColumnInfo, Relation, Through
 from gateway.schema.entity import EntityOptions
+from gateway.schema.kinds import key_kind
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import sqlalchemy as sa
 
 
@@ -52,6 +58,51 @@ def relation_of(  # noqa: PLR0913 - one fact each
     _known(near.table, local, where)
     _known(far.table, remote, where)
     return Relation(name, target, many, pairs=tuple(zip(local, remote, strict=True)))
+
+
+@cache
+def joining_column(table: sa.Table, name: str, where: str) -> ColumnInfo:
+    """A column that another source's objects are joined by, whether the entity shows it or not.
+
+    The same object whenever it is asked for, so that equal asks are equal. Raises
+    ConfigurationError where there is none of that name.
+    """
+    _known(table, (name,), where)
+    column = table.c[name]
+    return ColumnInfo(name, column, key_kind(column, where), bool(column.nullable))
+
+
+def other_key(
+    where: str, table: sa.Table, shown: Mapping[str, ColumnInfo], names: tuple[str, ...]
+) -> tuple[ColumnInfo, ...]:
+    """Columns that identify a row beside the key. Raises ConfigurationError where they do not.
+
+    `shown`: the entity's columns by their names in the table.
+    """
+    told = ", ".join(names)
+    missing = [name for name in names if name not in shown]
+    if missing:
+        raise ConfigurationError(f"{where}: key column {missing[0]!r} has no field.")
+    if set(names) not in _unique(table):
+        raise ConfigurationError(
+            f"{where}: table {table.name} has no unique constraint over {told}; a key of "
+            "`other_keys` finds one row at most."
+        )
+    return tuple(shown[name] for name in names)
+
+
+def _unique(table: sa.Table) -> list[set[str]]:
+    """The sets of columns that no two rows have in common."""
+    found = [
+        {column.name for column in one.columns}
+        for one in table.constraints
+        if isinstance(one, PrimaryKeyConstraint | UniqueConstraint)
+    ]
+    return found + [
+        {column.name for column in one.columns}
+        for one in table.indexes
+        if one.unique and one.dialect_options["postgresql"]["where"] is None
+    ]
 
 
 def _must(holds: bool, where: str, right: str) -> None:  # noqa: FBT001 - a condition, not a flag

@@ -32,7 +32,8 @@ class Join:
     """A field that the domain adds to a type of an upstream: rows of a local entity.
 
     `type` is the upstream's name of the type, `name` the new field, `key` the field of that type
-    (a scalar) which holds the entity's key.
+    (a scalar) which holds the entity's key. Where a `column` of the entity's table is named, the
+    field is the list of the rows that hold the key there.
     """
 
     type: str
@@ -40,6 +41,7 @@ class Join:
     entity: Any
     key: str
     description: str | None = None
+    column: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,10 +98,14 @@ class RemoteObject(Binding):
 
 @dataclass(frozen=True, slots=True)
 class LocalRow(Binding):
-    """A field of an upstream's type: the entity's row whose key the type's `key` field holds."""
+    """A field of an upstream's type: the entity's row whose key the type's `key` field holds.
+
+    With a `column`, the list of the rows that hold it there.
+    """
 
     entity: str
     key: str
+    column: ColumnInfo | None = None
 
 
 def remote(
@@ -142,8 +148,9 @@ class RemoteHole:
 class RemoteSelection:
     """A selection as the upstream understands it.
 
-    `text` is GraphQL; `holes` and `typenames` (alias → response key) are what must be replaced in
-    the answer; `variables` are the names that the text uses, with their types.
+    `text` is GraphQL; `holes` and `typenames` (alias → response key, or none to take it out) are
+    what must be replaced in the answer; `variables` are the names that the text uses, with their
+    types.
     """
 
     text: str
@@ -159,7 +166,7 @@ class RemoteFields:
     `keys` are their response keys, or one group of them where they stand in a namespace.
     """
 
-    operation: Literal["query", "mutation"]
+    operation: Literal["query", "mutation", "subscription"]
     parts: tuple[RemotePart, ...]
     selection: RemoteSelection
     renamed: Mapping[str, str] = field(default_factory=dict)

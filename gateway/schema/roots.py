@@ -34,6 +34,15 @@ def mutations(cls: type[T] | None = None, /, **access: Unpack[Access]) -> Any:
     return _root_class(cls, access)
 
 
+@overload
+def subscriptions(cls: type[T], /) -> type[T]: ...
+@overload
+def subscriptions(**access: Unpack[Access]) -> Callable[[type[T]], type[T]]: ...
+def subscriptions(cls: type[T] | None = None, /, **access: Unpack[Access]) -> Any:
+    """A class whose fields become root fields of Subscription; `access` as for `queries`."""
+    return _root_class(cls, access)
+
+
 def _root_class(cls: type[T] | None, access: Access) -> Any:
     directives = directives_of(access)
 

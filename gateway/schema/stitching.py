@@ -27,8 +27,11 @@ from graphql import (
 )
 
 from gateway.errors import ConfigurationError
+from gateway.schema.defaults import tell_defaults
+from gateway.schema.relations import joining_column
 from gateway.schema.remote import (
     Finder,
+    Join,
     LocalRow,
     RemoteNamespace,
     RemoteObject,
@@ -38,7 +41,7 @@ from gateway.schema.remote import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from gateway.schema.bindings import Binding
     from gateway.schema.catalog import EntityInfo
@@ -50,28 +53,38 @@ _SUBGRAPH = frozenset({"_entities", "_service"})
 
 
 def stitch(
-    core: GraphQLSchema, upstreams: Sequence[Upstream], entities: Mapping[type, EntityInfo]
+    core: GraphQLSchema,
+    upstreams: Sequence[Upstream],
+    entities: Mapping[type, EntityInfo],
+    list_of: Callable[[EntityInfo], GraphQLField],
 ) -> tuple[GraphQLSchema, dict[str, UpstreamInfo]]:
     """One schema of ours and the upstreams', and the catalog of the upstreams.
 
     The field objects of `core` are changed in place: roots are added, and fields bound to an
-    object of an upstream get its type. Raises ConfigurationError naming the upstream, and the type
+    object of an upstream get its type. `list_of` makes a field that is a list of an entity, with
+    the arguments of such. Raises ConfigurationError naming the upstream, and the type
     or field that collides or is not there.
     """
     if not upstreams:
-        _settle_objects(core, {})
+        _settle_objects(core, {}, entities)
         return core, {}
-    mutation = core.mutation_type or GraphQLObjectType("Mutation", {})
+    roots = {
+        "query": core.query_type,
+        "mutation": core.mutation_type or GraphQLObjectType("Mutation", {}),
+        "subscription": core.subscription_type or GraphQLObjectType("Subscription", {}),
+    }
     made: dict[str, _Stitching] = {}
     for upstream in upstreams:
         if upstream.name in made:
             raise ConfigurationError(f"upstream {upstream.name} is listed twice.")
-        made[upstream.name] = _Stitching(core, mutation, upstream, entities, made.values())
-    _settle_objects(core, made)
+        one = _Stitching(core, roots, upstream, made.values())
+        one.join(entities, list_of)
+        made[upstream.name] = one
+    _settle_objects(core, made, entities)
     own = [type_ for name, type_ in core.type_map.items() if not name.startswith("__")]
     theirs = [type_ for each in made.values() for type_ in each.types.values()]
     changed: dict[str, Any] = {
-        "mutation": mutation if mutation.fields else None,
+        **{kind: root if root and root.fields else None for kind, root in roots.items()},
         "types": [*own, *theirs],
         "assume_valid": False,
     }
@@ -86,25 +99,20 @@ class _Stitching:
     def __init__(
         self,
         core: GraphQLSchema,
-        mutation: GraphQLObjectType,
+        roots: Mapping[str, GraphQLObjectType | None],
         upstream: Upstream,
-        entities: Mapping[type, EntityInfo],
         others: Iterable[_Stitching],
     ) -> None:
         self.upstream = upstream
         self._core = core
-        self._mutation = mutation
+        self._roots = roots
         self._theirs = _schema_of(upstream)
-        roots = {
-            self._theirs.query_type,
-            self._theirs.mutation_type,
-            self._theirs.subscription_type,
-        }
+        theirs = set(self._their_roots().values())
         taken = set(core.type_map).union(*(other.types for other in others))
         self.types: dict[str, Any] = {}
         self.names: dict[str, str] = {}
         for name, type_ in self._theirs.type_map.items():
-            if type_ in roots or name.startswith("_") or name in {"Int", "Float", "String"}:
+            if type_ in theirs or name.startswith("_") or name in {"Int", "Float", "String"}:
                 continue
             shared = core.type_map.get(name)
             if isinstance(type_, GraphQLScalarType) and isinstance(shared, GraphQLScalarType):
@@ -120,8 +128,19 @@ class _Stitching:
             type_.name = own
         for type_ in self.types.values():
             self._retype(type_)
-        self.joins = self._join(entities)
+        for type_ in self.types.values():
+            for member in getattr(type_, "fields", {}).values():
+                tell_defaults(member)
+        self.joins: dict[tuple[str, str], EntityInfo] = {}
         self._add_roots()
+
+    def _their_roots(self) -> dict[str, GraphQLObjectType | None]:
+        """The upstream's root types by the kind of operation."""
+        return {
+            "query": self._theirs.query_type,
+            "mutation": self._theirs.mutation_type,
+            "subscription": self._theirs.subscription_type,
+        }
 
     def info(self) -> UpstreamInfo:
         """The upstream's part of the catalog."""
@@ -163,49 +182,51 @@ class _Stitching:
             return self._core.type_map.get(type_.name, type_)
         return type_
 
-    def _join(self, entities: Mapping[type, EntityInfo]) -> dict[tuple[str, str], EntityInfo]:
+    def join(
+        self,
+        entities: Mapping[type, EntityInfo],
+        list_of: Callable[[EntityInfo], GraphQLField],
+    ) -> None:
         """Add the domain's fields to the upstream's types."""
-        joins = {}
         for join in self.upstream.joins:
             where = f"upstream {self.upstream.name}: join {join.type}.{join.name}"
             type_ = self.type_for(join.type)
-            entity = entities.get(join.entity)
+            entity = _joined_entity(where, join, entities)
             if not isinstance(type_, GraphQLObjectType):
                 raise ConfigurationError(f"{where}: the upstream has no object type {join.type}.")
-            if entity is None or len(entity.key) != 1:
-                raise ConfigurationError(
-                    f"{where}: its entity must be one of the domain with one key column."
-                )
             if join.key not in type_.fields:
                 raise ConfigurationError(f"{where}: {join.type} has no field {join.key}.")
             if join.name in type_.fields:
                 raise ConfigurationError(f"{where}: {join.type} has a field of this name already.")
-            type_.fields[join.name] = _field(
-                self._core.type_map[entity.name],
-                LocalRow(entity.name, join.key),
-                join.description,
-            )
-            joins[type_.name, join.name] = entity
-        return joins
+            if join.column is None:
+                row = LocalRow(entity.name, join.key)
+                field = _field(self._core.type_map[entity.name], row, join.description)
+            else:
+                column = joining_column(entity.table, join.column, where)
+                field = list_of(entity)
+                field.description = join.description
+                field.extensions = {BINDING: LocalRow(entity.name, join.key, column)}
+            type_.fields[join.name] = field
+            self.joins[type_.name, join.name] = entity
 
     def _add_roots(self) -> None:
         upstream = self.upstream
-        pairs = (
-            (self._core.query_type, self._theirs.query_type),
-            (self._mutation, self._theirs.mutation_type),
-        )
-        for own, theirs in pairs:
+        for kind, theirs in self._their_roots().items():
+            own = self._roots[kind]
             if own is None or theirs is None:
                 continue
+            # A subscription has one root field, so that a namespace can only stand in its name.
+            held = upstream.namespace and kind != "subscription"
             fields = {name: field for name, field in theirs.fields.items() if name not in _SUBGRAPH}
             for name, field in fields.items():
                 self._retype_field(field)
+                tell_defaults(field)
                 field.resolve = None
                 field.extensions = {BINDING: RemoteRoot(upstream.name, name)}
-            if upstream.namespace:
+            if held:
                 fields = {upstream.namespace: self._namespace(own, fields)}
             for name, field in fields.items():
-                public = name if upstream.namespace else _prefixed(upstream.prefix, name)
+                public = name if held else _prefixed(upstream.namespace or upstream.prefix, name)
                 if public in own.fields:
                     raise ConfigurationError(
                         f"upstream {upstream.name}: {own.name}.{public} exists already; give the "
@@ -225,6 +246,19 @@ class _Stitching:
         return _field(holder, RemoteNamespace(upstream.name), holder.description)
 
 
+def _joined_entity(where: str, join: Join, entities: Mapping[type, EntityInfo]) -> EntityInfo:
+    """The entity of a join, which its key or its column must be able to find."""
+    entity = entities.get(join.entity)
+    if entity is None:
+        raise ConfigurationError(f"{where}: its entity must be one of the domain.")
+    if join.column is None and len(entity.key) != 1:
+        raise ConfigurationError(
+            f"{where}: {entity.name} has a key of {len(entity.key)} columns; name the `column` "
+            "that the key is found in."
+        )
+    return entity
+
+
 def _schema_of(upstream: Upstream) -> GraphQLSchema:
     sdl = upstream.sdl
     try:
@@ -241,15 +275,21 @@ def _schema_of(upstream: Upstream) -> GraphQLSchema:
         raise ConfigurationError(f"upstream {upstream.name}: its SDL is wrong: {error}") from None
 
 
-def _settle_objects(core: GraphQLSchema, made: Mapping[str, _Stitching]) -> None:
+def _settle_objects(
+    core: GraphQLSchema, made: Mapping[str, _Stitching], entities: Mapping[type, EntityInfo]
+) -> None:
     """Give fields bound to upstream objects their types; refuse those that name what is not."""
+    tables = {entity.name: entity.table for entity in entities.values()}
     for type_ in core.type_map.values():
         if not isinstance(type_, GraphQLObjectType) or type_.name.startswith("__"):
             continue
         for name, field in type_.fields.items():
             binding = binding_of(field)
             if isinstance(binding, RemoteObject):
-                field.type = _object_type(f"{type_.name}.{name}", binding, made)
+                where = f"{type_.name}.{name}"
+                field.type = _object_type(where, binding, made)
+                for _, column in binding.key:
+                    joining_column(tables[type_.name], column, where)
 
 
 def _object_type(where: str, binding: RemoteObject, made: Mapping[str, _Stitching]) -> Any:

@@ -16,6 +16,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from gateway.errors import ConfigurationError
 from gateway.serving.response import WholeResponse
+from gateway.serving.websockets import QuietWebSocketProtocol
+from gateway.transport.sse import DRAINING
 
 if TYPE_CHECKING:
     import asyncio
@@ -70,6 +72,9 @@ class ListenerConfig(uvicorn.Config):
             port=serve.port,
             workers=serve.workers,
             http=BoundedHttpProtocol,
+            ws=QuietWebSocketProtocol,
+            ws_max_size=limits.max_body_bytes,
+            ws_per_message_deflate=False,  # a few bytes could grow to any number of them
             loop="uvloop",
             lifespan="on",
             log_config=None,
@@ -148,6 +153,13 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self._refuse()
         else:
             super().send_400_response(msg)
+
+    def shutdown(self) -> None:
+        """Take no further request; streams that would go on for ever are asked to end."""
+        super().shutdown()
+        draining = self.app_state.get(DRAINING)
+        if draining is not None:
+            draining.set()
 
     def handle_websocket_upgrade(self) -> None:
         """Hand the connection over."""

@@ -27,7 +27,12 @@ def run() -> int:
     settings = load()
     configure_logging()
     config = ListenerConfig(
-        "gateway.serving.run:application", settings.serve, settings.limits, factory=True
+        "gateway.serving.run:application",
+        settings.serve,
+        settings.limits,
+        factory=True,
+        ws_ping_interval=settings.subscriptions.ping_seconds,
+        ws_ping_timeout=settings.subscriptions.ping_seconds,
     )
     with bind(settings.serve.host, settings.serve.port) as listener:
         _LOG.info("listening on %s, port %d", *listener.getsockname()[:2])

@@ -9,9 +9,12 @@ never repeat what was given.
 from gateway.configuration import Secret
 from gateway.settings.callers import ApiKey, Identity, Jwt
 from gateway.settings.datasources import Datasource
+from gateway.settings.operating import RateLimit, Telemetry
 from gateway.settings.reading import FILE, FILE_VARIABLE, Settings, all_settings, load
 from gateway.settings.serving import Cache, Documents, Grouping, Limits, Serve
-from gateway.settings.sources import Embedding, Postgres, Qdrant, Redis, State, Upstream
+from gateway.settings.sources import Directus, Embedding, Postgres, Qdrant, Redis, State, Upstream
+from gateway.settings.subscriptions import Subscriptions
+from gateway.settings.sync import Sync
 
 __all__ = [
     "FILE",
@@ -19,6 +22,7 @@ __all__ = [
     "ApiKey",
     "Cache",
     "Datasource",
+    "Directus",
     "Documents",
     "Embedding",
     "Grouping",
@@ -27,11 +31,15 @@ __all__ = [
     "Limits",
     "Postgres",
     "Qdrant",
+    "RateLimit",
     "Redis",
     "Secret",
     "Serve",
     "Settings",
     "State",
+    "Subscriptions",
+    "Sync",
+    "Telemetry",
     "Upstream",
     "all_settings",
     "load",

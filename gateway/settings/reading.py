@@ -11,9 +11,12 @@ from msgspec import Meta
 from gateway.configuration import Reading, Setting, declared, parse
 from gateway.settings.callers import ApiKey, Identity, Jwt
 from gateway.settings.datasources import Datasource, check_datasource
+from gateway.settings.operating import RateLimit, Telemetry
 from gateway.settings.section import Section
 from gateway.settings.serving import Cache, Documents, Grouping, Limits, Serve
-from gateway.settings.sources import Embedding, Postgres, Qdrant, Redis, State, Upstream
+from gateway.settings.sources import Directus, Embedding, Postgres, Qdrant, Redis, State, Upstream
+from gateway.settings.subscriptions import Subscriptions
+from gateway.settings.sync import Sync
 
 FILE = "plait.toml"
 FILE_VARIABLE = "PLAIT_CONFIG"
@@ -41,11 +44,16 @@ class Settings(Section, frozen=True, kw_only=True):
     documents: Documents = Documents()
     grouping: Grouping = Grouping()
     embedding: Embedding = Embedding()
+    sync: Sync = Sync()
     cache: Cache = Cache()
+    subscriptions: Subscriptions = Subscriptions()
+    telemetry: Telemetry = Telemetry()
+    rate_limit: RateLimit = RateLimit()
     postgres: Mapping[str, Postgres] = MappingProxyType({})
     qdrant: Mapping[str, Qdrant] = MappingProxyType({})
     redis: Mapping[str, Redis] = MappingProxyType({})
     upstream: Mapping[str, Upstream] = MappingProxyType({})
+    directus: Mapping[str, Directus] = MappingProxyType({})
     datasource: Mapping[str, Datasource] = MappingProxyType({})
     state: Mapping[str, State] = MappingProxyType({})
     identity: Identity = Identity()
@@ -61,7 +69,11 @@ _SECTIONS: dict[str, type[Section]] = {
     "documents": Documents,
     "grouping": Grouping,
     "embedding": Embedding,
+    "sync": Sync,
     "cache": Cache,
+    "subscriptions": Subscriptions,
+    "telemetry": Telemetry,
+    "rate_limit": RateLimit,
     "identity": Identity,
 }
 _SOURCES: dict[str, type[Section]] = {
@@ -69,6 +81,7 @@ _SOURCES: dict[str, type[Section]] = {
     "qdrant": Qdrant,
     "redis": Redis,
     "upstream": Upstream,
+    "directus": Directus,
 }
 _CALLERS: dict[str, type[Section]] = {"jwt": Jwt, "api_key": ApiKey, "state": State}
 _CONTEXTS: dict[str, type[Section]] = {"datasource": Datasource}
@@ -102,11 +115,16 @@ def load(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> S
         documents=section("documents", Documents),
         grouping=section("grouping", Grouping),
         embedding=_complete(reading, section("embedding", Embedding)),
+        sync=section("sync", Sync),
         cache=section("cache", Cache),
+        subscriptions=section("subscriptions", Subscriptions),
+        telemetry=section("telemetry", Telemetry),
+        rate_limit=section("rate_limit", RateLimit),
         postgres=named("postgres", Postgres),
         qdrant=named("qdrant", Qdrant),
         redis=named("redis", Redis),
         upstream=named("upstream", Upstream),
+        directus=named("directus", Directus),
         datasource=named("datasource", Datasource),
         state=named("state", State),
         identity=section("identity", Identity),
@@ -120,8 +138,41 @@ def load(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> S
     if settings.cache.redis not in {DEFAULT, *settings.redis}:
         setting = _settings_of(Cache, "cache")["redis"]
         reading.wrong(setting.problem("expected the name of a source of [redis.<name>]"))
+    _check_operating(reading, settings)
+    _check_directus(reading, settings)
     reading.finish()
     return settings
+
+
+def _check_operating(reading: Reading, settings: Settings) -> None:
+    """What limits and documents need of other settings."""
+    documents = _settings_of(Documents, "documents")
+    limit = _settings_of(RateLimit, "rate_limit")
+    source = "expected the name of a source of [redis.<name>]"
+    if settings.documents.persisted_redis not in {"", *settings.redis}:
+        reading.wrong(documents["persisted_redis"].problem(source))
+    if settings.documents.require and not settings.documents.manifest:
+        reading.wrong(documents["require"].problem("expected documents.manifest to name a file"))
+    if settings.rate_limit.requests and settings.rate_limit.redis not in settings.redis:
+        reading.wrong(limit["redis"].problem(source))
+    if settings.telemetry.metrics and settings.serve.workers > 1:
+        metrics = _settings_of(Telemetry, "telemetry")["metrics"]
+        reading.wrong(metrics.problem("expected serve.workers = 1; run several gateways instead"))
+
+
+def _check_directus(reading: Reading, settings: Settings) -> None:
+    """A login needs an email and a password; a token or a login nobody uses is a slip."""
+    for name, one in settings.directus.items():
+        own = _settings_of_source(Directus, "directus", name)
+        given = {"token": one.token, "email": one.email, "password": one.password}
+        wanted = {"token": ["token"], "login": ["email", "password"], "caller": []}[one.auth]
+        for setting, value in given.items():
+            if value and setting not in wanted:
+                says = f"expected none, as directus.{name}.auth is {one.auth}"
+                reading.wrong(own[setting].problem(says))
+            elif one.auth == "login" and setting in wanted and not value:
+                says = f"expected {own[setting].expected}, as directus.{name}.auth is login"
+                reading.wrong(own[setting].problem(says))
 
 
 def _complete(reading: Reading, embedding: Embedding) -> Embedding:
@@ -193,7 +244,7 @@ def _parts_or_url(
     reading: Reading, settings: Mapping[str, Setting], given: Mapping[str, object]
 ) -> Mapping[str, object]:
     """The file's table; a URL of the environment stands instead of all the file's parts."""
-    if reading.variable(settings["url"].variable) is None:
+    if "host" not in settings or reading.variable(settings["url"].variable) is None:
         return given
     return {name: value for name, value in given.items() if name not in _PARTS}
 
@@ -206,7 +257,7 @@ def _need_address(
 ) -> None:
     """A source has a URL, or a host where its kind has one, and not both."""
     url = settings["url"]
-    parts = [settings[name] for name in _PARTS if name in values]
+    parts = [settings[name] for name in _PARTS if "host" in settings and name in values]
     if "url" in values and parts:
         names = ", ".join(f"{part.path} ({part.variable})" for part in parts)
         reading.wrong(url.problem(f"give the URL or its parts, not both; remove {names}"))

@@ -33,6 +33,10 @@ class Serve(Section, frozen=True, kw_only=True):
         float,
         Meta(gt=0, le=600, description="Seconds a client may take to send a request's body."),
     ] = 10.0
+    upload_seconds: Annotated[
+        float,
+        Meta(gt=0, le=3600, description="Seconds to send a form with files; then for its answer."),
+    ] = 60.0
     keep_alive_seconds: Annotated[
         int, Meta(ge=1, le=3600, description="Seconds an idle connection is kept open.")
     ] = 75
@@ -74,12 +78,27 @@ class Limits(Section, frozen=True, kw_only=True):
     max_directives: Annotated[
         int, Meta(ge=0, le=10_000, description="Directives, fragments followed.")
     ] = 100
+    max_cost: Annotated[
+        int,
+        Meta(ge=0, le=1 << 53, description="What an operation may cost; 0 sets no bound."),
+    ] = 500_000
+    list_size: Annotated[
+        int,
+        Meta(ge=1, le=100_000, description="Entries a list without a size costs as much as."),
+    ] = 10
     max_list_page: Annotated[
         int, Meta(ge=1, le=100_000, description="Rows that `first` or `last` may ask for.")
     ] = 1_000
     batch: Annotated[
         int, Meta(ge=1, le=1_000, description="Operations in one batched request.")
     ] = 10
+    max_upload_bytes: Annotated[
+        int, Meta(ge=0, le=1 << 34, description="Bytes of a form with files; 0 refuses them.")
+    ] = 16 << 20
+    max_files: Annotated[int, Meta(ge=1, le=1_000, description="Files in one request.")] = 10
+    max_uploads: Annotated[
+        int, Meta(ge=1, le=10_000, description="Forms with files under way at once, in a process.")
+    ] = 8
 
 
 class Documents(Section, frozen=True, kw_only=True):
@@ -92,6 +111,27 @@ class Documents(Section, frozen=True, kw_only=True):
     cache_bytes: Annotated[
         int, Meta(ge=1 << 16, le=1 << 36, description="Memory that these may take, estimated.")
     ] = 64 << 20
+    persisted_bytes: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=1 << 36,
+            description="Memory for automatic persisted queries; 0 turns them off.",
+        ),
+    ] = 16 << 20
+    persisted_redis: Annotated[
+        str, Meta(description="The `[redis.<name>]` that processes share them in.")
+    ] = ""
+    persisted_seconds: Annotated[
+        int, Meta(ge=1, le=31_536_000, description="Seconds that one is kept there.")
+    ] = 86_400
+    manifest: Annotated[
+        str,
+        Meta(description="A file of trusted documents, as Apollo's and Relay's tools write it."),
+    ] = ""
+    require: Annotated[
+        bool, Meta(description="Refuse every document that is not in the manifest.")
+    ] = False
 
 
 class Grouping(Section, frozen=True, kw_only=True):
@@ -113,6 +153,10 @@ class Cache(Section, frozen=True, kw_only=True):
     """The resolver cache: what fields and types declare with `cache=Cache(…)`."""
 
     enabled: Annotated[bool, Meta(description="Keep what is declared as cacheable.")] = True
+    http: Annotated[
+        bool,
+        Meta(description="Tell clients and proxies how long answers to GET may be kept, and 304."),
+    ] = True
     redis: Annotated[
         str,
         Meta(

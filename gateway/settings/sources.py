@@ -183,6 +183,61 @@ class Upstream(Section, frozen=True, kw_only=True):
     max_bytes: Annotated[
         int, Meta(ge=1_000, le=1_000_000_000, description="The size of an answer, in bytes.")
     ] = 16_000_000
+    subscriptions: Annotated[
+        Literal["websocket", "sse"],
+        Meta(description="How it sends events: graphql-transport-ws, or server-sent events."),
+    ] = "websocket"
+    subscriptions_url: Annotated[
+        Secret,
+        Meta(
+            description="Where it does, if not at its endpoint.",
+            extra={"schemes": ("http", "https")},
+        ),
+    ] = Secret()
+
+
+class Directus(Section, frozen=True, kw_only=True):
+    """One Directus, and as whom it is asked."""
+
+    url: Annotated[
+        Secret,
+        Meta(description="Its address.", extra={"schemes": ("http", "https")}),
+    ] = Secret()
+    auth: Annotated[
+        Literal["token", "login", "caller"],
+        Meta(
+            description="As whom it is asked: by `token`, by a `login` with email and password, or "
+            "as the `caller`, whose header Authorization then goes on to it."
+        ),
+    ] = "token"
+    token: Annotated[
+        Secret, Meta(description="A static token; without one only what is public is read.")
+    ] = Secret()
+    email: Annotated[str, Meta(min_length=1, description="Who logs in.")] = ""
+    password: Annotated[Secret, Meta(description="That user's password.")] = Secret()
+    public_url: Annotated[
+        str,
+        Meta(
+            pattern="^https?://[!-~]+$",
+            description="What addresses of its files begin with; without it the `url`.",
+        ),
+    ] = ""
+    max_items: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=1_000_000,
+            description="Items that one look-up by a field that is no key may find, at most its "
+            "QUERY_LIMIT_MAX.",
+        ),
+    ] = 1_000
+    concurrency: Annotated[
+        int, Meta(ge=1, le=10_000, description="Requests under way at once, each on a connection.")
+    ] = 64
+    connect_timeout: Annotated[float, Meta(gt=0, le=60, description="Seconds to connect.")] = 2.0
+    max_bytes: Annotated[
+        int, Meta(ge=1_000, le=1_000_000_000, description="The size of an answer, in bytes.")
+    ] = 16_000_000
 
 
 class Embedding(Section, frozen=True, kw_only=True):

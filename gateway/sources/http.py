@@ -18,14 +18,23 @@ from gateway.errors import (
     SourceUnavailable,
 )
 from gateway.sources.breaker import Breaker
+from gateway.telemetry.propagation import trace_headers
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import AsyncIterator, Callable, Mapping
 
     import aiohttp
 
 _CHUNK = 65_536
 _TRIES = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """A body of `length` bytes that is sent piece by piece; `pieces` begins it anew."""
+
+    length: int
+    pieces: Callable[[], AsyncIterator[bytes]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +47,7 @@ class Outgoing:
 
     method: str
     path: str = ""
-    body: bytes | None = None
+    body: bytes | Stream | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     repeatable: bool = False
 
@@ -105,6 +114,10 @@ class HttpService:
         if session is not None:
             await session.close()
 
+    def figures(self) -> Mapping[str, float]:
+        """Gauge: whether the breaker is open."""
+        return {"breaker_open": float(self._breaker.open)}
+
     async def send(self, request: Outgoing, deadline: float) -> Reply:
         """The service's answer, whatever its status, before `deadline` (event loop's clock).
 
@@ -138,12 +151,15 @@ class HttpService:
         if session is None:
             raise SourceUnavailable(f"{self.name} is not open.")
         client = _client()
+        body, headers = request.body, {**request.headers, **trace_headers()}
+        if isinstance(body, Stream):
+            headers["content-length"] = str(body.length)
         try:
             async with session.request(
                 request.method,
                 self._url + request.path,
-                data=request.body,
-                headers=request.headers,
+                data=body.pieces() if isinstance(body, Stream) else body,
+                headers=headers,
                 allow_redirects=False,
             ) as response:
                 if 300 <= response.status < 400 and response.status != 304:  # noqa: PLR2004 - HTTP statuses
@@ -179,6 +195,11 @@ class HttpService:
 
 class _Broken(Exception):  # noqa: N818 - a condition to act on
     """The connection could not be made, or broke before the answer was whole."""
+
+
+async def client_library() -> Any:
+    """The client library, for those who stream; loaded beside the event loop."""
+    return await asyncio.to_thread(_client)
 
 
 def _client() -> Any:

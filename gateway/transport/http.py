@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from gateway.errors import HTTP_STATUS, Code, PlaitError, RequestError
 from gateway.execution.exchange import Answer, GraphQLRequest, refusal
 from gateway.telemetry import log_internal
 from gateway.transport.body import read_body
+from gateway.transport.caching_headers import (
+    NO_STORE,
+    caching_headers,
+    entity_tag,
+    is_known,
+    varying,
+)
 from gateway.transport.csrf import require_intent
 from gateway.transport.limits import HttpLimits
-from gateway.transport.negotiation import DEFAULT, negotiate
+from gateway.transport.multipart import UploadDesk, is_form
+from gateway.transport.negotiation import DEFAULT, EVENT_STREAM, negotiate
+from gateway.transport.ratelimit import retry_after
 from gateway.transport.request import decode_body, decode_query_string, is_json
+from gateway.transport.streaming import Caller, with_headers
 from gateway.transport.watch import ClientLeft, Overran, Stalled, Watch, Watchtower
 from gateway.viewer import ANONYMOUS, Viewer
 
@@ -23,6 +32,8 @@ if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
     from gateway.transport.negotiation import MediaType
+    from gateway.transport.ratelimit import RateLimit
+    from gateway.transport.sse import EventStreams
 
 RawHeaders: TypeAlias = "Sequence[tuple[bytes, bytes]]"
 """Header lines as they came, names in lower case."""
@@ -33,7 +44,6 @@ Identify: TypeAlias = "Callable[[RawHeaders], Viewer | Awaitable[Viewer]]"
 Raises `RequestError` for credentials that are no good, at once or when awaited.
 """
 
-_NO_STORE = (b"cache-control", b"no-store")
 _CLOSE = (b"connection", b"close")
 _CHALLENGE = (b"www-authenticate", b'Bearer realm="graphql"')
 _BEFORE_BODY = frozenset(
@@ -74,31 +84,54 @@ def anonymous(_headers: RawHeaders) -> Viewer:
 class GraphQLOverHTTP:
     """Answers GET (queries only) and POST as the GraphQL-over-HTTP specification says."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one parameter each
         self,
         engine: Engine,
         *,
         identify: Identify = anonymous,
         forward: frozenset[str] = frozenset(),
+        credentials: Sequence[str] = (),
+        keepable: bool = True,
+        events: EventStreams | None = None,
         limits: HttpLimits | None = None,
+        rate: RateLimit | None = None,
     ) -> None:
+        """`credentials` are the headers by which clients say who they are.
+
+        `keepable`: whether caches in front of us are told how long they may keep an answer.
+        """
         self._engine = engine
         self._identify = identify
+        self._keepable = keepable
+        self._events = events
+        self._vary = varying(("Accept", *credentials, *sorted(forward)))
         self._forward = frozenset(name.encode() for name in forward)
         self._limits = limits or HttpLimits()
         self._tower = Watchtower()
+        self._desk = UploadDesk(self._limits)
+        self._rate = rate
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request; when its client leaves, stop and say nothing."""
         headers = dict(scope["headers"])
         get = scope["method"] == "GET"
         media = DEFAULT
-        extra: list[tuple[bytes, bytes]] = [_NO_STORE] if get else []
+        extra: list[tuple[bytes, bytes]] = NO_STORE.copy() if get else []
         try:
             media = negotiate(headers.get(b"accept"))
+            if media is EVENT_STREAM:
+                media = DEFAULT
+                await self._stream(scope, headers, receive, send)
+                return
             answer = await self._exchange(scope, headers, receive)
             status = 200 if answer.executed else media.status(answer.code)
             body = answer.body
+            if get and answer.freshness is not None and self._keepable:
+                tag = entity_tag(body, media.content_type)
+                extra = caching_headers(answer.freshness, tag, self._vary)
+                if is_known(headers.get(b"if-none-match"), tag):
+                    await _send_known(send, extra)
+                    return
             if answer.code is Code.METHOD_NOT_ALLOWED:
                 extra.append((b"allow", b"POST"))
             elif answer.code is Code.UNAUTHENTICATED:
@@ -108,6 +141,7 @@ class GraphQLOverHTTP:
         except RequestError as error:
             status, body = HTTP_STATUS[error.code], refusal(error).body
             extra += _refusal_headers(error.code, headers)
+            extra += retry_after(error)
         await _send(send, status, media, body, extra)
 
     async def _exchange(
@@ -121,39 +155,85 @@ class GraphQLOverHTTP:
         clock = asyncio.get_running_loop().time
         try:
             with Watch(self._tower, receive, clock() + limits.body_seconds) as watch:
+                if limits.max_upload_bytes and self._is_upload(scope, headers):
+                    return await self._upload(scope, headers, receive, watch)
                 received = await self._receive(scope, headers, receive)
                 deadline = clock() + limits.answer_seconds
                 watch.body_is_read(until=deadline + limits.grace_seconds)
-                viewer = self._identify(scope["headers"])
-                if not isinstance(viewer, Viewer):
-                    viewer = await viewer
-                if self._forward:
-                    viewer = self._with_headers(viewer, scope["headers"])
-                allow_mutations = scope["method"] == "POST"
-                if isinstance(received, GraphQLRequest):
-                    return await self._ask(received, viewer, allow_mutations, deadline)
-                answers = await asyncio.gather(
-                    *(self._ask(each, viewer, allow_mutations, deadline) for each in received)
-                )
-                return Answer(b"[" + b",".join(answer.body for answer in answers) + b"]")
+                return await self._answer(scope, received, deadline)
         except Stalled:
+            upload = self._is_upload(scope, headers)
+            seconds = limits.upload_seconds if upload else limits.body_seconds
             raise RequestError(
-                f"The body did not arrive within {limits.body_seconds:g} seconds.",
-                code=Code.REQUEST_TIMEOUT,
+                f"The body did not arrive within {seconds:g} seconds.", code=Code.REQUEST_TIMEOUT
             ) from None
         except Overran:
             return refusal(PlaitError("The deadline passed.", code=Code.SOURCE_TIMEOUT))
 
-    def _with_headers(self, viewer: Viewer, lines: RawHeaders) -> Viewer:
-        """The viewer with those of the request's headers that may go on to upstreams."""
-        kept = tuple(
-            sorted(
-                (name.decode("latin-1"), value.decode("latin-1"))
-                for name, value in lines
-                if name in self._forward
+    async def _stream(
+        self, scope: Scope, headers: Mapping[bytes, bytes], receive: Receive, send: Send
+    ) -> None:
+        """Answer one request event for event. Raises RequestError before the first."""
+        if self._events is None:
+            raise RequestError("There are no event streams here.", code=Code.NOT_ACCEPTABLE)
+        seconds = self._limits.body_seconds
+        until = asyncio.get_running_loop().time() + seconds
+        try:
+            with Watch(self._tower, receive, until):
+                received = await self._receive(scope, headers, receive)
+        except Stalled:
+            raise RequestError(
+                f"The body did not arrive within {seconds:g} seconds.", code=Code.REQUEST_TIMEOUT
+            ) from None
+        if not isinstance(received, GraphQLRequest):
+            raise RequestError("An event stream answers one request; send them singly.")
+        caller = Caller(self._identify, self._forward, scope["headers"])
+        viewer = await caller.now()
+        if self._rate is not None:
+            await self._rate.require(viewer, scope)
+        await self._events.serve(received, caller, scope, receive, send)
+
+    def _is_upload(self, scope: Scope, headers: Mapping[bytes, bytes]) -> bool:
+        """Whether the body is a form, where those are accepted."""
+        content_type = headers.get(b"content-type", b"")
+        if is_json(content_type) or not self._limits.max_upload_bytes:
+            return False
+        return scope["method"] == "POST" and is_form(content_type)
+
+    async def _upload(
+        self, scope: Scope, headers: Mapping[bytes, bytes], receive: Receive, watch: Watch
+    ) -> Answer:
+        """Read a form and answer it; its files are gone afterwards."""
+        limits = self._limits
+        clock = asyncio.get_running_loop().time
+        _require_plain(headers)
+        with self._desk.place():
+            watch.allow(until=clock() + limits.upload_seconds)
+            with await self._desk.read(receive, headers) as form:
+                deadline = clock() + limits.upload_seconds
+                watch.body_is_read(until=deadline + limits.grace_seconds)
+                return await self._answer(scope, form.requests, deadline)
+
+    async def _answer(
+        self, scope: Scope, received: GraphQLRequest | list[GraphQLRequest], deadline: float
+    ) -> Answer:
+        """Tell who asks, and answer."""
+        viewer = self._identify(scope["headers"])
+        if not isinstance(viewer, Viewer):
+            viewer = await viewer
+        if self._forward:
+            viewer = with_headers(viewer, scope["headers"], self._forward)
+        if self._rate is not None:
+            await self._rate.require(
+                viewer, scope, len(received) if isinstance(received, list) else 1
             )
+        allow_mutations = scope["method"] == "POST"
+        if isinstance(received, GraphQLRequest):
+            return await self._ask(received, viewer, allow_mutations, deadline)
+        answers = await asyncio.gather(
+            *(self._ask(each, viewer, allow_mutations, deadline) for each in received)
         )
-        return replace(viewer, headers=kept) if kept else viewer
+        return Answer(b"[" + b",".join(answer.body for answer in answers) + b"]")
 
     async def _receive(
         self, scope: Scope, headers: Mapping[bytes, bytes], receive: Receive
@@ -161,7 +241,8 @@ class GraphQLOverHTTP:
         limits = self._limits
         method = scope["method"]
         if method == "POST":
-            _require_plain_json(headers)
+            _require_plain(headers)
+            _require_json(headers)
             return decode_body(await read_body(receive, headers, limits.max_body_bytes), limits)
         if method == "GET":
             require_intent(headers)
@@ -186,9 +267,12 @@ class GraphQLOverHTTP:
             return refusal(masked)
 
 
-def _require_plain_json(headers: Mapping[bytes, bytes]) -> None:
+def _require_plain(headers: Mapping[bytes, bytes]) -> None:
     if headers.get(b"content-encoding", b"identity").lower() != b"identity":
         raise RequestError("The body must not be compressed.", code=Code.UNSUPPORTED_MEDIA_TYPE)
+
+
+def _require_json(headers: Mapping[bytes, bytes]) -> None:
     if not is_json(headers.get(b"content-type", b"")):
         raise RequestError(
             "The Content-Type must be application/json, in UTF-8.",
@@ -201,9 +285,16 @@ def _refusal_headers(code: Code, headers: Mapping[bytes, bytes]) -> list[tuple[b
     if code is Code.UNAUTHENTICATED:
         extra.append(_CHALLENGE)
     has_body = headers.get(b"content-length", b"0") != b"0" or b"transfer-encoding" in headers
-    if code in _BEFORE_BODY and has_body:
+    unread = code in _BEFORE_BODY or is_form(headers.get(b"content-type", b""))
+    if unread and has_body:
         extra.append(_CLOSE)  # or the server would go on reading what nobody wants
     return extra
+
+
+async def _send_known(send: Send, headers: Sequence[tuple[bytes, bytes]]) -> None:
+    """304: what the client has is what it would get."""
+    await send({"type": "http.response.start", "status": 304, "headers": list(headers)})
+    await send({"type": "http.response.body", "body": b""})
 
 
 async def _send(

@@ -13,6 +13,10 @@ class HttpLimits:
     of the execution, counted from the whole body; `grace_seconds` later it is cancelled whatever
     it does. `max_batch`: requests in one JSON array, 0 refuses arrays. `max_json_depth`: how deep
     variables may nest.
+
+    Of forms with files: `max_upload_bytes` of the whole form, 0 refuses them; `max_files` in one,
+    counted once for each place; `max_uploads` forms at once; `upload_seconds` from the headers to
+    the last byte, and then again for the answer.
     """
 
     max_body_bytes: int = 1_048_576
@@ -22,3 +26,7 @@ class HttpLimits:
     body_seconds: float = 10.0
     answer_seconds: float = 2.0
     grace_seconds: float = 0.5
+    max_upload_bytes: int = 0
+    max_files: int = 10
+    max_uploads: int = 8
+    upload_seconds: float = 60.0

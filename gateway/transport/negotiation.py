@@ -45,13 +45,17 @@ The lenient 200 is for those that ask for `application/json` by name, as the spe
 it for them; one that asks for nothing in particular learns from the status that it was refused.
 """
 
+EVENT_STREAM = MediaType(b"text/event-stream; charset=utf-8", lenient=False)
+"""Answers as they come; what is refused before the first is JSON all the same."""
+
 _OFFERS: dict[tuple[bytes, bytes], MediaType] = {
     (b"application", b"graphql-response+json"): GRAPHQL,
     (b"application", b"json"): LEGACY,
     (b"application", b"*"): DEFAULT,
     (b"*", b"*"): DEFAULT,
+    (b"text", b"event-stream"): EVENT_STREAM,
 }
-_RANK = {GRAPHQL: 2, LEGACY: 1, DEFAULT: 0}
+_RANK = {GRAPHQL: 3, LEGACY: 2, DEFAULT: 1, EVENT_STREAM: 0}
 
 
 @lru_cache(maxsize=256)
@@ -96,6 +100,6 @@ def _quality(value: bytes) -> float:
 
 def _refused() -> RequestError:
     return RequestError(
-        "Responses are application/graphql-response+json or application/json.",
+        "Responses are application/graphql-response+json, application/json or text/event-stream.",
         code=Code.NOT_ACCEPTABLE,
     )

@@ -18,7 +18,7 @@ _BODY: msgspec.json.Decoder[GraphQLRequest | list[GraphQLRequest]] = msgspec.jso
     GraphQLRequest | list[GraphQLRequest]
 )
 _OBJECT: msgspec.json.Decoder[dict[str, Any] | None] = msgspec.json.Decoder(dict[str, Any] | None)
-_PARAMETERS = frozenset({"query", "operationName", "variables", "extensions"})
+_PARAMETERS = frozenset({"query", "documentId", "operationName", "variables", "extensions"})
 _MAX_PARAMETERS = 16
 _MAX_MEDIA_TYPE_BYTES = 256
 
@@ -40,9 +40,13 @@ def decode_body(body: bytes, limits: HttpLimits) -> GraphQLRequest | list[GraphQ
         raise _too_deep("The body", limits) from None
     # The bracket count is an upper bound of the depth that costs nothing to know.
     if body.count(b"{") + body.count(b"[") > limits.max_json_depth:
-        _require_shallow(decoded, limits)
+        require_shallow(decoded, limits)
     if isinstance(decoded, list):
         _require_batch(decoded, limits)
+        for each in decoded:
+            _require_document(each)
+    elif not decoded.document:
+        _require_document(decoded)
     return decoded
 
 
@@ -57,15 +61,16 @@ def decode_query_string(query_string: bytes, limits: HttpLimits) -> GraphQLReque
             code=Code.PAYLOAD_TOO_LARGE,
         )
     parameters = _parameters(query_string)
-    if "query" not in parameters:
+    if not {"query", "documentId", "extensions"} & parameters.keys():
         raise RequestError("The parameter 'query' is missing.")
     request = GraphQLRequest(
-        document=parameters["query"],
+        document=parameters.get("query", ""),
+        document_id=parameters.get("documentId"),
         operation_name=parameters.get("operationName") or None,
         variables=_object("variables", parameters, limits),
         extensions=_object("extensions", parameters, limits),
     )
-    _require_shallow(request, limits)
+    require_shallow(request, limits)
     return request
 
 
@@ -95,6 +100,11 @@ def _require_utf8(body: bytes) -> None:
         raise RequestError("The body is not valid UTF-8.") from None
 
 
+def _require_document(request: GraphQLRequest) -> None:
+    if not (request.document or request.document_id or request.extensions):
+        raise RequestError("The body is not a GraphQL request: missing required field `query`.")
+
+
 def _require_batch(requests: list[GraphQLRequest], limits: HttpLimits) -> None:
     if not limits.max_batch:
         raise RequestError("Requests in an array are not accepted here; send them singly.")
@@ -104,7 +114,8 @@ def _require_batch(requests: list[GraphQLRequest], limits: HttpLimits) -> None:
         raise RequestError(f"The array holds more than {limits.max_batch} requests.")
 
 
-def _require_shallow(decoded: GraphQLRequest | list[GraphQLRequest], limits: HttpLimits) -> None:
+def require_shallow(decoded: GraphQLRequest | list[GraphQLRequest], limits: HttpLimits) -> None:
+    """Raise `RequestError` where variables or extensions nest deeper than `limits` allow."""
     requests = decoded if isinstance(decoded, list) else [decoded]
     level: list[Any] = [
         member for each in requests for member in (each.variables, each.extensions) if member

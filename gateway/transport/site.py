@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from gateway.transport.health import Readiness
 
-    Lifespan = Callable[[Starlette], AbstractAsyncContextManager[None]]
+    Lifespan = Callable[[Starlette], AbstractAsyncContextManager[Any]]
 
 ENDPOINT = "/graphql"
 
@@ -32,6 +32,7 @@ ENDPOINT = "/graphql"
 def build_site(  # noqa: PLR0913 - the parts of a site, all by name
     *,
     graphql: ASGIApp,
+    socket: ASGIApp | None = None,
     readiness: Readiness,
     endpoint: str = ENDPOINT,
     page: ASGIApp | None = None,
@@ -40,9 +41,10 @@ def build_site(  # noqa: PLR0913 - the parts of a site, all by name
 ) -> ASGIApp:
     """Put the parts together into one ASGI application.
 
-    `graphql` answers at `endpoint`, without a framework in between. `page`, if there is one, is
-    what a browser gets that opens the endpoint without a query. `routes` are served beside
-    `/health/…` and the redirect from `/`; `lifespan` is entered at start-up and left at shutdown.
+    `graphql` answers at `endpoint`, without a framework in between, and `socket` those who open a
+    WebSocket there. `page`, if there is one, is what a browser gets that opens the endpoint without
+    a query. `routes` are served beside `/health/…` and the redirect from `/`; `lifespan` is entered
+    at start-up and left at shutdown.
     """
     rest = Starlette(
         routes=[
@@ -56,7 +58,9 @@ def build_site(  # noqa: PLR0913 - the parts of a site, all by name
 
     async def site(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"] != endpoint:
-            await rest(scope, receive, send)
+            opens = scope["type"] == "websocket" and scope["path"] == endpoint
+            app = socket if opens and socket is not None else rest
+            await app(scope, receive, send)
         elif page is not None and _wants_page(scope):
             await page(scope, receive, send)
         else:

@@ -5,8 +5,7 @@ See README.md beside this file for the origin, the licence and the computation.
 
 from resolvers.demo.attack import LICENCE, ORIGIN
 from resolvers.demo.counters import SETTINGS, CounterStore, seed_views
-from resolvers.demo.dataset import ITEMS, TRENDS, Dataset, Progress, build, item_text, trend_text
-from resolvers.demo.points import VectorStore, vectors
+from resolvers.demo.dataset import ITEMS, TRENDS, Dataset, Progress, build
 from resolvers.demo.prepare import Summary, prepare
 from resolvers.demo.rows import load
 
@@ -20,12 +19,8 @@ __all__ = [
     "Dataset",
     "Progress",
     "Summary",
-    "VectorStore",
     "build",
-    "item_text",
     "load",
     "prepare",
     "seed_views",
-    "trend_text",
-    "vectors",
 ]

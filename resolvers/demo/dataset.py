@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -82,25 +82,13 @@ class Trend:
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """Everything the demo shows. The vectors' rows are in the order of `trends` and `items`."""
+    """Everything the demo shows; `model` is the one whose vectors the topics follow from."""
 
     released: datetime
     model: str
     topics: tuple[Topic, ...]
     items: tuple[Item, ...]
     trends: tuple[Trend, ...]
-    trend_vectors: Vectors = field(repr=False)
-    item_vectors: Vectors = field(repr=False)
-
-
-def trend_text(title: str, summary: str) -> str:
-    """The text of a trend that is embedded."""
-    return f"{title}. {summary}"
-
-
-def item_text(content: str) -> str:
-    """The text of an item that is embedded."""
-    return content
 
 
 async def build(embedder: Embedder, progress: Progress) -> Dataset:
@@ -114,31 +102,24 @@ async def build(embedder: Embedder, progress: Progress) -> Dataset:
     progress("read", 1, 1)
 
     described = [f"{one.name}. {one.description.plain}" for one in data.techniques]
-    said = [item_text(usage.text.plain) for usage in data.usages]
-    vectors = await _embedded(embedder, [*described, *said], "embed", progress)
-    descriptions, item_vectors = vectors[: len(described)], vectors[len(described) :]
+    said = [usage.text.plain for usage in data.usages]
+    vectors = await _embedded(embedder, [*described, *said], progress)
+    descriptions, usages = vectors[: len(described)], vectors[len(described) :]
 
     progress("cluster", 0, 1)
-    topics, items, trends = await asyncio.to_thread(_derive, data, descriptions, item_vectors)
+    topics, items, trends = await asyncio.to_thread(_derive, data, descriptions, usages)
     progress("cluster", 1, 1)
-
-    trend_texts = [trend_text(trend.topic.title, trend.topic.summary) for trend in trends]
-    trend_vectors = await _embedded(embedder, trend_texts, "embed trends", progress)
-    return Dataset(
-        data.released, embedder.model, topics, items, trends, trend_vectors, item_vectors
-    )
+    return Dataset(data.released, embedder.model, topics, items, trends)
 
 
-async def _embedded(
-    embedder: Embedder, texts: Sequence[str], stage: str, progress: Progress
-) -> Vectors:
+async def _embedded(embedder: Embedder, texts: Sequence[str], progress: Progress) -> Vectors:
     deadline = asyncio.get_running_loop().time() + EMBED_SECONDS
     vectors = np.empty((len(texts), embedder.dimensions), dtype=np.float32)
     for start in range(0, len(texts), _CHUNK):
-        progress(stage, start, len(texts))
+        progress("embed", start, len(texts))
         chunk = texts[start : start + _CHUNK]
         vectors[start : start + len(chunk)] = await embedder.embed(chunk, deadline)
-    progress(stage, len(texts), len(texts))
+    progress("embed", len(texts), len(texts))
     return vectors
 
 

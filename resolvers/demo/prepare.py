@@ -1,4 +1,4 @@
-"""The whole preparation of the demo: migrate, compute, load, store; a second run does nothing."""
+"""The whole preparation of the demo: migrate, compute, load, embed; a second run does nothing."""
 
 from __future__ import annotations
 
@@ -9,11 +9,15 @@ from typing import TYPE_CHECKING
 import asyncpg
 
 from gateway.sources.postgres import migrate
-from resolvers.demo import points, rows
+from gateway.sync.filling import Filler
+from resolvers.demo import rows
 from resolvers.demo.dataset import build
+from resolvers.items import ITEM_SYNC
+from resolvers.trends import TREND_SYNC
 
 if TYPE_CHECKING:
     from gateway.embedding.contract import Embedder
+    from gateway.sync.filling import Engine
     from resolvers.demo.dataset import Progress
 
 MIGRATIONS = Path(__file__).parents[2] / "migrations"
@@ -32,14 +36,14 @@ class Summary:
 
 
 async def prepare(
-    postgres_url: str, embedder: Embedder, store: points.VectorStore, progress: Progress
+    postgres_url: str, embedder: Embedder, engine: Engine, progress: Progress
 ) -> Summary:
     """Make database and vector engine ready for the demo; less than 30 s, or next to nothing.
 
     Rows and vectors of this version are left alone; what is missing, half done or of an older
     version is written anew. `progress(stage, done, total)` is called from the event loop.
     Raises `ConfigurationError` (packages missing, a database that is not the demo's), what the
-    embedder and the store raise, and asyncpg's errors.
+    embedder and the engine raise, and asyncpg's errors.
     """
     progress("migrate", 0, 1)
     await migrate.upgrade(postgres_url, MIGRATIONS)
@@ -49,17 +53,16 @@ async def prepare(
     )
     try:
         has_rows = await rows.is_loaded(connection, embedder.model)
-        has_vectors = has_rows and await points.is_stored(connection, store, embedder.model)
-        if not has_vectors:
-            dataset = await build(embedder, progress)
-            if not has_rows:
-                await rows.load(connection, dataset, progress)
-            await points.store_all(connection, store, dataset, progress)
-        return Summary(
-            rows.version(embedder.model),
-            await rows.count(connection),
-            wrote_rows=not has_rows,
-            wrote_vectors=not has_vectors,
-        )
+        if not has_rows:
+            await rows.load(connection, await build(embedder, progress), progress)
+        counts = await rows.count(connection)
     finally:
         await connection.close(timeout=_CONNECT_SECONDS)
+    filled = 0
+    for sync in (TREND_SYNC, ITEM_SYNC):
+        filler = Filler(sync, postgres_url, engine, embedder)
+        _, figures = await filler.fill(progress, repair=True)
+        filled += figures.done
+    return Summary(
+        rows.version(embedder.model), counts, wrote_rows=not has_rows, wrote_vectors=filled > 0
+    )

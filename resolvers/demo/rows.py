@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
-RECIPE = 1
+RECIPE = 2
 """Raised whenever the same package would give other rows or vectors than before."""
 
 PIPELINE = "demo"
@@ -207,6 +207,8 @@ def _trend_row(trend: Trend) -> dict[str, Any]:
 def _item_row(item: Item, dataset: Dataset) -> dict[str, Any]:
     usage = item.usage
     facts = {
+        "category": item.category.value,
+        "topic": item.topic,
         "technique": usage.technique,
         "user": usage.user,
         "userKind": usage.user_kind,

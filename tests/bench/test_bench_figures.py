@@ -9,7 +9,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from bench import picture, report
-from bench.figures import Added, Figure, compare, medians, peak_rss_mb, records, rss_met
+from bench.figures import PROXYING, Added, Figure, compare, medians, peak_rss_mb, records, rss_met
 
 ONE = Figure("W3", "plait", 4000.0, 5.0, 12.0, 120.0, 0.2)
 STRAWBERRY = replace(ONE, server="strawberry", rps=100.0, p50_ms=300.0)
@@ -87,6 +87,15 @@ def test_figures_replace_only_what_is_between_the_markers():
     assert report.insert(once, "new") == once
     with pytest.raises(ValueError, match="markers"):
         report.insert("no markers", "new")
+
+
+def test_a_gateway_before_an_upstream_may_add_a_millisecond_and_a_half():
+    """Beside the upstream itself, at the median."""
+    direct = (0.40, 0.42, 0.44)
+    assert Added("W5v", (1.80, 1.90, 1.85), direct, PROXYING).met
+    added = Added("W5v", (1.80, 1.95, 1.99), direct, PROXYING)
+    assert not added.met
+    assert any("the gateway adds +1530 µs" in line for line in report.notes([], [added]))
 
 
 def test_markdown_names_what_was_missed():

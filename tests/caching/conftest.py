@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
 import pytest
@@ -110,3 +111,10 @@ async def make(engines, prefix):
     yield one
     for cache in caches:
         await cache.close()
+
+
+@pytest.fixture
+async def stack():
+    """Closes at the end what a test entered."""
+    async with AsyncExitStack() as made:
+        yield made

@@ -1,8 +1,10 @@
 """A library whose types and fields may be cached, for tests of the cache in a whole gateway."""
 
+import asyncio
 from typing import Any
 
 import sqlalchemy as sa
+import strawberry
 
 from gateway import (
     Connection,
@@ -20,6 +22,7 @@ from gateway import (
     many_through,
     mutations,
     queries,
+    reference,
     state_counter,
     update,
     update_many,
@@ -81,7 +84,10 @@ insert into notes (owner, text) select 'u' || n % 100, 'note ' || n from generat
 """
 
 CALLS: list[Any] = []
-"""What the cached function was called with."""
+"""What the functions and resolvers were called with."""
+BROKEN: list[Exception] = []
+GATE: list[asyncio.Event] = []
+"""What `figures` waits for, where there is something."""
 
 
 @cached(max_age=60, tags=("Rate",))
@@ -116,6 +122,12 @@ class Book:
         """By the length of the title."""
         return await rate(self.title)
 
+    @field(needs=("title",), cache=Cache(60, tags=("Shout",)))
+    def shout(self, mark: str = "!") -> str:
+        """The title, louder."""
+        CALLS.append(("shout", self.title, mark))
+        return self.title.upper() + mark
+
 
 @entity(subjects, key="code", cache=Cache(600))
 class Subject:
@@ -132,6 +144,68 @@ class Note:
     id: int
     owner: str
     text: str = column(cache=Cache(300, scope="private"))
+
+
+@strawberry.type
+class Figure:
+    """A number and what it is of."""
+
+    of: str
+    number: int
+
+    @strawberry.field
+    def inverse(self) -> float | None:
+        """Fails for nothing."""
+        return 1 / self.number
+
+    @field(cache=Cache(5))
+    def double(self) -> int:
+        """Declared for less time than what it stands in."""
+        return self.number * 2
+
+    @field(roles=("admin",), cache=Cache(60))
+    def secret(self) -> str:
+        """For administrators."""
+        return "s3cret"
+
+
+@queries
+class Plain:
+    """Plain resolvers; `CALLS` says how often each ran."""
+
+    @field(cache=Cache(60, tags=("Figure",)))
+    async def figures(self, of: list[str]) -> list[Figure]:
+        """Declared as a whole."""
+        CALLS.append(("figures", tuple(of)))
+        for gate in GATE:
+            await gate.wait()
+        return [Figure(of=one, number=len(one)) for one in of]
+
+    @field(cache=Cache(60, stale_if_error=60))
+    async def fragile(self) -> int:
+        """Fails while `BROKEN` says so."""
+        CALLS.append("fragile")
+        if BROKEN:
+            raise BROKEN[0]
+        return 1
+
+    @field(cache=Cache(60, scope="private"))
+    def mine(self, info: strawberry.Info) -> str:
+        """The viewer's own."""
+        CALLS.append("mine")
+        return info.context.viewer.subject or "nobody"
+
+    @field(cache=Cache(60, tags=("Picks",)))
+    async def picks(self) -> list[Book]:
+        """Rows that somebody chose."""
+        CALLS.append("picks")
+        return [reference(Book, 2), reference(Book, 1)]
+
+    @field()
+    def now(self) -> int:
+        """Not declared."""
+        CALLS.append("now")
+        return 1
 
 
 @queries
@@ -160,7 +234,7 @@ class Mutation:
 
 domain = Domain(
     entities=[Author, Book, Subject, Note],
-    queries=[Query],
+    queries=[Query, Plain],
     mutations=[Mutation, CacheMutations],
     warm=["{ books(first: 3) { nodes { id title } } }"],
 )

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
-from strawberry import ID  # noqa: TC002 - Strawberry reads annotations at run time
+import strawberry
+from strawberry import ID
 from strawberry.federation.schema_directives import (
     External,
     Inaccessible,
@@ -56,6 +57,17 @@ SECONDS = 110.0
 """How long an installation may take."""
 
 
+@strawberry.federation.type
+class Organ:
+    name: str = strawberry.federation.field(external=True)
+
+
+@strawberry.federation.type
+class Scan:
+    organs: list[Organ] = strawberry.federation.field(external=True)
+    taken_by: str | None = strawberry.federation.field(external=True)
+
+
 def _zoo() -> Domain:
     """The animals, with fields that others require, override, or must not see."""
 
@@ -77,6 +89,12 @@ def _zoo() -> Domain:
         mood: tables.Mood | None = column(roles=["keeper"])
         enclosure: Enclosure | None = belongs_to("enclosure_id")
         weight_on_moon: float | None = external()
+        scan: Scan | None = external()
+
+        @field(needs=("name",), requires="scan { organs { name } takenBy }")
+        def finding(self) -> str | None:
+            scan: Any = self.scan
+            return scan and f"{self.name}: {[one.name for one in scan.organs]} by {scan.taken_by}"
 
         @field(needs=("name",), requires="weightOnMoon")
         def report(self) -> str:
@@ -120,9 +138,10 @@ def _office() -> Domain:
         name: str = column(directives=[External()])
         keepers: Connection[Keeper] = many_through(tables.animal_keepers)
 
-    @entity(tables.passports, key="code")
+    @entity(tables.passports, key="code", other_keys=["animal_id"])
     class Passport:
         code: ID
+        animal_id: ID | None
         issued: dt.datetime | None
         animal: Animal | None = belongs_to("animal_id", directives=[Provides(fields="name")])
 

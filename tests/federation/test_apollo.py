@@ -109,6 +109,20 @@ async def test_what_is_required_comes_from_its_owner(whole: Supergraph) -> None:
     }
 
 
+async def test_what_is_required_of_an_object(whole: Supergraph) -> None:
+    """`@requires` of fields below a field: they travel with the representation, no others."""
+    data = await whole.data("{ animals(first: 3) { nodes { name finding } } }")
+    first, _, third = data["animals"]["nodes"]
+    assert first["finding"] == f"{first['name']}: ['heart'] by Dr 1"
+    assert third["finding"] is None
+    (asked,) = [one["variables"] for one in whole.to("zoo") if one["variables"]]
+    assert asked["representations"][0] == {
+        "__typename": "Animal",
+        "id": "1",
+        "scan": {"organs": [{"name": "heart"}], "takenBy": "Dr 1"},
+    }
+
+
 async def test_what_is_provided_needs_no_other(whole: Supergraph) -> None:
     """`@provides`: the papers' office tells an animal's name itself; not what it does not have."""
     data = await whole.data("{ papers { code animal { name } } }")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import datetime as dt  # noqa: TC003 - Strawberry reads annotations at run time
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import strawberry
 from graphql import build_schema
-from strawberry import ID  # noqa: TC002 - Strawberry reads annotations at run time
+from strawberry import ID
 from strawberry.federation.schema_directives import Shareable
 from toy import tables
 from toy.running import Zoo, running
@@ -32,6 +34,18 @@ if TYPE_CHECKING:
     from conftest import FreshDatabase
 
 
+@strawberry.federation.type
+class Organ:
+    name: str = strawberry.federation.field(external=True)
+    size: int | None = strawberry.federation.field(external=True)
+
+
+@strawberry.federation.type
+class Scan:
+    organs: list[Organ | None] = strawberry.federation.field(external=True)
+    taken_by: str | None = strawberry.federation.field(external=True)
+
+
 @entity(tables.enclosures)
 class Enclosure:
     id: ID
@@ -46,6 +60,15 @@ class Animal:
     enclosure: Enclosure | None = belongs_to("enclosure_id")
     weight_on_moon: float | None = external()
     colour: str | None = external()
+    scan: Scan | None = external()
+
+    @field(needs=("name",), requires="scan { organs { name } takenBy } weightOnMoon")
+    def finding(self) -> str | None:
+        """What was seen in the animal."""
+        if self.scan is None:
+            return None
+        seen = [organ and (organ.name, organ.size) for organ in self.scan.organs]
+        return f"{self.name} {seen} by {self.scan.taken_by}"
 
     @field(needs=("name",), requires="weightOnMoon")
     def report(self) -> str:
@@ -58,9 +81,11 @@ class Animal:
         return self.name.upper()
 
 
-@entity(tables.passports, key="code")
+@entity(tables.passports, key="code", other_keys=["animal_id"])
 class Passport:
     code: ID
+    animal_id: ID | None
+    issued: dt.datetime | None
     animal: Animal | None = belongs_to("animal_id")
 
 
@@ -132,6 +157,49 @@ async def test_a_wrong_representation_is_null_alone(zoo: Zoo) -> None:
     assert "lacks the key field `id`" in body["errors"][1]["message"]
 
 
+async def test_entities_by_another_key(zoo: Zoo) -> None:
+    """Whichever key is there finds the row, the first before others; one statement for each."""
+    zoo.postgres.ran.clear()
+    given = [
+        {"__typename": "Passport", "animalId": "1"},
+        {"__typename": "Passport", "code": "P/1"},
+        {"__typename": "Passport", "animalId": 999},
+        {"__typename": "Passport", "code": "no such", "animalId": "1"},
+        {"__typename": "Passport", "animalId": "no number"},
+        {"__typename": "Passport"},
+    ]
+    body = await zoo.ask(ASK % "... on Passport { nodeId code animalId }", {"r": given})
+    first, second, *others = body["data"]["_entities"]
+    assert first == second
+    assert first["code"] == "P/1"
+    assert first["animalId"] == "1"
+    assert others == [None] * 4
+    assert [error["path"][1] for error in body["errors"]] == [4, 5]
+    assert "its key (animalId)" in body["errors"][0]["message"]
+    assert "lacks the key field `code`" in body["errors"][1]["message"]
+    assert len(zoo.postgres.ran) == 2
+    data = await zoo.data(
+        "query ($id: ID!) { node(nodeId: $id) { ... on Passport { code } } }",
+        {"id": first["nodeId"]},
+    )
+    assert data["node"] == {"code": "P/1"}
+
+
+@pytest.mark.parametrize(
+    ("other", "says"), [("issued", "no unique constraint over issued"), ("nobody", "has no field")]
+)
+def test_another_key_must_identify_a_row(other: str, says: str) -> None:
+    """Start-up says what is missing."""
+
+    @entity(tables.passports, key="code", other_keys=[other])
+    class Paper:
+        code: ID
+        issued: dt.datetime | None
+
+    with pytest.raises(ConfigurationError, match=says):
+        build(Domain(entities=[Paper], queries=[], subgraph=True))
+
+
 async def test_only_wrong_ones(zoo: Zoo) -> None:
     """Nobody is asked, and each has its error."""
     zoo.postgres.ran.clear()
@@ -179,6 +247,40 @@ async def test_what_is_believed_must_fit(zoo: Zoo) -> None:
     assert body["errors"][0]["message"] == "Representation 0: its `weightOnMoon` is no Float."
 
 
+async def test_what_is_required_of_an_object(zoo: Zoo) -> None:
+    """Is an object to the resolver, with what was asked for and nothing else that it claims."""
+    scan = {
+        "organs": [{"name": "heart", "size": 7}, None],
+        "takenBy": "Dr No",
+        "taken_by": "forged",
+    }
+    given = [animal("1", scan=scan), animal("2", scan=None), animal("3", scan={"organs": []})]
+    data = await zoo.data(ASK % "... on Animal { name finding }", {"r": given})
+    first, second, third = data["_entities"]
+    assert first["finding"] == f"{first['name']} [('heart', None), None] by Dr No"
+    assert second["finding"] is None
+    assert third["finding"] == f"{third['name']} [] by None"
+
+
+async def test_what_is_required_of_an_object_must_fit(zoo: Zoo) -> None:
+    """At any depth; else the representation is wrong at its index."""
+    wrong: list[Any] = [
+        "heart",
+        [],
+        {"organs": {"name": "heart"}},
+        {"organs": [{"name": None}]},
+        {"organs": [{"name": ["heart"]}]},
+        {"organs": None},
+    ]
+    given = [animal("1", scan=one) for one in wrong]
+    body = await zoo.ask(ASK % "... on Animal { finding }", {"r": given})
+    assert body["data"]["_entities"] == [None] * len(wrong)
+    assert [error["path"] for error in body["errors"]] == [
+        ["_entities", place] for place in range(len(wrong))
+    ]
+    assert body["errors"][0]["message"] == "Representation 0: its `scan` is no Scan."
+
+
 async def test_external_fields_are_null_elsewhere(zoo: Zoo) -> None:
     """They are others' to tell."""
     data = await zoo.data("{ animal(id: 1) { name weightOnMoon report } }")
@@ -190,7 +292,10 @@ async def test_the_sdl(zoo: Zoo) -> None:
     """Has keys, imports what it uses, and is GraphQL."""
     sdl = (await zoo.data("{ _service { sdl } }"))["_service"]["sdl"]
     assert 'type Animal implements Node @key(fields: "id", resolvable: true) {' in sdl
-    assert 'type Passport implements Node @key(fields: "code", resolvable: true) {' in sdl
+    assert (
+        'type Passport implements Node @key(fields: "code", resolvable: true) '
+        '@key(fields: "animalId", resolvable: true) {'
+    ) in sdl
     assert "name: String! @shareable" in sdl
     assert "weightOnMoon: Float @external" in sdl
     assert 'report: String! @requires(fields: "weightOnMoon")' in sdl
@@ -210,6 +315,22 @@ def test_what_is_required_must_be_declared() -> None:
             return ""
 
     with pytest.raises(ConfigurationError, match=r"Bad: .*'weight'.*external\(\)"):
+        build(Domain(entities=[Bad], queries=[], subgraph=True))
+
+
+@pytest.mark.parametrize("fields", ["scan {", "scan { ...F }", "w: weight", "scan(at: 1) { by }"])
+def test_what_is_required_must_be_a_set_of_fields(fields: str) -> None:
+    """Start-up names the resolver and shows how to write it."""
+
+    @entity(tables.animals)
+    class Bad:
+        id: ID
+
+        @field(requires=fields)
+        def report(self) -> str:
+            return ""
+
+    with pytest.raises(ConfigurationError, match=r"Bad\.report: .*no set of fields"):
         build(Domain(entities=[Bad], queries=[], subgraph=True))
 
 

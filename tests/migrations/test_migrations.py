@@ -23,7 +23,7 @@ from gateway.errors import ConfigurationError, SourceRefused, SourceUnavailable
 from gateway.sources.postgres import migrate
 from resolvers import models
 
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009")
 NOTHING = {part: set() for part in PARTS}
 
 
@@ -122,9 +122,9 @@ async def test_a_failing_version_undoes_the_whole_run(fresh_database, migrations
     """A statement that fails leaves the database as it was, and is named by its SQLSTATE only."""
     folder = tmp_path / "migrations"
     shutil.copytree(migrations_folder, folder, ignore=shutil.ignore_patterns("__pycache__"))
-    (folder / "versions" / "0009_broken.py").write_text(
+    (folder / "versions" / "9999_broken.py").write_text(
         "from alembic import op\n"
-        "revision, down_revision = '0009', '0008'\n"
+        f"revision, down_revision = '9999', '{REVISIONS[-1]}'\n"
         "def upgrade():\n"
         "    op.execute('CREATE TABLE soon_gone ()')\n"
         "    op.execute(\"SELECT 'hunter2'::integer\")\n"

@@ -202,7 +202,7 @@ async def lifespan(app: ASGIApp) -> AsyncIterator[None]:
     inbox: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
     outbox: asyncio.Queue[Any] = asyncio.Queue()
     running = asyncio.create_task(
-        app({"type": "lifespan", "asgi": {"version": "3.0"}}, inbox.get, outbox.put)
+        app({"type": "lifespan", "asgi": {"version": "3.0"}, "state": {}}, inbox.get, outbox.put)
     )
     await inbox.put({"type": "lifespan.startup"})
     started = await asyncio.wait_for(outbox.get(), 60)

@@ -21,6 +21,7 @@ from gateway import (
     belongs_to,
     by_key,
     entity,
+    field,
     has_many,
     listing,
     queries,
@@ -60,6 +61,18 @@ class Animal:
     name: str
     enclosure: Enclosure | None = belongs_to("enclosure_id")
     friend: Remote | None = remote("people", "Person", "id", by="people(ids:)")
+    owner: Remote | None = remote("people", "Person", "mother_id", by="people(ids:)")
+
+    @field(needs=("name",))
+    def shout(self) -> str:
+        return self.name.upper()
+
+
+@queries
+class Hello:
+    @strawberry.field
+    def hello(self) -> str:
+        return "hello"
 
 
 @queries
@@ -73,13 +86,33 @@ class Roots:
         return "hello"
 
 
-JOINS = (Join("Person", "pet", Animal, "id"), Join("Robot", "pet", Animal, "id"))
+JOINS = (
+    Join("Person", "pet", Animal, "id"),
+    Join("Robot", "pet", Animal, "id"),
+    Join("Person", "herd", Animal, "id", "Whom they look after.", column="enclosure_id"),
+    Join("Robot", "herd", Animal, "id", column="enclosure_id"),
+)
 
 
 def joined(**options: Any) -> Domain:
     """The zoo and the people, joined both ways."""
     upstream = Upstream("people", SDL, joins=JOINS, **options)
     return Domain(entities=[Enclosure, Animal], queries=[Roots], upstreams=[upstream])
+
+
+@entity(tables.remarks, authenticated=True)
+class Note:
+    id: ID
+    text: str
+
+
+def guarded() -> Domain:
+    """The people, each with a row that only some may see; its name is taken by the people's."""
+    joins = (Join("Person", "note", Note, "id"),)
+    sdl = SDL.replace("Note", "Paper")
+    return Domain(
+        entities=[Note], queries=[Hello], upstreams=[Upstream("people", sdl, joins=joins)]
+    )
 
 
 class Joined:

@@ -75,6 +75,124 @@ async def test_objects_of_an_interface_with_rows(gateway: Joined) -> None:
     assert [one["pet"] and one["pet"]["id"] for one in body["data"]["beings"]] == ["1", None, "2"]
 
 
+async def test_objects_with_lists_of_rows(gateway: Joined) -> None:
+    """Over lists in lists, one statement for all; with arguments, and back into the upstream."""
+    data = await gateway.data(
+        """query ($first: Int) { person(id: 1) {
+          herd(first: $first, where: {name: {ne: "Bo"}}, orderBy: [{id: DESC}]) {
+            totalCount
+            nodes { id name friend { name } }
+            pageInfo { hasNextPage }
+          }
+          friends(first: 2) { name herd(first: 1) { edges { cursor node { id } } } }
+        } }""",
+        first=2,
+    )
+    assert data["person"]["herd"] == {
+        "totalCount": 5,
+        "nodes": [
+            {"id": "12", "name": "Leo-Leonardo", "friend": None},
+            {"id": "11", "name": "Kim", "friend": None},
+        ],
+        "pageInfo": {"hasNextPage": True},
+    }
+    bob, cleo = data["person"]["friends"]
+    assert [edge["node"] for edge in bob["herd"]["edges"]] == [{"id": "3"}]
+    assert cleo["herd"] == {"edges": []}
+    assert len(gateway.people.documents()) == 2
+
+
+async def test_lists_of_rows_are_one_statement(gateway: Joined) -> None:
+    """For all objects of the wave, each list with its own limit, in lists within lists."""
+    document = "{ team(id: 1) { members { ... on Person { friends { herd(first: 1) { nodes { id } } } } } } }"
+    plan = gateway.engine.explain(document)
+    (wave,) = plan["waves"][1:]
+    (fetch,) = wave
+    assert "unnest" in fetch["request"]["sql"]
+    data = await gateway.data(document)
+    ada, _, bob = data["team"]["members"]
+    assert [one["herd"]["nodes"] for one in ada["friends"]] == [[{"id": "3"}], [], [], []]
+    assert [one["herd"]["nodes"] for one in bob["friends"]] == [[{"id": "1"}], [], [], []]
+
+
+async def test_a_list_under_a_key_that_can_be_none(gateway: Joined) -> None:
+    """Is null, and harms nobody else."""
+    data = await gateway.data(
+        """{ beings { ... on Person { herd(first: 1) { nodes { id } } }
+             ... on Robot { herd { nodes { id } } } } }"""
+    )
+    lists = [one["herd"] for one in data["beings"]]
+    assert lists == [{"nodes": [{"id": "1"}]}, None, {"nodes": [{"id": "3"}]}]
+
+
+async def test_rows_with_objects_by_a_column_that_is_not_shown(gateway: Joined) -> None:
+    """The key need not be a field; where it is null, so is the object."""
+    data = await gateway.data("{ animals(first: 3) { nodes { owner { name } } } }")
+    owners = [one["owner"] for one in data["animals"]["nodes"]]
+    assert owners == [None, {"name": "Ada"}, {"name": "Ada"}]
+
+
+@pytest.mark.parametrize("prefix", ["", "Crm"])
+async def test_plain_resolvers_below_an_interface_of_the_upstream(
+    database: str, prefix: str
+) -> None:
+    """graphql-core walks there, though nobody asked for the types' names; lists in lists too."""
+    beings = f"{prefix.lower()}Beings" if prefix else "beings"
+    document = f"""{{ {beings} {{
+      name ... on {prefix}Person {{
+        pet {{ id shout }} herd(first: 1) {{ nodes {{ shout }} }}
+        writings {{ ... on {prefix}Note {{ text }} }}
+      }}
+    }} }}"""
+    async with (
+        people.running() as service,
+        joined.running(service, joined.joined(prefix=prefix), database) as gateway,
+    ):
+        data = await gateway.data(document)
+        assert data[beings] == [
+            {
+                "name": "Ada",
+                "pet": {"id": "1", "shout": "ADA"},
+                "herd": {"nodes": [{"shout": "ADA"}]},
+                "writings": [{"text": "a\tb"}, {}],
+            },
+            {"name": "Rob"},
+            {
+                "name": "Bob",
+                "pet": {"id": "2", "shout": "BO"},
+                "herd": {"nodes": [{"shout": "CLEO"}]},
+                "writings": [{"text": "a\tb"}, {}],
+            },
+        ]
+        told = await gateway.data(document.replace("name ...", "kind: __typename ...", 1))
+        assert [one["kind"] for one in told[beings]] == [
+            f"{prefix}Person",
+            f"{prefix}Robot",
+            f"{prefix}Person",
+        ]
+
+
+async def test_what_a_viewer_may_not_see_below_an_interface_of_the_upstream(
+    database: str,
+) -> None:
+    """Is an error at its place; the rest of the object is there, and its row was never read."""
+    async with (
+        people.running() as service,
+        joined.running(service, joined.guarded(), database) as gateway,
+    ):
+        body = await gateway.ask(
+            "{ beings { ... on Person { note { text } } ... on Robot { model } } }"
+        )
+        assert body["data"] == {"beings": [{"note": None}, {"model": "T"}, {"note": None}]}
+        assert [error["path"] for error in body["errors"]] == [
+            ["beings", 0, "note"],
+            ["beings", 2, "note"],
+        ]
+        assert {error["extensions"]["code"] for error in body["errors"]} == {"UNAUTHENTICATED"}
+        (document,) = service.documents()
+        assert "note" not in document
+
+
 async def test_an_upstreams_failure_below_rows(gateway: Joined) -> None:
     """Is each object's own, at its place."""
     body = await gateway.ask("{ animals(first: 2) { nodes { id friend { name secret } } } }")

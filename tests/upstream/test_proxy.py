@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from graphql import build_schema
 from upstream import joined, people
 from upstream.people import SDL, People, reply
 
 from gateway import Domain
 from gateway.errors import ConfigurationError
 from gateway.schema.build import build
-from gateway.schema.remote import Upstream
+from gateway.schema.remote import Join, Upstream
 from gateway.viewer import Viewer
 
 if TYPE_CHECKING:
@@ -89,6 +91,16 @@ PUSHED = {
         "{ person(id: 3) { writings { ... on Letter { text } } } }",
         ["query { person(id: 3) { writings { ... on Letter { text } } } }"],
         {"person": {"writings": [{}, {"text": "Dear"}]}},
+    ),
+    "nothing of an object": (
+        "{ person(id: 3) { name @skip(if: true) } beings { ... @include(if: false) { id } } }",
+        [
+            (
+                "query { person(id: 3) { plait_nothing: __typename } "
+                "beings { plait_nothing: __typename } }"
+            )
+        ],
+        {"person": {}, "beings": [{}, {}, {}]},
     ),
     "literals and enums": (
         '{ person(id: "1") { friends(first: 2, mood: GLAD) { name mood } } count(from: -3) }',
@@ -285,6 +297,16 @@ def test_wrong_declarations_are_refused() -> None:
     assert "twice" in refused(Upstream("people", SDL), Upstream("people", SDL, prefix="X"))
     assert "its SDL is wrong" in refused(Upstream("people", "type Query {"))
     assert "has no type Person" in refused(Upstream("people", "type Query { a: Int }"))
+    for join, says in (
+        (Join("Person", "x", joined.Animal, "id", column="owner"), "has no column 'owner'"),
+        (Join("Person", "x", joined.Animal, "key"), "Person has no field key"),
+        (Join("Person", "name", joined.Animal, "id"), "a field of this name already"),
+        (Join("Being", "x", joined.Animal, "id"), "no object type Being"),
+        (Join("Person", "x", joined.Roots, "id"), "one of the domain"),
+    ):
+        message = refused(Upstream("people", SDL, joins=[join]))
+        assert f"join {join.type}.{join.name}" in message
+        assert says in message
     no_finder = SDL.replace("person(id: ID!): Person", "person(id: ID!, at: Int!): Person")
     assert "no root field person" in refused(Upstream("people", no_finder))
 
@@ -355,6 +377,64 @@ async def test_a_huge_answer_is_cut(service: People) -> None:
         service.answer = answer
         body = await gateway.ask("{ person(id: 1) { name } }")
         assert "more than 10000 bytes" in body["errors"][0]["message"]
+
+
+async def test_an_announced_size_is_enough(gateway: Joined) -> None:
+    """100 MB are refused by their head; not one more byte is waited for."""
+    never = asyncio.Event()
+
+    async def answer(_scope: Any, _receive: Any, send: Any) -> None:
+        headers = [(b"content-type", b"application/json"), (b"content-length", b"100000000")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await never.wait()
+
+    gateway.people.answer = answer
+    body = await gateway.ask("{ hello person(id: 1) { name } }")
+    never.set()
+    assert body["data"] == {"hello": "hello", "person": None}
+    assert "more than 16000000 bytes" in body["errors"][0]["message"]
+
+
+async def test_a_small_answer_may_be_a_huge_one(service: People) -> None:
+    """What counts is its size once it is unpacked."""
+    packed = gzip.compress(b'{"data": {"count": 1}, "x": "' + b" " * 20_000_000 + b'"}')
+    async with joined.running(service, joined.joined(), max_bytes=1_000_000) as gateway:
+
+        async def answer(_scope: Any, _receive: Any, send: Any) -> None:
+            headers = [(b"content-type", b"application/json"), (b"content-encoding", b"gzip")]
+            await send({"type": "http.response.start", "status": 200, "headers": headers})
+            await send({"type": "http.response.body", "body": packed})
+
+        assert len(packed) < 1_000_000
+        service.answer = answer
+        body = await gateway.ask("{ count }")
+        assert "more than 1000000 bytes" in body["errors"][0]["message"]
+
+
+async def test_a_pinned_field_that_is_gone(gateway: Joined) -> None:
+    """Is the upstream's error; fields that do not need it are there, and so is our own."""
+    sdl = SDL.replace("  age: Int\n", "", 1).replace("  count(from: Int = 1): Int!\n", "")
+    gateway.people.schema = build_schema(sdl)
+    body = await gateway.ask("{ hello person(id: 1) { age } }")
+    assert body["data"] == {"hello": "hello", "person": None}
+    (error,) = body["errors"]
+    assert error["path"] == ["person"]
+    assert error["extensions"]["code"] == "SOURCE_ERROR"
+    assert "age" not in error["message"]
+    assert await gateway.data("{ person(id: 1) { name } }") == {"person": {"name": "Ada"}}
+    body = await gateway.ask("{ count }")
+    assert body["data"] is None  # the field is non-null, as the pinned schema says
+
+
+async def test_a_silent_upstream(gateway: Joined) -> None:
+    """Costs its own fields, until the request's deadline and no longer; then it answers again."""
+    gateway.people.delay = asyncio.Event()
+    body = await gateway.ask("{ hello person(id: 1) { name } }", seconds=0.3)
+    assert body["data"] == {"hello": "hello", "person": None}
+    assert body["errors"][0]["extensions"]["code"] == "SOURCE_TIMEOUT"
+    gateway.people.delay.set()
+    gateway.people.delay = None
+    assert await gateway.data("{ person(id: 1) { name } }") == {"person": {"name": "Ada"}}
 
 
 async def test_a_slow_answer_meets_the_deadline(gateway: Joined) -> None:

@@ -74,6 +74,7 @@ class Groups:
         self._waiting = 0
         self._age = 0
         self._sent = 0
+        self._joined = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._closed = False
         self._landed: asyncio.Event | None = None
@@ -142,12 +143,16 @@ class Groups:
         self._deadlines.stop()
 
     def figures(self) -> Mapping[str, float]:
-        """Gauges: groups, waiting calls, executions under way; counter: executions sent."""
+        """Gauges: groups, waiting calls, executions under way.
+
+        Counters: executions sent, and calls that were answered by another call's execution.
+        """
         return {
             "groups": len(self._groups),
             "waiting": self._waiting,
             "flying": self._schedule.flying,
             "sent": self._sent,
+            "joined": self._joined,
         }
 
     # A call comes in.
@@ -304,6 +309,7 @@ class Groups:
         outcome: Sequence[Value] | Failed = Failed(SourceUnavailable(_CLOSING))
         try:
             if members:
+                self._joined += len(members) - 1
                 latest = max(member.deadline for member in members)
                 outcome = await self._execute(pending.group, pending.keys, latest)
         except SourceDataError as error:

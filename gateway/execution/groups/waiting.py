@@ -17,6 +17,7 @@ from gateway.errors import SourceError
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Hashable, Mapping, Sequence
+    from contextvars import Context
 
     from gateway.sources.contract import Key
 
@@ -49,7 +50,7 @@ class Pending:
     `age` orders executions over all groups. `index` gives each key's place, by its identity.
     """
 
-    __slots__ = ("age", "group", "index", "keys", "members", "ready", "sent", "task")
+    __slots__ = ("age", "context", "group", "index", "keys", "members", "ready", "sent", "task")
 
     def __init__(self, group: Group, age: int) -> None:
         self.group = group
@@ -60,6 +61,8 @@ class Pending:
         self.ready = False
         self.sent = False
         self.task: asyncio.Task[None] | None = None
+        self.context: Context | None = None
+        """Where it runs, for those who trace; else wherever its turn comes."""
 
     def has_room(self, wanted: Mapping[Hashable, Key], limit: int) -> bool:
         """Whether the keys in `wanted`, by their identities, fit beside those already here."""

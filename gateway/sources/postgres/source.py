@@ -98,6 +98,12 @@ class PostgresSource:
         """A connection, compiled. Pure."""
         return self._statements.page(connection, shapes)
 
+    def prepare_related(
+        self, related: asks.Related, shapes: Mapping[int, PageShape]
+    ) -> Statement:
+        """Connections by the key that their rows hold, compiled. Pure."""
+        return self._statements.related(related, shapes)
+
     def prepare_matching(self, entity: EntityInfo, where: WhereShape | None) -> MatchingRows:
         """The keys of the rows that a `where` and the entity's rule let through. Pure."""
         return matching(self.name, self._catalog, entity, where)
@@ -144,6 +150,17 @@ class PostgresSource:
         except SourceError as error:
             return Health(ready=False, detail=error.message, figures=self._slots.figures())
         return Health(ready=True, detail="answers", figures=self._slots.figures())
+
+    def figures(self) -> Mapping[str, float]:
+        """Those of the slots, and with their part before them those of the other parts."""
+        parts: dict[str, Any] = {"": self._slots, "writer_": self._writer}
+        parts |= {"replica_": self._replica} if self._replica is not None else {}
+        parts |= {"changes_": self.changes} if self.changes is not None else {}
+        return {
+            f"{part}{name}": value
+            for part, own in parts.items()
+            for name, value in own.figures().items()
+        }
 
     async def parts(self, budget: Budget) -> Mapping[str, Health]:
         """The health of what the source can do without: `replica`, `changes`; never raises."""

@@ -18,6 +18,7 @@ from sqlalchemy.dialects.postgresql.asyncpg import dialect as asyncpg_dialect
 from sqlalchemy.sql.elements import quoted_name
 
 from gateway.schema import asks
+from gateway.schema.catalog import Relation
 from gateway.schema.rules import CONSTANT_SPEC, VIEWER_SPEC
 from gateway.sources.contract import Prepared
 from gateway.sources.postgres.pages import Page
@@ -29,7 +30,7 @@ from gateway.sources.postgres.touched import tables_of
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from gateway.schema.catalog import Catalog, EntityInfo, Relation
+    from gateway.schema.catalog import Catalog, ColumnInfo, EntityInfo
     from gateway.schema.shapes import PageShape
 
 Expression = sa.ColumnElement[Any]
@@ -71,6 +72,7 @@ class Statements:
         self.catalog = catalog
         self._by_key = lru_cache(_REMEMBERED)(self._compile_by_key)
         self._page = lru_cache(_REMEMBERED)(self._compile_page)
+        self._related = lru_cache(_REMEMBERED)(self._compile_related)
 
     def by_key(self, row: asks.Row, shapes: Mapping[int, PageShape]) -> Statement:
         """Rows of an entity by key: as many rows as keys, in the keys' order."""
@@ -80,34 +82,47 @@ class Statements:
         """A connection from the root: one row, the whole connection object."""
         return self._page(connection, tuple(shapes.items()))
 
+    def related(self, related: asks.Related, shapes: Mapping[int, PageShape]) -> Statement:
+        """Connections of the rows that hold a key: as many as keys, in the keys' order."""
+        return self._related(related, tuple(shapes.items()))
+
     def _compile_by_key(self, row: asks.Row, shapes: _Shapes) -> Statement:
         build = Build(self.catalog, dict(shapes))
         entity = row.entity
-        arrays = [
-            sa.bindparam(f"plait_k_{index}", type_=sa.ARRAY(info.column.type))
-            for index, info in enumerate(entity.key)
-        ]
-        names = [f"k{index}" for index in range(len(arrays))]
-        wanted = (
-            sa.func.unnest(*arrays)
-            .table_valued(*names, with_ordinality="n", name="k")
-            .render_derived()
-        )
+        key = row.by or entity.key
+        wanted, names = _wanted(key)
         table = build.alias(entity.table, "t")
         found = build.row(row, table)
+        conditions = build.predicates.visible(entity, table)
+        where: Any = None if row.where is None else build.shapes[row.where]
+        if row.where is not None and where is not None:
+            build.spec = row.where
+            conditions.append(build.predicates.where(entity, table, where))
         value = (
             sa.select(sa.cast(found.json, sa.Text))
             .select_from(found.source)
             .where(
                 *(
                     table.c[info.column.name] == wanted.c[name]
-                    for info, name in zip(entity.key, names, strict=True)
+                    for info, name in zip(key, names, strict=True)
                 ),
-                *build.predicates.visible(entity, table),
+                *conditions,
             )
             .correlate(wanted)
             .scalar_subquery()
         )
+        return build.finish(
+            self.source, sa.select(value).select_from(wanted).order_by(wanted.c.n), by_key=True
+        )
+
+    def _compile_related(self, related: asks.Related, shapes: _Shapes) -> Statement:
+        build = Build(self.catalog, dict(shapes))
+        wanted, (name,) = _wanted((related.column,))
+        entity = related.connection.entity
+        pairs = ((name, related.column.column.name),)
+        relation = Relation(related.column.name, entity.name, many=True, pairs=pairs)
+        page = build.connection(related.connection, (relation, wanted))
+        value = page.correlate(wanted).scalar_subquery()
         return build.finish(
             self.source, sa.select(value).select_from(wanted).order_by(wanted.c.n), by_key=True
         )
@@ -237,6 +252,17 @@ class Build:
     ) -> sa.Select[Any]:
         """`select <the connection's JSON text>`, of all rows or of those related to `parent`."""
         return Page(self, ask, parent).select()
+
+
+def _wanted(key: Sequence[ColumnInfo]) -> tuple[Any, list[str]]:
+    """The keys that are asked for, as rows of `n` and these columns, one array parameter each."""
+    arrays = [
+        sa.bindparam(f"{KEY}{index}", type_=sa.ARRAY(info.column.type))
+        for index, info in enumerate(key)
+    ]
+    names = [f"k{index}" for index in range(len(arrays))]
+    rows = sa.func.unnest(*arrays).table_valued(*names, with_ordinality="n", name="k")
+    return rows.render_derived(), names
 
 
 @lru_cache(_ALIASES)

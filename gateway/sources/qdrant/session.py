@@ -12,6 +12,7 @@ from qdrant_client import models
 
 from gateway.errors import ConfigurationError, InputError, SourceTimeout
 from gateway.sources.qdrant.administration import Administration
+from gateway.sources.qdrant.bulk import Bulk
 from gateway.sources.qdrant.faults import (
     CollectionMissing,
     KeyRefused,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from gateway.sources.qdrant.address import Address
     from gateway.sources.qdrant.ask import Ask
     from gateway.sources.qdrant.filters import Filter
+    from gateway.sources.qdrant.points import Point
     from gateway.sources.qdrant.shape import Hit
     from gateway.sources.qdrant.trees import Group
     from gateway.sources.qdrant.wire import Wire
@@ -57,6 +59,7 @@ class Session:
         self._sizes: dict[tuple[str, str], int] = {}
         self.administration = Administration(name, self.run)
         self.point_reads = PointReads(self)
+        self.bulk = Bulk(self)
 
     async def start(self) -> None:
         """See whether the server answers.
@@ -153,6 +156,11 @@ class Session:
         work = self._wire.groups(collection, ask, wish, seconds)
         groups: list[Group] = await finished(self._name, work, until)
         return groups
+
+    async def store(self, collection: str, points: Sequence[Point], deadline: float) -> None:
+        """Store points in one engine call."""
+        until = self._until(deadline)
+        await finished(self._name, self._wire.store(collection, points, self._left(until)), until)
 
     async def scrolled(
         self,

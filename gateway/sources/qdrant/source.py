@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from gateway.sources.contract import Batch, Budget, Key, Prepared
     from gateway.sources.qdrant.administration import Administration
     from gateway.sources.qdrant.ask import Near
+    from gateway.sources.qdrant.bulk import Bulk
     from gateway.sources.qdrant.changes import Change
     from gateway.sources.qdrant.prepared import PreparedHits
     from gateway.sources.qdrant.session import Session
@@ -197,6 +198,11 @@ class QdrantSource:
     def administration(self) -> Administration:
         """The write side of the source. Raises `SourceUnavailable` while it is not open."""
         return self._session().administration
+
+    @property
+    def bulk(self) -> Bulk:
+        """Many points at once. Raises `SourceUnavailable` while it is not open."""
+        return self._session().bulk
 
     async def _tree(self, prepared: PreparedTree, wish: Any, deadline: float) -> bytes:
         if not isinstance(wish, Grouped):

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from qdrant_client import AsyncQdrantClient, models
 from qdrant_client import grpc as pb
-from qdrant_client.conversions.conversion import RestToGrpc
+from qdrant_client.conversions.conversion import RestToGrpc, payload_to_grpc
 
 from gateway.sources.qdrant.arguments import Sparse
 from gateway.sources.qdrant.ask import Liked
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from gateway.sources.qdrant.address import Address
     from gateway.sources.qdrant.ask import Ask, Near, Target
     from gateway.sources.qdrant.ids import PointId
+    from gateway.sources.qdrant.points import Point
     from gateway.sources.qdrant.prepared import PayloadWish
     from gateway.sources.qdrant.wishes import Grouped
 
@@ -65,6 +66,9 @@ class Wire(Protocol):
 
     async def groups(self, collection: str, ask: Ask, wish: Grouped, seconds: float) -> list[Group]:
         """The best groups of what `ask` ranks, in at most `seconds`; raises as `query` does."""
+
+    async def store(self, collection: str, points: Sequence[Point], seconds: float) -> None:
+        """Store points in one call that takes at most `seconds`; raises as `query` does."""
 
     async def run(self, call: Callable[[], Awaitable[Any]]) -> Any:
         """Await a call of `client`, in the way this wire can be cancelled."""
@@ -108,6 +112,15 @@ class GrpcWire:
             Group(_grpc_group_key(group.id), [_grpc_hit(point, ask) for point in group.hits])
             for group in response.result.groups
         ]
+
+    async def store(self, collection: str, points: Sequence[Point], seconds: float) -> None:
+        """See `Wire.store`."""
+        await self.client.grpc_points.Upsert(
+            pb.UpsertPoints(
+                collection_name=collection, wait=True, points=[_grpc_point(one) for one in points]
+            ),
+            timeout=seconds,
+        )
 
     async def run(self, call: Callable[[], Awaitable[Any]]) -> Any:
         """See `Wire.run`."""
@@ -163,6 +176,16 @@ class RestWire:
             Group(group.id, [_rest_hit(point, ask) for point in group.hits])
             for group in response.groups
         ]
+
+    async def store(self, collection: str, points: Sequence[Point], seconds: float) -> None:
+        """See `Wire.store`."""
+        native = [
+            models.PointStruct(id=one.id, vector=list(one.vector), payload=dict(one.payload))
+            for one in points
+        ]
+        await self.run(
+            lambda: self.client.upsert(collection, native, wait=True, timeout=math.ceil(seconds))
+        )
 
     async def run(self, call: Callable[[], Awaitable[Any]]) -> Any:
         """See `Wire.run`."""
@@ -225,6 +248,15 @@ def _grpc_filter(ask: Ask) -> pb.Filter | None:
 
 def _grpc_id(value: PointId) -> pb.PointId:
     return pb.PointId(num=value) if isinstance(value, int) else pb.PointId(uuid=value)
+
+
+def _grpc_point(point: Point) -> pb.PointStruct:
+    vector = pb.Vector(dense=pb.DenseVector(data=point.vector))
+    return pb.PointStruct(
+        id=_grpc_id(point.id),
+        vectors=pb.Vectors(vector=vector),
+        payload=payload_to_grpc(dict(point.payload)),
+    )
 
 
 def _grpc_payload(wish: PayloadWish) -> pb.WithPayloadSelector:

@@ -12,19 +12,25 @@ from __future__ import annotations
 
 import asyncio
 import math
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import orjson
-from redis.asyncio import Redis
+from redis.exceptions import NoScriptError, RedisError
 
 from gateway.errors import ConfigurationError, SourceError, SourceRefused
 from gateway.sources.cache import STAMP_BYTES, Acknowledged, Bumped, Mark, Notice, Stored
 from gateway.sources.redis import cache_scripts as lua
-from gateway.sources.redis.connection import CREDENTIAL_ERRORS, make_pool, our_errors
+from gateway.sources.redis.connection import CREDENTIAL_ERRORS, cancellable, our_errors
+from gateway.sources.redis.link import Command
+from gateway.sources.redis.links import Times, make_link
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+    from collections.abc import AsyncIterator, Mapping, Sequence
+
+    from redis.asyncio.connection import AbstractConnection
+
+    from gateway.sources.redis.link import Word
 
 _CLOSE_SECONDS = 1.0
 _HOLDER = b"node:"
@@ -32,7 +38,7 @@ _LITERAL = str.maketrans({character: f"\\{character}" for character in "\\[]^"})
 
 
 class RedisCacheStore:
-    """A cache's part of one Redis server.
+    """A cache's part of one Redis server, of a cluster, or of a server that sentinels name.
 
     `timeout`: seconds for each round trip, waiting for a connection included. `connections`: at
     most so many, and one more to listen on. Nothing is tried twice. Raises `ConfigurationError`
@@ -52,31 +58,17 @@ class RedisCacheStore:
         self._name = name
         self._prefix = b"{%b}:" % prefix.encode()
         self._timeout = timeout
-        self._pool = make_pool(
-            name,
-            url,
-            connections=connections + 2,
-            connect_timeout=connect_timeout,
-            socket_timeout=timeout,
-        )
-        self._redis: Redis = Redis(connection_pool=self._pool)
+        times = Times(connect=connect_timeout, answer=timeout)
+        self._link = make_link(name, url, connections=connections, times=times)
         self._room = asyncio.Semaphore(connections)
         self._state = self._prefix + b"state"
-        script = self._redis.register_script
-        self._begin = script(lua.BEGIN)
-        self._store = script(lua.STORE)
-        self._bump = script(lua.BUMP)
-        self._renew = script(lua.RENEW)
-        self._expel = script(lua.EXPEL)
-        self._extend = script(lua.EXTEND)
-        self._release = script(lua.RELEASE)
 
     async def open(self) -> None:
         """Connect once. Raises `SourceError`, or `ConfigurationError` for refused credentials."""
         with our_errors(self._name):
             try:
                 async with asyncio.timeout(self._timeout + 0.5):
-                    await self._redis.ping()
+                    await self._one("PING")
             except CREDENTIAL_ERRORS:
                 raise ConfigurationError(
                     f"source {self._name!r} refused the credentials of its URL"
@@ -86,7 +78,7 @@ class RedisCacheStore:
         """Release the connections; idempotent."""
         with suppress(SourceError), our_errors(self._name):
             async with asyncio.timeout(_CLOSE_SECONDS):
-                await self._pool.disconnect()
+                await self._link.close()
 
     async def read(
         self, keys: Sequence[bytes], tags: Sequence[str]
@@ -95,7 +87,7 @@ class RedisCacheStore:
         names = [*map(self._entry, keys), *map(self._tag, tags)]
         if not names:
             return [], []
-        found = await self._ask(self._redis.mget(names))
+        found = await self._ask(self._one("MGET", *names))
         return found[: len(keys)], found[len(keys) :]
 
     async def begin(
@@ -106,7 +98,7 @@ class RedisCacheStore:
         for key in keys:
             names += (self._lock(key), self._entry(key))
         given: list[Any] = [len(tags), token, tag_ms, lock_ms, STAMP_BYTES]
-        found = await self._ask(self._begin(names, given))
+        found = await self._ask(self._run(lua.BEGIN, names, given))
         return found[: len(tags)], found[len(tags) :]
 
     async def store(
@@ -122,13 +114,13 @@ class RedisCacheStore:
             milliseconds = 0 if entry.data is None else entry.milliseconds
             given += (entry.data or b"", milliseconds, len(entry.tags))
             given += [places[tag] for tag in entry.tags]
-        return [kept == 1 for kept in await self._ask(self._store(names, given))]
+        return [kept == 1 for kept in await self._ask(self._run(lua.STORE, names, given))]
 
     async def bump(self, tags: Sequence[str], node: str, epoch: str) -> Bumped:
         """Invalidate tags: their versions are gone, every listener hears it."""
         names = [self._state, *map(self._tag, tags)]
         given: list[Any] = [epoch, node, self._notices, orjson.dumps(list(tags))]
-        found, number, state = await self._ask(self._bump(names, given))
+        found, number, state = await self._ask(self._run(lua.BUMP, names, given))
         fields = dict(zip(state[::2], state[1::2], strict=True))
         holders = {
             field.removeprefix(_HOLDER).decode(): renewal.decode()
@@ -140,7 +132,9 @@ class RedisCacheStore:
     async def renew(self, node: str, renewal: str, epoch: str) -> Mark:
         """Record a lease of this node; the last invalidation there was."""
         field = _HOLDER + node.encode()
-        found, number = await self._ask(self._renew([self._state], [epoch, field, renewal]))
+        found, number = await self._ask(
+            self._run(lua.RENEW, [self._state], [epoch, field, renewal])
+        )
         return Mark(found.decode(), number)
 
     async def expel(self, holders: Mapping[str, str]) -> None:
@@ -148,29 +142,30 @@ class RedisCacheStore:
         given: list[Any] = []
         for node, renewal in holders.items():
             given += (_HOLDER + node.encode(), renewal)
-        await self._ask(self._expel([self._state], given))
+        await self._ask(self._run(lua.EXPEL, [self._state], given))
 
     async def acknowledge(self, marks: Mapping[str, Mark], node: str) -> None:
         """Tell each of the nodes what `node` has heard."""
-        pipeline = self._redis.pipeline(transaction=False)
-        for writer, mark in marks.items():
-            pipeline.publish(self._answers(writer), f"{mark.epoch} {mark.number} {node}")
-        await self._ask(pipeline.execute())
+        told = [
+            ("PUBLISH", self._answers(writer), f"{mark.epoch} {mark.number} {node}")
+            for writer, mark in marks.items()
+        ]
+        await self._ask(self._all(told))
 
     @asynccontextmanager
     async def listen(self, node: str) -> AsyncIterator[AsyncIterator[Notice | Acknowledged]]:
         """What is said from now on. A connection that is lost ends it with `SourceUnavailable`."""
         with our_errors(self._name):
             # A connection of its own, not redis-py's PubSub: that one reconnects without a word.
-            connection = self._pool.make_connection()  # type: ignore[no-untyped-call]  # redis-py
+            async with asyncio.timeout(self._timeout + 0.5):
+                connection = await self._link.borrow()
             try:
-                with _cancellable():
-                    async with asyncio.timeout(self._timeout + 0.5):
-                        await self._subscribe(connection, self._notices, self._answers(node))
+                async with asyncio.timeout(self._timeout + 0.5):
+                    await _subscribe(connection, self._notices, self._answers(node))
                 yield self._heard(connection)
             finally:
                 with suppress(Exception):
-                    await connection.disconnect(nowait=True)
+                    await self._link.give_back(connection)
 
     async def tags_like(self, pattern: str, most: int) -> list[str]:
         """Tags in use that match a pattern with `*` and `?`, by SCAN; at most so many."""
@@ -179,7 +174,9 @@ class RedisCacheStore:
         found: dict[str, None] = {}
         cursor = 0
         while len(found) < most:
-            cursor, names = await self._ask(self._redis.scan(cursor, match=match, count=1_000))
+            cursor, names = await self._ask(
+                self._one("SCAN", int(cursor), "MATCH", match, "COUNT", 1_000)
+            )
             for name in names:
                 found[name[len(begins) :].decode(errors="replace")] = None
             if not int(cursor):
@@ -189,34 +186,47 @@ class RedisCacheStore:
     async def acquire(self, name: str, owner: str, seconds: float) -> bool:
         """`SET NX PX`."""
         milliseconds = max(1, round(seconds * 1_000))
-        return bool(
-            await self._ask(self._redis.set(self._named(name), owner, nx=True, px=milliseconds))
-        )
+        taken = self._one("SET", self._named(name), owner, "NX", "PX", milliseconds)
+        return bool(await self._ask(taken))
 
     async def extend(self, name: str, owner: str, seconds: float) -> bool:
         """Compare and extend."""
         milliseconds = max(1, round(seconds * 1_000))
-        return bool(await self._ask(self._extend([self._named(name)], [owner, milliseconds])))
+        given = [owner, milliseconds]
+        return bool(await self._ask(self._run(lua.EXTEND, [self._named(name)], given)))
 
     async def release(self, name: str, owner: str) -> bool:
         """Compare and delete."""
-        return bool(await self._ask(self._release([self._named(name)], [owner])))
+        return bool(await self._ask(self._run(lua.RELEASE, [self._named(name)], [owner])))
 
     async def _ask(self, call: Any) -> Any:
         """The answer to one round trip, within the time there is for it."""
         try:
-            with our_errors(self._name), _cancellable():
+            with our_errors(self._name):
                 async with asyncio.timeout(self._timeout), self._room:
                     return await call
         finally:
-            if asyncio.iscoroutine(call):
-                call.close()  # where no connection was free in time, it never began
+            call.close()  # where no connection was free in time, it never began
 
-    async def _subscribe(self, connection: Any, *channels: bytes) -> None:
-        await connection.connect()
-        await connection.send_command("SUBSCRIBE", *channels)
-        for _ in channels:
-            await connection.read_response()
+    async def _all(self, commands: Sequence[tuple[Word, ...]]) -> list[Any]:
+        """The answers to commands in one conversation; raises what the server refused."""
+        answers = await self._link.exchange(
+            [Command(words, key=self._prefix) for words in commands]
+        )
+        for answer in answers:
+            if isinstance(answer, RedisError):
+                raise answer
+        return answers
+
+    async def _one(self, *words: Word) -> Any:
+        return (await self._all([words]))[0]
+
+    async def _run(self, script: lua.Script, keys: Sequence[bytes], given: Sequence[Any]) -> Any:
+        """What a script gives; a server that does not know it is told its text."""
+        try:
+            return await self._one("EVALSHA", script.digest, len(keys), *keys, *given)
+        except NoScriptError:
+            return await self._one("EVAL", script.text, len(keys), *keys, *given)
 
     async def _heard(self, connection: Any) -> AsyncIterator[Notice | Acknowledged]:
         while True:
@@ -249,18 +259,11 @@ class RedisCacheStore:
         return self._prefix + b"l:" + name.encode()
 
 
-@contextmanager
-def _cancellable() -> Iterator[None]:
-    """Raise a cancellation that was swallowed within.
-
-    `asyncio.wait_for` of Python 3.11, by which redis-py sends, loses one that comes as it ends
-    (python/cpython#86296); whoever waits for the task's end would wait for ever.
-    """
-    task = asyncio.current_task()
-    before = task.cancelling() if task else 0
-    yield
-    if task is not None and task.cancelling() > before:
-        raise asyncio.CancelledError
+async def _subscribe(connection: AbstractConnection, *channels: bytes) -> None:
+    with cancellable():
+        await connection.send_command("SUBSCRIBE", *channels)
+    for _ in channels:
+        await connection.read_response()
 
 
 def _notice(data: bytes) -> Notice:

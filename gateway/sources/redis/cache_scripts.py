@@ -3,7 +3,23 @@
 Invalidating deletes: it works in a store that is full, and a tag without a version matches nothing.
 """
 
-BEGIN = """
+from __future__ import annotations
+
+from hashlib import sha1
+
+
+class Script:
+    """A script, and the digest by which a server that knows it is asked to run it."""
+
+    __slots__ = ("digest", "text")
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.digest = sha1(text.encode(), usedforsecurity=False).hexdigest()
+
+
+BEGIN = Script(
+    """
 -- KEYS: tags, then lock and entry of each. ARGV: number of tags, token, milliseconds of tags, of
 -- locks, how many bytes an entry is known by.
 local tags = tonumber(ARGV[1])
@@ -30,8 +46,10 @@ for i = tags + 1, #KEYS, 2 do
 end
 return found
 """
+)
 
-STORE = """
+STORE = Script(
+    """
 -- KEYS: tags, then entry and lock of each. ARGV: number of tags, token, versions, then of each
 -- entry: data, milliseconds (0: only give up the lock), number of tags, their places.
 local tags = tonumber(ARGV[1])
@@ -61,8 +79,10 @@ while place < #KEYS do
 end
 return kept
 """
+)
 
-BUMP = """#!lua flags=allow-oom
+BUMP = Script(
+    """#!lua flags=allow-oom
 -- KEYS: the state, tags. ARGV: a name for this life of the store, node, channel, the tags' names.
 for i = 2, #KEYS do
   redis.call('UNLINK', KEYS[i])
@@ -73,15 +93,19 @@ local number = redis.call('HINCRBY', KEYS[1], 'number', 1)
 redis.call('PUBLISH', ARGV[3], epoch .. ' ' .. number .. ' ' .. ARGV[2] .. ' ' .. ARGV[4])
 return {epoch, number, redis.call('HGETALL', KEYS[1])}
 """
+)
 
-RENEW = """#!lua flags=allow-oom
+RENEW = Script(
+    """#!lua flags=allow-oom
 -- KEYS: the state. ARGV: a name for this life of the store, the node's field, its renewal.
 redis.call('HSETNX', KEYS[1], 'epoch', ARGV[1])
 redis.call('HSET', KEYS[1], ARGV[2], ARGV[3])
 return {redis.call('HGET', KEYS[1], 'epoch'), redis.call('HINCRBY', KEYS[1], 'number', 0)}
 """
+)
 
-EXPEL = """#!lua flags=allow-oom
+EXPEL = Script(
+    """#!lua flags=allow-oom
 -- KEYS: the state. ARGV: fields of nodes, each with its renewal.
 for i = 1, #ARGV, 2 do
   if redis.call('HGET', KEYS[1], ARGV[i]) == ARGV[i + 1] then
@@ -90,19 +114,24 @@ for i = 1, #ARGV, 2 do
 end
 return 1
 """
+)
 
-EXTEND = """
+EXTEND = Script(
+    """
 -- KEYS: a lock. ARGV: its owner, milliseconds.
 if redis.call('GET', KEYS[1]) == ARGV[1] then
   return redis.call('PEXPIRE', KEYS[1], ARGV[2])
 end
 return 0
 """
+)
 
-RELEASE = """
+RELEASE = Script(
+    """
 -- KEYS: a lock. ARGV: its owner.
 if redis.call('GET', KEYS[1]) == ARGV[1] then
   return redis.call('DEL', KEYS[1])
 end
 return 0
 """
+)

@@ -129,7 +129,7 @@ class ClusterLink:
                 if _alias(node) == command.node:
                     return node
             raise vendor.ClusterError("no such server")
-        key: Any = command.words[1]
+        key: Any = command.key or command.words[1]
         try:
             return self._cluster.nodes_manager.get_node_from_slot(key_slot(key))
         except vendor.SlotNotCoveredError:

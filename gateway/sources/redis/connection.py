@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -69,6 +70,20 @@ def client_settings(connect_timeout: float, socket_timeout: float) -> dict[str, 
         "driver_info": None,
         "maint_notifications_config": MaintNotificationsConfig(enabled=False),
     }
+
+
+@contextmanager
+def cancellable() -> Iterator[None]:
+    """Raise a cancellation that was swallowed within.
+
+    `asyncio.wait_for` of Python 3.11, by which redis-py sends, loses one that comes as it ends
+    (python/cpython#86296); whoever waits for the task's end would wait for ever.
+    """
+    task = asyncio.current_task()
+    before = task.cancelling() if task else 0
+    yield
+    if task is not None and task.cancelling() > before:
+        raise asyncio.CancelledError
 
 
 @contextmanager

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
 
 from redis.exceptions import ResponseError
 
+from gateway.sources.redis.connection import cancellable
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -24,10 +26,11 @@ MULTI_KEYS = 1_000
 
 
 class Command(NamedTuple):
-    """A command's words; its key is the second. `node`: where it goes, if not where the key is."""
+    """A command's words. `key`: where it goes, if not to its second word; `node`: a server."""
 
     words: tuple[Word, ...]
     node: str = ""
+    key: bytes = b""
 
 
 class Link(Protocol):
@@ -86,7 +89,8 @@ class PoolLink:
         await self.pool.release(connection)
 
     async def _connection(self) -> AbstractConnection:
-        taken: AbstractConnection = await self.pool.get_connection()  # type: ignore[no-untyped-call]  # redis-py
+        with cancellable():
+            taken: AbstractConnection = await self.pool.get_connection()  # type: ignore[no-untyped-call]  # redis-py
         return taken
 
     async def close(self) -> None:
@@ -104,7 +108,8 @@ async def converse(
     the connection too, for unread answers must not meet the next one's questions.
     """
     try:
-        await connection.send_packed_command(connection.pack_commands(commands))
+        with cancellable():
+            await connection.send_packed_command(connection.pack_commands(commands))
         answers: list[Any] = []
         for _ in commands:
             try:

@@ -13,6 +13,7 @@ from gateway.errors import ConfigurationError, SourceDataError, SourceError, Sou
 from gateway.sources.breaker import Breaker
 from gateway.sources.contract import Batch, Budget, Health, Prepared
 from gateway.sources.redis.bound import Kind, command, reader
+from gateway.sources.redis.channels import listening
 from gateway.sources.redis.connection import CREDENTIAL_ERRORS, our_errors
 from gateway.sources.redis.faults import refused
 from gateway.sources.redis.link import Command
@@ -24,10 +25,12 @@ from gateway.sources.redis.turns import Turns
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
+    from contextlib import AbstractAsyncContextManager
 
-    from gateway.schema.state import Guard
+    from gateway.schema.state import Guard, Namespace
     from gateway.schema.state_asks import StateChange, StateRead
     from gateway.sources.contract import Value
+    from gateway.sources.redis.channels import ChannelMessage
     from gateway.sources.redis.messages import Entry
 
 AT_ONCE = 8
@@ -126,6 +129,10 @@ class RedisSource:
             async with asyncio.timeout(_CLOSE_SECONDS):
                 await self.link.close()
 
+    def figures(self) -> Mapping[str, float]:
+        """Gauge: whether the breaker is open."""
+        return {"breaker_open": float(self._breaker.open)}
+
     async def check(self, budget: Budget) -> Health:
         """PING; never raises. `figures`: the round trip in milliseconds."""
         clock = asyncio.get_running_loop().time
@@ -170,6 +177,12 @@ class RedisSource:
         See `gateway.sources.redis.messages.follow`; close it with `aclose` when done.
         """
         return follow(self.name, self.link, key.encode(), after)
+
+    def messages(
+        self, namespace: Namespace, pattern: str, deadline: float
+    ) -> AbstractAsyncContextManager[AsyncIterator[ChannelMessage]]:
+        """What is published on channels of a namespace; see `gateway.sources.redis.channels`."""
+        return listening(self.channels, namespace, pattern, deadline)
 
     async def seed_counters(self, counts: Mapping[str, int], seconds: float) -> int:
         """Set counters that do not exist yet, by their whole key; returns how many were set."""

@@ -55,19 +55,25 @@ def envelope(name: str, reply: Reply) -> Envelope:
     kind = reply.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind not in _TYPES:
         raise SourceRefused(
-            f"{name} answered with status {reply.status} and no JSON.", extensions=_status(reply)
+            f"{name} answered with status {reply.status} and no JSON.",
+            extensions=_status(reply.status),
         )
+    return result(name, reply.body, reply.status)
+
+
+def result(name: str, body: bytes, status: int = _OK) -> Envelope:
+    """A response's envelope, or a subscription's event's. Raises SourceRefused as `envelope`."""
     try:
-        if not reply.body.isascii():
-            reply.body.decode()
-        found = _ENVELOPE.decode(reply.body)
+        if not body.isascii():
+            body.decode()
+        found = _ENVELOPE.decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         raise SourceRefused(
-            f"{name} answered with status {reply.status} and no GraphQL response.",
-            extensions=_status(reply),
+            f"{name} answered with status {status} and no GraphQL response.",
+            extensions=_status(status),
         ) from None
     if found.data is None and not found.errors:
-        raise SourceRefused(f"{name} answered without data.", extensions=_status(reply))
+        raise SourceRefused(f"{name} answered without data.", extensions=_status(status))
     return found
 
 
@@ -167,5 +173,5 @@ def holds(raw: bytes) -> Any:
     return orjson.loads(raw)
 
 
-def _status(reply: Reply) -> dict[str, int] | None:
-    return None if reply.status == _OK else {"status": reply.status}
+def _status(status: int) -> dict[str, int] | None:
+    return None if status == _OK else {"status": status}

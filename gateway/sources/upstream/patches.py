@@ -63,8 +63,9 @@ class Patches:
 
     def _replaced(self, found: re.Match[bytes]) -> bytes:
         alias, value = found.group(1), found.group(2)
-        if alias in self._typenames:
-            return b'"%b":%b' % (self._typenames[alias], self._renamed.get(value, value))
+        shown = self._typenames.get(alias)
+        if shown is not None:
+            return b'"%b":%b' % (shown, self._renamed.get(value, value)) if shown else b""
         key, slot = self._holes[alias]
         if value == b"null":
             return b'"%b":null' % key

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Any, Literal
 
 from gateway.errors import PlaitError, SourceError
 from gateway.schema.rules import HEADERS, VIEWER_SPEC
 from gateway.sources.contract import Batch, Budget, Health, Pieces
 from gateway.sources.http import HttpService, Outgoing
+from gateway.sources.streams import Streams
 from gateway.sources.upstream import fields, objects
 from gateway.sources.upstream.answers import Errors, envelope
 from gateway.sources.upstream.prepared import (
@@ -17,12 +19,13 @@ from gateway.sources.upstream.prepared import (
     prepare_fields,
     prepare_objects,
 )
+from gateway.sources.upstream.subscriptions import Topic, UpstreamSubscriptions
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import AsyncGenerator, Mapping, Sequence
 
     from gateway.schema.remote import RemoteFields, RemoteObjects, UpstreamInfo
-    from gateway.sources.contract import Value
+    from gateway.sources.contract import Key, Value
     from gateway.sources.upstream.answers import Envelope
 
 NEVER = frozenset(
@@ -34,6 +37,7 @@ _HEADERS = {
     "content-type": "application/json",
     "accept": "application/graphql-response+json, application/json;q=0.9",
 }
+_ONE = ((0,),)
 _PROBE = b'{"query":"{ __typename }"}'
 
 
@@ -42,7 +46,7 @@ class UpstreamSource:
 
     `authorization` goes with every document, and of a request's own headers those in `forward`,
     which then are part of what a group shares. `trusted` lets the upstream's messages reach our
-    clients; `max_bytes` bounds an answer.
+    clients; `max_bytes` bounds an answer. `subscriptions` says how it sends events, and where.
     """
 
     def __init__(  # noqa: PLR0913 - one parameter per setting
@@ -57,6 +61,8 @@ class UpstreamSource:
         connect_timeout: float = 2.0,
         max_bytes: int = 16_000_000,
         trusted: bool = False,
+        subscriptions: Literal["websocket", "sse"] = "websocket",
+        subscriptions_url: str | None = None,
     ) -> None:
         self.name = name
         self.concurrency = concurrency
@@ -64,10 +70,22 @@ class UpstreamSource:
         self._trusted = trusted
         self._forward = forward - NEVER
         self._viewer_slots = ((VIEWER_SPEC, HEADERS),) if self._forward else ()
+        credentials = {"authorization": authorization} if authorization else {}
+        streams = Streams(
+            name, headers=credentials, connect_seconds=connect_timeout, max_bytes=max_bytes
+        )
+        self._subscriptions = UpstreamSubscriptions(
+            streams,
+            subscriptions_url or url,
+            way=subscriptions,
+            init_seconds=connect_timeout,
+            credentials=credentials,
+            trusted=trusted,
+        )
         self._service = HttpService(
             name,
             url,
-            headers=_HEADERS | ({"authorization": authorization} if authorization else {}),
+            headers=_HEADERS | credentials,
             connections=concurrency,
             connect_seconds=connect_timeout,
             max_bytes=max_bytes,
@@ -87,7 +105,12 @@ class UpstreamSource:
 
     async def close(self) -> None:
         """Close the connections; idempotent."""
+        await self._subscriptions.close()
         await self._service.close()
+
+    def figures(self) -> Mapping[str, float]:
+        """As of `HttpService`."""
+        return self._service.figures()
 
     async def check(self, budget: Budget) -> Health:
         """Ask for a type name."""
@@ -105,19 +128,47 @@ class UpstreamSource:
 
         Its arguments are the variables' JSON and, where some go on, the request's headers.
         """
-        variables, *passed = batch.arguments
+        keys = batch.keys
+        body, headers = self.request(prepared, keys, batch.arguments)
+        repeatable = not isinstance(prepared, PreparedFields) or prepared.reads
+        answer = await self._post(body, headers, budget.deadline, repeatable=repeatable)
+        return self.values(prepared, keys, answer)
+
+    async def events(
+        self, prepared: PreparedFields, arguments: tuple[Any, ...]
+    ) -> AsyncGenerator[Value, None]:
+        """A subscription's one root field, event for event. Raises SourceError."""
+        body, headers = self.request(prepared, _ONE, arguments)
+        topic = Topic(body, tuple(sorted(headers.items())))
+        async with aclosing(self._subscriptions.events(topic)) as answers:
+            async for answer in answers:
+                (value,) = self.values(prepared, _ONE, answer)
+                yield value
+
+    def request(
+        self,
+        prepared: PreparedFields | PreparedObjects,
+        keys: Sequence[Key],
+        arguments: tuple[Any, ...],
+    ) -> tuple[bytes, Mapping[str, str]]:
+        """The JSON of a request and the headers that go with it; of a subscription too."""
+        variables, *passed = arguments
         headers = {
             name: value for pairs in passed for name, value in pairs if name in self._forward
         }
-        keys = batch.keys
         if isinstance(prepared, PreparedFields):
-            body = fields.body(prepared, variables)
-            answer = await self._post(body, headers, budget.deadline, repeatable=prepared.reads)
-            values = fields.values(prepared, keys, answer, self._errors(answer))
+            return fields.body(prepared, variables), headers
+        return objects.body(prepared, keys, variables), headers
+
+    def values(
+        self, prepared: PreparedFields | PreparedObjects, keys: Sequence[Key], answer: Envelope
+    ) -> list[Value]:
+        """What an answer, or an event of a subscription, gives for the keys."""
+        errors = Errors(self.name, answer.errors or (), trusted=self._trusted)
+        if isinstance(prepared, PreparedFields):
+            values = fields.values(prepared, keys, answer, errors)
         else:
-            body = objects.body(prepared, keys, variables)
-            answer = await self._post(body, headers, budget.deadline, repeatable=True)
-            values = objects.values(self.name, prepared, keys, answer, self._errors(answer))
+            values = objects.values(self.name, prepared, keys, answer, errors)
         return [_patched(prepared, value) for value in values]
 
     def describe(self, prepared: PreparedFields | PreparedObjects) -> Mapping[str, Any]:
@@ -131,9 +182,6 @@ class UpstreamSource:
     ) -> Envelope:
         request = Outgoing("POST", body=body, headers=headers, repeatable=repeatable)
         return envelope(self.name, await self._service.send(request, deadline))
-
-    def _errors(self, answer: Envelope) -> Errors:
-        return Errors(self.name, answer.errors or (), trusted=self._trusted)
 
 
 def _patched(prepared: PreparedFields | PreparedObjects, value: Value) -> Value:

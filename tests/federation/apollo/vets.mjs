@@ -21,7 +21,11 @@ export const typeDefs = parse(`
     weightOnMoon: Float
     nickname: String
     vet: String!
+    scan: Scan
   }
+
+  type Scan { organs: [Organ!]! takenBy: String }
+  type Organ { name: String! size: Int }
 
   type Feeding @key(fields: "animalId day", resolvable: false) { animalId: ID! day: Date! }
 
@@ -45,6 +49,7 @@ const patient = (id) => ({
   weightOnMoon: id === '3' ? null : Number(id) + 0.5,
   nickname: 'the vets say',
   vet: `Dr ${id}`,
+  scan: id === '3' ? null : { organs: [{ name: 'heart', size: Number(id) }], takenBy: `Dr ${id}` },
 });
 
 const resolvers = {

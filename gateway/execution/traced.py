@@ -1,0 +1,141 @@
+"""The engine and its queues of reads, traced: what stands in their place where traces are wanted.
+
+request → document → plan → each fetch, as a request sees them: a fetch includes the time for which
+it waited, and may be shared with other requests.
+"""
+
+from __future__ import annotations
+
+from contextvars import copy_context
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+from gateway.documents.store import DocumentStore
+from gateway.execution.compiling import Compiling
+from gateway.execution.groups import Groups
+from gateway.execution.metered import MeteredEngine
+from gateway.telemetry.tracing import fail
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Sequence
+
+    from gateway.documents.store import Document
+    from gateway.execution.exchange import Answer, GraphQLRequest
+    from gateway.execution.groups.waiting import Member, Pending
+    from gateway.planning.outline import Outline
+    from gateway.planning.steps import Plan
+    from gateway.schema.selection import Reader
+    from gateway.sources.contract import Key, Prepared, Value
+    from gateway.telemetry.tracing import Tracing
+    from gateway.viewer import Viewer
+
+
+class TracedEngine(MeteredEngine):
+    """An engine whose requests are traced, and counted."""
+
+    def __init__(self, *collaborators: Any, tracing: Tracing, **options: Any) -> None:
+        super().__init__(*collaborators, **options)
+        self._tracing = tracing
+        self.compiling = TracedCompiling(tracing)
+
+    async def answer(
+        self,
+        request: GraphQLRequest,
+        viewer: Viewer,
+        *,
+        allow_mutations: bool,
+        deadline: float,
+        refresh: bool = False,
+    ) -> Answer:
+        """As of `Engine`."""
+        with self._tracing.request() as span:
+            answer = await super().answer(
+                request,
+                viewer,
+                allow_mutations=allow_mutations,
+                deadline=deadline,
+                refresh=refresh,
+            )
+            operation = answer.operation
+            if operation is not None and span.is_recording():
+                name = operation.node.name.value if operation.node.name else ""
+                span.update_name(f"{operation.kind} {name}".rstrip())
+                span.set_attribute("graphql.operation.type", operation.kind)
+                span.set_attribute("graphql.operation.name", name)
+                text = operation.document.text.encode()
+                span.set_attribute("plait.document.sha256", sha256(text).hexdigest())
+            if answer.codes:
+                fail(span, answer.codes[0])
+            return answer
+
+    def outline(self, *asked: Any) -> tuple[Outline, Reader]:
+        """As of `Engine`."""
+        with self._tracing.step("plan"):
+            return super().outline(*asked)
+
+
+class TracedStore(DocumentStore):
+    """A store of documents whose look-ups are traced."""
+
+    def __init__(self, *given: Any, tracing: Tracing, **options: Any) -> None:
+        super().__init__(*given, **options)
+        self._tracing = tracing
+
+    def load(self, text: str) -> Document:
+        """As of `DocumentStore`."""
+        with self._tracing.step("document"):
+            return super().load(text)
+
+
+class TracedCompiling(Compiling):
+    """Makes plans, and traces those that are made anew."""
+
+    def __init__(self, tracing: Tracing) -> None:
+        super().__init__()
+        self._tracing = tracing
+
+    async def plan(self, *asked: Any) -> Plan:
+        """As of `Compiling`."""
+        with self._tracing.step("compile"):
+            return await super().plan(*asked)
+
+
+class TracedGroups(Groups):
+    """A queue of reads whose calls are traced."""
+
+    def __init__(self, source: Any, *, tracing: Tracing, **options: Any) -> None:
+        super().__init__(source, **options)
+        self._name: str = source.name
+        self._tracing = tracing
+
+    async def single(
+        self, prepared: Prepared, arguments: tuple[Any, ...], scope: Hashable, deadline: float
+    ) -> Value:
+        """As of `Groups`."""
+        with self._tracing.call(self._name, {}):
+            return await super().single(prepared, arguments, scope, deadline)
+
+    async def by_key(
+        self,
+        prepared: Prepared,
+        keys: Sequence[Key],
+        arguments: tuple[Any, ...],
+        scope: Hashable,
+        deadline: float,
+    ) -> list[Value]:
+        """As of `Groups`."""
+        with self._tracing.call(self._name, {"plait.keys": len(keys)}):
+            return await super().by_key(prepared, keys, arguments, scope, deadline)
+
+    def _admit(self, *call: Any) -> Member:
+        """Remember the trace of the first who waits; the execution for all will belong to it."""
+        member = super()._admit(*call)
+        if member.pending.context is None:
+            member.pending.context = copy_context()
+        return member
+
+    def _start(self, pending: Pending) -> None:
+        if pending.context is None:
+            super()._start(pending)
+        else:
+            pending.context.run(super()._start, pending)

@@ -1,0 +1,278 @@
+"""What is planned of Directus: selections of items, and the readers of their arguments. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from gateway.errors import InputError
+from gateway.planning.arguments import Arguments
+from gateway.planning.directus_filters import Filters, sort_of
+from gateway.planning.steps import Verb
+from gateway.schema.asks import Constant
+from gateway.schema.directus import DirectusById, DirectusGroups, DirectusItems, DirectusMatch
+from gateway.schema.directus_asks import (
+    GroupValues,
+    Item,
+    ItemAsset,
+    ItemCount,
+    ItemGroupsAsk,
+    ItemHole,
+    ItemList,
+    ItemLookup,
+    ItemMany,
+    ItemNodes,
+    ItemOne,
+    ItemPart,
+    ItemValue,
+    ListValues,
+    Measured,
+    MeasuredObject,
+    SingleItem,
+)
+from gateway.schema.directus_kinds import INT
+from gateway.schema.directus_types import result_kind
+from gateway.schema.selection import TYPENAME
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Mapping, Sequence
+
+    from gateway.planning.arguments import PageLimits
+    from gateway.planning.making import Making
+    from gateway.planning.steps import Step
+    from gateway.planning.variables import Variables
+    from gateway.schema.catalog import Catalog, ColumnInfo, EntityInfo
+    from gateway.schema.directus_asks import DirectusAsk
+    from gateway.schema.directus_catalog import Collection
+    from gateway.schema.selection import Field
+
+_FAR = 2**31 - 1
+_MAX_SEARCH = 1_000
+_COUNTS = {"totalCount": "total_count", "filterCount": "filter_count"}
+
+
+# Arguments ---------------------------------------------------------------------------------------
+
+
+class ListSpec:
+    """The arguments of a list of `collection`; `path` leads to it from what is listed there."""
+
+    def __init__(
+        self,
+        field: Field,
+        collection: Collection | None,
+        catalog: Catalog,
+        limits: PageLimits,
+        path: Sequence[str] = (),
+    ) -> None:
+        self._arguments = Arguments(field)
+        self._collection = collection
+        self._collections = catalog.collections
+        self._limits = limits
+        self._path = path
+        self._known = self._read(self._arguments.read(_NONE)) if self._arguments.fixed else None
+
+    def read(self, variables: Variables) -> tuple[Hashable, tuple[Any, ...]]:
+        """No shape; the one value. Raises InputError."""
+        if self._known is not None:
+            return (), (self._known,)
+        return (), (self._read(self._arguments.read(variables)),)
+
+    def _read(self, given: Mapping[str, Any]) -> ListValues:
+        values = _listed(given, self._limits)
+        if self._collection is None:
+            return values
+        where = given.get("filter")
+        filters = Filters(self._collections)
+        return replace(
+            values,
+            filter=filters.json(self._collection, where, self._path) if where else None,
+            sort=sort_of(self._collections, self._collection, given.get("sort"), self._path),
+        )
+
+
+class GroupSpec:
+    """The arguments of groups of `collection`."""
+
+    def __init__(
+        self, field: Field, collection: Collection, catalog: Catalog, limits: PageLimits
+    ) -> None:
+        self._arguments = Arguments(field)
+        self._collection = collection
+        self._collections = catalog.collections
+        self._limits = limits
+
+    def read(self, variables: Variables) -> tuple[Hashable, tuple[Any, ...]]:
+        """No shape; the one value. Raises InputError."""
+        given = self._arguments.read(variables)
+        names = [getattr(one, "value", one) for one in given.get("groupBy") or ()]
+        by = tuple(dict.fromkeys(self._collection.columns[name].field for name in names))
+        where = given.get("filter")
+        values = replace(
+            _listed(given, self._limits),
+            filter=Filters(self._collections).json(self._collection, where) if where else None,
+            sort=by,
+        )
+        return (), (GroupValues(by, values),)
+
+
+class ItemKeySpec:
+    """The key of a single item."""
+
+    def __init__(self, field: Field, collection: Collection) -> None:
+        self._arguments = Arguments(field)
+        self._bind = collection.key.kind.filter
+
+    def read(self, variables: Variables) -> tuple[Hashable, tuple[Any, ...]]:
+        """No shape; the key."""
+        value = self._arguments.read(variables)["id"]
+        return (), (str(value if self._bind is None else self._bind.bind(value, "id")),)
+
+
+_NONE: Any = None
+"""Stands for the variables where every argument is a literal."""
+
+
+def _listed(given: Mapping[str, Any], limits: PageLimits) -> ListValues:
+    limit, offset, page = given.get("limit"), given.get("offset"), given.get("page")
+    if limit is None:
+        limit = min(limits.default, limits.most)
+    if not 0 <= limit <= limits.most:
+        raise _wrong("limit", f"from 0 to {limits.most}")
+    if offset is not None and page is not None:
+        raise InputError("Give `offset` or `page`, not both.")
+    if offset is not None and not 0 <= offset <= _FAR:
+        raise _wrong("offset", f"from 0 to {_FAR}")
+    if page is not None and not 1 <= page <= _FAR:
+        raise _wrong("page", f"from 1 to {_FAR}")
+    search = given.get("search")
+    if search is not None and not 0 < len(search) <= _MAX_SEARCH:
+        raise _wrong("search", f"a text of 1 to {_MAX_SEARCH} characters")
+    return ListValues(search=search, limit=limit, offset=offset, page=page)
+
+
+def _wrong(name: str, right: str) -> InputError:
+    return InputError(f"`{name}` must be {right}.", extensions={"argument": name})
+
+
+# Selections --------------------------------------------------------------------------------------
+
+
+class DirectusSelection:
+    """Selections of one outline in the making; other sources' steps join the `holes`."""
+
+    def __init__(self, making: Making) -> None:
+        self._making = making
+        self._catalog = making.catalog
+        self._below = making.reader.below
+        self.holes: list[Step] = []
+
+    def item(self, field: Field, type_name: str) -> Item:
+        """What is asked below `field` of an item shown as `type_name`."""
+        collection = self._catalog.collections[type_name]
+        parts = (self._part(child, collection) for child in self._below(field, type_name))
+        return Item(collection, tuple(parts))
+
+    def _part(self, child: Field, collection: Collection) -> ItemPart:
+        name = child.name
+        if name == TYPENAME:
+            return Constant(child.key, collection.name)
+        if name in collection.columns:
+            return ItemValue(child.key, collection.columns[name])
+        if name in collection.assets:
+            return ItemAsset(child.key, collection.assets[name])
+        if name in collection.locals:
+            field, entity = collection.locals[name]
+            rows = self._making.rows(child, self._catalog.entities[entity])
+            self.holes.append(replace(rows, foreign=True))
+            return ItemHole(child.key, field, len(self.holes) - 1)
+        relation = collection.relations[name]
+        if not relation.many:
+            return ItemOne(child.key, relation, self.item(child, relation.targets[0]))
+        only = None if relation.any else self._catalog.collections[relation.targets[0]]
+        path = () if relation.through is None else (relation.through,)
+        limits = self._making.planner.limits
+        spec = self._making.spec(ListSpec(child, only, self._catalog, limits, path))
+        items = tuple(self.item(child, target) for target in relation.targets)
+        return ItemMany(child.key, relation, items, spec)
+
+    def list(self, field: Field) -> ItemList:
+        """A list from the root."""
+        type_name = field.info.type_name if field.info else ""
+        collection = self._shown(type_name)
+        limits = self._making.planner.limits
+        spec = self._making.spec(ListSpec(field, collection, self._catalog, limits))
+        parts: list[Constant | ItemNodes | ItemCount] = []
+        for child in self._below(field, type_name):
+            if child.name == TYPENAME:
+                parts.append(Constant(child.key, type_name))
+            elif child.name in _COUNTS:
+                parts.append(ItemCount(child.key, _COUNTS[child.name]))
+            else:
+                parts.append(ItemNodes(child.key, self.item(child, collection.name)))
+        return ItemList(collection, spec, tuple(parts))
+
+    def groups(self, field: Field) -> ItemGroupsAsk:
+        """What a list amounts to."""
+        type_name = field.info.type_name if field.info else ""
+        collection = self._shown(type_name)
+        limits = self._making.planner.limits
+        spec = self._making.spec(GroupSpec(field, collection, self._catalog, limits))
+        parts: list[Constant | Measured | MeasuredObject] = []
+        for child in self._below(field, type_name):
+            if child.name == TYPENAME:
+                parts.append(Constant(child.key, type_name))
+            elif child.name == "count":
+                parts.append(Measured(child.key, "count", "*", INT, nullable=False))
+            else:
+                parts.append(self._measured(child, collection))
+        return ItemGroupsAsk(collection, spec, tuple(parts))
+
+    def _measured(self, field: Field, collection: Collection) -> MeasuredObject:
+        type_name = field.info.type_name if field.info else ""
+        function = "" if field.name == "key" else field.name
+        parts: list[Constant | Measured] = []
+        for child in self._below(field, type_name):
+            if child.name == TYPENAME:
+                parts.append(Constant(child.key, type_name))
+                continue
+            column = collection.columns[child.name]
+            kind = INT if function == "countDistinct" else column.kind
+            if function not in {"", "countDistinct"}:
+                kind = result_kind(function, column.kind)
+            parts.append(Measured(child.key, function, column.field, kind))
+        return MeasuredObject(field.key, tuple(parts))
+
+    def _shown(self, type_name: str) -> Collection:
+        return self._catalog.collections[self._catalog.items_of[type_name]]
+
+
+# Root fields and entity fields -------------------------------------------------------------------
+
+
+def ask_of(selection: DirectusSelection, field: Field, binding: Any) -> tuple[Verb, DirectusAsk]:
+    """What a root field without a key asks, or the item of an entity's field."""
+    type_name = field.info.type_name if field.info else ""
+    if isinstance(binding, DirectusItems):
+        return Verb.ITEMS, selection.list(field)
+    if isinstance(binding, DirectusGroups):
+        return Verb.ITEM_GROUPS, selection.groups(field)
+    item = selection.item(field, type_name)
+    if isinstance(binding, DirectusMatch):
+        return Verb.ITEMS_BY_KEY, ItemLookup(item, binding.match, binding.sort)
+    if item.collection.singleton:
+        return Verb.SINGLE_ITEM, SingleItem(item)
+    return Verb.ITEMS_BY_KEY, ItemLookup(item, item.collection.key.field)
+
+
+def item_key(binding: Any, field: Field, catalog: Catalog) -> ItemKeySpec | None:
+    """The reader of a root field's key, None where it has none."""
+    type_name = field.info.type_name if field.info else ""
+    if not isinstance(binding, DirectusById) or catalog.collections[type_name].singleton:
+        return None
+    return ItemKeySpec(field, catalog.collections[type_name])
+
+
+def match_columns(binding: DirectusMatch, entity: EntityInfo) -> tuple[ColumnInfo, ...]:
+    """The column of an entity whose value the item holds."""
+    return (entity.attributes[binding.key],) if binding.key else entity.key

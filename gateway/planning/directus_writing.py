@@ -1,0 +1,75 @@
+"""Readers of fields that write to Directus: arguments in, what is written out. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from gateway.errors import InputError
+from gateway.planning.arguments import Arguments
+from gateway.schema.directus_write_types import members, reader
+from gateway.schema.directus_writes import MAX_ITEMS, DirectusWrite, WriteValues
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Mapping, Sequence
+
+    from gateway.planning.variables import Variables
+    from gateway.schema.catalog import Catalog
+    from gateway.schema.directus_catalog import Collection
+    from gateway.schema.selection import Field
+
+
+class ItemWriteSpec:
+    """The arguments of one write field."""
+
+    def __init__(
+        self, field: Field, binding: DirectusWrite, collection: Collection, catalog: Catalog
+    ) -> None:
+        self._arguments = Arguments(field)
+        self._binding = binding
+        self._read_key = reader(collection.key.kind)
+        # What no input shows is in none, so that all of them may stand here.
+        self._members = members(collection.columns, collection.relations, catalog.collections)
+
+    def read(self, variables: Variables) -> tuple[Hashable, tuple[Any, ...]]:
+        """No shape; the `WriteValues`. Raises InputError naming what is wrong."""
+        given = self._arguments.read(variables)
+        return (), (getattr(self, f"_{self._binding.verb}")(given),)
+
+    def _create(self, given: Mapping[str, Any]) -> WriteValues:
+        if not self._binding.many:
+            return WriteValues(items=(self._item(given["input"], "input"),))
+        several = _bounded(given["inputs"], "inputs")
+        return WriteValues(items=tuple(self._item(one, "inputs") for one in several))
+
+    def _update(self, given: Mapping[str, Any]) -> WriteValues:
+        changes = self._item(given["set"], "set")
+        if not changes:
+            raise InputError("`set` is empty; give at least one field a value.")
+        return WriteValues(items=(changes,), keys=self._keys(given))
+
+    def _delete(self, given: Mapping[str, Any]) -> WriteValues:
+        return WriteValues(keys=self._keys(given))
+
+    def _upload(self, given: Mapping[str, Any]) -> WriteValues:
+        said = given.get("info") or {}
+        return WriteValues(items=(self._item(said, "info"),), file=given["file"])
+
+    def _keys(self, given: Mapping[str, Any]) -> tuple[Any, ...]:
+        many = self._binding.many
+        name = "ids" if many else "id"
+        several = _bounded(given["ids"], "ids") if many else [given["id"]]
+        return tuple(dict.fromkeys(self._read_key(one, name) for one in several))
+
+    def _item(self, given: Mapping[str, Any], where: str) -> dict[str, Any]:
+        return {
+            self._members[name].field: self._members[name].value(value, f"{where}.{name}")
+            for name, value in given.items()
+        }
+
+
+def _bounded(values: Sequence[Any], name: str) -> Sequence[Any]:
+    if not 1 <= len(values) <= MAX_ITEMS:
+        raise InputError(
+            f"`{name}` must be a list of 1 to {MAX_ITEMS}.", extensions={"argument": name}
+        )
+    return values

@@ -1,0 +1,152 @@
+"""Subscription fields in a plan: a step that waits for events, and below it what each one needs.
+
+An event arrives in response shape, with holes where rows belong. So whatever follows is planned
+and read like the rest of any answer. Pure.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from gateway.errors import InputError
+from gateway.planning.arguments import Arguments
+from gateway.planning.narrowing import WhereSpec
+from gateway.planning.steps import Step, Verb
+from gateway.schema import asks
+from gateway.schema.selection import TYPENAME, Field
+from gateway.schema.state_keys import glob
+from gateway.schema.subscriptions import (
+    ChangeEvents,
+    EventBinding,
+    EventPart,
+    Fact,
+    MessageEvents,
+    Messages,
+)
+from gateway.sources.contract import Prepared
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Mapping
+
+    from gateway.planning.making import Making
+    from gateway.planning.variables import Variables
+    from gateway.schema.catalog import EntityInfo
+    from gateway.schema.state import Guard
+
+VISIBLE = "visible"
+"""How the fetch that finds which rows may be told of is called in explanations."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PreparedEvents(Prepared):
+    """What is listened to; never executed. `guard` refuses viewers who may not listen."""
+
+    ask: ChangeEvents | MessageEvents
+    guard: Guard | None = None
+
+    def described(self) -> Mapping[str, Any]:
+        """For `explain`."""
+        if isinstance(self.ask, ChangeEvents):
+            return {"changes": self.ask.entity.table.fullname}
+        return {"channels": self.guard.namespace.prefix if self.guard else ""}
+
+
+def event_step(making: Making, field: Field, binding: EventBinding) -> Step:
+    """The step of a subscription field."""
+    if isinstance(binding, Messages):
+        spec = making.spec(ChannelSpec(field))
+        return Step(Verb.EVENTS, "", MessageEvents(_facts(making, field), spec), (spec,), (), field)
+    type_name = field.info.type_name if field.info else ""
+    entity = _entity_of(making, type_name)
+    spec = making.spec(ChangedKeySpec(field, entity))
+    holes: list[Step] = []
+    guarded = entity.rule is not None or _asks_for(field, "where")
+    if guarded:
+        where = making.spec(WhereSpec(field, entity, making.catalog))
+        probe = Field(VISIBLE, VISIBLE, None, field.nodes)
+        row = asks.Row(entity, (), where)
+        holes.append(Step(Verb.ROWS, entity.source, row, (where,), (), probe))
+    parts = _changed(making, field, entity, holes)
+    ask = ChangeEvents(entity, parts, spec, guarded)
+    return Step(Verb.EVENTS, entity.source, ask, (spec,), tuple(holes), field)
+
+
+def _facts(making: Making, field: Field) -> tuple[asks.Constant | Fact, ...]:
+    """The members of a message."""
+    type_name = field.info.type_name if field.info else ""
+    return tuple(
+        asks.Constant(child.key, type_name)
+        if child.name == TYPENAME
+        else Fact(child.key, child.name)
+        for child in making.reader.below(field, type_name)
+    )
+
+
+def _changed(
+    making: Making, field: Field, entity: EntityInfo, holes: list[Step]
+) -> tuple[EventPart, ...]:
+    """The members of a change; the steps of its rows join the `holes`."""
+    type_name = field.info.type_name if field.info else ""
+    parts: list[EventPart] = []
+    for child in making.reader.below(field, type_name):
+        if child.name == TYPENAME:
+            parts.append(asks.Constant(child.key, type_name))
+        elif _is_row(child, entity):
+            parts.append(asks.Hole(child.key, len(holes), entity.key))
+            # The feed gives keys as JSON scalars, whatever the columns' types.
+            holes.append(replace(making.rows(child, entity), foreign=True))
+        else:
+            parts.append(Fact(child.key, child.name))
+    return tuple(parts)
+
+
+def _is_row(child: Field, entity: EntityInfo) -> bool:
+    return child.info is not None and child.info.type_name == entity.name
+
+
+def _entity_of(making: Making, type_name: str) -> EntityInfo:
+    """The entity whose changes a type tells: that of its one member that is an entity."""
+    for (parent, _), info in making.catalog.fields.items():
+        if parent == type_name and info.type_name in making.catalog.entities:
+            return making.catalog.entities[info.type_name]
+    raise TypeError(f"{type_name} tells of no entity")
+
+
+def _asks_for(field: Field, name: str) -> bool:
+    return any(argument.name.value == name for argument in field.nodes[0].arguments or ())
+
+
+class ChangedKeySpec:
+    """The key of the only row whose changes are wanted, if one is."""
+
+    def __init__(self, field: Field, entity: EntityInfo) -> None:
+        self._arguments = Arguments(field)
+        self._columns = [(info.name, info.kind.bind) for info in entity.key]
+
+    def read(self, variables: Variables) -> tuple[Hashable, tuple[Any, ...]]:
+        """Whether there is one, and its values. Raises InputError."""
+        values = self._arguments.read(variables)
+        given = [(name, bind) for name, bind in self._columns if values.get(name) is not None]
+        if not given:
+            return False, ()
+        if len(given) < len(self._columns):
+            names = ", ".join(f"`{name}`" for name, _ in self._columns)
+            raise InputError(f"Give all of {names}, or none.")
+        return True, tuple(bind(values[name], name) for name, bind in given)
+
+
+class ChannelSpec:
+    """The namespace of a field that listens, which is its shape, and the channels."""
+
+    def __init__(self, field: Field) -> None:
+        self._arguments = Arguments(field)
+
+    def read(self, variables: Variables) -> tuple[Hashable, tuple[Any, ...]]:
+        """The namespace's name; the channels' pattern as it stands behind the prefix."""
+        values = self._arguments.read(variables)
+        namespace = values["namespace"]
+        if not values["channel"]:
+            raise InputError("`channel` must not be empty.", extensions={"argument": "channel"})
+        name = getattr(namespace, "value", namespace)
+        return name, (glob(values["channel"], "channel"),)

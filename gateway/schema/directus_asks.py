@@ -1,0 +1,183 @@
+"""What the planner asks of Directus: parts of an item, of a list, of groups, in response order.
+
+Plain values, equal when they ask the same. `spec` is the index of the argument reader whose one
+value the part uses.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+from gateway.schema.asks import Constant
+from gateway.schema.directus_catalog import Collection, ItemColumn, ItemRelation
+from gateway.schema.directus_kinds import ItemKind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@dataclass(frozen=True, slots=True)
+class ItemValue:
+    """A field's value."""
+
+    key: str
+    column: ItemColumn
+
+
+@dataclass(frozen=True, slots=True)
+class ItemAsset:
+    """The address of the file whose id a field holds."""
+
+    key: str
+    field: str
+
+
+@dataclass(frozen=True, slots=True)
+class ItemHole:
+    """A row of the domain, whose key a field holds; `slot` is the dependent fetch."""
+
+    key: str
+    field: str
+    slot: int
+
+
+@dataclass(frozen=True, slots=True)
+class ItemOne:
+    """The related item, or null."""
+
+    key: str
+    relation: ItemRelation
+    item: Item
+
+
+@dataclass(frozen=True, slots=True)
+class ItemMany:
+    """Related items; of many to any one selection for each target, in the relation's order."""
+
+    key: str
+    relation: ItemRelation
+    items: tuple[Item, ...]
+    spec: int
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """An item of a collection."""
+
+    collection: Collection
+    parts: tuple[ItemPart, ...]
+
+
+ItemPart: TypeAlias = Constant | ItemValue | ItemAsset | ItemHole | ItemOne | ItemMany
+
+
+@dataclass(frozen=True, slots=True)
+class ItemNodes:
+    """The items of a list."""
+
+    key: str
+    item: Item
+
+
+@dataclass(frozen=True, slots=True)
+class ItemCount:
+    """A count of a list, by Directus's name: `total_count` or `filter_count`."""
+
+    key: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class ItemList:
+    """A list under the arguments read by `spec`."""
+
+    collection: Collection
+    spec: int
+    parts: tuple[Constant | ItemNodes | ItemCount, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ItemLookup:
+    """Items by the values of a field: their key, or another (`match`), the first by `sort`."""
+
+    item: Item
+    match: str
+    sort: str = ""
+
+    @property
+    def collection(self) -> Collection:
+        """Where the items are."""
+        return self.item.collection
+
+
+@dataclass(frozen=True, slots=True)
+class SingleItem:
+    """The only item of a singleton."""
+
+    item: Item
+
+    @property
+    def collection(self) -> Collection:
+        """Where the item is."""
+        return self.item.collection
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A computed value: an aggregate `function` of Directus over a `field`, `*` for all items.
+
+    An empty function is a value of `groupBy`: null where items are not grouped by it.
+    """
+
+    key: str
+    function: str
+    field: str
+    kind: ItemKind
+    nullable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredObject:
+    """An object of computed values."""
+
+    key: str
+    parts: tuple[Constant | Measured, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ItemGroupsAsk:
+    """A list in groups, under the arguments read by `spec`."""
+
+    collection: Collection
+    spec: int
+    parts: tuple[Constant | Measured | MeasuredObject, ...]
+
+    def measured(self) -> Iterator[Measured]:
+        """Everything that is computed."""
+        for part in self.parts:
+            inner = part.parts if isinstance(part, MeasuredObject) else (part,)
+            yield from (one for one in inner if isinstance(one, Measured))
+
+
+DirectusAsk: TypeAlias = ItemList | ItemLookup | SingleItem | ItemGroupsAsk
+
+
+@dataclass(frozen=True, slots=True)
+class ListValues:
+    """The arguments of a list as Directus takes them; `filter` is JSON."""
+
+    filter: bytes | None = None
+    search: str | None = None
+    sort: tuple[str, ...] = ()
+    limit: int | None = None
+    offset: int | None = None
+    page: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GroupValues:
+    """The arguments of groups; `by` are fields of Directus."""
+
+    by: tuple[str, ...]
+    values: ListValues

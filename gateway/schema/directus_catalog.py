@@ -1,0 +1,61 @@
+"""Directus's collections in the catalog: which type shows which, and what its fields are there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from gateway.schema.directus_kinds import ItemKind
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ItemColumn:
+    """A field that holds a value: its GraphQL name, and `field`, its name in Directus."""
+
+    name: str
+    field: str
+    kind: ItemKind
+    nullable: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ItemRelation:
+    """A field that leads to other items.
+
+    `targets` are GraphQL types: one, or those of a union (`any` is then true: many to any).
+    `through` is the field of the junction that leads on, where there is a junction.
+    """
+
+    name: str
+    field: str
+    targets: tuple[str, ...]
+    many: bool
+    nullable: bool
+    through: str | None = None
+    any: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Collection:
+    """A GraphQL type (`name`) bound to a collection of Directus.
+
+    All mappings are by GraphQL name. `locals` are fields that lead to an entity of the domain: the
+    field of Directus that holds its key, and the entity's GraphQL type. `singleton`: it has one
+    item, without a list around it.
+    """
+
+    name: str
+    collection: str
+    source: str
+    cls: type
+    key: ItemColumn
+    key_type: type
+    columns: Mapping[str, ItemColumn]
+    relations: Mapping[str, ItemRelation]
+    locals: Mapping[str, tuple[str, str]]
+    assets: Mapping[str, str]
+    """Fields that are the address of a file, by the field of Directus that holds its id."""
+    singleton: bool = False

@@ -1,0 +1,339 @@
+"""Settles the fields bound to Directus: what classes say of collections, types and arguments."""
+
+from __future__ import annotations
+
+import types
+import typing
+from typing import TYPE_CHECKING, Annotated, Any, Union
+
+from gateway.errors import ConfigurationError
+from gateway.schema.access import requirements_of
+from gateway.schema.arguments import argument
+from gateway.schema.bindings import Bound
+from gateway.schema.directus import (
+    DIRECTUS_FIELDS,
+    DIRECTUS_ROOTS,
+    CollectionOptions,
+    DirectusAsset,
+    DirectusField,
+    DirectusGroups,
+    DirectusItems,
+    DirectusLocal,
+    DirectusMatch,
+    DirectusRelation,
+    ItemGroups,
+    Items,
+)
+from gateway.schema.directus_catalog import Collection, ItemColumn, ItemRelation
+from gateway.schema.directus_kinds import item_kind
+from gateway.schema.directus_types import CollectionTypes, list_arguments, page_arguments
+from gateway.schema.directus_write_types import WriteTypes, members
+from gateway.schema.directus_writes import FILES, DirectusWrite
+from gateway.schema.entities import fields_of, optional
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from strawberry.schema.name_converter import NameConverter
+    from strawberry.types.arguments import StrawberryArgument
+
+    from gateway.schema.catalog import EntityInfo
+    from gateway.schema.inputs import Inputs
+
+DIRECTUS = (*DIRECTUS_FIELDS, *DIRECTUS_ROOTS, DirectusMatch, DirectusWrite)
+
+
+class CollectionFields:
+    """The collections of one schema. `entity` finds the entity of the domain a class stands for."""
+
+    def __init__(
+        self,
+        classes: Sequence[type],
+        inputs: Inputs,
+        converter: NameConverter,
+        entity: Callable[[Any], EntityInfo | None],
+    ) -> None:
+        self._classes = classes
+        self._inputs = inputs
+        self._converter = converter
+        self._entity = entity
+        self._types: CollectionTypes | None = None
+        self._filters: dict[str, tuple[type, type]] = {}
+        self._writes = WriteTypes(inputs)
+        self._lists: dict[str, type] = {}
+        self._groups: dict[str, list[type]] = {}
+        self.by_class: dict[type, Collection] = {}
+
+    @property
+    def made_of(self) -> dict[str, str]:
+        """Every generated type → the collection's type whose items it shows."""
+        return {
+            self._name(made): name
+            for name, several in [
+                *((name, [one]) for name, one in self._lists.items()),
+                *self._groups.items(),
+            ]
+            for made in several
+        }
+
+    def read(self, hints: Mapping[type, Mapping[str, Any]]) -> None:
+        """Learn what the classes bind, and declare their inputs. Raises ConfigurationError."""
+        if not self._classes:
+            return
+        self._types = CollectionTypes(self._inputs)
+        for cls in self._classes:
+            self.by_class[cls] = self._collection(cls, hints[cls])
+        for one in self.by_class.values():
+            self._filters[one.name] = self._types.declare(one.name, *self._open(one))
+
+    def filter_of(self, collection: Collection) -> type:
+        """`<Type>Filter`."""
+        return self._filters[collection.name][0]
+
+    def settle(
+        self, field: Bound, cls: type, inner: Any, *, nullable: bool, writes: bool
+    ) -> None:
+        """Give a field its type and arguments; `writes`: it is one of a mutation.
+
+        Raises ConfigurationError naming the field.
+        """
+        where = f"{cls.__name__}.{field.python_name}"
+        binding = field.binding
+        if isinstance(binding, DIRECTUS_FIELDS) and cls not in self.by_class:
+            raise ConfigurationError(f"{where}: this belongs on a class of a Directus collection.")
+        if isinstance(binding, DirectusField | DirectusAsset):
+            field.settle(inner | None if nullable else inner, [])
+            return
+        if isinstance(binding, DirectusRelation):
+            field.settle(inner | None, self._relation_arguments(cls, field))
+            return
+        if not nullable:
+            raise ConfigurationError(f"{where}: a field of Directus must be `… | None`.")
+        if isinstance(binding, DirectusLocal):
+            field.settle(inner | None, [])
+            return
+        if isinstance(binding, DirectusWrite):
+            if not writes:
+                raise ConfigurationError(f"{where}: a field that writes is one of @mutations.")
+            self._settle_write(field, binding, inner, where)
+            return
+        form = {DirectusItems: Items, DirectusGroups: ItemGroups}.get(type(binding))
+        target = self._target(inner, form, where)
+        if isinstance(binding, DirectusMatch):
+            self._check_match(cls, binding, target, where)
+        made, arguments = self._root(binding, target)
+        field.settle(made | None, arguments)
+
+    def _settle_write(self, field: Bound, binding: DirectusWrite, inner: Any, where: str) -> None:
+        element = typing.get_args(inner)[0] if typing.get_origin(inner) is list else inner
+        collection = self.by_class.get(element)
+        if collection is None or binding.many != (element is not inner):
+            shape = "list[Collection]" if binding.many else "Collection"
+            raise ConfigurationError(
+                f"{where}: annotate it `{shape} | None`, with a class of a Directus collection "
+                "that the domain lists among its `collections`."
+            )
+        if collection.singleton or (binding.verb == "upload" and collection.collection != FILES):
+            what = f"a class of {FILES}" if binding.verb == "upload" else "no singleton"
+            raise ConfigurationError(f"{where}: this writes {what}.")
+        by_name = {one.name: one for one in self.by_class.values()}
+        written = members(*self._open(collection), by_name)
+        field.settle(inner | None, self._writes.arguments(binding, collection, written))
+
+    def _root(self, binding: Any, collection: Collection) -> tuple[Any, list[StrawberryArgument]]:
+        types_ = self._types
+        if types_ is None or isinstance(binding, DirectusMatch):
+            return collection.cls, []
+        name = collection.name
+        made, sort = self._filters[name]
+        if isinstance(binding, DirectusItems):
+            if name not in self._lists:
+                self._lists[name] = types_.list_type(collection)
+            return self._lists[name], list_arguments(made, sort)
+        if isinstance(binding, DirectusGroups):
+            columns = _sortable(self._open(collection)[0])
+            if name not in self._groups:
+                self._groups[name] = types_.group_type(collection, columns)
+            return list[self._groups[name][0]], types_.group_arguments(name, made, columns)  # type: ignore[misc]  # made at run time
+        key = collection.key
+        says = f"The item's `{key.name}`."
+        arguments = [] if collection.singleton else [argument("id", key.kind.annotation, says)]
+        return collection.cls, arguments
+
+    def _target(self, inner: Any, form: Any, where: str) -> Collection:
+        bare = inner
+        if form is not None:
+            bare = typing.get_args(inner)[0] if typing.get_origin(inner) is form else None
+        found = self.by_class.get(bare)
+        if found is None:
+            shape = "Collection" if form is None else f"{form.__name__}[Collection]"
+            raise ConfigurationError(
+                f"{where}: annotate it `{shape} | None`, with a class of a Directus collection "
+                "that the domain lists among its `collections`."
+            )
+        return found
+
+    def _relation_arguments(self, cls: type, field: Bound) -> list[StrawberryArgument]:
+        relation = self.by_class[cls].relations[self._converter.from_field(field)]
+        if not relation.many:
+            return []
+        if relation.any:
+            return page_arguments()
+        arguments = list_arguments(*self._filters[relation.targets[0]])
+        if relation.through is not None:  # words are sought in the junction's own fields
+            return [one for one in arguments if one.python_name != "search"]
+        return arguments
+
+    # What a class says --------------------------------------------------------------------------
+
+    def _collection(self, cls: type, hints: Mapping[str, Any]) -> Collection:
+        options: CollectionOptions | None = vars(cls).get("__plait_collection__")
+        if options is None:
+            raise ConfigurationError(
+                f"{cls.__name__} is listed as a collection; decorate it with "
+                '@directus_collection("name").'
+            )
+        columns: dict[str, ItemColumn] = {}
+        relations: dict[str, ItemRelation] = {}
+        locals_: dict[str, tuple[str, str]] = {}
+        assets: dict[str, str] = {}
+        for field in fields_of(cls):
+            where = f"{cls.__name__}.{field.python_name}"
+            if not isinstance(field, Bound):
+                raise ConfigurationError(
+                    f"{where}: a class of a Directus collection has only fields bound to Directus."
+                )
+            name = self._converter.from_field(field)
+            binding = field.binding
+            inner, nullable = optional(hints[field.python_name])
+            if isinstance(binding, DirectusField):
+                kind = item_kind(inner, where)
+                own = binding.field or field.python_name.rstrip("_")
+                columns[name] = ItemColumn(name, own, kind, nullable)
+            elif isinstance(binding, DirectusRelation):
+                relations[name] = self._relation(name, binding, inner, where, nullable=nullable)
+            elif isinstance(binding, DirectusLocal):
+                locals_[name] = (binding.field, self._local(inner, where))
+            elif isinstance(binding, DirectusAsset):
+                if inner is not str or not nullable:
+                    raise ConfigurationError(f"{where}: annotate it `str | None`.")
+                assets[name] = binding.field
+            else:
+                raise ConfigurationError(f"{where}: it is not bound to a field of Directus.")
+        key = next((one for one in columns.values() if one.field == options.key), None)
+        if key is None:
+            raise ConfigurationError(f"{cls.__name__}: its key {options.key!r} has no field.")
+        return Collection(
+            self._name(cls),
+            options.collection,
+            options.source,
+            cls,
+            key,
+            options.key_type,
+            columns,
+            relations,
+            locals_,
+            assets,
+            options.singleton,
+        )
+
+    def _relation(
+        self, name: str, binding: DirectusRelation, inner: Any, where: str, *, nullable: bool
+    ) -> ItemRelation:
+        element = inner
+        if binding.many:
+            if typing.get_origin(inner) is not list:
+                raise ConfigurationError(f"{where}: annotate it `list[Collection] | None`.")
+            (element,) = typing.get_args(inner)
+        if not nullable:
+            raise ConfigurationError(f"{where}: a relation must be `… | None`.")
+        classes = _members(element)
+        if len(classes) > 1 and not (binding.many and binding.through):
+            raise ConfigurationError(f"{where}: a union needs directus_many(…, through=…).")
+        for cls in classes:
+            if cls not in self._classes:
+                raise ConfigurationError(
+                    f"{where}: {cls!r} is no class of a Directus collection that the domain lists "
+                    "among its `collections`."
+                )
+        targets = tuple(self._name(cls) for cls in classes)
+        return ItemRelation(
+            name,
+            binding.field,
+            targets,
+            binding.many,
+            nullable,
+            binding.through,
+            any=len(classes) > 1,
+        )
+
+    def _local(self, inner: Any, where: str) -> str:
+        entity = self._entity(inner)
+        if entity is None or len(entity.key) != 1:
+            raise ConfigurationError(
+                f"{where}: annotate it with an entity of the domain that has one key column."
+            )
+        return entity.name
+
+    def _check_match(
+        self, cls: type, binding: DirectusMatch, target: Collection, where: str
+    ) -> None:
+        if target.collection != binding.collection:
+            raise ConfigurationError(
+                f"{where}: {target.name} shows the collection {target.collection}, not "
+                f"{binding.collection}."
+            )
+        entity = self._entity(cls)
+        if entity is None or (not binding.key and len(entity.key) != 1):
+            raise ConfigurationError(
+                f"{where}: directus_item() belongs on an entity; where its key has several "
+                "columns, say which one: key=…."
+            )
+        if binding.key and binding.key not in entity.attributes:
+            raise ConfigurationError(
+                f"{where}: {binding.key!r} is not a column of this entity; it has "
+                f"{', '.join(sorted(entity.attributes))}."
+            )
+
+    def _open(
+        self, collection: Collection
+    ) -> tuple[Mapping[str, ItemColumn], Mapping[str, ItemRelation]]:
+        """What anybody may filter, sort and group by: nothing that needs a permission."""
+        guarded = {
+            self._converter.from_field(field)
+            for field in fields_of(collection.cls)
+            if field.permission_classes or requirements_of(field.directives or ())
+        }
+        closed = {
+            one.name
+            for one in self.by_class.values()
+            if requirements_of(_definition(one.cls).directives or ())
+        }
+        return (
+            {name: one for name, one in collection.columns.items() if name not in guarded},
+            {
+                name: one
+                for name, one in collection.relations.items()
+                if name not in guarded and closed.isdisjoint(one.targets)
+            },
+        )
+
+    def _name(self, cls: type) -> str:
+        return self._converter.from_type(_definition(cls))
+
+
+def _definition(cls: type) -> Any:
+    return cls.__strawberry_definition__  # type: ignore[attr-defined]  # Strawberry sets it
+
+
+def _sortable(columns: Mapping[str, ItemColumn]) -> dict[str, ItemColumn]:
+    return {name: one for name, one in columns.items() if one.kind.sortable}
+
+
+def _members(annotation: Any) -> tuple[Any, ...]:
+    """The classes of a union, or the one class."""
+    if typing.get_origin(annotation) is Annotated:
+        annotation = typing.get_args(annotation)[0]
+    if typing.get_origin(annotation) in {Union, types.UnionType}:
+        return typing.get_args(annotation)
+    return (annotation,)

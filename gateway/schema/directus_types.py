@@ -1,0 +1,205 @@
+"""The generated types of Directus's collections: filters, orders, lists and groups."""
+
+from __future__ import annotations
+
+import enum
+import re
+from typing import TYPE_CHECKING, Any
+
+import strawberry
+
+from gateway.schema.arguments import argument
+from gateway.schema.directus_kinds import BIGINT, DECIMAL, FLOAT, INT
+from gateway.schema.outputs import Member, make_type
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from strawberry.types.arguments import StrawberryArgument
+
+    from gateway.schema.directus_catalog import Collection, ItemColumn, ItemRelation
+    from gateway.schema.directus_kinds import ItemKind
+    from gateway.schema.inputs import Inputs
+
+
+@strawberry.enum(description="Which way a list of items is sorted.")
+class SortDirection(enum.Enum):
+    """Directions of `sort`; where nulls stand is Directus's affair."""
+
+    ASC = "ASC"
+    DESC = "DESC"
+
+
+TEXT_MEMBERS: Mapping[str, tuple[Any, str]] = {
+    "eq": (str | None, "Equal."),
+    "ne": (str | None, "Not equal; a null is not equal to anything."),
+    "in": (list[str] | None, "One of these."),
+    "notIn": (list[str] | None, "None of these."),
+    "lt": (str | None, "Less than."),
+    "lte": (str | None, "Less than or equal."),
+    "gt": (str | None, "Greater than."),
+    "gte": (str | None, "Greater than or equal."),
+    "contains": (str | None, "Contains this."),
+    "icontains": (str | None, "Contains this, whatever the case."),
+    "startsWith": (str | None, "Begins with this."),
+    "istartsWith": (str | None, "Begins with this, whatever the case."),
+    "endsWith": (str | None, "Ends with this."),
+    "iendsWith": (str | None, "Ends with this, whatever the case."),
+    "isEmpty": (bool | None, "True: null or without a letter. False: has some."),
+    "isNull": (bool | None, "True: has no value. False: has one."),
+}
+
+FUNCTIONS: Mapping[str, str] = {
+    "sum": "Sums.",
+    "avg": "Averages.",
+    "min": "The smallest values.",
+    "max": "The largest values.",
+}
+
+
+def result_kind(function: str, kind: ItemKind) -> ItemKind:
+    """What a function of a field gives."""
+    if function in {"min", "max"} or kind is DECIMAL:
+        return kind
+    return BIGINT if function == "sum" and kind in {INT, BIGINT} else FLOAT
+
+
+class CollectionTypes:
+    """Makes the types of collections; what a guarded field shows is not `open` to arguments."""
+
+    def __init__(self, inputs: Inputs) -> None:
+        self._inputs = inputs
+        self._text = inputs.make(
+            "ItemTextFilter", TEXT_MEMBERS, "Conditions on a text; all given members hold."
+        )
+        self._presence = inputs.make(
+            "ItemPresenceFilter",
+            {"isNull": TEXT_MEMBERS["isNull"]},
+            "Whether there is a value.",
+        )
+
+    def declare(
+        self,
+        name: str,
+        columns: Mapping[str, ItemColumn],
+        relations: Mapping[str, ItemRelation],
+    ) -> tuple[type, type]:
+        """`<Type>Filter` and `<Type>Sort`; relations may name types declared later."""
+        members: dict[str, tuple[Any, str]] = {
+            "and": (f"Optional[list[{name}Filter]]", "All of these hold."),
+            "or": (f"Optional[list[{name}Filter]]", "At least one of these holds."),
+        }
+        order: dict[str, tuple[Any, str]] = {}
+        for column in columns.values():
+            members[column.name] = (self._filter_of(column.kind) | None, "")
+            if column.kind.sortable:
+                order[column.name] = (SortDirection | None, "")
+        for relation in relations.values():
+            if relation.any:
+                continue
+            (target,) = relation.targets
+            if relation.many:
+                members[relation.name] = (f"Optional[{target}ListFilter]", "By related items.")
+            else:
+                members[relation.name] = (f"Optional[{target}Filter]", "By the related item.")
+                order[relation.name] = (f"Optional[{target}Sort]", "By the related item.")
+        made = self._inputs.make(f"{name}Filter", members, "Which items; all given members hold.")
+        self._inputs.make(
+            f"{name}ListFilter",
+            {
+                "some": (f"Optional[{name}Filter]", "At least one related item is like this."),
+                "none": (f"Optional[{name}Filter]", "No related item is like this."),
+            },
+            "Which related items there must be.",
+        )
+        sort = self._inputs.make(f"{name}Sort", order, "One key of an ordering.", one_of=True)
+        return made, sort
+
+    def _filter_of(self, kind: ItemKind) -> type:
+        if kind.texts:
+            return self._text
+        return self._presence if kind.filter is None else self._inputs.filter_of(kind.filter)
+
+    def list_type(self, collection: Collection) -> type:
+        """`<Type>Items`."""
+        counted = "; counted only when asked for."
+        return make_type(
+            f"{collection.name}Items",
+            {
+                "nodes": Member(list[collection.cls], "The items."),  # type: ignore[name-defined]  # made at run time
+                "totalCount": Member(int | None, f"How many items the collection has{counted}"),
+                "filterCount": Member(int | None, f"How many items fit the filter{counted}"),
+            },
+            "A page of items.",
+        )
+
+    def group_type(self, collection: Collection, columns: Mapping[str, ItemColumn]) -> list[type]:
+        """`<Type>Group` and the types of its members."""
+        name = collection.name
+        keys = {one.name: Member(one.kind.annotation | None) for one in columns.values()}
+        members = {
+            "count": Member(int, "How many items."),
+            "key": Member(
+                make_type(f"{name}GroupKey", keys, "What the items of a group have in common."),
+                "What its items have in common: values of `groupBy`, null of all else.",
+            ),
+            "countDistinct": Member(
+                make_type(
+                    f"{name}CountDistinct",
+                    {one.name: Member(int | None) for one in columns.values()},
+                    "How many different values.",
+                ),
+                "How many different values.",
+            ),
+        }
+        numbers = [one for one in columns.values() if one.kind.number]
+        for function, says in FUNCTIONS.items() if numbers else ():
+            results = {
+                one.name: Member(result_kind(function, one.kind).annotation | None)
+                for one in numbers
+            }
+            made = make_type(f"{name}{function.capitalize()}", results, says)
+            members[function] = Member(made, says)
+        inner = [one.annotation for one in members.values() if one.annotation is not int]
+        return [make_type(f"{name}Group", members, "Items with something in common."), *inner]
+
+    def group_arguments(
+        self, name: str, made: type, columns: Mapping[str, ItemColumn]
+    ) -> list[StrawberryArgument]:
+        """The arguments of a root field of groups; `made` is the filter."""
+        by = list[_names(name, columns)] | None  # type: ignore[valid-type,misc]  # made at run time
+        return [
+            argument("groupBy", by, "What the items of a group have in common; all are one group."),
+            argument("filter", made | None, "Only items like this."),
+            argument("search", str | None, "Only items with these words, as Directus finds them."),
+            argument("limit", int | None, "How many groups at most, in the order of `groupBy`."),
+        ]
+
+
+def list_arguments(made: type, sort: type) -> list[StrawberryArgument]:
+    """The arguments of a list of items, by its filter and order."""
+    return [
+        argument("filter", made | None, "Only items like this."),
+        argument("search", str | None, "Only items with these words, as Directus finds them."),
+        argument("sort", list[sort] | None, "The order; without one as Directus has it."),  # type: ignore[valid-type]  # made at run time
+        *page_arguments(),
+    ]
+
+
+def page_arguments() -> list[StrawberryArgument]:
+    """The part of a list."""
+    return [
+        argument("limit", int | None, "How many items at most; 100 where it is not said."),
+        argument("offset", int | None, "How many items to leave out before those."),
+        argument("page", int | None, "Instead of `offset`: which page of `limit` items, from 1."),
+    ]
+
+
+def _names(name: str, columns: Mapping[str, ItemColumn]) -> type[enum.Enum]:
+    members: dict[str, str] = {}
+    for column in columns:
+        spelt = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", column).upper()
+        members[column if spelt in members else spelt] = column
+    functional: Any = enum.Enum  # to a type checker it takes literals alone
+    made: type[enum.Enum] = functional(f"{name}GroupBy", members, module=__name__)
+    return strawberry.enum(made, description=f"The fields to group {name} items by.")

@@ -1,0 +1,1 @@
+"""Directus: its collections read and written over REST."""

@@ -1,0 +1,136 @@
+"""What is compiled once for Directus: queries, and how their answers become values. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from gateway.schema.directus_asks import (
+    ItemCount,
+    ItemGroupsAsk,
+    ItemList,
+    ItemLookup,
+    ItemNodes,
+    SingleItem,
+)
+from gateway.sources.contract import Prepared
+from gateway.sources.directus.requests import items_path
+from gateway.sources.directus.selecting import Selection, compile_selection
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+    from gateway.schema.directus_asks import DirectusAsk
+
+Slots: TypeAlias = "tuple[tuple[int, int], ...]"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PreparedItems(Prepared):
+    """A list. Its arguments are its own, those of the lists below, and what the viewer passes.
+
+    `counts` are the figures of `meta` that are asked for.
+    """
+
+    path: str
+    ask: ItemList
+    selection: Selection
+    counts: tuple[str, ...]
+    slots: Slots
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PreparedLookup(Prepared):
+    """Items by the values of `match`. Its arguments are the values of the lists below, and so on.
+
+    `unique`: a value has at most one item. Look-ups in one place travel together, unless lists hang
+    on them.
+    """
+
+    path: str
+    match: str
+    unique: bool
+    key_type: type
+    sort: str
+    selection: Selection
+    slots: Slots
+
+    def together(self, arguments: tuple[Any, ...]) -> Hashable:
+        """The same place, order and caller."""
+        if not self.selection.mixes:
+            return None
+        return (self.path, self.match, self.sort, arguments)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PreparedSingle(Prepared):
+    """The only item of a singleton, which is there where its `key` is."""
+
+    path: str
+    key: str
+    selection: Selection
+    slots: Slots
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PreparedGroups(Prepared):
+    """A list in groups; `aggregate` as Directus takes it."""
+
+    path: str
+    ask: ItemGroupsAsk
+    aggregate: dict[str, list[str]]
+    slots: Slots
+
+
+PreparedRead: TypeAlias = PreparedItems | PreparedLookup | PreparedSingle | PreparedGroups
+
+
+def prepare(source: str, ask: DirectusAsk, assets: str, viewer: Slots = ()) -> PreparedRead:
+    """Compile an ask.
+
+    `assets` is what the address of a file begins with, `viewer` the viewer's values it takes.
+    """
+    collection = ask.collection
+    path, key = items_path(collection.collection), collection.key.field
+    if isinstance(ask, ItemGroupsAsk):
+        slots = ((ask.spec, 0), *viewer)
+        return PreparedGroups(source, False, path, ask, _aggregate(ask), slots)  # noqa: FBT003 - by_key
+    if isinstance(ask, ItemList):
+        nodes = [part.item for part in ask.parts if isinstance(part, ItemNodes)]
+        selection = compile_selection(nodes, key, assets)
+        counts = {part.name: None for part in ask.parts if isinstance(part, ItemCount)}
+        slots = ((ask.spec, 0), *_of(selection), *viewer)
+        return PreparedItems(source, False, path, ask, selection, tuple(counts), slots)  # noqa: FBT003 - by_key
+    if isinstance(ask, SingleItem):
+        selection = compile_selection([ask.item], key, assets, [key])
+        return PreparedSingle(source, False, path, key, selection, (*_of(selection), *viewer))  # noqa: FBT003 - by_key
+    return _lookup(source, path, ask, assets, viewer)
+
+
+def _lookup(source: str, path: str, ask: ItemLookup, assets: str, viewer: Slots) -> PreparedLookup:
+    key = ask.collection.key.field
+    selection = compile_selection([ask.item], key, assets, [ask.match])
+    return PreparedLookup(
+        source=source,
+        by_key=True,
+        path=path,
+        match=ask.match,
+        unique=ask.match == key,
+        key_type=ask.collection.key_type if ask.match == key else str,
+        sort=ask.sort or key,
+        selection=selection,
+        slots=(*_of(selection), *viewer),
+    )
+
+
+def _of(selection: Selection) -> Slots:
+    return tuple((spec, 0) for spec in selection.specs)
+
+
+def _aggregate(ask: ItemGroupsAsk) -> dict[str, list[str]]:
+    """What is computed; the count always, as groups of nothing else are no groups to Directus."""
+    found: dict[str, dict[str, None]] = {"count": {"*": None}}
+    for measured in ask.measured():
+        if measured.function:
+            found.setdefault(measured.function, {})[measured.field] = None
+    return {function: list(fields) for function, fields in found.items()}

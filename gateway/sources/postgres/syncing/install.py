@@ -1,0 +1,43 @@
+"""Statements that let a database note which rows' points are out of date.
+
+They need the job engine's tables (`gateway.workflows.install`) and the catalogue: the tables
+`collections`, `vector_metadata` and `embedding_jobs`.
+"""
+
+from __future__ import annotations
+
+from importlib import resources
+
+_FOLDER = resources.files(__package__) / "sql"
+
+INSTALL: tuple[str, ...] = (
+    "CREATE SCHEMA plait_sync",
+    *(
+        (_FOLDER / f"{name}.sql").read_text(encoding="utf-8")
+        for name in ("vector_changes", "plait_sync_changed", "plait_sync_watch")
+    ),
+    """
+CREATE INDEX vector_changes_waiting ON plait_sync.vector_changes (collection, revision)
+WHERE NOT failed
+""",
+    "CREATE INDEX vector_changes_job ON plait_sync.vector_changes (job) WHERE job IS NOT NULL",
+)
+"""Statements that create the table of changes and the functions."""
+
+REMOVE: tuple[str, ...] = (
+    # The triggers of all synced tables depend on the function and go with it.
+    "DROP FUNCTION public.plait_sync_changed() CASCADE",
+    "DROP FUNCTION public.plait_sync_watch(regclass, text, name, name[])",
+    "DROP SCHEMA plait_sync CASCADE",
+)
+"""Statements that drop all of it, with the triggers of every synced table."""
+
+WATCH = "SELECT public.plait_sync_watch('{table}', '{collection}', '{key}', '{{{columns}}}')"
+"""The statement that lets a table's changes reach a collection."""
+
+WATCHED = """
+SELECT encode(tgargs, 'escape') FROM pg_trigger
+WHERE tgrelid = to_regclass($1) AND tgname = 'plait_sync_' || left(md5($2), 8) || '_updated'
+    AND tgenabled IN ('O', 'A')
+"""
+"""What the trigger of updates was given, for table $1 and collection $2."""

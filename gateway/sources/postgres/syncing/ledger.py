@@ -1,0 +1,290 @@
+"""One collection's changes and records in PostgreSQL: what is due, what was done, what failed.
+
+An entry of `plait_sync.vector_changes` is taken out only where it still has the revision that was
+read before its row was: whatever changed meanwhile stays due. Whoever finds the entry gone altogether
+was not alone, may have stored something older than the other, and has the row looked at again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import asyncpg
+
+from gateway.sources.postgres.connect import Connector
+from gateway.sources.postgres.faults import connect_fault, fault
+from gateway.sources.postgres.syncing.statements import statements_of
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterable, Sequence
+
+    from gateway.schema.vector_sync import VectorSync
+    from gateway.sources.postgres.connect import Connection
+
+CONNECT_SECONDS = 10.0
+
+_LOCK = "hashtextextended('plait vector sync ' || $1, 0)"
+_DUE = """
+SELECT key, revision, attempts FROM plait_sync.vector_changes
+WHERE collection = $1 AND NOT failed AND due_at <= now() AND revision > $2
+ORDER BY revision LIMIT $3
+"""
+_COLLECTION = """
+INSERT INTO collections AS known (name, vector_size, embedding_model, status)
+VALUES ($1, $2, $3, 'syncing')
+ON CONFLICT (name) DO UPDATE
+SET vector_size = excluded.vector_size, embedding_model = excluded.embedding_model
+RETURNING id
+"""
+_KNOWN_COLLECTION = """
+SELECT id FROM collections WHERE name = $1 AND vector_size = $2 AND embedding_model = $3
+"""
+_BEGUN = """
+UPDATE embedding_jobs SET status = 'running', attempts = attempts + 1,
+    started_at = coalesce(started_at, clock_timestamp())
+WHERE collection_id = $1 AND status IN ('pending', 'running')
+"""
+_UNSETTLE = """
+UPDATE vector_metadata SET payload_hash = NULL
+WHERE collection_id = $1 AND point_id = ANY($2) AND payload_hash IS NOT NULL
+"""
+_STORED = """
+INSERT INTO vector_metadata AS known (collection_id, point_id, entity_type, entity_id,
+    content_hash, model, embedded_at, payload_hash)
+SELECT $1, key, $2, key, content_hash, $3, clock_timestamp(), payload_hash
+FROM unnest($4::text[], $5::text[], $6::text[]) AS new (key, content_hash, payload_hash)
+ON CONFLICT (collection_id, point_id) DO UPDATE
+SET entity_type = excluded.entity_type, entity_id = excluded.entity_id,
+    content_hash = excluded.content_hash, model = excluded.model,
+    embedded_at = excluded.embedded_at, payload_hash = excluded.payload_hash
+"""
+_REMOVED = "DELETE FROM vector_metadata WHERE collection_id = $1 AND point_id = ANY($2)"
+_SETTLE = """
+WITH settled AS (
+    DELETE FROM plait_sync.vector_changes WHERE collection = $1 AND key IN (
+        SELECT entry.key FROM plait_sync.vector_changes AS entry
+        JOIN unnest($2::text[], $3::bigint[]) AS done (key, revision) USING (key, revision)
+        WHERE entry.collection = $1 FOR UPDATE OF entry SKIP LOCKED
+    ) RETURNING key, job
+), counted AS (
+    UPDATE embedding_jobs AS of SET done = done + n
+    FROM (SELECT job, count(*) AS n FROM settled GROUP BY job) AS new WHERE of.id = new.job
+)
+INSERT INTO plait_sync.vector_changes (collection, key)
+SELECT $1, key FROM unnest($2::text[]) AS done (key)
+WHERE NOT EXISTS (SELECT FROM settled WHERE settled.key = done.key)
+ON CONFLICT DO NOTHING
+"""
+_FAIL = """
+WITH tried AS (
+    SELECT entry.key, entry.job, done.error, done.final OR entry.attempts + 1 >= $6 AS over
+    FROM plait_sync.vector_changes AS entry
+    JOIN unnest($2::text[], $3::bigint[], $4::text[], $5::boolean[])
+        AS done (key, revision, error, final) USING (key, revision)
+    WHERE entry.collection = $1 FOR UPDATE OF entry SKIP LOCKED
+), noted AS (
+    UPDATE plait_sync.vector_changes AS entry
+    SET attempts = attempts + 1, last_error = error, failed = over,
+        job = CASE WHEN over THEN NULL ELSE tried.job END,
+        due_at = now() + make_interval(secs => least(2 ^ attempts, 300))
+    FROM tried WHERE entry.collection = $1 AND entry.key = tried.key
+)
+UPDATE embedding_jobs AS of SET failed = failed + n, last_error = error
+FROM (
+    SELECT job, count(*) FILTER (WHERE over) AS n, max(error) AS error FROM tried GROUP BY job
+) AS new WHERE of.id = new.job
+"""
+_WAITING = "SELECT count(*) FROM plait_sync.vector_changes WHERE collection = $1 AND NOT failed"
+_TOLD = """
+UPDATE embedding_jobs SET last_error = $2 WHERE collection_id = $1 AND status = 'running'
+"""
+_FINISH = (
+    """
+UPDATE embedding_jobs AS of
+SET status = (CASE WHEN failed > 0 THEN 'failed' ELSE 'succeeded' END)::run_status,
+    finished_at = clock_timestamp()
+WHERE collection_id = $1 AND status = 'running'
+    AND NOT EXISTS (SELECT FROM plait_sync.vector_changes WHERE job = of.id)
+""",
+    """
+UPDATE collections SET status = 'ready', point_count = n
+FROM (SELECT count(*) AS n FROM vector_metadata WHERE collection_id = $1) AS counted
+WHERE id = $1 AND (status <> 'ready' OR point_count <> n)
+""",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A row that is due, as of `revision`; `attempts` is how often it has failed."""
+
+    key: str
+    revision: int
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row with something to embed, or one that is gone (`text` None), and what is known of it.
+
+    `payload` is JSON. `known_payload` is None, too, where it is not certain what was stored.
+    """
+
+    key: str
+    text: str | None
+    payload: str | None
+    content_hash: str | None
+    payload_hash: str | None
+    known_model: str | None
+    known_content: str | None
+    known_payload: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What went wrong with an entry; `final`: trying again would not help."""
+
+    entry: Entry
+    error: str
+    final: bool
+
+
+class Ledger:
+    """The entries and records of one collection, over a connection of its own.
+
+    Every call lasts at most `seconds`; raises `SourceError`.
+    """
+
+    def __init__(self, connection: Connection, sync: VectorSync) -> None:
+        self._connection = connection
+        self._sync = sync
+        self._turn = asyncio.Lock()
+        self.statements = statements_of(sync)
+        self.collection = 0
+
+    async def lock(self) -> bool:
+        """Be the only one who fills the collection, as long as the connection lives."""
+        return bool(await self.value(f"SELECT pg_try_advisory_lock({_LOCK})", self._sync.name))
+
+    async def begin(self, model: str, size: int) -> None:
+        """See to the collection's own record, and note that its jobs are being done."""
+        found = await self.value(_KNOWN_COLLECTION, self._sync.name, size, model)
+        if found is None:
+            found = await self.value(_COLLECTION, self._sync.name, size, model)
+        self.collection = int(found)
+        await self.execute(_BEGUN, self.collection)
+
+    async def due(self, after: int, most: int) -> list[Entry]:
+        """The next entries behind the revision `after`, in the order of their revisions."""
+        return [Entry(*found) for found in await self.fetch(_DUE, self._sync.name, after, most)]
+
+    async def rows(self, keys: Sequence[str]) -> list[Row]:
+        """What the rows of these keys say now, in their order."""
+        return [
+            Row(*found) for found in await self.fetch(self.statements.rows, keys, self.collection)
+        ]
+
+    async def unsettle(self, keys: Sequence[str]) -> None:
+        """Note that nobody knows for certain what is stored of these rows, until `settle`."""
+        await self.execute(_UNSETTLE, self.collection, keys)
+
+    async def settle(
+        self, model: str, stored: Sequence[Row], removed: Sequence[str], entries: Sequence[Entry]
+    ) -> None:
+        """Record what was stored and removed, and take out the entries that were brought about."""
+        async with self.transaction():
+            if stored:
+                await self._connection.execute(
+                    _STORED,
+                    self.collection,
+                    self._sync.table.name,
+                    model,
+                    [row.key for row in stored],
+                    [row.content_hash for row in stored],
+                    [row.payload_hash for row in stored],
+                )
+            if removed:
+                await self._connection.execute(_REMOVED, self.collection, removed)
+            keys, revisions = _columns(entries)
+            await self._connection.execute(_SETTLE, self._sync.name, keys, revisions)
+
+    async def fail(self, failures: Sequence[Failure], attempts: int) -> None:
+        """Have the entries tried again later, up to `attempts` times in all."""
+        keys, revisions = _columns(one.entry for one in failures)
+        errors = [one.error for one in failures]
+        final = [one.final for one in failures]
+        await self.execute(_FAIL, self._sync.name, keys, revisions, errors, final, attempts)
+
+    async def waiting(self) -> int:
+        """How many entries there are to bring about."""
+        return int(await self.value(_WAITING, self._sync.name))
+
+    async def tell(self, error: str) -> None:
+        """Note why the running jobs have come to a halt."""
+        await self.execute(_TOLD, self.collection, error)
+
+    async def finish(self) -> None:
+        """End the jobs that have no entry left, and count the collection's points."""
+        for statement in _FINISH:
+            await self.execute(statement, self.collection)
+
+    # Calls -------------------------------------------------------------------------------------
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Connection]:
+        """A transaction of one's own on the connection, which others wait for."""
+        async with self._turn:
+            try:
+                async with self._connection.transaction():
+                    yield self._connection
+            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+                raise fault(error) from error
+
+    async def fetch(self, query: str, *arguments: Any) -> list[Any]:
+        """All rows of a statement."""
+        async with self.transaction() as connection:
+            return list(await connection.fetch(query, *arguments))
+
+    async def value(self, query: str, *arguments: Any) -> Any:
+        """The first value of a statement's first row."""
+        async with self.transaction() as connection:
+            return await connection.fetchval(query, *arguments)
+
+    async def execute(self, query: str, *arguments: Any) -> None:
+        """Run a statement."""
+        async with self.transaction() as connection:
+            await connection.execute(query, *arguments)
+
+
+@asynccontextmanager
+async def ledger(dsn: str, sync: VectorSync, seconds: float) -> AsyncIterator[Ledger]:
+    """A ledger over a connection to the server itself: a pooler would lose its lock.
+
+    Raises `SourceUnavailable`, and `ConfigurationError` where the server refuses us.
+    """
+    connect = Connector(
+        dsn,
+        application_name="plait sync",
+        read_only=False,
+        statement_timeout=seconds,
+        connect_timeout=CONNECT_SECONDS,
+        cached=50,
+        command_timeout=seconds,
+        as_bytes=False,
+    )
+    try:
+        connection = await connect()
+    except Exception as error:
+        raise connect_fault(error) from error
+    try:
+        yield Ledger(connection, sync)
+    finally:
+        connection.terminate()
+
+
+def _columns(entries: Iterable[Entry]) -> tuple[list[str], list[int]]:
+    found = list(entries)
+    return [entry.key for entry in found], [entry.revision for entry in found]

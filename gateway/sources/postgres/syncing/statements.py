@@ -1,0 +1,115 @@
+"""The SQL of one synced collection, compiled once from its declaration; pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
+
+from gateway.sources.postgres.statements import DIALECT
+
+if TYPE_CHECKING:
+    from gateway.schema.vector_sync import VectorSync
+
+BLANK = r"coalesce(one.text, '') !~ '\S'"
+"""Whether the row has no text to embed."""
+
+_HASHES = (
+    "encode(sha256(convert_to(one.text, 'UTF8')), 'hex') AS content_hash, "
+    "encode(sha256(convert_to(one.payload, 'UTF8')), 'hex') AS payload_hash"
+)
+
+_ROWS = """
+SELECT asked.key, found.text, found.payload, found.content_hash, found.payload_hash,
+    known.model AS known_model, known.content_hash AS known_content,
+    known.payload_hash AS known_payload
+FROM unnest($1::text[]) WITH ORDINALITY AS asked (key, place)
+LEFT JOIN LATERAL (
+    SELECT one.text, one.payload, {hashes} FROM ({one} WHERE {key} = {asked}) AS one
+    WHERE NOT {blank}
+) AS found ON true
+LEFT JOIN vector_metadata AS known ON known.collection_id = $2 AND known.point_id = asked.key
+ORDER BY asked.place
+"""
+
+_DRIFT = """
+INSERT INTO plait_drift (key, kind)
+SELECT key, kind FROM (
+    SELECT coalesce(own.key, known.point_id, seen.point_id) AS key, entry.failed, CASE
+        WHEN entry.failed THEN 'failed'
+        WHEN own.key IS NULL THEN 'orphan'
+        WHEN $3 AND seen.point_id IS NULL THEN
+            CASE WHEN known.embedded_at > $4 THEN NULL ELSE 'missing' END
+        WHEN known.point_id IS NULL THEN CASE WHEN $3 THEN 'stale' ELSE 'missing' END
+        WHEN known.model <> $5 THEN 'model'
+        WHEN (known.content_hash, known.payload_hash)
+            IS DISTINCT FROM (own.content_hash, own.payload_hash) THEN 'stale'
+    END AS kind, entry.key IS NOT NULL AND NOT entry.failed AS waits
+    FROM (
+        SELECT one.key, {hashes} FROM ({one}) AS one WHERE NOT {blank}
+    ) AS own
+    FULL JOIN (
+        SELECT * FROM vector_metadata WHERE collection_id = $2
+    ) AS known ON known.point_id = own.key
+    FULL JOIN plait_seen AS seen ON seen.point_id = coalesce(own.key, known.point_id)
+    LEFT JOIN plait_sync.vector_changes AS entry
+        ON entry.collection = $1 AND entry.key = coalesce(own.key, known.point_id, seen.point_id)
+) AS compared
+WHERE kind IS NOT NULL AND NOT waits
+"""
+
+_TALLY = """
+SELECT count(*) AS rows, count(*) FILTER (WHERE {blank}) AS blank,
+    count(*) FILTER (WHERE char_length(one.text) > $1) AS long
+FROM ({one}) AS one
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Statements:
+    """`rows` reads the rows of some keys beside what was embedded of them; `drift` compares all.
+
+    `tally` counts the rows, those without a text, and those whose text is longer than `$1`.
+    """
+
+    rows: str
+    drift: str
+    tally: str
+
+
+def statements_of(sync: VectorSync) -> Statements:
+    """Compile the SQL of a declaration."""
+    one = _one(sync)
+    parts = {"one": one, "hashes": _HASHES, "blank": BLANK}
+    return Statements(
+        rows=_ROWS.format(**parts, key=_sql(sync.key), asked=_asked(sync)),
+        drift=_DRIFT.format(**parts),
+        tally=_TALLY.format(**parts),
+    )
+
+
+def _one(sync: VectorSync) -> str:
+    """Key, text and payload of every row; a payload field that is null is left out when stored."""
+    pairs = [part for name, value in sync.payload.items() for part in (sa.literal(name), value)]
+    payload: Any = sa.func.jsonb_build_object(*pairs, type_=JSONB)
+    return _sql(
+        sa.select(
+            sa.cast(sync.key, sa.Text).label("key"),
+            sa.cast(sync.text, sa.Text).label("text"),
+            sa.cast(payload, sa.Text).label("payload"),
+        ).select_from(sync.table)
+    )
+
+
+def _asked(sync: VectorSync) -> str:
+    """A key as the column's type; null for one that no row can have."""
+    whole = isinstance(sync.key.type, sa.Integer)
+    form, kind = (r"^\d{1,18}$", "bigint") if whole else ("^[0-9a-f-]{36}$", "uuid")
+    return f"CASE WHEN asked.key ~ '{form}' THEN asked.key::{kind} END"
+
+
+def _sql(expression: Any) -> str:
+    compiled = expression.compile(dialect=DIALECT, compile_kwargs={"literal_binds": True})
+    return str(compiled)

@@ -1,0 +1,93 @@
+"""Counts what clients ask for in Redis 7 or Valkey, over all replicas: GCRA, in one round trip.
+
+The generic cell rate algorithm keeps one number for a client: when it will have been quiet long
+enough for its next request (ITU-T I.371). The server's own clock counts, so replicas need not
+agree on theirs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from redis.asyncio import Redis
+
+from gateway.errors import SourceError
+from gateway.sources.redis.connection import make_pool, our_errors
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
+_CONNECTIONS = 8
+_CLOSE_SECONDS = 1.0
+
+_GCRA = """
+-- KEYS: the client. ARGV: microseconds between two requests, how many may come at once, how many
+-- come now. Gives 0 where they may, else the microseconds until they might.
+local time = redis.call('TIME')
+local now = time[1] * 1000000 + time[2]
+local between, most, count = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local due = math.max(tonumber(redis.call('GET', KEYS[1]) or 0), now) + between * count
+local wait = due - between * most - now
+if wait > 0 then
+  return math.ceil(wait)
+end
+redis.call('SET', KEYS[1], string.format('%.0f', due), 'PX', math.ceil((due - now) / 1000) + 1)
+return 0
+"""
+
+
+class RedisRate:
+    """`requests` in `seconds`, `burst` of them at once, for each client.
+
+    `timeout`: seconds for a round trip, waiting for a connection included. Raises
+    `ConfigurationError` for a wrong URL.
+    """
+
+    def __init__(  # noqa: PLR0913 - one parameter per setting
+        self,
+        name: str,
+        url: str,
+        *,
+        requests: int,
+        seconds: float,
+        burst: int,
+        timeout: float,
+        connect_timeout: float,
+    ) -> None:
+        self._name = name
+        self._between = seconds * 1_000_000 / requests
+        self._burst = burst
+        self._timeout = timeout
+        self._pool = make_pool(
+            name,
+            url,
+            connections=_CONNECTIONS,
+            connect_timeout=min(connect_timeout, timeout),
+            socket_timeout=timeout,
+        )
+        self._room = asyncio.Semaphore(_CONNECTIONS)
+        self._script = Redis(connection_pool=self._pool).register_script(_GCRA)
+
+    async def take(self, client: str, count: int) -> float:
+        """0 where `client` may make `count` requests now, else the seconds until it might.
+
+        More than `burst` at once are counted as `burst`. Raises `SourceError`.
+        """
+        arguments = [self._between, self._burst, min(count, self._burst)]
+        with our_errors(self._name):
+            async with asyncio.timeout(self._timeout), self._room:
+                answer: Any = self._script([f"plait:rate:{client}"], arguments)
+                wait: int = await _awaited(answer)
+        return wait / 1_000_000
+
+    async def close(self) -> None:
+        """Release the connections; idempotent."""
+        with suppress(SourceError), our_errors(self._name):
+            async with asyncio.timeout(_CLOSE_SECONDS):
+                await self._pool.disconnect()
+
+
+async def _awaited(answer: Awaitable[int]) -> int:
+    return await answer

@@ -1,0 +1,145 @@
+"""Subscriptions of an upstream: its events, over graphql-transport-ws or server-sent events.
+
+Equal subscriptions of one process are one there: equal documents, variables and headers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import msgspec
+import orjson
+
+from gateway.errors import SourceRefused, SourceTimeout, SourceUnavailable
+from gateway.sources.fanout import Fanout
+from gateway.sources.upstream.answers import Errors, result
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Mapping
+
+    from gateway.sources.streams import Socket, Streams
+    from gateway.sources.upstream.answers import Envelope
+
+PROTOCOL = "graphql-transport-ws"
+_ID = "1"
+
+
+class _Message(msgspec.Struct):
+    """A message of the server."""
+
+    type: str
+    payload: msgspec.Raw = msgspec.Raw()
+
+
+_MESSAGE = msgspec.json.Decoder(_Message)
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """What is subscribed to: the request's body, and the headers it goes with."""
+
+    body: bytes
+    headers: tuple[tuple[str, str], ...]
+
+
+class UpstreamSubscriptions:
+    """The events of one upstream. `trusted` lets its messages reach our clients."""
+
+    def __init__(  # noqa: PLR0913 - one parameter per setting
+        self,
+        streams: Streams,
+        url: str,
+        *,
+        way: Literal["websocket", "sse"],
+        init_seconds: float,
+        credentials: Mapping[str, str],
+        trusted: bool,
+    ) -> None:
+        self._name = streams.name
+        self._streams = streams
+        self._way = way
+        self._init_seconds = init_seconds
+        self._credentials = dict(credentials)
+        self._trusted = trusted
+        secure = url.replace("https://", "wss://", 1).replace("http://", "ws://", 1)
+        self._url = secure if way == "websocket" else url
+        self._shared: Fanout[Topic, Envelope] = Fanout(self._listen)
+
+    def events(self, topic: Topic) -> AsyncGenerator[Envelope, None]:
+        """The upstream's answers, event for event. Raises SourceError."""
+        return self._shared.events(topic)
+
+    async def close(self) -> None:
+        """End all subscriptions; idempotent."""
+        await self._shared.close()
+        await self._streams.close()
+
+    def _listen(self, topic: Topic) -> AsyncGenerator[Envelope, None]:
+        return self._over_socket(topic) if self._way == "websocket" else self._over_lines(topic)
+
+    # graphql-transport-ws ------------------------------------------------------------------------
+
+    async def _over_socket(self, topic: Topic) -> AsyncGenerator[Envelope, None]:
+        headers = dict(topic.headers)
+        async with self._streams.socket(self._url, (PROTOCOL,), headers) as socket:
+            # Many servers look for credentials here, as browsers can send them nowhere else.
+            payload = orjson.dumps({**self._credentials, **headers}).decode()
+            await socket.send(f'{{"type":"connection_init","payload":{payload}}}')
+            try:
+                async with asyncio.timeout(self._init_seconds):
+                    if (await self._message(socket)).type != "connection_ack":
+                        raise SourceRefused(f"{self._name} did not accept the connection.")
+            except TimeoutError:
+                raise SourceTimeout(f"{self._name} did not answer in time.") from None
+            body = topic.body.decode()
+            await socket.send(f'{{"id":"{_ID}","type":"subscribe","payload":{body}}}')
+            while True:
+                message = await self._message(socket)
+                if message.type == "complete":
+                    return
+                if message.type == "error":
+                    raise self._refused(b'{"errors":' + bytes(message.payload) + b"}")
+                if message.type == "next":
+                    yield result(self._name, bytes(message.payload))
+
+    async def _message(self, socket: Socket) -> _Message:
+        """The next message that is not about the connection being alive."""
+        while True:
+            try:
+                message = _MESSAGE.decode(await socket.receive())
+            except msgspec.MsgspecError:
+                raise SourceRefused(f"{self._name} sent no message of {PROTOCOL}.") from None
+            if message.type == "ping":
+                await socket.send('{"type":"pong"}')
+            elif message.type != "pong":
+                return message
+
+    # Server-sent events --------------------------------------------------------------------------
+
+    async def _over_lines(self, topic: Topic) -> AsyncGenerator[Envelope, None]:
+        headers = dict(topic.headers)
+        async with self._streams.lines(self._url, topic.body, headers) as lines:
+            kind, data = b"", list[bytes]()
+            async for line in lines:
+                name, _, value = line.partition(b":")
+                if name == b"event":
+                    kind = value.strip()
+                elif name == b"data":
+                    data.append(value.removeprefix(b" "))
+                elif not line:
+                    if kind == b"complete":
+                        return
+                    if data:
+                        yield result(self._name, b"\n".join(data))
+                    kind, data = b"", list[bytes]()
+        raise SourceUnavailable(f"{self._name} ended the stream without saying so.")
+
+    def _refused(self, body: bytes) -> Exception:
+        try:
+            found = result(self._name, body)
+        except SourceRefused as error:
+            return error
+        errors = Errors(self._name, found.errors or (), trusted=self._trusted)
+        return errors.general or SourceRefused(f"{self._name} refused the subscription.")

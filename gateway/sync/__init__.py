@@ -1,0 +1,1 @@
+"""Keeps vector collections in step with the rows they are made of."""

@@ -1,0 +1,37 @@
+"""The fillers of the domain's collections, as the settings say."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gateway.errors import ConfigurationError
+from gateway.sync.filling import Filler
+from gateway.sync.pipeline import Options
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from gateway.embedding.contract import Embedder
+    from gateway.schema.vector_sync import VectorSync
+    from gateway.settings import Settings
+    from gateway.sync.filling import Engine
+
+
+def fillers_of(
+    settings: Settings, syncs: Iterable[VectorSync], engines: Mapping[str, Engine], model: Embedder
+) -> dict[str, Filler]:
+    """By collection; those whose rows or points no setting locates are left out.
+
+    Raises ConfigurationError for a collection that is declared twice.
+    """
+    one = settings.sync
+    options = Options(one.batch, one.attempts, one.timeout_seconds)
+    fillers: dict[str, Filler] = {}
+    for sync in syncs:
+        if sync.name in fillers:
+            raise ConfigurationError(f"collection {sync.name!r} is synced twice; list it once.")
+        rows, engine = settings.postgres.get(sync.rows), engines.get(sync.source)
+        if rows is not None and engine is not None:
+            dsn = (rows.direct_url or rows.dsn).reveal()
+            fillers[sync.name] = Filler(sync, dsn, engine, model, options)
+    return fillers

@@ -1,0 +1,280 @@
+"""Brings what is due about, in stages that work at the same time: read, embed, store, record.
+
+Between two stages wait at most two batches, so that memory is bounded and the slowest stage, the
+embedder as a rule, never waits. A row is in one batch at a time; what becomes due again meanwhile
+is left to the next pass.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+import orjson
+
+from gateway.errors import InputError, PlaitError
+from gateway.sources.postgres.syncing.ledger import Entry, Failure, Ledger, Row
+from gateway.sources.qdrant.ids import parse_point_id, point_id
+from gateway.sources.qdrant.points import Point
+from gateway.sync.choosing import Need, fitting, need
+from gateway.sync.isolating import isolated
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+    from gateway.embedding.contract import Embedder
+    from gateway.schema.vector_sync import VectorSync
+    from gateway.sources.qdrant.ids import PointId
+    from gateway.sync.figures import Figures
+
+_EMBEDDING = 2
+"""Batches with the embedder at once: it finds the next one when it has done one."""
+_STORING = 2
+_QUEUED = 2
+
+
+class Points(Protocol):
+    """What is asked of the vector engine; `gateway.sources.qdrant` offers it. All by a deadline."""
+
+    async def store(self, collection: str, points: Sequence[Point], deadline: float) -> None:
+        """Store points, replacing those with the same ids."""
+
+    async def remove(self, collection: str, ids: Sequence[PointId], deadline: float) -> None:
+        """Delete points; those that are not there are none."""
+
+    async def vectors(
+        self, collection: str, ids: Sequence[PointId], deadline: float
+    ) -> Mapping[PointId, Sequence[float]]:
+        """The vectors of those points that are stored."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """`batch`: rows at once. `attempts`: at a row that fails. `seconds`: for each call."""
+
+    batch: int = 256
+    attempts: int = 5
+    seconds: float = 30.0
+
+
+@dataclass(slots=True)
+class _Batch:
+    """Entries on their way, and what has become of each so far."""
+
+    entries: dict[str, Entry]
+    rows: list[Row]
+    failures: list[Failure]
+    points: list[tuple[Row, Point]] = field(default_factory=list)
+    removed: list[Row] = field(default_factory=list)
+    embedded: set[str] = field(default_factory=set)
+    unchanged: int = 0
+
+    def fail(self, key: str, error: PlaitError) -> None:
+        """Note that a row cannot be brought about; a wrong input stays wrong."""
+        self.failures.append(
+            Failure(self.entries[key], error.message, final=isinstance(error, InputError))
+        )
+
+
+class Pipeline:
+    """The stages for one collection. `told` is called after each batch."""
+
+    def __init__(  # noqa: PLR0913, PLR0917 - what the stages work with
+        self,
+        sync: VectorSync,
+        book: Ledger,
+        embedder: Embedder,
+        points: Points,
+        options: Options,
+        figures: Figures,
+        told: Callable[[], None],
+    ) -> None:
+        self._sync = sync
+        self._book = book
+        self._embedder = embedder
+        self._points = points
+        self._options = options
+        self._figures = figures
+        self._told = told
+        self._under_way: set[str] = set()
+
+    async def run(self, until: float) -> int:
+        """One pass over what is due, begun before `until` (event loop's clock); how many it read.
+
+        Raises `SourceError` where a source does not do its part: what was not recorded stays due.
+        """
+        embedding: asyncio.Queue[_Batch] = asyncio.Queue(_QUEUED)
+        storing: asyncio.Queue[_Batch] = asyncio.Queue(_QUEUED)
+        recording: asyncio.Queue[_Batch] = asyncio.Queue(_QUEUED)
+        try:
+            async with asyncio.TaskGroup() as group:
+                workers = [
+                    *_started(group, _EMBEDDING, embedding, self._embed, storing),
+                    *_started(group, _STORING, storing, self._store, recording),
+                    *_started(group, 1, recording, self._record, None),
+                ]
+                read = await self._read(until, embedding)
+                for queue in (embedding, storing, recording):
+                    await queue.join()
+                for worker in workers:
+                    worker.cancel()
+        except BaseExceptionGroup as errors:
+            raise _first(errors) from errors
+        return read
+
+    async def _read(self, until: float, batches: asyncio.Queue[_Batch]) -> int:
+        loop, after, read = asyncio.get_running_loop(), 0, 0
+        while loop.time() < until:
+            with self._figures.stages["read"].working(0):
+                due = await self._book.due(after, self._options.batch)
+                if not due:
+                    break
+                after = due[-1].revision
+                fresh = [entry for entry in due if entry.key not in self._under_way]
+                if not fresh:
+                    continue
+                batch = await self._look(fresh)
+            self._figures.stages["read"].items += len(fresh)
+            self._under_way.update(batch.entries)
+            read += len(fresh)
+            await batches.put(batch)
+        return read
+
+    async def _look(self, entries: Sequence[Entry]) -> _Batch:
+        """The rows as they are now, which is no older than their entries."""
+        found, failed = await isolated(
+            entries, lambda some: self._book.rows([entry.key for entry in some])
+        )
+        batch = _Batch({entry.key: entry for entry in entries}, [row for _, row in found], [])
+        for entry, error in failed:
+            batch.fail(entry.key, error)
+        return batch
+
+    async def _embed(self, batch: _Batch) -> None:
+        """Find what the rows need, and the vectors of those that need one."""
+        wanted: list[Row] = []
+        payloads: list[Row] = []
+        for row in batch.rows:
+            match need(row, self._embedder.model):
+                case Need.EMBED:
+                    wanted.append(row)
+                case Need.PAYLOAD:
+                    payloads.append(row)
+                case Need.REMOVE:
+                    batch.removed.append(row)
+                case Need.NOTHING:
+                    batch.unchanged += 1
+        if payloads:
+            ids = [parse_point_id(row.key, "the key") for row in payloads]
+            known = await self._points.vectors(self._sync.name, ids, self._deadline())
+            for row, one in zip(payloads, ids, strict=True):
+                if one in known:
+                    batch.points.append((row, _point(row, known[one])))
+                else:
+                    wanted.append(row)
+        if wanted:
+            await self._vectors(batch, wanted)
+
+    async def _vectors(self, batch: _Batch, wanted: Sequence[Row]) -> None:
+        most = self._embedder.max_chars
+        texts: list[tuple[Row, str]] = []
+        for row in wanted:
+            try:
+                parse_point_id(row.key, "the key")
+                texts.append((row, fitting(row.text or "", self._sync, most)))
+            except InputError as error:
+                batch.fail(row.key, error)
+        with self._figures.stages["embed"].working(len(texts)):
+            made, failed = await isolated(texts, self._embedded)
+        batch.embedded.update(row.key for (row, _), _ in made)
+        self._figures.cut += sum(len(text) < len(row.text or "") for (row, text), _ in made)
+        batch.points += [(row, _point(row, vector)) for (row, _), vector in made]
+        for (row, _), culprit in failed:
+            batch.fail(row.key, culprit)
+
+    async def _embedded(self, texts: Sequence[tuple[Row, str]]) -> list[list[float]]:
+        return await self._embedder.embed([text for _, text in texts], self._deadline())
+
+    async def _store(self, batch: _Batch) -> None:
+        doubtful = [row.key for row, _ in batch.points if row.known_content is not None]
+        doubtful += [row.key for row in batch.removed if row.known_content is not None]
+        if doubtful:
+            await self._book.unsettle(doubtful)
+        with self._figures.stages["store"].working(len(batch.points)):
+            stored, failed = await isolated(batch.points, self._stored)
+        batch.points = [one for one, _ in stored]
+        for (row, _), error in failed:
+            batch.fail(row.key, error)
+        if batch.removed:
+            ids = [one for row in batch.removed if (one := point_id(row.key)) is not None]
+            await self._points.remove(self._sync.name, ids, self._deadline())
+
+    async def _stored(self, points: Sequence[tuple[Row, Point]]) -> list[None]:
+        await self._points.store(self._sync.name, [one for _, one in points], self._deadline())
+        return [None] * len(points)
+
+    async def _record(self, batch: _Batch) -> None:
+        with self._figures.stages["record"].working(len(batch.entries)):
+            failed = {one.entry.key for one in batch.failures}
+            await self._book.settle(
+                self._embedder.model,
+                [row for row, _ in batch.points],
+                [row.key for row in batch.removed],
+                [entry for key, entry in batch.entries.items() if key not in failed],
+            )
+            if batch.failures:
+                await self._book.fail(batch.failures, self._options.attempts)
+        self._under_way.difference_update(batch.entries)
+        figures = self._figures
+        embedded = sum(row.key in batch.embedded for row, _ in batch.points)
+        figures.embedded += embedded
+        figures.payloads += len(batch.points) - embedded
+        figures.unchanged += batch.unchanged
+        figures.removed += len(batch.removed)
+        figures.failed += len(failed)
+        self._told()
+
+    def _deadline(self) -> float:
+        return asyncio.get_running_loop().time() + self._options.seconds
+
+
+def _started(
+    group: asyncio.TaskGroup,
+    workers: int,
+    taken: asyncio.Queue[_Batch],
+    work: Callable[[_Batch], Awaitable[None]],
+    given: asyncio.Queue[_Batch] | None,
+) -> list[asyncio.Task[None]]:
+    """The workers of a stage, each doing its work on whichever batch comes, and handing it on."""
+    return [group.create_task(_each(taken, work, given)) for _ in range(workers)]
+
+
+async def _each(
+    taken: asyncio.Queue[_Batch],
+    work: Callable[[_Batch], Awaitable[None]],
+    given: asyncio.Queue[_Batch] | None,
+) -> None:
+    while True:
+        batch = await taken.get()
+        await work(batch)
+        if given is not None:
+            await given.put(batch)
+        taken.task_done()
+
+
+def _point(row: Row, vector: Sequence[float]) -> Point:
+    payload = orjson.loads(row.payload or "{}")
+    return Point(
+        parse_point_id(row.key, "the key"),
+        vector,
+        {name: value for name, value in payload.items() if value is not None},
+    )
+
+
+def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The error that stopped the stages: the others were only cancelled."""
+    one: BaseException = errors
+    while isinstance(one, BaseExceptionGroup):
+        one = one.exceptions[0]
+    return one

@@ -1,0 +1,5 @@
+"""What operators see: log lines, figures, and the traces of requests."""
+
+from gateway.telemetry.logs import JsonFormatter, configure_logging, describe, log_internal
+
+__all__ = ["JsonFormatter", "configure_logging", "describe", "log_internal"]

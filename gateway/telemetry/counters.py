@@ -1,0 +1,153 @@
+"""What a process has done so far, as plain numbers: counted as it happens, told when asked.
+
+Counting is the hot path's business, so there are attributes and lists here and no labels; whoever
+asks for the figures (`gateway.transport.metrics`) pays for putting names to them.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import Counter
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+"""Upper bounds of the buckets of durations."""
+SIZES = (1, 2, 4, 8, 16, 32, 64, 128)
+"""Upper bounds of the buckets of keys; the last is what one execution takes by default."""
+
+
+class Histogram:
+    """How often values lay below each of `bounds`; the last of `counts` is beyond them all."""
+
+    __slots__ = ("bounds", "counts", "total")
+
+    def __init__(self, bounds: Sequence[float]) -> None:
+        self.bounds = bounds
+        self.counts = [0] * (len(bounds) + 1)
+        self.total = 0.0
+
+    def observe(self, value: float) -> None:
+        """Count one value."""
+        self.counts[bisect_left(self.bounds, value)] += 1
+        self.total += value
+
+
+Labels: TypeAlias = "Mapping[str, str]"
+
+
+class Family(NamedTuple):
+    """One figure under all its labels. `unknown`: a gauge or a counter, as its source has it."""
+
+    name: str
+    kind: Literal["counter", "gauge", "histogram", "unknown"]
+    meaning: str
+    samples: Sequence[tuple[Labels, float | Histogram]]
+
+
+class SourceCounters:
+    """Calls to one source: how long they took, how many keys they had, how they failed."""
+
+    __slots__ = ("failures", "keys", "seconds", "writes")
+
+    def __init__(self) -> None:
+        self.seconds = Histogram(SECONDS)
+        self.writes = Histogram(SECONDS)
+        self.keys = Histogram(SIZES)
+        self.failures: Counter[str] = Counter()
+
+
+class Counters:
+    """The requests of one gateway, and its calls to sources."""
+
+    def __init__(self) -> None:
+        self.in_flight = 0
+        self.abandoned = 0
+        self.requests: Counter[tuple[str, str]] = Counter()
+        self.seconds: dict[str, Histogram] = {}
+        self.errors: Counter[str] = Counter()
+        self.sources: dict[str, SourceCounters] = {}
+
+    def answered(self, kind: str, status: str, seconds: float, codes: Sequence[str]) -> None:
+        """Count a request. `kind`: of its operation. `codes`: those of the errors it was told."""
+        self.requests[kind, status] += 1
+        histogram = self.seconds.get(kind)
+        if histogram is None:
+            histogram = self.seconds[kind] = Histogram(SECONDS)
+        histogram.observe(seconds)
+        if codes:
+            self.errors.update(codes)
+
+    def source(self, name: str) -> SourceCounters:
+        """The counters of the source of that name."""
+        return self.sources.setdefault(name, SourceCounters())
+
+    def families(self) -> list[Family]:
+        """All of it, with names and labels."""
+        sources = self.sources.items()
+        failures = [
+            ({"source": name, "code": code}, float(count))
+            for name, own in sources
+            for code, count in own.failures.items()
+        ]
+        return [
+            Family(
+                "plait_requests",
+                "counter",
+                "GraphQL requests answered, by operation and status.",
+                [
+                    ({"operation": kind, "status": status}, float(count))
+                    for (kind, status), count in self.requests.items()
+                ],
+            ),
+            Family(
+                "plait_request_seconds",
+                "histogram",
+                "Seconds from the whole request to its answer.",
+                [({"operation": kind}, own) for kind, own in self.seconds.items()],
+            ),
+            Family(
+                "plait_requests_in_flight",
+                "gauge",
+                "Requests being answered.",
+                [({}, float(self.in_flight))],
+            ),
+            Family(
+                "plait_requests_abandoned",
+                "counter",
+                "Requests whose client left, or that overran their deadline.",
+                [({}, float(self.abandoned))],
+            ),
+            Family(
+                "plait_errors",
+                "counter",
+                "Errors in answers, by code.",
+                [({"code": code}, float(count)) for code, count in self.errors.items()],
+            ),
+            Family(
+                "plait_source_read_seconds",
+                "histogram",
+                "Seconds of executions, by source.",
+                [({"source": name}, own.seconds) for name, own in sources],
+            ),
+            Family(
+                "plait_source_write_seconds",
+                "histogram",
+                "Seconds of writes and transactions, by source.",
+                [({"source": name}, own.writes) for name, own in sources],
+            ),
+            Family(
+                "plait_source_failures",
+                "counter",
+                "Executions and writes that failed, by source and code.",
+                failures,
+            ),
+            Family(
+                "plait_group_keys",
+                "histogram",
+                "Keys of executions that look up keys, by source.",
+                [({"source": name}, own.keys) for name, own in sources],
+            ),
+        ]

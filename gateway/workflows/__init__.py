@@ -1,0 +1,1 @@
+"""Workflows: declared sequences of steps, their runs, and the jobs they run as."""

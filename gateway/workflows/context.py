@@ -1,0 +1,81 @@
+"""What a step gets: its run, the variables, and the datasources that its workflow lists."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from gateway.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from gateway.context.datasource import Datasource
+    from gateway.workflows.records import StepRecord
+
+NOTED_EVERY = 0.25
+"""Seconds between two notes of a step's progress."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunRequest:
+    """What the run answers to. `id`: the request id, by which it is continued."""
+
+    id: str
+
+
+class StepContext:
+    """What a node is called with.
+
+    `vars`: the run's variables; what a step returns becomes one under the step's name. They are
+    saved after the step, so they hold JSON only, and references instead of large data.
+    `key`: the same at every try of this step and of no other: by it work is known that was done
+    already. `tries`: from 1.
+    """
+
+    def __init__(
+        self,
+        request_id: str,
+        step: StepRecord,
+        variables: dict[str, Any],
+        sources: Mapping[str, Datasource],
+        note: Callable[[], Awaitable[None]],
+    ) -> None:
+        self.request = RunRequest(request_id)
+        self.step = step.name
+        self.tries = step.tries
+        self.key = f"{request_id}-{step.name}"
+        self.vars = variables
+        self._record = step
+        self._sources = sources
+        self._note = note
+        self._noted = 0.0
+
+    async def datasource(self, name: str, key: str) -> Any:
+        """The value under a key of a datasource, None where there is none.
+
+        Raises InputError for a name that the workflow does not list, SourceError where the
+        datasource does not answer.
+        """
+        return await self.source(name).load(key)
+
+    def source(self, name: str) -> Datasource:
+        """A datasource, to read and write. Raises InputError that lists those of the workflow."""
+        if name not in self._sources:
+            listed = ", ".join(self._sources) or "none"
+            raise InputError(
+                f"The workflow lists no datasource {name!r}; available: {listed}.",
+            )
+        return self._sources[name]
+
+    async def progress(self, done: int, total: int | None = None) -> None:
+        """Note how far the step has come; often is fine, only some are written.
+
+        Also the moment at which a step learns that its run was cancelled or taken over: it ends.
+        """
+        self._record.done, self._record.total = done, total
+        now = asyncio.get_running_loop().time()
+        if now - self._noted >= NOTED_EVERY:
+            self._noted = now
+            await self._note()

@@ -1,0 +1,215 @@
+"""Runs a workflow: its steps in their order, from the last saved one on.
+
+take the run → restore the context → for each step: note, do, save, note → end
+
+A crash at any point loses at most the step under way: a context that was saved but not noted is
+found again by its key. What is noted is fenced: a worker that lost its run writes nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from gateway.errors import PlaitError, SourceError
+from gateway.telemetry import log_internal
+from gateway.workflows.context import StepContext
+from gateway.workflows.jobs import Job, TryAgain
+from gateway.workflows.records import StepState
+from gateway.workflows.store import JOB, LostRun, last_saved
+from gateway.workflows.tables import WorkflowStatus
+from gateway.workflows.templates import fill_inputs
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from gateway.context.datasource import Datasource
+    from gateway.workflows.declaring import Step, Workflow
+    from gateway.workflows.jobs import Attempt
+    from gateway.workflows.records import Run, StepRecord
+    from gateway.workflows.store import Runs
+
+_LONGEST_PAUSE = 300.0
+_FAREWELL = 2.0
+"""Seconds to note that a step was interrupted."""
+
+
+class _Stop(Exception):  # noqa: N818 - carries the reason, and is caught here
+    """The run ends now, and is not tried again."""
+
+
+class Runner:
+    """Runs `workflows` over `sources`, both by name."""
+
+    def __init__(
+        self, runs: Runs, workflows: Mapping[str, Workflow], sources: Mapping[str, Datasource]
+    ) -> None:
+        self._runs = runs
+        self._workflows = workflows
+        self._sources = sources
+
+    def job(self) -> Job:
+        """What a worker does for a run; its own tries are counted step by step."""
+        return Job(JOB, self._perform, attempts=1_000_000, pause=1.0, longest=60.0)
+
+    async def _perform(self, attempt: Attempt) -> None:
+        run = await self._runs.take(attempt.arguments["run"])
+        if run is None:
+            return
+        with suppress(LostRun):
+            try:
+                await self._through(run, self._workflow(run))
+            except _Stop as stop:
+                await self._runs.note(run, WorkflowStatus.FAILED, str(stop))
+            else:
+                await self._runs.note(run, WorkflowStatus.SUCCEEDED)
+
+    def _workflow(self, run: Run) -> Workflow:
+        workflow = self._workflows.get(run.workflow)
+        if workflow is None:
+            listed = ", ".join(sorted(self._workflows)) or "none"
+            raise _Stop(f"There is no workflow {run.workflow!r} any more; there is {listed}.")
+        if workflow.version != run.version:
+            raise _Stop(
+                f"The run was begun by version {run.version}; now there is {workflow.version}."
+            )
+        return workflow
+
+    async def _through(self, run: Run, workflow: Workflow) -> None:
+        """All steps that are not done. Raises _Stop, LostRun, TryAgain."""
+        saved = last_saved(run.steps)
+        variables = dict(run.variables)
+        if saved >= 0:
+            variables = await self._restored(run, run.steps[saved])
+        for step, record in list(zip(workflow.steps, run.steps, strict=True))[saved + 1 :]:
+            kept = await self._kept(run, record) if record.tries else None
+            if kept is not None:
+                variables = kept
+                record.end(StepState.SAVED)
+                await self._runs.note(run)
+            else:
+                await self._one(run, workflow, step, record, variables)
+
+    async def _one(
+        self,
+        run: Run,
+        workflow: Workflow,
+        step: Step,
+        record: StepRecord,
+        variables: dict[str, Any],
+    ) -> None:
+        """Do one step and save the context after it."""
+        if record.tries >= workflow.attempts:
+            record.end(StepState.FAILED, f"Its worker ended in each of {record.tries} tries.")
+            raise _Stop(f"Step {step.name}: {record.error}")
+        record.begin()
+        await self._runs.note(run)
+        sources = {name: self._sources[name] for name in workflow.datasources}
+        context = StepContext(run.id, record, variables, sources, lambda: self._runs.note(run))
+        try:
+            async with asyncio.timeout(workflow.timeout):
+                inputs = await fill_inputs(step.inputs, run.id, variables, context.datasource)
+                result = await step.node(context, **inputs)
+        except LostRun:
+            raise
+        except asyncio.CancelledError:
+            await self._interrupted(run, record)
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever a step raises, it has failed
+            await self._failed(run, workflow, record, error)
+        else:
+            if result is not None:
+                variables[step.name] = result
+            await self._save(run, record, variables)
+            record.end(StepState.SAVED if record.targets else StepState.DONE)
+            await self._runs.note(run)
+
+    async def _failed(
+        self, run: Run, workflow: Workflow, record: StepRecord, error: Exception
+    ) -> None:
+        """Note it, and try again later or stop: raises TryAgain or _Stop."""
+        record.end(StepState.FAILED, _told(error))
+        if record.tries >= workflow.attempts:
+            raise _Stop(f"Step {record.name}: {record.error}")
+        await self._runs.note(run)
+        raise TryAgain(min(workflow.pause * 2 ** min(record.tries - 1, 30), _LONGEST_PAUSE))
+
+    async def _interrupted(self, run: Run, record: StepRecord) -> None:
+        """The worker stops: that is no failure of the step."""
+        record.tries -= 1
+        record.end(StepState.PENDING)
+        with suppress(LostRun, SourceError, TimeoutError):
+            async with asyncio.timeout(_FAREWELL):
+                await self._runs.note(run)
+
+    # The context after a step.
+
+    async def _save(self, run: Run, record: StepRecord, variables: dict[str, Any]) -> None:
+        """Keep the context at every target. Raises _Stop: the last good one stays where it is."""
+        kept = {**_mark(run, record), "vars": variables}
+        for target in record.targets:
+            try:
+                await self._sources[target].save(record.key, kept)
+            except PlaitError as error:
+                reason = f"its context could not be saved to {target}: {error.message}"
+                record.end(StepState.FAILED, reason)
+                raise _Stop(f"Step {record.name}: {reason}") from None
+
+    async def _kept(self, run: Run, record: StepRecord) -> dict[str, Any] | None:
+        """The variables after a step, from the first target that holds them.
+
+        Only where every target does: otherwise the step is done again. Raises SourceError.
+        """
+        found = None
+        for target in record.targets:
+            found = await self._load(run, record, target)
+            if found is None:
+                return None
+        return found
+
+    async def _restored(self, run: Run, record: StepRecord) -> dict[str, Any]:
+        """The variables after the last saved step, from any target that still holds them."""
+        away: SourceError | None = None
+        for target in record.targets:
+            try:
+                found = await self._load(run, record, target)
+            except SourceError as error:
+                away = error
+                continue
+            if found is not None:
+                return found
+        if away is not None:
+            raise away
+        raise _Stop(f"The context after step {record.name} is kept no longer; start a new run.")
+
+    async def _load(self, run: Run, record: StepRecord, target: str) -> dict[str, Any] | None:
+        source = self._sources.get(target)
+        if source is None:
+            listed = ", ".join(sorted(self._sources)) or "none"
+            raise _Stop(f"There is no datasource {target!r} any more; there is {listed}.")
+        kept = await source.load(record.key)
+        mark = _mark(run, record)
+        if not isinstance(kept, dict) or any(kept.get(name) != one for name, one in mark.items()):
+            return None
+        return dict(kept["vars"])
+
+
+def _mark(run: Run, record: StepRecord) -> dict[str, Any]:
+    """Whose context it is, so that no other is taken for it."""
+    return {
+        "run": run.id,
+        "workflow": run.workflow,
+        "version": run.version,
+        "step": record.name,
+        "created": run.created_at.isoformat(),
+    }
+
+
+def _told(error: Exception) -> str:
+    """An error in words that may be shown."""
+    if isinstance(error, PlaitError):
+        return error.message
+    if isinstance(error, TimeoutError):
+        return "it took too long."
+    return f"an internal error, logged as {log_internal(error)}."

@@ -1,0 +1,173 @@
+"""The table of runs: starting, taking on, noting, ending. Only the last taker may write."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from gateway.errors import InputError
+from gateway.workflows.jobs import defer
+from gateway.workflows.records import Run, StepState, new_steps, steps_of, text_of
+from gateway.workflows.tables import WorkflowStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from gateway.sources.postgres.pool import Pool
+    from gateway.workflows.declaring import Workflow
+    from gateway.workflows.records import StepRecord
+
+JOB = "plait.workflow"
+_TABLE = "plait_engine.workflow_runs"
+_INSERT = f"""
+INSERT INTO {_TABLE} (id, workflow, version, variables, record)
+VALUES ($1, $2, $3, $4::text::jsonb, $5::text::jsonb) ON CONFLICT (id) DO NOTHING
+"""  # noqa: S608 - a name of our own
+_LOCKED = f"""
+SELECT workflow, version, status::text AS status, record::text AS record
+FROM {_TABLE} WHERE id = $1 FOR UPDATE
+"""  # noqa: S608 - likewise
+_QUEUE = f"""
+UPDATE {_TABLE} SET status = 'queued', record = $2::text::jsonb, error = NULL, ended_at = NULL
+WHERE id = $1
+"""  # noqa: S608 - likewise
+_CANCEL = f"""
+UPDATE {_TABLE} SET status = 'cancelled', record = $2::text::jsonb, ended_at = now() WHERE id = $1
+"""  # noqa: S608 - likewise
+_TAKE = f"""
+UPDATE {_TABLE} SET status = 'running', attempt = attempt + 1,
+    started_at = coalesce(started_at, now())
+WHERE id = $1 AND status IN ('queued', 'running')
+RETURNING id, workflow, version, variables::text AS variables, record::text AS record,
+    created_at, attempt
+"""  # noqa: S608 - likewise
+_NOTE = f"""
+UPDATE {_TABLE} SET record = $3::text::jsonb, status = $4::text::plait_engine.workflow_status,
+    error = $5,
+    ended_at = CASE WHEN $4::text IN ('succeeded', 'failed') THEN now() END
+WHERE id = $1 AND attempt = $2 AND status = 'running'
+RETURNING true
+"""  # noqa: S608 - likewise
+
+
+class LostRun(Exception):  # noqa: N818 - no failure: the run is somebody else's now
+    """The run was cancelled, or another worker has taken it on: stop, and write nothing."""
+
+
+class Runs:
+    """Runs in PostgreSQL, by their request ids."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def start(
+        self, workflow: Workflow, request_id: str, variables: Mapping[str, Any]
+    ) -> None:
+        """Begin a run, or continue the one with this id after its last saved step.
+
+        One that is under way or has succeeded is left as it is. Raises InputError where the id is
+        another workflow's, or its run of another version.
+        """
+        steps = new_steps(workflow, request_id)
+        async with self._pool.transaction() as connection:
+            made = await connection.execute(
+                _INSERT,
+                request_id,
+                workflow.name,
+                workflow.version,
+                text_of(variables),
+                text_of(steps),
+            )
+            if made.endswith("0 1"):
+                await _defer(connection, request_id)
+            else:
+                await self._continue(connection, workflow, request_id)
+
+    async def _continue(self, connection: Any, workflow: Workflow, request_id: str) -> None:
+        row = await connection.fetchrow(_LOCKED, request_id)
+        if row is None or row["workflow"] != workflow.name:
+            raise InputError(f"The id {request_id!r} belongs to a run of another workflow.")
+        if row["version"] != workflow.version:
+            raise InputError(
+                f"The run {request_id!r} was begun by version {row['version']} of "
+                f"{workflow.name}; now there is version {workflow.version}. Start a new run."
+            )
+        if row["status"] == WorkflowStatus.SUCCEEDED:
+            return
+        if row["status"] in {WorkflowStatus.FAILED, WorkflowStatus.CANCELLED}:
+            steps = steps_of(row["record"])
+            for step in steps[last_saved(steps) + 1 :]:
+                step.reset()
+            await connection.execute(_QUEUE, request_id, text_of(steps))
+        await _defer(connection, request_id)
+
+    async def workflow_of(self, request_id: str) -> str:
+        """The name of a run's workflow. Raises InputError where there is no such run."""
+        async with self._pool.connection() as connection:
+            found = await connection.fetchval(
+                f"SELECT workflow FROM {_TABLE} WHERE id = $1",  # noqa: S608 - likewise
+                request_id,
+            )
+        if found is None:
+            raise InputError(f"There is no run {request_id!r}.")
+        return str(found)
+
+    async def cancel(self, request_id: str) -> None:
+        """End a run that has not ended; a step under way is interrupted. Raises InputError."""
+        async with self._pool.transaction() as connection:
+            row = await connection.fetchrow(_LOCKED, request_id)
+            if row is None:
+                raise InputError(f"There is no run {request_id!r}.")
+            if row["status"] not in {WorkflowStatus.QUEUED, WorkflowStatus.RUNNING}:
+                return
+            steps = steps_of(row["record"])
+            for step in steps:
+                if step.state is StepState.RUNNING:
+                    step.end(StepState.CANCELLED)
+            await connection.execute(_CANCEL, request_id, text_of(steps))
+            await connection.execute("SELECT public.plait_cancel($1)", _lock(request_id))
+
+    async def take(self, request_id: str) -> Run | None:
+        """Take a run on, so that nobody else may write it; None where it has ended."""
+        async with self._pool.connection() as connection:
+            row = await connection.fetchrow(_TAKE, request_id)
+        if row is None:
+            return None
+        return Run(
+            id=row["id"],
+            workflow=row["workflow"],
+            version=row["version"],
+            variables=msgspec.json.decode(row["variables"]),
+            steps=steps_of(row["record"]),
+            created_at=row["created_at"],
+            attempt=row["attempt"],
+        )
+
+    async def note(
+        self,
+        run: Run,
+        status: WorkflowStatus = WorkflowStatus.RUNNING,
+        error: str | None = None,
+    ) -> None:
+        """Write what is known of the steps and the run. Raises LostRun."""
+        async with self._pool.connection() as connection:
+            written = await connection.fetchval(
+                _NOTE, run.id, run.attempt, text_of(run.steps), status.value, error
+            )
+        if not written:
+            raise LostRun
+
+
+def last_saved(steps: list[StepRecord]) -> int:
+    """The index of the last step after which the context is kept, -1 where there is none."""
+    return max((n for n, step in enumerate(steps) if step.state is StepState.SAVED), default=-1)
+
+
+async def _defer(connection: Any, request_id: str) -> None:
+    lock = _lock(request_id)
+    await defer(connection, JOB, {"run": request_id}, lock=lock, once=lock)
+
+
+def _lock(request_id: str) -> str:
+    return f"workflow:{request_id}"

@@ -1,0 +1,177 @@
+"""Does jobs: procrastinate's worker, kept alive, and what it lost done again by another.
+
+The only module that knows the job engine. A worker says every `lease / 4` seconds that it lives;
+the jobs of one that has not for `lease` seconds are tried again by the others. One that cannot say
+so gives its jobs up before that.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import procrastinate
+from procrastinate.exceptions import ConnectorException, JobAborted
+from procrastinate.job_context import AbortReason
+from procrastinate.jobs import DeleteJobCondition
+from procrastinate.retry import BaseRetryStrategy, RetryDecision
+
+from gateway.telemetry import describe
+from gateway.workflows.jobs import Attempt, TryAgain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from procrastinate.job_context import JobContext
+    from procrastinate.jobs import Job as Row
+
+    from gateway.workflows.jobs import Job
+
+_LOG = logging.getLogger(__name__)
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
+"""Seconds between attempts to reach the database: doubled each time, up to the second."""
+
+for _name in ("procrastinate", "psycopg.pool"):
+    # They write arguments, addresses and texts of exceptions into their lines; ours say enough.
+    logging.getLogger(_name).setLevel(logging.CRITICAL + 1)
+
+
+class _GivenUpError(Exception):
+    """The last try failed."""
+
+
+class _Retry(BaseRetryStrategy):
+    """Tries again what says so, and nothing else."""
+
+    def get_retry_decision(self, *, exception: BaseException, job: Row) -> RetryDecision | None:
+        del job
+        if not isinstance(exception, TryAgain):
+            return None
+        moment = datetime.now(UTC) + timedelta(seconds=exception.delay)
+        return RetryDecision(retry_at=moment)
+
+
+class Worker:
+    """The worker of one process for `jobs`, over the database at `dsn`: no pooler's address.
+
+    `concurrency`: jobs at once. `lease`: seconds of silence after which a worker is taken for
+    dead. `poll`: seconds after which one looks for work of which nothing told it: a try that is
+    due again, a lock that was let go.
+    """
+
+    def __init__(
+        self,
+        dsn: str,
+        jobs: Iterable[Job],
+        *,
+        concurrency: int = 4,
+        lease: float = 30.0,
+        poll: float = 1.0,
+    ) -> None:
+        self._jobs = {job.name: job for job in jobs}
+        self._concurrency = concurrency
+        self._lease = lease
+        self._beat = lease / 4
+        self._poll = poll
+        self._connector = procrastinate.PsycopgConnector(
+            conninfo=dsn,
+            min_size=1,
+            max_size=4,
+            timeout=self._beat,
+            kwargs={
+                "application_name": "plait-worker",
+                "connect_timeout": max(2, round(self._beat)),
+                "options": "-c search_path=plait_engine,public -c statement_timeout=30000",
+            },
+        )
+        self._app = procrastinate.App(connector=self._connector)
+        for job in self._jobs.values():
+            self._declare(job)
+
+    async def run(self) -> None:
+        """Do jobs until cancelled; those under way then get a quarter of the lease to finish.
+
+        A lost database is waited for. Raises what procrastinate raises where its schema is missing.
+        """
+        pause = _FIRST_PAUSE
+        while True:
+            started = asyncio.get_running_loop().time()
+            try:
+                async with self._app.open_async():
+                    await self._work()
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is tried again
+                _LOG.warning(
+                    "the worker has no database", extra={"fields": {"error": describe(error)}}
+                )
+            if asyncio.get_running_loop().time() - started > self._lease:
+                pause = _FIRST_PAUSE
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, _LONGEST_PAUSE)
+
+    async def _work(self) -> None:
+        recovering = asyncio.create_task(self._recovering())
+        try:
+            await self._app.run_worker_async(
+                concurrency=self._concurrency,
+                fetch_job_polling_interval=self._poll,
+                abort_job_polling_interval=self._beat,
+                shutdown_graceful_timeout=self._beat,
+                update_heartbeat_interval=self._beat,
+                stalled_worker_timeout=self._lease,
+                delete_jobs=DeleteJobCondition.SUCCESSFUL,
+                install_signal_handlers=False,
+            )
+        finally:
+            recovering.cancel()
+            with suppress(asyncio.CancelledError):
+                await recovering
+
+    def _declare(self, job: Job) -> None:
+        async def perform(context: JobContext, /, **arguments: Any) -> None:
+            await self._perform(job, context, arguments)
+
+        declare = self._app.task(name=job.name, pass_context=True, retry=_Retry())
+        task: Any = declare(perform)
+        if job.every:
+            self._app.periodic(cron=job.every, periodic_id=job.name)(task)
+
+    async def _perform(self, job: Job, context: JobContext, arguments: dict[str, Any]) -> None:
+        """One try; tells procrastinate by exceptions what is to become of the job."""
+        number = context.job.attempts + 1
+        attempt = Attempt(context.job.id or 0, number, number >= job.attempts, arguments)
+        try:
+            if number <= job.attempts:
+                await job.run(attempt)
+                return
+        except asyncio.CancelledError:
+            if context.abort_reason() is AbortReason.USER_REQUEST:
+                raise JobAborted from None
+            raise TryAgain(0) from None
+        except TryAgain:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is tried again
+            fields = {"job": job.name, "id": attempt.job_id, "attempt": number}
+            _LOG.warning("a job failed", extra={"fields": {**fields, "error": describe(error)}})
+            if not attempt.last:
+                raise TryAgain(job.delay(number)) from None
+        # The last try failed just now, or ended with its worker.
+        await job.gave_up(attempt)
+        raise _GivenUpError
+
+    async def _recovering(self) -> None:
+        """Again and again, let the jobs of dead workers be tried again."""
+        while True:
+            try:
+                await self._recover()
+            except ConnectorException:
+                _LOG.info("jobs of dead workers could not be looked for")
+            await asyncio.sleep(self._beat)
+
+    async def _recover(self) -> None:
+        manager = self._app.job_manager
+        for row in await manager.get_stalled_jobs(seconds_since_heartbeat=self._lease):
+            with suppress(ConnectorException):  # another worker was first
+                await manager.retry_job(row)

@@ -1,0 +1,278 @@
+"""A domain over the Directus of the tests and a table of trends, joined both ways, and its engine."""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+from contextlib import asynccontextmanager
+from datetime import date, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import orjson
+import sqlalchemy as sa
+from strawberry import ID
+from strawberry.scalars import JSON
+
+from gateway import (
+    BigInt,
+    Connection,
+    Domain,
+    ItemGroups,
+    Items,
+    by_key,
+    directus_asset,
+    directus_by_id,
+    directus_collection,
+    directus_field,
+    directus_groups,
+    directus_item,
+    directus_items,
+    directus_local,
+    directus_many,
+    directus_one,
+    entity,
+    field,
+    listing,
+    queries,
+)
+from gateway.documents.limits import DocumentLimits
+from gateway.documents.store import DocumentStore
+from gateway.execution.engine import Engine
+from gateway.execution.exchange import GraphQLRequest
+from gateway.execution.executor import WalkingExecutor, install_resolvers
+from gateway.execution.groups import Groups
+from gateway.planning.arguments import PageLimits
+from gateway.planning.plan import Planner
+from gateway.planning.registry import Registry
+from gateway.schema.build import Api, build
+from gateway.sources.directus.sending import Sending
+from gateway.sources.directus.source import DirectusSource
+from gateway.sources.postgres.source import PostgresSource
+from gateway.viewer import ANONYMOUS, Viewer
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterable
+
+    from gateway.sources.directus.faults import Envelope
+    from gateway.sources.http import Outgoing
+
+METADATA = sa.MetaData()
+TRENDS = sa.Table(
+    "newsroom_trends",
+    METADATA,
+    sa.Column("id", sa.BigInteger, primary_key=True),
+    sa.Column("title", sa.Text, nullable=False),
+)
+
+
+@entity(TRENDS)
+class Trend:
+    """A trend that articles are about."""
+
+    id: ID
+    title: str
+    article: "Article | None" = directus_item("articles", match="trend_id")
+    draft: "Draft | None" = directus_item("articles", match="trend_id")
+
+    @field(needs=("title",))
+    def shout(self) -> str:
+        """A plain resolver."""
+        return self.title.upper()
+
+
+class Status(enum.Enum):
+    """Where an article stands."""
+
+    DRAFT = "draft"
+    OUT = "published"
+
+
+@directus_collection("articles", key_type=int)
+class Article:
+    """An article."""
+
+    id: ID
+    title: str
+    slug: str | None
+    body: str | None
+    status: Status | None
+    rating: int | None
+    price: Decimal | None
+    views: BigInt | None
+    published_on: date | None
+    created: datetime | None
+    extra: JSON | None
+    featured: bool | None
+    about: int | None = directus_field("trend_id")
+    author: "Author | None" = directus_one("author")
+    cover: "File | None" = directus_one("cover")
+    cover_url: str | None = directus_asset("cover")
+    comments: "list[Comment] | None" = directus_many("comments")
+    tags: "list[Tag] | None" = directus_many("tags", through="tags_id")
+    blocks: "list[Paragraph | Quote] | None" = directus_many("blocks", through="item")
+    trend: Trend | None = directus_local("trend_id")
+
+
+@directus_collection("articles", key_type=int)
+class Draft:
+    """An article whose types do not fit what is there, in several ways."""
+
+    id: ID
+    title: int | None
+    slug: str | None
+    rating: str | None
+
+
+@directus_collection("authors", key_type=int)
+class Author:
+    """Who writes."""
+
+    id: ID
+    name: str | None
+    articles: list[Article] | None = directus_many("articles")
+
+
+@directus_collection("comments", key_type=int)
+class Comment:
+    """What somebody says."""
+
+    id: ID
+    text: str | None
+    article: Article | None = directus_one("article")
+
+
+@directus_collection("tags", key_type=int)
+class Tag:
+    """A tag."""
+
+    id: ID
+    name: str | None
+
+
+@directus_collection("paragraphs", key_type=int)
+class Paragraph:
+    """A block of text."""
+
+    id: ID
+    text: str | None
+
+
+@directus_collection("quotes", key_type=int)
+class Quote:
+    """A block somebody said."""
+
+    id: ID
+    text: str | None
+    source: str | None
+
+
+@directus_collection("directus_files")
+class File:
+    """A file."""
+
+    id: ID
+    title: str | None
+    url: str | None = directus_asset()
+
+
+@queries
+class Roots:
+    """Reading."""
+
+    trend: Trend | None = by_key()
+    trends: Connection[Trend] | None = listing()
+    article: Article | None = directus_by_id()
+    articles: Items[Article] | None = directus_items()
+    article_groups: ItemGroups[Article] | None = directus_groups()
+    author: Author | None = directus_by_id()
+    authors: Items[Author] | None = directus_items()
+    drafts: Items[Draft] | None = directus_items()
+    files: Items[File] | None = directus_items()
+
+
+COLLECTIONS = [Article, Draft, Author, Comment, Tag, Paragraph, Quote, File]
+DOMAIN = Domain(entities=[Trend], queries=[Roots], collections=COLLECTIONS)
+
+
+class Recording(Sending):
+    """Sends, and remembers what was sent: method and path with its query, or with its body."""
+
+    def __init__(self, *given: Any) -> None:
+        super().__init__(*given)
+        self.requests: list[tuple[str, str]] = []
+
+    async def ask(
+        self, request: Outgoing, deadline: float, passed: Iterable[tuple[str, str]] = ()
+    ) -> Envelope:
+        self.requests.append((request.method, request.path))
+        return await super().ask(request, deadline, passed)
+
+
+class Newsroom:
+    """A running engine; `ask` gives the decoded body of an answer."""
+
+    def __init__(self, api: Api, engine: Engine, sent: Recording | None) -> None:
+        self.api = api
+        self.engine = engine
+        self.sent = sent
+
+    @property
+    def requests(self) -> list[tuple[str, str]]:
+        """What was sent since it was last looked at."""
+        assert self.sent is not None
+        found, self.sent.requests = self.sent.requests, []
+        return found
+
+    async def ask(
+        self,
+        document: str,
+        seconds: float = 20.0,
+        viewer: Viewer = ANONYMOUS,
+        **variables: Any,
+    ) -> dict[str, Any]:
+        deadline = asyncio.get_running_loop().time() + seconds
+        answer = await self.engine.answer(
+            GraphQLRequest(document, None, variables),
+            viewer,
+            allow_mutations=True,
+            deadline=deadline,
+        )
+        body: dict[str, Any] = orjson.loads(answer.body)
+        return body
+
+    async def data(self, document: str, **variables: Any) -> Any:
+        body = await self.ask(document, **variables)
+        assert "errors" not in body, body["errors"]
+        return body["data"]
+
+
+@asynccontextmanager
+async def running(
+    sending: Recording | None,
+    database: str | None = None,
+    domain: Domain = DOMAIN,
+    **options: Any,
+) -> AsyncIterator[Newsroom]:
+    """An engine over a Directus, and over a database where one is given."""
+    api = build(domain, executor=WalkingExecutor)
+    install_resolvers(api)
+    items = DirectusSource("directus", sending, **options)
+    rows = PostgresSource("postgres", database, api.catalog) if database else None
+    sources: dict[str, Any] = {"directus": items} | ({"postgres": rows} if rows else {})
+    registry = Registry({"default": rows} if rows else {}, {}, {}, directus={"default": items})
+    engine = Engine(
+        api,
+        DocumentStore(api.catalog.schema, DocumentLimits()),
+        Planner(api.catalog, registry, PageLimits(default=5, most=50)),
+        {name: Groups(source) for name, source in sources.items()},
+        lambda prepared: sources[prepared.source].describe(prepared),
+        writers={"directus": items},
+    )
+    for source in sources.values():
+        await source.open()
+    try:
+        yield Newsroom(api, engine, sending)
+    finally:
+        for source in sources.values():
+            await source.close()

@@ -1,0 +1,137 @@
+"""What `/metrics` tells: what was asked and done, in names that do not change, and nothing else."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+from telemetry.shelf import ask, served
+
+from gateway.observing import Observation
+from gateway.settings import Settings
+from gateway.telemetry.counters import Histogram
+
+DOCUMENT = Path(__file__).parents[2] / "docs/observability.md"
+ON = {"PLAIT_TELEMETRY_METRICS": "true"}
+HOLES = "{ books(first: 9) { nodes { title views } } }"
+
+
+@pytest.fixture
+async def client(fresh_database, redis_url):
+    async with served(await fresh_database(), redis_url, **ON) as client:
+        yield client
+
+
+async def figures(client):
+    """Every sample, by its name and its labels' values; that of a bucket's bound is the last."""
+    response = await client.get("/metrics")
+    assert response.status_code == 200
+    assert response.headers["content-type"].startswith("text/plain")
+    return {
+        (sample.name, *(sample.labels[name] for name in sorted(sample.labels, key=_le_last))): (
+            sample.value
+        )
+        for family in text_string_to_metric_families(response.text)
+        for sample in family.samples
+    }
+
+
+def _le_last(name):
+    return (name == "le", name)
+
+
+async def test_requests_are_counted_by_operation_and_status(client):
+    """Each by what it was and how it ended, its time in a histogram, its errors by code."""
+    for _ in range(3):
+        await ask(client, HOLES)
+    await ask(client, 'mutation { addBook(input: {title: "new"}) { id } }')
+    await ask(client, "{ hello crash }")
+    await ask(client, "{ nothing }")
+    found = await figures(client)
+    assert found["plait_requests_total", "query", "ok"] == 3
+    assert found["plait_requests_total", "mutation", "ok"] == 1
+    assert found["plait_requests_total", "query", "partial"] == 1
+    assert found["plait_requests_total", "unknown", "refused"] == 1
+    assert found["plait_errors_total", "INTERNAL_SERVER_ERROR"] == 1
+    assert found["plait_errors_total", "GRAPHQL_VALIDATION_FAILED"] == 1
+    assert found["plait_request_seconds_count", "query"] == 4
+    assert found["plait_request_seconds_bucket", "query", "+Inf"] == 4
+    assert found["plait_requests_in_flight",] == 0
+    assert found["plait_documents",] == 3
+    assert found["plait_documents_checked_total",] == 4
+
+
+async def test_sources_are_counted(client):
+    """Reads with their keys, writes, failures, pools and breakers."""
+    await ask(client, HOLES)
+    await ask(client, 'mutation { addBook(input: {title: "new"}) { id } }')
+    wrong = await ask(client, 'mutation { addBook(input: {title: "x", shelfId: 99}) { id } }')
+    assert wrong["errors"]
+    found = await figures(client)
+    assert found["plait_source_read_seconds_count", "postgres"] >= 1
+    assert found["plait_source_read_seconds_count", "redis"] == 1
+    assert found["plait_group_keys_bucket", "redis", "8.0"] == 0
+    assert found["plait_group_keys_bucket", "redis", "16.0"] == 1
+    assert found["plait_group_keys_sum", "redis"] == 9
+    assert found["plait_source_write_seconds_count", "postgres"] == 2
+    assert found["plait_source_failures_total", "CONSTRAINT_VIOLATION", "postgres"] == 1
+    assert found["plait_source_size", "postgres"] == 3
+    assert found["plait_source_breaker_open", "redis"] == 0
+    assert found["plait_group_sent_total", "redis"] == 1
+
+
+async def test_every_figure_is_documented(client):
+    """docs/observability.md names each family, and none that is not there."""
+    await ask(client, HOLES)
+    response = await client.get("/metrics")
+    served = {
+        family.name
+        for family in text_string_to_metric_families(response.text)
+        if family.name.startswith("plait_")
+    }
+    text = DOCUMENT.read_text()
+    named = set(re.findall(r"^\| `(plait_\w+)`", text, re.MULTILINE))
+    assert {name for name in served if not name.startswith("plait_source_")} <= named
+    assert named <= served | {"plait_source_write_seconds", "plait_source_failures"}
+
+
+async def test_nothing_of_a_request_is_told(client):
+    """Neither documents nor names a client chose become labels: they have no end."""
+    await ask(client, 'query Chosen($t: String!) { alias: __typename books(where: {title: {eq: $t}}) '
+                      '{ nodes { id } } }', variables={"t": "hunter2"})  # fmt: skip
+    text = (await client.get("/metrics")).text
+    assert "Chosen" not in text
+    assert "alias" not in text
+    assert "hunter2" not in text
+
+
+async def test_a_token_is_asked_for(fresh_database):
+    """With one, only who bears it is told."""
+    token = {"PLAIT_TELEMETRY_METRICS_TOKEN": "open-sesame"}
+    async with served(await fresh_database(), **ON, **token) as client:
+        assert (await client.get("/metrics")).status_code == 401
+        wrong = {"authorization": "Bearer other"}
+        assert (await client.get("/metrics", headers=wrong)).status_code == 401
+        right = {"authorization": "Bearer open-sesame"}
+        assert (await client.get("/metrics", headers=right)).status_code == 200
+
+
+async def test_off_means_not_there(fresh_database):
+    """Without the setting there is neither the path nor anything in the way of a request."""
+    async with served(await fresh_database()) as client:
+        assert (await client.get("/metrics")).status_code == 404
+    observation = Observation(Settings())
+    assert observation.counters is None
+    source = object()
+    assert observation.writer(source) is source
+
+
+def test_a_histogram_counts_a_value_at_its_bound_below_it():
+    """As Prometheus has it: `le` is less than or equal."""
+    histogram = Histogram((1, 2))
+    for value in (0.5, 1, 1.5, 2, 3):
+        histogram.observe(value)
+    assert histogram.counts == [2, 2, 1]
+    assert histogram.total == 8

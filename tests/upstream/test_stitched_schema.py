@@ -1,0 +1,131 @@
+"""The schema that upstreams are part of: as they wrote it, also where the API is a subgraph."""
+
+from __future__ import annotations
+
+import datetime as dt  # noqa: TC003 - Strawberry reads annotations at run time
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import asyncpg
+import pytest
+from federation import supergraph
+from graphql import GraphQLSchema, OperationType, build_schema, print_ast, print_type
+from strawberry import ID  # noqa: TC002 - Strawberry reads annotations at run time
+from toy import tables
+from upstream import joined, people
+from upstream.joined import Hello
+
+from gateway import Domain, entity
+from gateway.schema.build import build
+from gateway.schema.remote import Upstream
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from conftest import FreshDatabase
+    from upstream.joined import Joined
+
+ODD = """
+scalar Date
+scalar DateTime
+directive @cost(weight: Int) on FIELD_DEFINITION
+enum Sort { UP DOWN }
+input Deep { of: Deep, sort: Sort = DOWN, days: [Date!] = ["2020-01-02"] }
+type Thing {
+  \"\"\"What it was called.\"\"\"
+  name(
+    \"\"\"In which language.\"\"\"
+    language: String = "e\\"n"
+    sort: [Sort!]! = [UP, DOWN]
+    deep: Deep = { of: { sort: UP } }
+    since: Date = "2024-02-29"
+    before: DateTime = "2024-02-29T23:59:00+00:00"
+    nothing: Int = null
+  ): String @deprecated(reason: "Ask for `title`.")
+}
+type Query { thing(size: Float = 1.5, yes: Boolean = true): Thing }
+"""
+
+
+@entity(tables.passports, key="code")
+class Passport:
+    """Has a `DateTime` of ours, as which theirs then counts."""
+
+    code: ID
+    issued: dt.datetime | None
+
+
+SUBGRAPH = replace(joined.joined(), subgraph=True)
+
+
+def arguments(schema: GraphQLSchema, field: str) -> list[str]:
+    """A root field's arguments as text."""
+    root = schema.get_root_type(OperationType.QUERY)
+    assert root is not None
+    return [
+        f"{name}: {one.type} = {one.default and print_ast(one.default.literal)}"
+        for name, one in root.fields[field].args.items()
+    ]
+
+
+@pytest.mark.parametrize("text", [people.SDL, ODD], ids=["people", "odd"])
+def test_types_are_printed_as_they_were_written(text: str) -> None:
+    """Defaults, descriptions and deprecations among them: nobody else tells them to a client."""
+    domain = Domain(entities=[Passport], queries=[Hello], upstreams=[Upstream("people", text)])
+    printed = build_schema(build(domain).schema.as_str())
+    given = build_schema(text)
+    for name, type_ in given.type_map.items():
+        if type_ is given.query_type:
+            for field in type_.fields:
+                assert arguments(printed, field) == arguments(given, field)
+        elif not name.startswith("__") and name not in {"Mutation", "Date", "DateTime"}:
+            assert print_type(printed.type_map[name]) == print_type(type_)
+
+
+@pytest.fixture(scope="module")
+async def database(module_database: FreshDatabase) -> str:
+    url = await module_database()
+    connection = await asyncpg.connect(url)
+    try:
+        await joined.fill(connection)
+    finally:
+        await connection.close()
+    return url
+
+
+@pytest.fixture
+async def subgraph(database: str) -> AsyncIterator[Joined]:
+    async with (
+        people.running() as service,
+        joined.running(service, SUBGRAPH, database) as one,
+    ):
+        yield one
+
+
+async def test_a_subgraph_may_have_upstreams(subgraph: Joined) -> None:
+    """Its entities have their objects, for all representations of a request in one document."""
+    data = await subgraph.data(
+        """query ($given: [_Any!]!) { _entities(representations: $given) {
+          ... on Animal { name friend { name herd(first: 1) { nodes { shout } } } }
+        } }""",
+        given=[{"__typename": "Animal", "id": number} for number in (2, 1)],
+    )
+    assert data["_entities"] == [
+        {"name": "Bo", "friend": {"name": "Bob", "herd": {"nodes": [{"shout": "CLEO"}]}}},
+        {"name": "Ada", "friend": {"name": "Ada", "herd": {"nodes": [{"shout": "ADA"}]}}},
+    ]
+    assert len(subgraph.people.documents()) == 1
+
+
+async def test_a_subgraph_with_upstreams_composes(subgraph: Joined, tmp_path: Path) -> None:
+    """Their types and root fields are its own to the router."""
+    sdl = (await subgraph.data("{ _service { sdl } }"))["_service"]["sdl"]
+    assert "type Person implements Being {" in sdl
+    assert "friends(first: Int = 10, mood: Mood): [Person!]!" in sdl
+    path = tmp_path / "zoo.graphql"
+    path.write_text(sdl, "utf-8")
+    folder = await supergraph.installed()
+    async with supergraph.composed(folder, f"zoo={path}") as whole:
+        assert whole.errors == []
+        assert "person(id: ID!): Person" in whole.sdl

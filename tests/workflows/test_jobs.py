@@ -1,0 +1,252 @@
+"""Jobs: there with the transaction that wants them, done at least once, one at a time per lock."""
+
+import asyncio
+import os
+import signal
+import sys
+from pathlib import Path
+
+import asyncpg
+import pytest
+from workflows.conftest import until
+
+from gateway.errors import InputError
+from gateway.workflows.jobs import Job, defer
+
+FOLDER = Path(__file__).parent
+
+
+class Notes:
+    """A job that notes what it was asked."""
+
+    def __init__(self):
+        self.seen = []
+
+    async def __call__(self, attempt):
+        self.seen.append(attempt)
+
+    @property
+    def arguments(self):
+        return [attempt.arguments for attempt in self.seen]
+
+
+async def _waiting(connection):
+    return await connection.fetchval(
+        "SELECT count(*) FROM plait_engine.procrastinate_jobs WHERE status IN ('todo', 'doing')"
+    )
+
+
+async def test_a_job_is_there_with_its_transaction(connection, working):
+    """Rolled back it never was; committed it is done, with its arguments."""
+    notes = Notes()
+    await working([Job("note", notes)])
+    rolled_back = connection.transaction()
+    await rolled_back.start()
+    await defer(connection, "note", {"n": 1})
+    await rolled_back.rollback()
+    async with connection.transaction():
+        await defer(connection, "note", {"n": 2, "text": "ä\u2028'"})
+
+    await until(lambda: notes.seen)
+
+    assert notes.arguments == [{"n": 2, "text": "ä\u2028'"}]
+    await until(lambda: _none_left(connection))
+
+
+async def _none_left(connection):
+    return await _waiting(connection) == 0
+
+
+async def test_a_trigger_defers(connection, working):
+    """The job of a change made by anybody comes with the change."""
+    notes = Notes()
+    await working([Job("row", notes)])
+    await connection.execute(
+        """
+        CREATE TABLE things (id int PRIMARY KEY, name text);
+        CREATE FUNCTION thing_changed() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+            PERFORM public.plait_defer(
+                'row', jsonb_build_object('id', NEW.id), lock => 'thing-' || NEW.id);
+            RETURN NULL;
+        END $$;
+        CREATE TRIGGER changed AFTER INSERT OR UPDATE ON things
+        FOR EACH ROW EXECUTE FUNCTION thing_changed();
+        SET search_path = pg_catalog;
+        INSERT INTO public.things VALUES (1, 'a'), (2, 'b');
+        """
+    )
+    await until(lambda: len(notes.seen) == 2)
+    assert sorted(one["id"] for one in notes.arguments) == [1, 2]
+
+
+async def test_once_a_waiting_job_takes_the_next_in(connection, working):
+    """Ten changes before a worker comes are one job, with the latest arguments."""
+    ids = {await defer(connection, "note", {"n": n}, once="k", lock="k") for n in range(10)}
+    assert len(ids) == 1
+    notes = Notes()
+    await working([Job("note", notes)])
+    await until(lambda: notes.seen)
+    await until(lambda: _none_left(connection))
+    assert notes.arguments == [{"n": 9}]
+
+
+async def test_what_a_change_takes_for_waiting_begins_after_it(connection, url, working):
+    """A worker cannot begin a job that an open transaction relies on: no update is lost."""
+    await connection.execute("CREATE TABLE said (word text); INSERT INTO said VALUES ('old')")
+    read = []
+
+    async def reads(_):
+        own = await asyncpg.connect(url)
+        read.append(await own.fetchval("SELECT word FROM said"))
+        await own.close()
+
+    await defer(connection, "read", {}, once="k", lock="k")
+    async with connection.transaction():
+        await connection.execute("UPDATE said SET word = 'new'")
+        await defer(connection, "read", {}, once="k", lock="k")
+        await working([Job("read", reads), Job("other", other := Notes())])
+        await defer(connection, "other", {})
+        # The transaction is open: the job it relies on is passed over, and nothing was read.
+        await asyncio.sleep(0)
+        assert read == []
+    await until(lambda: read and other.seen)
+    assert read == ["new"]
+
+
+async def test_what_is_deferred_while_a_job_runs_is_done_after_it(connection, working):
+    """A job that has begun has read already: the next change is another job, never at once."""
+    begun, go_on, notes = asyncio.Event(), asyncio.Event(), []
+
+    async def slow(attempt):
+        notes.append(("begin", attempt.arguments["n"]))
+        begun.set()
+        await go_on.wait()
+        notes.append(("end", attempt.arguments["n"]))
+
+    await working([Job("slow", slow)], concurrency=4)
+    first = await defer(connection, "slow", {"n": 1}, once="k", lock="k")
+    await begun.wait()
+    second = await defer(connection, "slow", {"n": 2}, once="k", lock="k")
+    third = await defer(connection, "slow", {"n": 3}, once="k", lock="k")
+    assert first != second == third
+    free = await defer(connection, "slow", {"n": 0})
+    await until(lambda: ("begin", 0) in notes)
+    assert free
+    assert ("begin", 3) not in notes
+    go_on.set()
+    await until(lambda: ("end", 3) in notes)
+    assert [one for one in notes if one[1]] == [("begin", 1), ("end", 1), ("begin", 3), ("end", 3)]
+
+
+async def test_a_failed_try_is_followed_by_others_up_to_a_bound(connection, working):
+    """Numbers count up, the last one is marked, and giving up is told once."""
+    given_up = Notes()
+    tries = []
+
+    async def fails(attempt):
+        tries.append((attempt.number, attempt.last))
+        raise ValueError("of no concern")
+
+    await working([Job("fail", fails, attempts=3, pause=0.0, gave_up=given_up)])
+    await defer(connection, "fail", {"n": 1}, once="k", lock="k")
+    await until(lambda: given_up.seen)
+    assert tries == [(1, False), (2, False), (3, True)]
+    assert given_up.arguments == [{"n": 1}]
+    await until(lambda: _none_left(connection))
+    assert len(given_up.seen) == 1
+
+
+def test_pauses_double_up_to_a_bound():
+    """1, 2, 4 … seconds, never longer than the longest."""
+    job = Job("x", Notes(), pause=1.0, longest=10.0)
+    assert [job.delay(number) for number in (1, 2, 3, 4, 5, 1000)] == [1, 2, 4, 8, 10, 10]
+
+
+async def test_periodic_jobs_are_done_without_being_asked_for(working):
+    """Each due moment once, though two workers look after it."""
+    notes = Notes()
+    job = Job("tick", notes, every="* * * * * */1")
+    await working([job])
+    await working([job])
+    await until(lambda: len(notes.seen) >= 2)
+    moments = [one["timestamp"] for one in notes.arguments]
+    assert len(set(moments)) == len(moments)
+
+
+async def test_cancelled_jobs_are_interrupted_or_never_begun(connection, working):
+    """By their lock, in the transaction that wants it."""
+    begun, ended = asyncio.Event(), []
+
+    async def waits(attempt):
+        begun.set()
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            ended.append(attempt.arguments["n"])
+            raise
+
+    await working([Job("wait", waits)])
+    await defer(connection, "wait", {"n": 1}, lock="k")
+    await defer(connection, "wait", {"n": 2}, lock="k")
+    await begun.wait()
+    assert await connection.fetchval("SELECT plait_cancel('k')") == 2
+    await until(lambda: _none_left(connection))
+    assert ended == [1]
+
+
+async def test_a_lost_database_connection_is_found_again(connection, working):
+    """The worker's sessions are cut off; what is deferred then is done."""
+    notes = Notes()
+    await working([Job("note", notes)], lease=1.0)
+    await defer(connection, "note", {"n": 1})
+    await until(lambda: notes.seen)
+    await connection.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+        "WHERE application_name = 'plait-worker' AND datname = current_database()"
+    )
+    await defer(connection, "note", {"n": 2})
+    await until(lambda: {"n": 2} in notes.arguments)
+
+
+async def test_what_a_killed_worker_had_begun_another_does_again(connection, url, working):
+    """kill -9 in the middle of a job: it is tried again, as the second try."""
+    child = await asyncio.create_subprocess_exec(
+        sys.executable,
+        str(FOLDER / "hanging_worker.py"),
+        url,
+        stdout=asyncio.subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(FOLDER.parents[1])},
+    )
+    await defer(connection, "hang", {"n": 1}, lock="k", once="k")
+    assert await asyncio.wait_for(child.stdout.readline(), 20) == b"begun\n"
+    child.send_signal(signal.SIGKILL)
+    await child.wait()
+
+    notes = Notes()
+    await working([Job("hang", notes)], lease=1.0)
+
+    await until(lambda: notes.seen)
+    (attempt,) = notes.seen
+    assert (attempt.number, attempt.arguments) == (2, {"n": 1})
+
+
+async def test_a_job_that_kills_its_workers_is_given_up(connection, working):
+    """A death counts as a try, so that it cannot go on for ever."""
+    await defer(connection, "die", {"n": 1})
+    await connection.execute(
+        "SET search_path = plait_engine; "
+        "UPDATE procrastinate_jobs SET status = 'doing', attempts = 1, worker_id = NULL"
+    )
+    runs, given_up = Notes(), Notes()
+    await working([Job("die", runs, attempts=2, gave_up=given_up)], lease=1.0)
+    await until(lambda: given_up.seen)
+    assert runs.seen == []
+    assert given_up.arguments == [{"n": 1}]
+
+
+@pytest.mark.parametrize("arguments", [{"x": object()}, {"x": "y" * 100_001}])
+async def test_arguments_are_json_of_bounded_size(connection, arguments):
+    """Anything else is refused before it is written down."""
+    with pytest.raises(InputError, match="arguments of the job note"):
+        await defer(connection, "note", arguments)
+    assert await _waiting(connection) == 0
