@@ -10,6 +10,7 @@ import dataclasses
 from array import array
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from functools import cache
 from types import NoneType
 from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID
@@ -66,7 +67,13 @@ def _told_apart(value: Any) -> Hashable:
         return identity(tuple(value))
     if isinstance(value, frozenset):
         return frozenset((type(member), _told_apart(member)) for member in value)
-    if dataclasses.is_dataclass(kind):
-        names = [field.name for field in dataclasses.fields(kind)]
-        return identity(tuple([getattr(value, name) for name in names]))
-    return id(value)
+    names = _names(kind)  # type: ignore[arg-type]  # a type can be hashed
+    return id(value) if names is None else identity(tuple([getattr(value, one) for one in names]))
+
+
+@cache
+def _names(kind: type) -> tuple[str, ...] | None:
+    """What dataclasses of a kind are compared by; None for another type."""
+    if not dataclasses.is_dataclass(kind):
+        return None
+    return tuple(field.name for field in dataclasses.fields(kind) if field.compare)

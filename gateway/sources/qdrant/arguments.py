@@ -30,6 +30,7 @@ DEFAULT_LIMIT = 10
 _LARGEST = 3.4028235e38
 """The largest 32-bit float."""
 _INDEXES = range(2**32)
+_NUMBERS = frozenset({int, float})
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,13 +141,13 @@ def parse_vector(value: Any, dimensions: int | None, name: str = "vector") -> tu
     if len(value) > MAX_DIMENSIONS:
         raise InputError(f"{name} has {len(value)} numbers; at most {MAX_DIMENSIONS} are allowed")
     check_dimensions(value, dimensions, name)
-    if not {type(one) for one in value} <= {int, float}:
+    if not _NUMBERS.issuperset(map(type, value)):
         raise InputError(f"{name} must hold only numbers")
     try:
         numbers = tuple(map(float, value))
     except OverflowError:
         numbers = (math.inf,)
-    if not all(abs(one) <= _LARGEST for one in numbers):  # not true of NaN either
+    if not (all(map(math.isfinite, numbers)) and max(map(abs, numbers)) <= _LARGEST):
         raise InputError(f"{name} holds NaN or an infinity; every number must be finite")
     return numbers
 

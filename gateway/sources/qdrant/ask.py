@@ -51,6 +51,8 @@ class Ask:
 
     def bare(self) -> Ask:
         """The question without what is fetched of its hits: equal ones have equal hits."""
+        if not (self.with_payload or self.with_vectors):
+            return self
         return replace(self, with_payload=False, with_vectors=False)
 
     def fetching(self, other: Ask) -> Ask:

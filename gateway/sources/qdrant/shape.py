@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
+from itertools import repeat
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
@@ -13,7 +15,7 @@ from gateway.sources.contract import HOLE
 from gateway.sources.qdrant.selecting import selected
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from gateway.sources.qdrant.ids import PointId
 
@@ -113,15 +115,26 @@ class Shape:
         self.entity_key = entity_key
         self.shown = shown
         self.key = key or plain_key
-        self._encode = members((field.response_key, self._writer(field, typename)) for field in hit)
+        names = [orjson.dumps(field.response_key) + b":" for field in hit]
+        self._names = [(b"," if place else b"{") + name for place, name in enumerate(names)]
+        self._columns = [self._column(field, typename) for field in hit]
 
     def encode(self, hits: Iterable[Hit]) -> bytes:
-        """The hits as a JSON array with holes where entities go."""
-        return b"[" + b",".join(map(self._encode, hits)) + b"]"
+        """The hits as a JSON array with holes where entities go; written field by field."""
+        given = list(hits)
+        parts: list[Iterable[bytes]] = []
+        for name, column in zip(self._names, self._columns, strict=True):
+            parts += (repeat(name, len(given)), column(given))
+        return b"[" + b",".join([b"".join(row) + b"}" for row in zip(*parts, strict=True)]) + b"]"
 
     def one(self, hit: Hit) -> bytes:
         """A single hit."""
-        return self._encode(hit)
+        return self.encode((hit,))[1:-1]
+
+    def _column(self, field: HitField, typename: str) -> Callable[[Sequence[Hit]], Iterable[bytes]]:
+        """Writes the field of all hits; those of plain values in one go."""
+        whole = {HitKind.ID: _ids, HitKind.SCORE: _scores}.get(field.kind)
+        return whole or partial(map, self._writer(field, typename))
 
     def _writer(self, field: HitField, typename: str) -> Callable[[Hit], bytes]:
         if field.kind is HitKind.TYPENAME:
@@ -134,8 +147,6 @@ class Shape:
             paths = field.fields
             return lambda hit: orjson.dumps(selected(hit.payload, paths), option=OPTIONS)
         return {
-            HitKind.ID: _id,
-            HitKind.SCORE: _score,
             HitKind.PAYLOAD: self._payload,
             HitKind.VECTOR: _vector,
             HitKind.VECTORS: _vectors,
@@ -199,12 +210,17 @@ def _slot(field: HitField) -> int:
     return field.slot
 
 
-def _id(hit: Hit) -> bytes:
-    return b'"%b"' % str(hit.id).encode()
+def _ids(hits: Sequence[Hit]) -> Iterable[bytes]:
+    """Numbers and UUIDs, in which there are no commas."""
+    return _apart(orjson.dumps([str(hit.id) for hit in hits]))
 
 
-def _score(hit: Hit) -> bytes:
-    return orjson.dumps(hit.score, option=OPTIONS)
+def _scores(hits: Sequence[Hit]) -> Iterable[bytes]:
+    return _apart(orjson.dumps([hit.score for hit in hits], option=OPTIONS))
+
+
+def _apart(array: bytes) -> list[bytes]:
+    return array[1:-1].split(b",") if len(array) > len(b"[]") else []
 
 
 def _vector(hit: Hit) -> bytes:

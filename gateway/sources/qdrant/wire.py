@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+from itertools import repeat
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from gateway.sources.qdrant.wishes import Grouped
 
 _NO_PAYLOAD: Mapping[str, Any] = MappingProxyType({})
+_NONE = repeat(None)
 _GRPC_OPTIONS = {
     # A server that comes back is used again within a second, not within two minutes.
     "grpc.initial_reconnect_backoff_ms": 100,
@@ -271,10 +273,9 @@ def _grpc_hits(points: Sequence[pb.ScoredPoint], ask: Ask) -> list[Hit]:
         return [_grpc_hit(point, ask) for point in points]
     scores = np.array([point.score for point in points], dtype=np.float32)
     ids = [point.id for point in points]
-    return [
-        Hit(one.uuid or one.num, score, _NO_PAYLOAD, None)
-        for one, score in zip(ids, scores, strict=True)
-    ]
+    return list(
+        map(Hit, [one.num or one.uuid or 0 for one in ids], scores, repeat(_NO_PAYLOAD), _NONE)
+    )
 
 
 def _grpc_hit(point: pb.ScoredPoint, ask: Ask) -> Hit:
