@@ -16,8 +16,18 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import Progress, SpinnerColumn, TimeElapsedColumn
 
+from bench import (
+    cache,
+    cache_report,
+    cache_stage,
+    picture,
+    quality,
+    report,
+    vectors,
+    vectors_report,
+    vectors_stage,
+)
 from bench import figures as results
-from bench import picture, quality, report, vectors, vectors_report, vectors_stage
 from bench.database import ROOT, tidy
 from bench.figures import PROXYING
 from bench.load import LoadError, Wrk, find_wrk
@@ -32,6 +42,7 @@ from gateway.errors import PlaitError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from bench.cache import CacheRow
     from bench.figures import Added, Figure
     from bench.quality import Quality
     from bench.vectors import VectorWorkload
@@ -55,9 +66,10 @@ QUALITY = "quality"
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """What is measured: workloads of requests and of vector search, and the quality of hits."""
+    """What is measured: requests, what the cache promises, vector search, the hits' quality."""
 
     requests: tuple[Workload, ...] = WORKLOADS
+    cached: tuple[str, ...] = cache.NAMES
     vectors: tuple[VectorWorkload, ...] = vectors.WORKLOADS
     quality: bool = True
 
@@ -75,6 +87,7 @@ def main() -> int:
         plan = _plan(options)
         chosen = _chosen(options)
         figures, added = _run(console, plan, chosen.requests) if chosen.requests else ([], [])
+        cached = _run_cache(console, plan, chosen.cached) if chosen.cached else []
         searched = _run_vectors(console, plan, chosen.vectors) if chosen.vectors else []
         hits = _run_quality(console) if chosen.quality else None
     except (LoadError, ReplyError, ServerError, PlaitError) as error:
@@ -85,11 +98,14 @@ def main() -> int:
         return 130
     if figures:
         _show(console, figures, added)
+    if cached:
+        console.print(cache_report.table(cached))
     _show_search(console, searched, hits)
-    _record(figures, searched, hits)
+    _record(figures, cached, searched, hits)
     console.print(f"Written: {OUT.relative_to(ROOT)}")
     if plan == FULL and chosen == EVERYTHING:
         _publish(figures, added, _about(plan))
+        _publish_cache(cached)
         _publish_search(searched, hits)
         console.print(f"Written: {PICTURE.relative_to(ROOT)}, {DOCUMENT.relative_to(ROOT)}")
     return 0
@@ -118,12 +134,13 @@ def _plan(options: argparse.Namespace) -> Plan:
 
 def _chosen(options: argparse.Namespace) -> Chosen:
     if options.what == QUALITY:
-        return Chosen((), (), quality=True)
+        return Chosen((), (), (), quality=True)
     if options.only is None:
         return replace(EVERYTHING, quality=not options.quick)
     names = options.only.split(",")
     known = [
         *(workload.name for workload in WORKLOADS),
+        *cache.NAMES,
         *(workload.name for workload in vectors.WORKLOADS),
     ]
     for name in names:
@@ -131,6 +148,7 @@ def _chosen(options: argparse.Namespace) -> Chosen:
             raise LoadError(f"there is no workload {name!r}, only {', '.join(known)}")
     return Chosen(
         tuple(workload for workload in WORKLOADS if workload.name in names),
+        tuple(name for name in cache.NAMES if name in names),
         tuple(workload for workload in vectors.WORKLOADS if workload.name in names),
         quality=False,
     )
@@ -170,6 +188,12 @@ def _run(
                 for workload in proxied
             ]
     return figures, added
+
+
+def _run_cache(console: Console, plan: Plan, chosen: Sequence[str]) -> list[CacheRow]:
+    wrk = Wrk(find_wrk(), KEPT)
+    with console.status("the cache") as status, cache_stage.staged(status.update) as stage:
+        return cache_stage.CacheMeasurer(wrk, plan, status.update).run(chosen, stage)
 
 
 def _run_vectors(console: Console, plan: Plan, chosen: Sequence[VectorWorkload]) -> list[VectorRow]:
@@ -214,14 +238,27 @@ def _show_search(console: Console, searched: Sequence[VectorRow], hits: Quality 
             console.print(table)
 
 
-def _record(figures: Sequence[Figure], searched: Sequence[VectorRow], hits: Quality | None) -> None:
+def _record(
+    figures: Sequence[Figure],
+    cached: Sequence[CacheRow],
+    searched: Sequence[VectorRow],
+    hits: Quality | None,
+) -> None:
     found = [
         *results.records(figures),
+        *cache_report.records(cached),
         *vectors_report.records(searched),
         *(quality.records(hits) if hits is not None else ()),
     ]
     OUT.parent.mkdir(parents=True, exist_ok=True)
     OUT.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+
+
+def _publish_cache(cached: Sequence[CacheRow]) -> None:
+    document = DOCUMENT.read_text(encoding="utf-8")
+    text = cache_report.markdown(cached)
+    document = report.insert(document, text, cache_report.BEGIN, cache_report.END)
+    DOCUMENT.write_text(document, encoding="utf-8")
 
 
 def _publish_search(searched: Sequence[VectorRow], hits: Quality | None) -> None:

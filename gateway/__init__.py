@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from gateway.schema.directus import (
         ItemGroups,
         Items,
+        directus_any,
         directus_asset,
         directus_by_id,
         directus_collection,
@@ -112,6 +113,9 @@ if TYPE_CHECKING:
     )
     from gateway.schema.vectors import GeoPoint
     from gateway.viewer import Viewer
+    from gateway.workflows.context import StepContext
+    from gateway.workflows.declaring import Workflow
+    from gateway.workflows.entities import WorkflowMutations, WorkflowRun
 
 _HOMES = {
     "gateway.caching.administration": ("CacheMutations",),
@@ -139,6 +143,7 @@ _HOMES = {
     "gateway.schema.directus": (
         "ItemGroups",
         "Items",
+        "directus_any",
         "directus_asset",
         "directus_by_id",
         "directus_collection",
@@ -216,6 +221,9 @@ _HOMES = {
     "gateway.schema.vector_sync": ("VectorSync",),
     "gateway.schema.vectors": ("GeoPoint",),
     "gateway.viewer": ("Viewer",),
+    "gateway.workflows.context": ("StepContext",),
+    "gateway.workflows.declaring": ("Workflow",),
+    "gateway.workflows.entities": ("WorkflowMutations", "WorkflowRun"),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
@@ -250,6 +258,7 @@ __all__ = [
     "StateMutations",
     "StateQueries",
     "StateSubscriptions",
+    "StepContext",
     "Upload",
     "Upstream",
     "VectorCollection",
@@ -258,6 +267,9 @@ __all__ = [
     "VectorWrite",
     "Viewer",
     "ViewerColumns",
+    "Workflow",
+    "WorkflowMutations",
+    "WorkflowRun",
     "belongs_to",
     "by_key",
     "cached",
@@ -271,6 +283,7 @@ __all__ = [
     "delete_payload",
     "delete_payload_index",
     "delete_points",
+    "directus_any",
     "directus_asset",
     "directus_by_id",
     "directus_collection",

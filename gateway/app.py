@@ -17,7 +17,7 @@ from gateway.caching.assembly import Options, make_cache, node_name
 from gateway.caching.warmup import WarmUp
 from gateway.documents.compose import costs_of, named_of, store_of
 from gateway.embedding.compose import embedder_of
-from gateway.errors import ConfigurationError, SourceError, SourceUnavailable
+from gateway.errors import ConfigurationError, SourceError
 from gateway.execution.executor import WalkingExecutor, install_resolvers
 from gateway.execution.resolver_cache import ResolverCache, refresh
 from gateway.execution.statements import NamedQuery
@@ -31,6 +31,7 @@ from gateway.schema.uploads import UPLOAD
 from gateway.schema.vector_writes import collections_of
 from gateway.sources.contract import Budget
 from gateway.sync.compose import fillers_of
+from gateway.sync.jobs import sync_jobs
 from gateway.transport.graphiql import graphiql_page, graphiql_routes
 from gateway.transport.http import GraphQLOverHTTP
 from gateway.transport.limits import HttpLimits
@@ -43,15 +44,18 @@ from gateway.wiring import (
     check_bound,
     datasources_of,
     forwarded,
+    rate_limit_of,
+    rate_of,
     registry_of,
     shared_documents,
     shared_vectors,
     stream_limits,
     subscriptions_of,
 )
+from gateway.working import work, workflows_of, working
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable, Mapping
+    from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 
     import strawberry
     from starlette.routing import BaseRoute
@@ -63,6 +67,7 @@ if TYPE_CHECKING:
     from gateway.sources.changes import Changes
     from gateway.sources.contract import Health, Prepared, Source
     from gateway.telemetry.counters import Family
+    from gateway.workflows.jobs import Job
 
 _LOG = logging.getLogger(__name__)
 
@@ -157,6 +162,7 @@ class Gateway:
             anonymous_writes=settings.identity.anonymous == "all",
         )
         self.subscriptions = subscriptions_of(settings, self.engine, self.registry)
+        self.rate = rate_of(settings)
         self.documents = named_of(settings, store, shared_documents(settings), self.domain.warm)
         costs = costs_of(settings, self.api.catalog.schema, pages.default)
         self.engine.admit(costs, self.documents)
@@ -167,6 +173,14 @@ class Gateway:
         )
         self.datasources = datasources_of(settings)
         self.engine.datasources = self.datasources
+        self.workflows = workflows_of(settings, self.domain, self.datasources, self.engine)
+        self.engine.workflows = self.workflows
+
+    def jobs(self) -> Iterator[Job]:
+        """What workers do for this gateway."""
+        if self.workflows is not None:
+            yield from self.workflows.jobs()
+        yield from sync_jobs(self.fillers)
 
     def _resolver_cache(self) -> ResolverCache:
         """The cache; a fill reads where it sees all that was committed before."""
@@ -277,8 +291,12 @@ class Gateway:
         groups = [*self.groups.values(), *self.fresh.values()]
         await self.identity.close()
         await self.documents.close()
+        if self.rate is not None:
+            await self.rate.close()
         if self.cache is not None:
             await self.cache.close()
+        if self.workflows is not None:
+            await self.workflows.close()
         if self.datasources is not None:
             await self.datasources.disconnect()
         await asyncio.gather(*(group.close() for group in groups))
@@ -335,18 +353,21 @@ def app_of(gateway: Gateway) -> ASGIApp:
         await gateway.open()
         _settle()
         try:
-            yield {DRAINING: asyncio.Event()}
+            async with working(settings, gateway.jobs()):
+                yield {DRAINING: asyncio.Event()}
         finally:
             await gateway.close()
 
     serve, limits = settings.serve, stream_limits(settings)
     identify = gateway.observed.identify(gateway.identity)
+    rate = rate_limit_of(settings, gateway.rate)
     forward = forwarded(settings)
     endpoint = GraphQLOverHTTP(
         gateway.engine,
         identify=identify,
         forward=forward,
         credentials=("Authorization", settings.identity.key_header),
+        rate=rate,
         keepable=settings.cache.http,
         events=EventStreams(gateway.subscriptions, limits),
         limits=HttpLimits(
@@ -368,7 +389,7 @@ def app_of(gateway: Gateway) -> ASGIApp:
     return build_site(
         graphql=endpoint,
         socket=GraphQLOverWebSocket(
-            gateway.subscriptions, identify=identify, forward=forward, limits=limits
+            gateway.subscriptions, identify=identify, forward=forward, limits=limits, rate=rate
         ),
         readiness=gateway.check,
         page=graphiql_page(ENDPOINT, examples) if serve.graphiql else None,
@@ -388,57 +409,17 @@ def _metrics(gateway: Gateway) -> Iterable[BaseRoute]:
         yield metrics_route(gateway.figures, telemetry.metrics_token.reveal())
 
 
-async def check_sources(settings: Settings) -> Mapping[str, Health]:
-    """Open every source, ask for a sign of life, close again: for `plait doctor`."""
+async def run_worker(settings: Settings) -> None:
+    """Do jobs until cancelled, for `plait worker`. Raises ConfigurationError where none are."""
     gateway = Gateway(settings)
     try:
         await gateway.open()
-        return await gateway.check(Budget(asyncio.get_running_loop().time() + OPEN_SECONDS))
+        jobs = list(gateway.jobs())
+        if not jobs:
+            raise ConfigurationError(
+                "there are no jobs: workflows.enabled (PLAIT_WORKFLOWS_ENABLED) offers no "
+                "workflow, and the domain syncs no collection"
+            )
+        await work(settings, jobs)
     finally:
         await gateway.close()
-
-
-async def invalidate_cache(settings: Settings, tags: list[str], pattern: str | None) -> int:
-    """Invalidate tags, and those in use that match a pattern; how many, for `plait invalidate`.
-
-    Returns when no replica serves what they stood for. Raises ConfigurationError where there is no
-    shared level, SourceError where it cannot be reached.
-    """
-    store = cache_store(settings)
-    if store is None:
-        raise ConfigurationError("cache.redis (PLAIT_CACHE_REDIS): there is no such source")
-    cache = make_cache(Options(lease_seconds=settings.cache.lease_seconds), store)
-    try:
-        await store.open()
-        if tags and not await cache.invalidate(tags):
-            raise SourceUnavailable("the shared level of the cache is not reachable")
-        return len(tags) + (await cache.invalidate_like(pattern) if pattern else 0)
-    finally:
-        await cache.close()
-
-
-async def warm_cache(settings: Settings) -> tuple[int, int]:
-    """Read the domain's warm queries anew: how many worked, of how many; for `plait warm`."""
-    gateway = Gateway(settings)
-    try:
-        await gateway.open()
-        return await gateway.warm(), len(gateway.domain.warm)
-    finally:
-        await gateway.close()
-
-
-def explain(settings: Settings, document: str, variables: Mapping[str, Any] | None = None) -> str:
-    """The plan of a document as text: what each wave asks of each source."""
-    plan = Gateway(settings).engine.explain(document, variables)
-    lines: list[str] = []
-    for number, wave in enumerate(plan["waves"], 1):
-        lines.append(f"wave {number}")
-        for fetch in wave:
-            lines.append(f"  {fetch['source']}: {fetch['kind']} for {', '.join(fetch['paths'])}")
-            for name, value in fetch["request"].items():
-                text = str(value).replace("\n", "\n      ")
-                lines.append(f"    {name}: {text}")
-            for way, request in fetch.get("branches", {}).items():
-                text = str(request.get("sql", request)).replace("\n", "\n        ")
-                lines.append(f"    {way}, {request['source']}: {text}")
-    return "\n".join(lines)

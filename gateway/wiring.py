@@ -20,8 +20,10 @@ from gateway.sources.postgres.source import PostgresSource
 from gateway.sources.qdrant.source import QdrantSource
 from gateway.sources.redis.blobs import RedisBlobs
 from gateway.sources.redis.cache import RedisCacheStore
+from gateway.sources.redis.ratelimit import RedisRate
 from gateway.sources.redis.source import RedisSource
 from gateway.sources.upstream.source import UpstreamSource
+from gateway.transport.ratelimit import RateLimit
 from gateway.transport.streaming import StreamLimits
 
 if TYPE_CHECKING:
@@ -56,6 +58,31 @@ def _blobs(settings: Settings, name: str, what: str) -> RedisBlobs | None:
         connect_timeout=one.connect_timeout,
         socket_timeout=one.socket_timeout,
     )
+
+
+def rate_of(settings: Settings) -> RedisRate | None:
+    """What counts the requests of clients; None where they are not bounded."""
+    limit = settings.rate_limit
+    if not limit.requests:
+        return None
+    one = settings.redis[limit.redis]
+    return RedisRate(
+        f"{_qualified('redis', limit.redis)} (rate limit)",
+        one.url.reveal(),
+        requests=limit.requests,
+        seconds=limit.seconds,
+        burst=limit.burst or limit.requests,
+        timeout=limit.timeout_seconds,
+        connect_timeout=one.connect_timeout,
+    )
+
+
+def rate_limit_of(settings: Settings, rate: RedisRate | None) -> RateLimit | None:
+    """What holds clients to their rate, as `rate` counts it."""
+    limit = settings.rate_limit
+    if rate is None:
+        return None
+    return RateLimit(rate, fail_open=limit.fail_open, client_header=limit.client_header)
 
 
 def cache_store(settings: Settings) -> RedisCacheStore | None:
@@ -164,6 +191,17 @@ def _directus(name: str, one: Directus | None) -> DirectusSource:
     """A Directus; one that no setting locates answers errors."""
     if one is None:
         return DirectusSource(name, None)
+    return DirectusSource(
+        name,
+        directus_sending(name, one),
+        public_url=one.public_url or one.url.reveal(),
+        concurrency=one.concurrency,
+        max_items=one.max_items,
+    )
+
+
+def directus_sending(name: str, one: Directus) -> Sending:
+    """What sends requests to a Directus, as whom its settings say."""
     service = HttpService(
         name,
         one.url.reveal(),
@@ -171,13 +209,7 @@ def _directus(name: str, one: Directus | None) -> DirectusSource:
         connect_seconds=one.connect_timeout,
         max_bytes=one.max_bytes,
     )
-    return DirectusSource(
-        name,
-        Sending(service, _credentials(one, service)),
-        public_url=one.public_url or one.url.reveal(),
-        concurrency=one.concurrency,
-        max_items=one.max_items,
-    )
+    return Sending(service, _credentials(one, service))
 
 
 def _credentials(one: Directus, service: HttpService) -> Credentials:

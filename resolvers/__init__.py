@@ -1,6 +1,7 @@
 """The bundled domain: a trend-intelligence platform with a vector catalogue."""
 
 from gateway import DatasourceQueries, Domain
+from resolvers.article_writes import ArticleMutations, FileMutations
 from resolvers.articles import Article, ArticleQueries, Author
 from resolvers.catalogue import (
     ApiKeys,
@@ -12,6 +13,7 @@ from resolvers.catalogue import (
     VectorMetadata,
 )
 from resolvers.examples import EXAMPLES
+from resolvers.files import File, FileQueries
 from resolvers.items import ITEM_SYNC, Item, ItemMutations, ItemQueries
 from resolvers.operations import OperationsMutations, OperationsQueries, PipelineRun, PluginHealth
 from resolvers.reports import ReportMutations, ReportQueries
@@ -41,7 +43,7 @@ domain = Domain(
         VectorMetadata,
         EmbeddingJob,
     ],
-    collections=[Article, Author],
+    collections=[Article, Author, File],
     mutations=[
         TrendMutations,
         TopicMutations,
@@ -49,6 +51,8 @@ domain = Domain(
         OperationsMutations,
         CatalogueMutations,
         ReportMutations,
+        ArticleMutations,
+        FileMutations,
         StateMutations,
         TrendPointMutations,
         ItemPointMutations,
@@ -70,6 +74,7 @@ domain = Domain(
         StateQueries,
         DatasourceQueries,
         ArticleQueries,
+        FileQueries,
         VectorQueries,
         VectorCollectionQueries,
     ],

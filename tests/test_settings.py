@@ -79,6 +79,7 @@ def test_every_variable_reaches_its_setting(read):
             "qdrant.default": {"QDRANT_URL": "http://h:1"},
             "redis.default": {"REDIS_URL": "redis://h"},
             "upstream.default": {"UPSTREAM_URL": "http://h/graphql"},
+            "directus.default": {"DIRECTUS_URL": "http://h"},
             "datasource.default": {"DATASOURCE_TYPE": "filesystem", "DATASOURCE_PATH": "p"},
         }.get(family, {})
         settings = read(**needed, **{setting.variable: str(setting.default)})

@@ -77,6 +77,7 @@ class Coherence:
         self._to_acknowledge: dict[str, Mark] = {}
         self._stir = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._closed = False
 
     @property
     def leased(self) -> bool:
@@ -96,6 +97,7 @@ class Coherence:
     async def close(self) -> None:
         """Give the lease up."""
         self._leased_until = float("-inf")
+        self._closed = True
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait([self._task])
@@ -161,7 +163,8 @@ class Coherence:
 
     async def _run(self) -> None:
         told = False
-        while True:
+        # A group of tasks loses a cancellation that comes as one of them fails.
+        while not self._closed:
             try:
                 async with self._store.listen(self.node) as news:
                     self._joining = True

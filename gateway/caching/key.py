@@ -107,7 +107,7 @@ def _write_other(kind: type, value: Any, add: Callable[[bytes], None]) -> None:
 def _write_fields(kind: type, value: Any, add: Callable[[bytes], None]) -> None:
     """An object that is nothing but its fields."""
     if dataclasses.is_dataclass(kind):
-        names = [field.name for field in dataclasses.fields(kind)]
+        names = [field.name for field in dataclasses.fields(kind) if field.compare]
     elif issubclass(kind, msgspec.Struct):
         names = list(kind.__struct_fields__)
     else:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from gateway.cli import cache, demo, doctor, explain, migrate, pull, schema, serve
+from gateway.cli import cache, demo, doctor, explain, migrate, pull, schema, serve, sync
 from gateway.cli.output import failing_plainly
 from gateway.cli.project import see_working_directory
 
@@ -27,6 +27,7 @@ app.command("explain")(explain.explain)
 app.command("doctor")(doctor.doctor)
 app.command("invalidate")(cache.invalidate)
 app.command("warm")(cache.warm)
+app.command("sync")(sync.sync)
 app.add_typer(pull.app)
 
 

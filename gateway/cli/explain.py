@@ -12,6 +12,8 @@ import typer
 from gateway.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
     from gateway.settings import Settings
 
 _STAND_INS = {
@@ -24,11 +26,43 @@ _STAND_INS = {
 def explain(
     query: Annotated[str, typer.Argument(help="A document, @FILE, or - for standard input.")],
     variables: Annotated[str, typer.Option(help="Its variables, as a JSON object.")] = "{}",
+    operation: Annotated[
+        str | None, typer.Option(help="Which operation, where the document has several.")
+    ] = None,
+    as_json: Annotated[  # noqa: FBT002 - an option of the command line
+        bool, typer.Option("--json", help="As a client gets it by `extensions.plait.explain`.")
+    ] = False,
 ) -> None:
-    """Print the plan of a query, without running it."""
-    from gateway.app import explain as plan_of
+    """Print the plan of a query and what it costs, without running it."""
+    import orjson
 
-    typer.echo(plan_of(_settings(), _document(query), _variables(variables)))
+    from gateway.app import Gateway
+
+    text, given = _document(query), _variables(variables)
+    plan = Gateway(_settings()).engine.explain(text, given, operation)
+    if as_json:
+        typer.echo(orjson.dumps(plan, option=orjson.OPT_INDENT_2).decode())
+    else:
+        typer.echo("\n".join(_lines(plan)))
+
+
+def _lines(plan: Mapping[str, Any]) -> Iterator[str]:
+    """What each wave asks of each source."""
+    if "cost" in plan:
+        yield f"cost {plan['cost']}"
+    for number, wave in enumerate(plan["waves"], 1):
+        yield f"wave {number}"
+        for fetch in wave:
+            yield f"  {fetch['source']}: {fetch['kind']} for {', '.join(fetch['paths'])}"
+            for name, value in fetch["request"].items():
+                yield f"    {name}: {_indented(value, 6)}"
+            for way, request in fetch.get("branches", {}).items():
+                asked = request.get("sql", request)
+                yield f"    {way}, {request['source']}: {_indented(asked, 8)}"
+
+
+def _indented(value: object, spaces: int) -> str:
+    return str(value).replace("\n", "\n" + " " * spaces)
 
 
 def _settings() -> Settings:

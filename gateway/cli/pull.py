@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gateway.cli import pull_upstream
+from gateway.cli import pull_directus, pull_upstream
 from gateway.cli.output import FAILED, console
+from gateway.cli.pulled import show, summarise, write_changes
 from gateway.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -19,14 +19,9 @@ if TYPE_CHECKING:
     from gateway.settings import Settings
     from gateway.sources.postgres.introspection.catalogue import Database
 
-_COLOURS = {"+": "green", "-": "red", "@": "cyan"}
-_NOTES = {
-    "yours": "changed by hand: take over what you like of the diff, with its first line",
-    "gone": "its tables are gone",
-}
-
 app = typer.Typer(name="pull", invoke_without_command=True)
 app.command("upstream")(pull_upstream.upstream)
+app.command("directus")(pull_directus.directus)
 
 
 @app.callback()
@@ -83,9 +78,9 @@ def pull(  # noqa: PLR0913 - one parameter per option
     before = {change.path: change.before for change in found if change.before is not None}
     _summarise(database, changes(before, files) if before else [], found)
     if write:
-        _write(folder, found)
+        write_changes(folder, found)
     elif not check:
-        _show(found)
+        show(found)
     if any(change.state != "same" and not (write and change.may_be_written) for change in found):
         raise typer.Exit(FAILED)
 
@@ -122,29 +117,4 @@ def _summarise(database: Database, news: list[str], found: list[FileChange]) -> 
         )
     for line in news:
         say.print(f"in the database: {line}", markup=False, soft_wrap=True)
-    for change in found:
-        if change.state != "same":
-            note = _NOTES.get(change.state, "")
-            said = f"{change.state:8} {change.path}" + (f"  ({note})" if note else "")
-            say.print(said, markup=False, soft_wrap=True)
-    same = sum(change.state == "same" for change in found)
-    say.print(f"{same} of {len(found)} files are as they would be written", soft_wrap=True)
-
-
-def _show(found: list[FileChange]) -> None:
-    from rich.console import Console
-    from rich.text import Text
-
-    out = Console(file=sys.stdout, highlight=False, soft_wrap=True)
-    for change in found:
-        if change.state != "same":
-            for line in change.diff():
-                out.print(Text(line, style=_COLOURS.get(line[:1], "")))
-
-
-def _write(folder: Path, found: list[FileChange]) -> None:
-    from gateway.scaffold.writing import write
-
-    changes = [change for change in found if change.may_be_written]
-    write(folder, changes)
-    console().print(f"wrote {len(changes)} files to {folder}", markup=False, soft_wrap=True)
+    summarise(found)

@@ -39,14 +39,25 @@ def print_schema(
 @app.command("check")
 def check(
     file: Annotated[Path, typer.Option(help="What the schema is compared with.")] = FILE,
+    breaking: Annotated[  # noqa: FBT002 - an option of the command line
+        bool, typer.Option("--breaking", help="Mind only what breaks clients of that schema.")
+    ] = False,
 ) -> None:
-    """Compare the schema with the committed one; exit with 1 and a diff where they differ."""
+    """Compare the schema with another, and say what that means for clients; exit with 1 and a diff.
+
+    With --breaking a difference that no client can notice as an error is none.
+    """
     try:
         committed = file.read_text("utf-8")
     except FileNotFoundError:
         raise ConfigurationError(f"there is no {file}; `plait schema print --out {file}`") from None
     current = _current()
     if committed == current:
+        return
+    breaks = _tell_changes(committed, current, file)
+    if breaking:
+        if breaks:
+            raise typer.Exit(FAILED)
         return
     lines = difflib.unified_diff(
         committed.splitlines(keepends=True),
@@ -57,6 +68,27 @@ def check(
     sys.stdout.writelines(lines)
     console().print(f"[bold red]{file} differs[/]; `make schema` writes it anew")
     raise typer.Exit(FAILED)
+
+
+def _tell_changes(before: str, after: str, file: Path) -> bool:
+    """Print what changed for clients; whether any of it breaks them."""
+    from graphql import GraphQLError, build_schema, find_breaking_changes, find_dangerous_changes
+    from rich.markup import escape
+
+    try:
+        # Directives of Apollo Federation may stand in it, which graphql-core does not know.
+        old = build_schema(before, assume_valid=True, assume_valid_sdl=True)
+    except (GraphQLError, TypeError) as error:
+        raise ConfigurationError(f"{file} is no schema: {error}") from None
+    new = build_schema(after, assume_valid=True, assume_valid_sdl=True)
+    found = find_breaking_changes(old, new)
+    for style, word, changes in (
+        ("bold red", "breaks", found),
+        ("yellow", "may surprise", find_dangerous_changes(old, new)),
+    ):
+        for change in changes:
+            console().print(f"[{style}]{word}[/] {escape(change.description)}")
+    return bool(found)
 
 
 def _current() -> str:

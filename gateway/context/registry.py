@@ -37,6 +37,10 @@ class Datasources:
         """A source, whoever asks. Raises InputError that lists what is available."""
         return self._of(name, sorted(self._sources))
 
+    def by_name(self) -> Mapping[str, Datasource]:
+        """All sources, whoever asks."""
+        return self._sources
+
     def readable(self, name: str, viewer: Viewer) -> Datasource:
         """A source that the viewer may read. Raises InputError that lists those."""
         return self._of(name, [one for one in sorted(self._sources) if self._may(one, viewer)])

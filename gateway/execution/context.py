@@ -24,6 +24,7 @@ class RequestContext:
     deadline: float
     walk: Walk
     datasources: Datasources | None = None
+    workflows: object | None = None
 
     def readable(self, name: str) -> Datasource:
         """A key-value source the viewer may read. Raises InputError that lists those."""

@@ -116,6 +116,8 @@ class Engine:
         """The cache, where anything may be kept; set once, before the first request."""
         self.datasources: Datasources | None = None
         """The key-value sources, where any are configured; set once, before the first request."""
+        self.workflows: object | None = None
+        """The workflows, for their own fields; set once, before the first request."""
         self._costs: Costs | None = None
         self._named: NamedDocuments | None = None
         self._texts = True
@@ -199,7 +201,7 @@ class Engine:
                 variables=variables,
             )
             walk.kept = self._kept(waves, reader, outline)
-            context = RequestContext(viewer, deadline, walk, self.datasources)
+            context = RequestContext(viewer, deadline, walk, self.datasources, self.workflows)
             data, errors = await execute_walked(
                 self.api, operation.document.node, request.operation_name, given, context
             )
@@ -310,9 +312,11 @@ class Engine:
             raise RequestError("This server does not explain its plans.", code=Code.FORBIDDEN)
         return True
 
-    def explain(self, text: str, variables: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """The plan of a document's only operation, without running it. Raises PlaitError."""
-        operation = self.store.load(text).operation(None)
+    def explain(
+        self, text: str, variables: Mapping[str, Any] | None = None, name: str | None = None
+    ) -> dict[str, Any]:
+        """The plan of a document's operation, without running it. Raises PlaitError."""
+        operation = self.store.load(text).operation(name)
         planned = operation.plans.get(PLANNED) or self.prepare(operation)
         coerced = planned.coercer.coerce(variables or _NO_VARIABLES)
         outline, _ = self.outline(operation, planned, coerced)

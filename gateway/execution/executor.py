@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from gateway.schema.build import Api
     from gateway.schema.catalog import FieldInfo
 
+_GRACE = 0.1
+"""Seconds after the deadline in which a source's timeout still becomes its own fields' error."""
 _NULL_IN_NON_NULL = "Cannot return null for non-nullable field"
 
 
@@ -178,7 +180,7 @@ async def execute_walked(  # noqa: PLR0913, PLR0917 - what graphql-core takes
     `root`: the event, where it is a subscription that a generator feeds.
     """
     try:
-        async with asyncio.timeout_at(context.deadline):
+        async with asyncio.timeout_at(context.deadline + _GRACE):
             run = _run_core if api.catalog.short else _run_strawberry
             result = await run(api, document, operation_name, variables, context, root)
     except TimeoutError:

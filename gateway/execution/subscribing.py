@@ -249,7 +249,10 @@ class Subscriptions:
     async def _walked(self, ready: Ready, waves: EventWaves, event: Any = None) -> bytes:
         """One event through graphql-core, with what is planned spliced in."""
         walk = self._walk(ready, waves)
-        context = RequestContext(ready.viewer, waves.deadline, walk, self._engine.datasources)
+        engine = self._engine
+        context = RequestContext(
+            ready.viewer, waves.deadline, walk, engine.datasources, engine.workflows
+        )
         document, name = ready.operation.document.node, _name(ready.operation)
         data, errors = await execute_walked(
             self._engine.api, document, name, ready.given, context, event

@@ -36,6 +36,8 @@ Values = tuple[tuple[Any, ...], ...]
 """What each argument reader of a plan gave, by its index; the viewer's values come last."""
 
 
+_FIRST_PART: Sequence[Key] = ((0,),)
+
 PATIENCE = 0.25
 """The part of the time left for which quick root fields wait for slow ones, to share a wave."""
 
@@ -252,6 +254,8 @@ class Waves:
 
     async def _parts(self, fetch: Fetch, count: int) -> list[Value]:
         """The values of all root fields that share a fetch, which is made once."""
+        if count == 1:
+            return await self._by_key(fetch, _FIRST_PART)
         together = self.shared.get(fetch.prepared)
         if together is None:
             keys = [(part,) for part in range(count)]

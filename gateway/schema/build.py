@@ -62,7 +62,7 @@ from gateway.schema.vector_writes import VectorChange
 from gateway.schema.writes import children, conflict_columns, writable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from graphql import GraphQLField
     from strawberry.extensions import SchemaExtension
@@ -100,6 +100,10 @@ class Domain:
     """The namespaces of stored values that `StateQueries` and `StateMutations` offer."""
     api_keys: type | None = None
     """A class whose one field is the named SQL that says whose an API key is."""
+    workflows: Sequence[object] = ()
+    """Workflows that the settings may offer."""
+    nodes: Mapping[str, Callable[..., Awaitable[Any]]] = member(default_factory=dict)
+    """Async functions that workflows in JSON documents may name."""
     syncs: Sequence[VectorSync] = ()
     """The vector collections that are kept in step with rows."""
 

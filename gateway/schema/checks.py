@@ -121,12 +121,10 @@ _GIVES: dict[type[b.Binding] | tuple[type[b.Binding], ...], str] = {
 
 def _fits(binding: b.Binding, inner: Any) -> bool:
     origin = typing.get_origin(inner)
-    if isinstance(binding, b.Listing):
-        return origin is Connection
+    if isinstance(binding, b.Listing | Changes):
+        return origin is (Change if isinstance(binding, Changes) else Connection)
     if isinstance(binding, b.Search | b.Nearest):
         return origin is Hits
-    if isinstance(binding, Changes):
-        return origin is Change
     if isinstance(binding, b.Counter):
         return inner is int
     if isinstance(binding, StateValue):

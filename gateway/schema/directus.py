@@ -53,18 +53,26 @@ class ItemGroups(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class DirectusField(Binding):
-    """A value of an item; `field` None means the one of the attribute's own name."""
+    """A value of an item; `field` None means the one of the attribute's own name.
+
+    `readonly`: Directus sets it, and no write takes it.
+    """
 
     field: str | None = None
+    readonly: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class DirectusRelation(Binding):
-    """A field that leads to other items; `through` is the junction's field that leads on."""
+    """A field that leads to other items; `through` is the junction's field that leads on.
+
+    `any`: what it leads to may be of several collections.
+    """
 
     field: str
     many: bool
     through: str | None = None
+    any: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,13 +133,17 @@ class CollectionOptions:
 
 
 def directus_field(
-    field: str,
+    field: str | None = None,
     *,
+    readonly: bool = False,
     init: Literal[False] = False,  # noqa: ARG001 - read by type checkers
     **options: Any,
 ) -> Any:
-    """A value under another name than the attribute's, or one with a description or rules."""
-    return bound(DirectusField(field), options)
+    """A value under another name than the attribute's, or one with a description or rules.
+
+    `readonly` where it is not for writing: no input of a write has it.
+    """
+    return bound(DirectusField(field, readonly), options)
 
 
 def directus_one(
@@ -153,10 +165,23 @@ def directus_many(
 ) -> Any:
     """To-many (o2m), as in `comments: "list[Comment] | None"`.
 
-    `through` is the field of a junction that leads on (m2m); annotated with a union, as in
-    `list[Heading | Image] | None`, it is many to any (m2a), and the field mostly called `item`.
+    `through` is the field of a junction that leads on (m2m).
     """
     return bound(DirectusRelation(field, many=True, through=through), options)
+
+
+def directus_any(
+    field: str,
+    *,
+    through: str = "item",
+    init: Literal[False] = False,  # noqa: ARG001 - read by type checkers
+    **options: Any,
+) -> Any:
+    """Many to any (m2a), as in `blocks: "list[Heading | Image] | None"`.
+
+    `through` is the field of the junction that leads on; its field `collection` says where.
+    """
+    return bound(DirectusRelation(field, many=True, through=through, any=True), options)
 
 
 def directus_local(
@@ -226,7 +251,14 @@ def directus_groups(
 
 @dataclass_transform(
     kw_only_default=True,
-    field_specifiers=(directus_field, directus_one, directus_many, directus_local, directus_asset),
+    field_specifiers=(
+        directus_field,
+        directus_one,
+        directus_many,
+        directus_any,
+        directus_local,
+        directus_asset,
+    ),
 )
 def directus_collection(  # noqa: PLR0913 - each is an option of a collection
     collection: str,

@@ -19,6 +19,7 @@ class ItemColumn:
     field: str
     kind: ItemKind
     nullable: bool
+    readonly: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)

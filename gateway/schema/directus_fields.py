@@ -90,9 +90,7 @@ class CollectionFields:
         """`<Type>Filter`."""
         return self._filters[collection.name][0]
 
-    def settle(
-        self, field: Bound, cls: type, inner: Any, *, nullable: bool, writes: bool
-    ) -> None:
+    def settle(self, field: Bound, cls: type, inner: Any, *, nullable: bool, writes: bool) -> None:
         """Give a field its type and arguments; `writes`: it is one of a mutation.
 
         Raises ConfigurationError naming the field.
@@ -209,7 +207,7 @@ class CollectionFields:
             if isinstance(binding, DirectusField):
                 kind = item_kind(inner, where)
                 own = binding.field or field.python_name.rstrip("_")
-                columns[name] = ItemColumn(name, own, kind, nullable)
+                columns[name] = ItemColumn(name, own, kind, nullable, binding.readonly)
             elif isinstance(binding, DirectusRelation):
                 relations[name] = self._relation(name, binding, inner, where, nullable=nullable)
             elif isinstance(binding, DirectusLocal):
@@ -248,8 +246,8 @@ class CollectionFields:
         if not nullable:
             raise ConfigurationError(f"{where}: a relation must be `… | None`.")
         classes = _members(element)
-        if len(classes) > 1 and not (binding.many and binding.through):
-            raise ConfigurationError(f"{where}: a union needs directus_many(…, through=…).")
+        if len(classes) > 1 and not binding.any:
+            raise ConfigurationError(f"{where}: a union needs directus_any(…).")
         for cls in classes:
             if cls not in self._classes:
                 raise ConfigurationError(
@@ -264,7 +262,7 @@ class CollectionFields:
             binding.many,
             nullable,
             binding.through,
-            any=len(classes) > 1,
+            any=binding.any,
         )
 
     def _local(self, inner: Any, where: str) -> str:

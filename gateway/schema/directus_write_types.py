@@ -53,10 +53,12 @@ def members(
 ) -> dict[str, ItemMember]:
     """What may be written: values, and related items by their keys, but for many to any.
 
-    `columns` and `relations` are those that need no permission.
+    `columns` and `relations` are those that need no permission; read-only ones are left out.
     """
     found: dict[str, ItemMember] = {}
     for column in columns.values():
+        if column.readonly:
+            continue
         read = reader(column.kind)
         found[column.name] = ItemMember(column.name, column.field, column.kind.annotation, "", read)
     for relation in relations.values():

@@ -11,7 +11,8 @@ values are equal.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
 
 import orjson
@@ -57,6 +58,29 @@ CONSTANT_SPEC = -2
 SUBJECT, TENANT, ROLES, SCOPES, CLAIMS, HEADERS = range(6)
 
 
+_TRACE = frozenset({"traceparent", "tracestate"})
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """Headers of a request that may go on. Requests that differ in `trace` alone share answers."""
+
+    scope: tuple[tuple[str, str], ...]
+    trace: tuple[tuple[str, str], ...] = field(compare=False)
+
+    @classmethod
+    def of(cls, headers: tuple[tuple[str, str], ...]) -> Passed:
+        """All that was kept of a request's headers."""
+        return cls(
+            tuple(pair for pair in headers if pair[0] not in _TRACE),
+            tuple(pair for pair in headers if pair[0] in _TRACE),
+        )
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        """All of them."""
+        return iter((*self.scope, *self.trace))
+
+
 def viewer_values(viewer: Viewer) -> tuple[Any, ...]:
     """The values a compiled rule may read, in the order of the constants above."""
     return (
@@ -65,7 +89,7 @@ def viewer_values(viewer: Viewer) -> tuple[Any, ...]:
         tuple(sorted(viewer.roles)),
         tuple(sorted(viewer.scopes)),
         orjson.dumps(dict(viewer.claims)).decode() if viewer.claims else "{}",
-        viewer.headers,
+        Passed.of(viewer.headers) if viewer.headers else (),
     )
 
 

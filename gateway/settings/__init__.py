@@ -15,6 +15,7 @@ from gateway.settings.serving import Cache, Documents, Grouping, Limits, Serve
 from gateway.settings.sources import Directus, Embedding, Postgres, Qdrant, Redis, State, Upstream
 from gateway.settings.subscriptions import Subscriptions
 from gateway.settings.sync import Sync
+from gateway.settings.workflows import Jobs, Workflows
 
 __all__ = [
     "FILE",
@@ -27,6 +28,7 @@ __all__ = [
     "Embedding",
     "Grouping",
     "Identity",
+    "Jobs",
     "Jwt",
     "Limits",
     "Postgres",
@@ -41,6 +43,7 @@ __all__ = [
     "Sync",
     "Telemetry",
     "Upstream",
+    "Workflows",
     "all_settings",
     "load",
 ]

@@ -17,6 +17,7 @@ from gateway.settings.serving import Cache, Documents, Grouping, Limits, Serve
 from gateway.settings.sources import Directus, Embedding, Postgres, Qdrant, Redis, State, Upstream
 from gateway.settings.subscriptions import Subscriptions
 from gateway.settings.sync import Sync
+from gateway.settings.workflows import Jobs, Workflows
 
 FILE = "plait.toml"
 FILE_VARIABLE = "PLAIT_CONFIG"
@@ -45,6 +46,8 @@ class Settings(Section, frozen=True, kw_only=True):
     grouping: Grouping = Grouping()
     embedding: Embedding = Embedding()
     sync: Sync = Sync()
+    jobs: Jobs = Jobs()
+    workflows: Workflows = Workflows()
     cache: Cache = Cache()
     subscriptions: Subscriptions = Subscriptions()
     telemetry: Telemetry = Telemetry()
@@ -70,6 +73,8 @@ _SECTIONS: dict[str, type[Section]] = {
     "grouping": Grouping,
     "embedding": Embedding,
     "sync": Sync,
+    "jobs": Jobs,
+    "workflows": Workflows,
     "cache": Cache,
     "subscriptions": Subscriptions,
     "telemetry": Telemetry,
@@ -116,6 +121,8 @@ def load(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> S
         grouping=section("grouping", Grouping),
         embedding=_complete(reading, section("embedding", Embedding)),
         sync=section("sync", Sync),
+        jobs=section("jobs", Jobs),
+        workflows=section("workflows", Workflows),
         cache=section("cache", Cache),
         subscriptions=section("subscriptions", Subscriptions),
         telemetry=section("telemetry", Telemetry),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gateway.errors import ConfigurationError
 from gateway.sync.filling import Filler
@@ -14,13 +14,14 @@ if TYPE_CHECKING:
     from gateway.embedding.contract import Embedder
     from gateway.schema.vector_sync import VectorSync
     from gateway.settings import Settings
-    from gateway.sync.filling import Engine
 
 
 def fillers_of(
-    settings: Settings, syncs: Iterable[VectorSync], engines: Mapping[str, Engine], model: Embedder
+    settings: Settings, syncs: Iterable[VectorSync], engines: Mapping[str, Any], model: Embedder
 ) -> dict[str, Filler]:
     """By collection; those whose rows or points no setting locates are left out.
+
+    `engines` are the vector sources, by name.
 
     Raises ConfigurationError for a collection that is declared twice.
     """

@@ -25,6 +25,11 @@ class Stage:
     _active: int = 0
     _since: float = 0.0
 
+    @property
+    def speed(self) -> float:
+        """Items a second while it was at work."""
+        return self.items / self.seconds if self.seconds else 0.0
+
     @contextmanager
     def working(self, items: int) -> Iterator[None]:
         """Count the time of the block, and its items."""

@@ -99,8 +99,9 @@ class Filler:
             return figures
 
     async def check(self) -> Drifted:
-        """Compare rows, records and points. Raises `SourceError`."""
+        """Compare rows, records and points. Raises as `fill`."""
         async with self._ledger() as book:
+            await book.verify()
             found = await self._compare(book, look=True)
             return Drifted(self.sync.name, found, await self._foreign())
 
@@ -113,6 +114,7 @@ class Filler:
         the next one who fills the collection.
         """
         async with self._ledger() as book:
+            await book.verify()
             await self._lock(book)
             foreign = await self._foreign()
             if foreign is not None and repair:

@@ -54,6 +54,7 @@ class EventStreams:
         """Send the answers to one operation until they end, the client leaves or we stop."""
         writes = scope["method"] == "POST"
         await send({"type": "http.response.start", "status": 200, "headers": HEADERS})
+        await send({"type": "http.response.body", "body": _ALIVE, "more_body": True})
         tasks = [
             asyncio.ensure_future(self._answer(request, caller, send, writes=writes)),
             asyncio.ensure_future(_gone(receive)),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from gateway.errors import InputError
 
@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
     from gateway.context.datasource import Datasource
     from gateway.workflows.records import StepRecord
+
+Ask: TypeAlias = "Callable[[str, Mapping[str, Any]], Awaitable[Any]]"
+"""An operation's `data`, by its document and variables."""
 
 NOTED_EVERY = 0.25
 """Seconds between two notes of a step's progress."""
@@ -34,13 +37,15 @@ class StepContext:
     already. `tries`: from 1.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a step may reach
         self,
+        *,
         request_id: str,
         step: StepRecord,
         variables: dict[str, Any],
         sources: Mapping[str, Datasource],
         note: Callable[[], Awaitable[None]],
+        ask: Ask,
     ) -> None:
         self.request = RunRequest(request_id)
         self.step = step.name
@@ -50,6 +55,7 @@ class StepContext:
         self._record = step
         self._sources = sources
         self._note = note
+        self._ask = ask
         self._noted = 0.0
 
     async def datasource(self, name: str, key: str) -> Any:
@@ -68,6 +74,14 @@ class StepContext:
                 f"The workflow lists no datasource {name!r}; available: {listed}.",
             )
         return self._sources[name]
+
+    async def query(self, document: str, variables: Mapping[str, Any] | None = None) -> Any:
+        """Ask the gateway itself: the `data` of a GraphQL operation, also of a mutation.
+
+        It is asked as somebody with the workflow's roles, with the time of any request. Raises
+        PlaitError with the first error where there is any.
+        """
+        return await self._ask(document, variables or {})
 
     async def progress(self, done: int, total: int | None = None) -> None:
         """Note how far the step has come; often is fine, only some are written.

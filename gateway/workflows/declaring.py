@@ -51,7 +51,7 @@ class Workflow:
     saved, none for a workflow that begins anew each time it is resumed. `key`: the pattern of the
     keys. `auto_save`: off, only steps that name a target are saved. `attempts`: tries of a step;
     `pause`: seconds before its second, doubled for each later one; `timeout`: seconds of one try.
-    `version`: a run is only resumed
+    `roles`: as whom its steps ask the gateway. `version`: a run is only resumed
     by the version that began it. Raises ConfigurationError.
     """
 
@@ -63,6 +63,7 @@ class Workflow:
         description: str = "",
         datasources: Sequence[str] = (),
         targets: Sequence[str] = (),
+        roles: Sequence[str] = (),
         key: str = KEY_PATTERN,
         auto_save: bool = True,
         attempts: int = 3,
@@ -73,6 +74,7 @@ class Workflow:
         self.version = version
         self.description = description
         self.datasources = tuple(dict.fromkeys(datasources))
+        self.roles = frozenset(roles)
         self.attempts = attempts
         self.pause = pause
         self.timeout = timeout
@@ -96,6 +98,8 @@ class Workflow:
     @overload
     def step(
         self,
+        node: None = None,
+        /,
         *,
         name: str | None = None,
         save: bool | None = None,
@@ -104,14 +108,14 @@ class Workflow:
     ) -> Callable[[N], N]: ...
     def step(
         self,
-        node: Any = None,
+        node: N | None = None,
         /,
         *,
         name: str | None = None,
         save: bool | None = None,
         target: str | None = None,
         key: str | None = None,
-    ) -> Any:
+    ) -> N | Callable[[N], N]:
         """The next step: `@digest.step`, or `@digest.step(target="large")`.
 
         `save`: whether the context is saved after it; `target` and `key` say where, instead of what

@@ -48,6 +48,7 @@ class _Document(_Member, frozen=True):
     description: str = ""
     datasources: tuple[str, ...] = ()
     persistence: _Persistence = _Persistence()
+    roles: tuple[str, ...] = ()
     attempts: int = 3
 
 
@@ -84,6 +85,7 @@ def _workflow(document: _Document, nodes: Mapping[str, Node]) -> Workflow:
         targets=persistence.targets if persistence.enabled else (),
         key=persistence.key_pattern,
         auto_save=persistence.auto_save,
+        roles=document.roles,
         attempts=document.attempts,
     )
     for step in document.steps:

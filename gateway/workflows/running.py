@@ -22,9 +22,10 @@ from gateway.workflows.tables import WorkflowStatus
 from gateway.workflows.templates import fill_inputs
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from gateway.context.datasource import Datasource
+    from gateway.workflows.context import Ask
     from gateway.workflows.declaring import Step, Workflow
     from gateway.workflows.jobs import Attempt
     from gateway.workflows.records import Run, StepRecord
@@ -40,14 +41,19 @@ class _Stop(Exception):  # noqa: N818 - carries the reason, and is caught here
 
 
 class Runner:
-    """Runs `workflows` over `sources`, both by name."""
+    """Runs `workflows` over `sources`, both by name. `ask`: the gateway, for a workflow."""
 
     def __init__(
-        self, runs: Runs, workflows: Mapping[str, Workflow], sources: Mapping[str, Datasource]
+        self,
+        runs: Runs,
+        workflows: Mapping[str, Workflow],
+        sources: Mapping[str, Datasource],
+        ask: Callable[[Workflow], Ask],
     ) -> None:
         self._runs = runs
         self._workflows = workflows
         self._sources = sources
+        self._ask = ask
 
     def job(self) -> Job:
         """What a worker does for a run; its own tries are counted step by step."""
@@ -82,13 +88,15 @@ class Runner:
         variables = dict(run.variables)
         if saved >= 0:
             variables = await self._restored(run, run.steps[saved])
+        looking = run.attempt > 1  # the first taker cannot have left anything
         for step, record in list(zip(workflow.steps, run.steps, strict=True))[saved + 1 :]:
-            kept = await self._kept(run, record) if record.tries else None
+            kept = await self._kept(run, record) if looking else None
             if kept is not None:
                 variables = kept
                 record.end(StepState.SAVED)
                 await self._runs.note(run)
             else:
+                looking = False
                 await self._one(run, workflow, step, record, variables)
 
     async def _one(
@@ -106,7 +114,14 @@ class Runner:
         record.begin()
         await self._runs.note(run)
         sources = {name: self._sources[name] for name in workflow.datasources}
-        context = StepContext(run.id, record, variables, sources, lambda: self._runs.note(run))
+        context = StepContext(
+            request_id=run.id,
+            step=record,
+            variables=variables,
+            sources=sources,
+            note=lambda: self._runs.note(run),
+            ask=self._ask(workflow),
+        )
         try:
             async with asyncio.timeout(workflow.timeout):
                 inputs = await fill_inputs(step.inputs, run.id, variables, context.datasource)

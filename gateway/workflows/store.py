@@ -50,6 +50,19 @@ WHERE id = $1 AND attempt = $2 AND status = 'running'
 RETURNING true
 """  # noqa: S608 - likewise
 
+_ENDED = f"""
+SELECT id, record::text AS record FROM {_TABLE}
+WHERE ended_at < now() - make_interval(secs => $1) AND id > $2 ORDER BY id LIMIT 100
+"""  # noqa: S608 - likewise
+_FORGET = f"DELETE FROM {_TABLE} WHERE id = ANY ($1::text[]) AND ended_at IS NOT NULL"  # noqa: S608 - likewise
+_FORGET_JOBS = """
+DELETE FROM procrastinate_jobs AS job
+WHERE status NOT IN ('todo', 'doing') AND NOT EXISTS (
+    SELECT FROM procrastinate_events AS event
+    WHERE event.job_id = job.id AND event.at > now() - make_interval(secs => $1)
+)
+"""
+
 
 class LostRun(Exception):  # noqa: N818 - no failure: the run is somebody else's now
     """The run was cancelled, or another worker has taken it on: stop, and write nothing."""
@@ -157,6 +170,25 @@ class Runs:
             )
         if not written:
             raise LostRun
+
+    # Forgetting.
+
+    async def ended(self, seconds: float, after: str) -> list[tuple[str, list[StepRecord]]]:
+        """Up to 100 runs that ended so long ago, by their ids, from behind `after` on."""
+        async with self._pool.connection() as connection:
+            rows = await connection.fetch(_ENDED, seconds, after)
+        return [(row["id"], steps_of(row["record"])) for row in rows]
+
+    async def forget(self, names: list[str]) -> int:
+        """Delete runs that have ended; how many there were."""
+        async with self._pool.connection() as connection:
+            return int((await connection.execute(_FORGET, names)).removeprefix("DELETE "))
+
+    async def forget_jobs(self, seconds: float) -> None:
+        """Delete jobs that failed or were cancelled so long ago."""
+        async with self._pool.transaction() as connection:
+            await connection.execute("SET LOCAL search_path = plait_engine, public")
+            await connection.execute(_FORGET_JOBS, seconds)
 
 
 def last_saved(steps: list[StepRecord]) -> int:

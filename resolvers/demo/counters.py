@@ -20,6 +20,7 @@ SETTINGS = {
     "PLAIT_STATE_BOARDS_WRITE": _WRITERS,
     "PLAIT_STATE_DRAFTS_READ": _WRITERS,
     "PLAIT_STATE_DRAFTS_WRITE": _WRITERS,
+    "PLAIT_JOBS_INSIDE": "true",
 }
 """What the demo opens, unless the environment says otherwise."""
 

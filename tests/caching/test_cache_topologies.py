@@ -99,7 +99,7 @@ async def until_told(cache):
     raise AssertionError("never told")
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(90)
 async def test_behind_sentinels(make, tmp_path):
     """The primary dies: reads go on from the source; then the promoted replica is used."""
     with watched_pair(tmp_path) as ((first, _), watchers):

@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.caching.key import UncacheableError, canonical, entry_key, plan_identity
+from gateway.schema.rules import Passed
 
 scalars = (
     st.none()
@@ -106,6 +107,16 @@ def test_parts_do_not_run_together():
     ]
     assert len(set(keys)) == len(keys)
     assert plan_identity(b"a", "bc", b"d") != plan_identity(b"ab", "c", b"d")
+
+
+def test_what_is_not_compared_is_no_part_of_a_key():
+    """A request's trace, say: each has another one."""
+    keys = {
+        entry_key(b"p", (Passed.of((("traceparent", trace), ("x-tenant", tenant))),))
+        for trace in ("00-1", "00-2")
+        for tenant in ("a", "b")
+    }
+    assert len(keys) == 2
 
 
 def test_what_has_no_form_is_refused():

@@ -52,6 +52,48 @@ def test_the_schema_is_printed_written_and_checked(plait, tmp_path):
     assert "+type Trend " in drifted.stdout
 
 
+SHOP = (
+    "from gateway import Domain, field, queries\n"
+    "@queries\nclass Q:\n"
+    "    @field()\n    def greeting(self, loud: bool = False) -> str:\n        return 'hello'\n"
+    "    @field()\n    def colour(self) -> str:\n        return 'red'\n"
+    "domain = Domain(entities=[], queries=[Q])\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told", "codes"),
+    [
+        ("    def colour(self) -> str:", "    def color(self) -> str:", "breaks Q", (1, 1)),
+        ("-> str:\n        return 'red'", "-> int:\n        return 1", "changed type", (1, 1)),
+        ("loud: bool = False", "loud: bool = True", "may surprise Q", (1, 0)),
+        ("    @field()\n    def colour", "    @field()\n    def more(self) -> int:\n        "
+         "return 1\n    @field()\n    def colour", "", (1, 0)),
+        ("'red'", "'blue'", "", (0, 0)),
+    ],
+)  # fmt: skip
+def test_what_breaks_clients_is_told(plait, tmp_path, old, new, told, codes):
+    """Removed and retyped fields break; a changed default may surprise; an addition does neither."""
+    (tmp_path / "mine.py").write_text(SHOP)
+    assert plait("schema", "print", "--out", "schema.graphql", PLAIT_RESOLVERS="mine").returncode == 0
+    (tmp_path / "mine.py").write_text(SHOP.replace(old, new))
+    for options, code in zip(([], ["--breaking"]), codes, strict=True):
+        done = plait("schema", "check", *options, PLAIT_RESOLVERS="mine")
+        assert done.returncode == code, done.stderr
+        assert told.replace("Q", "Query.") in done.stderr
+        assert ("breaks" in done.stderr) is told.startswith(("breaks", "changed"))
+
+
+def test_what_is_no_schema_is_named(plait, tmp_path):
+    """A broken file is a wrong argument, not a difference."""
+    (tmp_path / "mine.py").write_text(SHOP)
+    (tmp_path / "schema.graphql").write_text("type {")
+    done = plait("schema", "check", PLAIT_RESOLVERS="mine")
+    assert done.returncode == 2
+    assert "schema.graphql is no schema" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_a_missing_schema_file_is_named(plait):
     """The check cannot pass for want of anything to compare with."""
     missing = plait("schema", "check", "--file", "other.graphql")
@@ -107,6 +149,41 @@ def test_what_cannot_be_explained_is_said(plait, arguments, message):
     assert done.returncode in (1, 2)
     assert message in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_explain_tells_the_cost_and_speaks_json(plait):
+    """The same plan in either form, of the operation that is named."""
+    document = f"query Other {{ __typename }} {QUERY}"
+    told = plait("explain", document, "--operation", "Q", "--variables", '{"n": 3}')
+    assert told.stdout.startswith("cost 7\n"), told.stderr
+    done = plait("explain", document, "--operation", "Q", "--variables", '{"n": 3}', "--json")
+    plan = json.loads(done.stdout)
+    assert plan["cost"] == 7
+    assert plan["waves"][0][0]["request"]["sql"].splitlines()[0] in told.stdout
+    assert plait("explain", document).returncode == 1
+
+
+async def test_doctor_checks_whatever_is_configured(plait, sources, tmp_path):
+    """Key-value sources, replicas, change feeds and trusted documents beside the sources."""
+    assert plait("migrate", "up", **sources).returncode == 0
+    manifest = tmp_path / "manifest.json"
+    manifest.write_text(json.dumps({"one": "{ __typename }", "two": "{ nothing }"}))
+    more = {
+        "POSTGRES_CHANGE_FEED": "on",
+        "POSTGRES_REPLICA_URL": NOWHERE["POSTGRES_URL"],
+        "DATASOURCE_NOTES_TYPE": "filesystem",
+        "DATASOURCE_NOTES_PATH": str(tmp_path),
+        "PLAIT_DOCUMENTS_MANIFEST": str(manifest),
+    }
+    done = plait("doctor", **sources, **more)
+    assert done.returncode == 1
+    assert re.search(r"postgres:changes +ready", done.stdout)
+    assert re.search(r"postgres:replica +missed", done.stdout)
+    assert re.search(r"notes +ready", done.stdout)
+    assert re.search(r"cache +ready", done.stdout)
+    assert re.search(r"trusted documents +not ready +1 of 2 are not valid, such as two", done.stdout)
+    manifest.write_text(json.dumps({"one": "{ __typename }"}))
+    assert plait("doctor", **sources, **more).returncode == 0
 
 
 async def test_doctor_is_content_with_sources_that_answer(plait, sources):

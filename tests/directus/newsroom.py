@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import enum
 from contextlib import asynccontextmanager
-from datetime import date, datetime
-from decimal import Decimal
+from datetime import date, datetime  # noqa: TC003 - read by decorators at run time
+from decimal import Decimal  # noqa: TC003 - read by decorators at run time
 from typing import TYPE_CHECKING, Any
 
 import orjson
 import sqlalchemy as sa
-from strawberry import ID
-from strawberry.scalars import JSON
+from strawberry import ID  # noqa: TC002 - read by decorators at run time
+from strawberry.scalars import JSON  # noqa: TC002 - read by decorators at run time
 
 from gateway import (
     BigInt,
@@ -21,6 +21,7 @@ from gateway import (
     ItemGroups,
     Items,
     by_key,
+    directus_any,
     directus_asset,
     directus_by_id,
     directus_collection,
@@ -72,8 +73,8 @@ class Trend:
 
     id: ID
     title: str
-    article: "Article | None" = directus_item("articles", match="trend_id")
-    draft: "Draft | None" = directus_item("articles", match="trend_id")
+    article: Article | None = directus_item("articles", match="trend_id")
+    draft: Draft | None = directus_item("articles", match="trend_id")
 
     @field(needs=("title",))
     def shout(self) -> str:
@@ -105,12 +106,12 @@ class Article:
     extra: JSON | None
     featured: bool | None
     about: int | None = directus_field("trend_id")
-    author: "Author | None" = directus_one("author")
-    cover: "File | None" = directus_one("cover")
+    author: Author | None = directus_one("author")
+    cover: File | None = directus_one("cover")
     cover_url: str | None = directus_asset("cover")
-    comments: "list[Comment] | None" = directus_many("comments")
-    tags: "list[Tag] | None" = directus_many("tags", through="tags_id")
-    blocks: "list[Paragraph | Quote] | None" = directus_many("blocks", through="item")
+    comments: list[Comment] | None = directus_many("comments")
+    tags: list[Tag] | None = directus_many("tags", through="tags_id")
+    blocks: list[Paragraph | Quote] | None = directus_any("blocks")
     trend: Trend | None = directus_local("trend_id")
 
 

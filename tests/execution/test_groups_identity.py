@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.execution.groups.identity import identity, scope_identity
+from gateway.schema.rules import Passed
 from gateway.viewer import Viewer
 
 EAST = timezone(timedelta(hours=1))
@@ -108,3 +109,12 @@ def test_another_length_is_another_read(values: tuple[Any, ...], more: Any) -> N
     """No tuple is mistaken for one that holds more."""
     assert identity(values) != identity((*values, more))
     assert identity(values) != identity((values,))
+
+
+def test_what_is_not_compared_tells_nothing_apart() -> None:
+    """A trace goes on with a read, and is no reason to make it twice."""
+    first = Passed.of((("traceparent", "00-1"), ("x-tenant", "a")))
+    second = Passed.of((("tracestate", "b=c"), ("x-tenant", "a")))
+    other = Passed.of((("traceparent", "00-1"), ("x-tenant", "b")))
+    assert identity((first,)) == identity((second,)) != identity((other,))
+    assert [*first] == [("x-tenant", "a"), ("traceparent", "00-1")]

@@ -186,7 +186,9 @@ async def served(
     original = gateway.app.Gateway
     gateway.app.Gateway = Kept  # type: ignore[misc]  # put back below
     try:
-        environment = {**addresses.environment(), **ADMIN, **settings}
+        # What is asked of the engines is looked at, every time.
+        uncached = {"PLAIT_CACHE_ENABLED": "false"}
+        environment = {**addresses.environment(), **ADMIN, **uncached, **settings}
         app = gateway.app.create_app(load(environ=environment))
     finally:
         gateway.app.Gateway = original  # type: ignore[misc]  # as it was

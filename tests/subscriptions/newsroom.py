@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator  # noqa: TC003 - Strawberry reads annotations
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -235,17 +235,20 @@ def settings_of(database: str, redis_url: str, prefix: str, **more: Any) -> Sett
         for (name, key), roles in zip(KEYS.items(), ("editor", "reader"), strict=True)
     }
     return Settings(
-        resolvers="subscriptions.newsroom",
+        resolvers=more.pop("resolvers", "subscriptions.newsroom"),
         serve=Serve(deadline_seconds=20.0),
         subscriptions=more.pop("subscriptions", Subscriptions()),
         identity=Identity(anonymous="all"),
         api_key=keys,
         postgres={"default": Postgres(url=Secret(database), change_feed="on", pool_size=3)},
         redis={"default": Redis(url=Secret(redis_url), socket_timeout=5.0)},
-        state={
-            "wire": State(prefix=f"{prefix}wire:", read="*"),
-            "board": State(prefix=f"{prefix}board:", read="editor", kind="text"),
-        },
+        state=more.pop(
+            "state",
+            {
+                "wire": State(prefix=f"{prefix}wire:", read="*"),
+                "board": State(prefix=f"{prefix}board:", read="editor", kind="text"),
+            },
+        ),
         **more,
     )
 

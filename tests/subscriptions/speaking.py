@@ -117,7 +117,9 @@ class Stream:
 
     async def ended(self) -> bool:
         """Whether nothing more comes."""
-        return not await asyncio.wait_for(self.response.content.read(), SECONDS)
+        rest = await asyncio.wait_for(self.response.content.read(), SECONDS)
+        assert not rest, rest
+        return True
 
 
 @asynccontextmanager
@@ -128,7 +130,7 @@ async def served(app: Any, **options: Any) -> AsyncIterator[Served]:
     config = ListenerConfig(app, Serve(drain_seconds=options.pop("drain", 0)), limits, **options)
     server = uvicorn.Server(config)
     running = asyncio.create_task(server._serve([listener]))
-    while not server.started:  # noqa: ASYNC110 - uvicorn offers no event for it
+    while not server.started:
         assert not running.done(), running.exception() or "the server did not start"
         await asyncio.sleep(0.005)
     try:

@@ -25,7 +25,7 @@ async def test_a_row_is_followed_through_its_life(room: Newsroom) -> None:
         await room.write("INSERT INTO stories VALUES (1, 'First', 'home', 1)")
         await room.write("UPDATE stories SET title = 'Second', author_id = NULL WHERE id = 1")
         await room.write("DELETE FROM stories WHERE id = 1")
-        told: dict[str, list[object]] = {one: [], other: []}
+        told: dict[str, list[dict[str, object]]] = {one: [], other: []}
         for _ in range(6):
             message = await talk.hear()
             told[message["id"]].append(message["payload"]["data"]["storyChanged"])

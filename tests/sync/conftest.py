@@ -6,17 +6,20 @@ import itertools
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
 from notes import DDL, Notes, synced
 
-from gateway.embedded import Engines
 from gateway.embedding.local import LocalEmbedder
 from gateway.sources.postgres import migrate
-from gateway.sources.postgres.syncing.install import WATCH
+from gateway.sources.postgres.syncing.install import watch
 from gateway.sources.qdrant import QdrantSource
+
+if TYPE_CHECKING:
+    from gateway.embedded import Engines
 
 MIGRATIONS = Path(__file__).parents[2] / "migrations"
 FreshDatabase = Callable[..., Awaitable[str]]
@@ -61,12 +64,7 @@ async def notes(
     url = await fresh_database(template)
     sync = synced(f"sync_notes_{os.getpid()}_{next(_numbers)}")
     connection = await asyncpg.connect(url, timeout=10)
-    columns = ",".join(sync.columns)
-    await connection.execute(
-        WATCH.format(table="notes", collection=sync.name, key="id", columns=columns)
-    )
+    await connection.execute(watch(sync))
     yield Notes(url, connection, sync, engine, embedder)
     await connection.close()
     await engine.administration.delete_collection(sync.name)
-
-

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import asyncpg
 import sqlalchemy as sa
 
 from gateway.schema.vector_collections import VectorCollection
 from gateway.schema.vector_sync import VectorSync
-from gateway.sources.qdrant import QdrantSource
 from gateway.sync.filling import Filler
 from gateway.sync.pipeline import Options
+
+if TYPE_CHECKING:
+    import asyncpg
+
+    from gateway.sources.qdrant import QdrantSource
 
 DDL = """
 CREATE TABLE notes (

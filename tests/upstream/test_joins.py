@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 import asyncpg
@@ -53,6 +54,20 @@ async def test_rows_with_objects_of_a_list(gateway: Joined) -> None:
     assert gateway.people.documents() == [
         "query ($plait_keys: [ID!]) { people(ids: $plait_keys) { plait_key: id name born } }"
     ]
+
+
+async def test_requests_share_a_document(gateway: Joined) -> None:
+    """What different requests want to know of one type, while they wait, is asked at once."""
+    gateway.people.delay = asyncio.Event()
+    document = "query ($id: ID!) { animal(id: $id) { friend { name } } }"
+    asked = [asyncio.create_task(gateway.data(document, id=number)) for number in (1, 2, 3, 4, 5)]
+    while len(gateway.people.requests) < 2:  # noqa: ASYNC110 - the service offers no event for it
+        await asyncio.sleep(0.005)
+    gateway.people.delay.set()
+    names = [one["animal"]["friend"]["name"] for one in await asyncio.gather(*asked)]
+    assert names == ["Ada", "Bob", "Cleo", 'Dee "D"\t\\', "Émil"]
+    assert len(gateway.people.requests) < 5
+    assert max(len(one["variables"]["plait_keys"]) for one in gateway.people.requests) > 1
 
 
 async def test_objects_with_rows(gateway: Joined) -> None:
@@ -223,3 +238,20 @@ async def test_the_plan_shows_the_documents(gateway: Joined) -> None:
     assert plan["waves"][0][0]["request"]["document"] == (
         "query { person(id: 1) { name plait_0_pet: id } }"
     )
+
+
+async def test_a_key_beyond_its_column(gateway: Joined) -> None:
+    """Is the key of no row, whatever the column's width; the others have theirs."""
+    team = gateway.people.root._team()
+    team["members"][1]["id"] = str(2**32)
+    gateway.people.root.beings = lambda _info: team["members"]  # type: ignore[method-assign]  # another answer
+    data = await gateway.data(
+        """{ beings { ... on Person { herd(first: 1) { nodes { id } } }
+             ... on Robot { pet { id } herd(first: 1) { nodes { id } } } } }"""
+    )
+    assert [one["herd"] for one in data["beings"]] == [
+        {"nodes": [{"id": "1"}]},
+        {"nodes": []},
+        {"nodes": [{"id": "3"}]},
+    ]
+    assert data["beings"][1]["pet"] is None

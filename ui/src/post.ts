@@ -1,5 +1,7 @@
 import type { ExecutionResultPayload, Fetcher, FetcherParams, Observable } from '@graphiql/toolkit';
 
+import { isSubscription, stream } from './stream';
+
 interface Observer {
   next(value: ExecutionResultPayload): void;
   error(error: unknown): void;
@@ -42,11 +44,12 @@ export function createFetcher(endpoint: string): Fetcher {
     const answer = {
       subscribe(observer: Observer) {
         const abort = new AbortController();
-        post(endpoint, params, options?.headers, abort.signal).then(
-          (result) => {
-            observer.next(result as ExecutionResultPayload);
-            observer.complete();
-          },
+        const next = (result: unknown) => observer.next(result as ExecutionResultPayload);
+        const done = isSubscription(options?.documentAST, params.operationName)
+          ? stream(endpoint, params, options?.headers ?? {}, abort.signal, next)
+          : post(endpoint, params, options?.headers, abort.signal).then(next);
+        done.then(
+          () => observer.complete(),
           // As a plain object: GraphiQL would show an Error's stack, which helps nobody here.
           ({ message }: Error) => {
             if (!abort.signal.aborted) observer.error({ message });

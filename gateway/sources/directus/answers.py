@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 _UUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 
 
-def list_value(prepared: PreparedItems, data: bytes, meta: bytes | None) -> Value:
+def list_value(prepared: PreparedItems, data: bytes, meta: bytes) -> Value:
     """The object of a list."""
     errors: list[PlaitError] = []
     shapes = iter(prepared.selection.shapes)

@@ -197,14 +197,14 @@ class DirectusSource:
 
     async def _read(
         self, path: str, query: dict[str, Any], passed: Sequence[Any], deadline: float
-    ) -> tuple[bytes, bytes | None]:
-        """The `data` and `meta` of an answer."""
+    ) -> tuple[bytes, bytes]:
+        """The `data` and `meta` of an answer; the latter is empty where it has none."""
         sending = self._sending
         if sending is None:
             raise self._absent()
         pairs = passed[0] if passed else ()
         found = await sending.ask(reading(path, query), deadline, passed=pairs)
-        return bytes(found.data), None if found.meta is None else bytes(found.meta)
+        return bytes(found.data), bytes(found.meta)
 
     def _absent(self) -> SourceUnavailable:
         setting = self.name if "." in self.name else f"{self.name}.default"

@@ -255,10 +255,16 @@ class Build:
 
 
 def _wanted(key: Sequence[ColumnInfo]) -> tuple[Any, list[str]]:
-    """The keys that are asked for, as rows of `n` and these columns, one array parameter each."""
+    """The keys that are asked for, as rows of `n` and these columns, one array parameter each.
+
+    Integers are wide whatever the column's: one beyond it is no row's key, and no error for all.
+    """
+    types = [
+        sa.BigInteger() if isinstance(info.column.type, sa.Integer) else info.column.type
+        for info in key
+    ]
     arrays = [
-        sa.bindparam(f"{KEY}{index}", type_=sa.ARRAY(info.column.type))
-        for index, info in enumerate(key)
+        sa.bindparam(f"{KEY}{index}", type_=sa.ARRAY(type_)) for index, type_ in enumerate(types)
     ]
     names = [f"k{index}" for index in range(len(arrays))]
     rows = sa.func.unnest(*arrays).table_valued(*names, with_ordinality="n", name="k")

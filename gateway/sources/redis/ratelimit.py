@@ -11,18 +11,22 @@ import asyncio
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from redis.asyncio import Redis
+from redis.exceptions import NoScriptError, RedisError
 
 from gateway.errors import SourceError
-from gateway.sources.redis.connection import make_pool, our_errors
+from gateway.sources.redis.cache_scripts import Script
+from gateway.sources.redis.connection import our_errors
+from gateway.sources.redis.link import Command
+from gateway.sources.redis.links import Times, make_link
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
+    from gateway.sources.redis.link import Word
 
 _CONNECTIONS = 8
 _CLOSE_SECONDS = 1.0
 
-_GCRA = """
+_GCRA = Script(
+    """
 -- KEYS: the client. ARGV: microseconds between two requests, how many may come at once, how many
 -- come now. Gives 0 where they may, else the microseconds until they might.
 local time = redis.call('TIME')
@@ -30,16 +34,19 @@ local now = time[1] * 1000000 + time[2]
 local between, most, count = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local due = math.max(tonumber(redis.call('GET', KEYS[1]) or 0), now) + between * count
 local wait = due - between * most - now
-if wait > 0 then
+if wait >= 1 then
   return math.ceil(wait)
 end
 redis.call('SET', KEYS[1], string.format('%.0f', due), 'PX', math.ceil((due - now) / 1000) + 1)
 return 0
 """
+)
 
 
 class RedisRate:
     """`requests` in `seconds`, `burst` of them at once, for each client.
+
+    Nothing is tried twice.
 
     `timeout`: seconds for a round trip, waiting for a connection included. Raises
     `ConfigurationError` for a wrong URL.
@@ -60,34 +67,31 @@ class RedisRate:
         self._between = seconds * 1_000_000 / requests
         self._burst = burst
         self._timeout = timeout
-        self._pool = make_pool(
-            name,
-            url,
-            connections=_CONNECTIONS,
-            connect_timeout=min(connect_timeout, timeout),
-            socket_timeout=timeout,
-        )
+        times = Times(connect=min(connect_timeout, timeout), answer=timeout)
+        self._link = make_link(name, url, connections=_CONNECTIONS, times=times)
         self._room = asyncio.Semaphore(_CONNECTIONS)
-        self._script = Redis(connection_pool=self._pool).register_script(_GCRA)
 
     async def take(self, client: str, count: int) -> float:
         """0 where `client` may make `count` requests now, else the seconds until it might.
 
         More than `burst` at once are counted as `burst`. Raises `SourceError`.
         """
-        arguments = [self._between, self._burst, min(count, self._burst)]
+        key = b"plait:rate:%b" % client.encode()
+        given: tuple[Word, ...] = (1, key, self._between, self._burst, min(count, self._burst))
         with our_errors(self._name):
             async with asyncio.timeout(self._timeout), self._room:
-                answer: Any = self._script([f"plait:rate:{client}"], arguments)
-                wait: int = await _awaited(answer)
-        return wait / 1_000_000
+                wait = await self._one(key, ("EVALSHA", _GCRA.digest, *given))
+                if isinstance(wait, NoScriptError):
+                    wait = await self._one(key, ("EVAL", _GCRA.text, *given))
+                if isinstance(wait, RedisError):
+                    raise wait
+        return int(wait) / 1_000_000
 
     async def close(self) -> None:
         """Release the connections; idempotent."""
         with suppress(SourceError), our_errors(self._name):
             async with asyncio.timeout(_CLOSE_SECONDS):
-                await self._pool.disconnect()
+                await self._link.close()
 
-
-async def _awaited(answer: Awaitable[int]) -> int:
-    return await answer
+    async def _one(self, key: bytes, words: tuple[Word, ...]) -> Any:
+        return (await self._link.exchange([Command(words, key=key)]))[0]

@@ -6,7 +6,12 @@ They need the job engine's tables (`gateway.workflows.install`) and the catalogu
 
 from __future__ import annotations
 
+import re
 from importlib import resources
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from gateway.schema.vector_sync import VectorSync
 
 _FOLDER = resources.files(__package__) / "sql"
 
@@ -41,3 +46,21 @@ WHERE tgrelid = to_regclass($1) AND tgname = 'plait_sync_' || left(md5($2), 8) |
     AND tgenabled IN ('O', 'A')
 """
 """What the trigger of updates was given, for table $1 and collection $2."""
+
+_COLUMN = re.compile(r'\bn\.("(?:[^"]|"")+"|\w+)')
+
+
+def watch(sync: VectorSync) -> str:
+    """The statement that lets changes of a declaration's rows reach its collection."""
+    return WATCH.format(
+        table=sync.table.fullname,
+        collection=sync.name.replace("'", "''"),
+        key=sync.key.name,
+        columns=",".join(sync.columns),
+    )
+
+
+def watched_columns(arguments: str) -> set[str]:
+    """The columns that a trigger compares, from what it was given."""
+    compared = arguments.rpartition("ROW(")[0].rpartition("ROW(")[2].partition(")::record")[0]
+    return {name.strip('"').replace('""', '"') for name in _COLUMN.findall(compared)}

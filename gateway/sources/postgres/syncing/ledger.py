@@ -1,8 +1,8 @@
 """One collection's changes and records in PostgreSQL: what is due, what was done, what failed.
 
 An entry of `plait_sync.vector_changes` is taken out only where it still has the revision that was
-read before its row was: whatever changed meanwhile stays due. Whoever finds the entry gone altogether
-was not alone, may have stored something older than the other, and has the row looked at again.
+read before its row was: whatever changed meanwhile stays due. Whoever finds the entry gone was not
+alone, may have stored something older than the other, and has the row looked at again.
 """
 
 from __future__ import annotations
@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 import asyncpg
 
+from gateway.errors import ConfigurationError
 from gateway.sources.postgres.connect import Connector
 from gateway.sources.postgres.faults import connect_fault, fault
+from gateway.sources.postgres.syncing.install import WATCHED, watch, watched_columns
 from gateway.sources.postgres.syncing.statements import statements_of
 
 if TYPE_CHECKING:
@@ -26,11 +28,16 @@ if TYPE_CHECKING:
 
 CONNECT_SECONDS = 10.0
 
+_BY_INDEX = "SET enable_seqscan = off; SET enable_bitmapscan = off"
+"""While a collection is filled its tables grow from nothing, and the plans were made for nothing:
+without this, each batch reads, or sorts, all that the batches before it wrote.
+"""
+
 _LOCK = "hashtextextended('plait vector sync ' || $1, 0)"
 _DUE = """
 SELECT key, revision, attempts FROM plait_sync.vector_changes
 WHERE collection = $1 AND NOT failed AND due_at <= now() AND revision > $2
-ORDER BY revision LIMIT $3
+ORDER BY collection, revision LIMIT $3
 """
 _COLLECTION = """
 INSERT INTO collections AS known (name, vector_size, embedding_model, status)
@@ -64,11 +71,14 @@ SET entity_type = excluded.entity_type, entity_id = excluded.entity_id,
 _REMOVED = "DELETE FROM vector_metadata WHERE collection_id = $1 AND point_id = ANY($2)"
 _SETTLE = """
 WITH settled AS (
-    DELETE FROM plait_sync.vector_changes WHERE collection = $1 AND key IN (
-        SELECT entry.key FROM plait_sync.vector_changes AS entry
-        JOIN unnest($2::text[], $3::bigint[]) AS done (key, revision) USING (key, revision)
-        WHERE entry.collection = $1 FOR UPDATE OF entry SKIP LOCKED
-    ) RETURNING key, job
+    DELETE FROM plait_sync.vector_changes WHERE ctid = ANY (ARRAY(
+        SELECT entry.place FROM unnest($2::text[], $3::bigint[]) AS done (key, revision)
+        CROSS JOIN LATERAL (
+            SELECT ctid AS place FROM plait_sync.vector_changes AS one
+            WHERE one.collection = $1 AND one.key = done.key AND one.revision = done.revision
+            LIMIT 1 FOR UPDATE SKIP LOCKED
+        ) AS entry
+    )) RETURNING key, job
 ), counted AS (
     UPDATE embedding_jobs AS of SET done = done + n
     FROM (SELECT job, count(*) AS n FROM settled GROUP BY job) AS new WHERE of.id = new.job
@@ -164,6 +174,16 @@ class Ledger:
         self._turn = asyncio.Lock()
         self.statements = statements_of(sync)
         self.collection = 0
+
+    async def verify(self) -> None:
+        """Raise ConfigurationError unless the table's triggers note what the declaration reads."""
+        sync = self._sync
+        found = await self.value(WATCHED, sync.table.fullname, sync.name)
+        if found is None or watched_columns(found) != set(sync.columns):
+            raise ConfigurationError(
+                f"collection {sync.name!r}: changes of table {sync.table.fullname} are not noted "
+                f"as its declaration needs it; in a migration, run: {watch(sync)}"
+            )
 
     async def lock(self) -> bool:
         """Be the only one who fills the collection, as long as the connection lives."""
@@ -277,6 +297,7 @@ async def ledger(dsn: str, sync: VectorSync, seconds: float) -> AsyncIterator[Le
     )
     try:
         connection = await connect()
+        await connection.execute(_BY_INDEX)
     except Exception as error:
         raise connect_fault(error) from error
     try:

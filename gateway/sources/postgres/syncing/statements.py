@@ -1,4 +1,7 @@
-"""The SQL of one synced collection, compiled once from its declaration; pure."""
+"""The SQL of one synced collection, compiled once from its declaration; pure.
+
+What looks rows up by key is written so that no other plan than by the key's index is to be had.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,9 @@ LEFT JOIN LATERAL (
     SELECT one.text, one.payload, {hashes} FROM ({one} WHERE {key} = {asked}) AS one
     WHERE NOT {blank}
 ) AS found ON true
-LEFT JOIN vector_metadata AS known ON known.collection_id = $2 AND known.point_id = asked.key
+LEFT JOIN LATERAL (
+    SELECT * FROM vector_metadata WHERE collection_id = $2 AND point_id = asked.key LIMIT 1
+) AS known ON true
 ORDER BY asked.place
 """
 

@@ -1,0 +1,138 @@
+"""`plait sync`: vector collections brought, or compared, to the rows they are made of."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from gateway.cli.output import FAILED
+from gateway.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gateway.settings import Settings
+    from gateway.sync.figures import Figures
+    from gateway.sync.filling import Drifted, Filler
+
+_MEANINGS = {
+    "missing": "rows without a point",
+    "orphan": "points without a row",
+    "stale": "points of an older text or payload",
+    "model": "points that another model made",
+    "failed": "rows that failed too often",
+}
+
+
+def sync(
+    collections: Annotated[
+        list[str] | None, typer.Argument(help="The collections; all that are synced by default.")
+    ] = None,
+    *,
+    check: Annotated[
+        bool, typer.Option("--check", help="Compare only; the exit code is 1 where they differ.")
+    ] = False,
+    repair: Annotated[
+        bool,
+        typer.Option("--repair", help="Look at every point, try failed rows again, and mend all."),
+    ] = False,
+) -> None:
+    """Embed the rows whose points are missing or out of date, and store them.
+
+    Exits with 1 where rows failed. A collection that another embedding model made is refused, and
+    made anew by --repair.
+    """
+    from gateway.settings import load
+
+    if check and repair:
+        raise ConfigurationError("--check and --repair exclude each other")
+    settings = load()
+    if not asyncio.run(_run(settings, collections or [], check=check, repair=repair)):
+        raise typer.Exit(FAILED)
+
+
+async def _run(settings: Settings, names: Sequence[str], *, check: bool, repair: bool) -> bool:
+    """Whether all is well afterwards."""
+    from gateway.app import Gateway
+
+    gateway = Gateway(settings)
+    try:
+        await gateway.open()
+        fillers = _chosen(gateway.fillers, names)
+        if check:
+            return _reported([await filler.check() for filler in fillers])
+        return await _fill(fillers, repair=repair)
+    finally:
+        await gateway.close()
+
+
+def _chosen(known: dict[str, Filler], names: Sequence[str]) -> list[Filler]:
+    """The fillers of these collections. Raises ConfigurationError for one that is not synced."""
+    for name in names or [""]:
+        if not known or (name and name not in known):
+            listed = ", ".join(known) or "none; list some in the domain's `syncs`"
+            wanted = f"collection {name!r} is not synced" if name else "no collection is synced"
+            raise ConfigurationError(f"{wanted}; synced are: {listed}")
+    return [known[name] for name in names or known]
+
+
+async def _fill(fillers: Sequence[Filler], *, repair: bool) -> bool:
+    from gateway.cli.progress import Bars
+
+    done: list[tuple[Drifted, Figures, float]] = []
+    with Bars() as bars:
+        for filler in fillers:
+            started = time.perf_counter()
+            drifted, figures = await filler.fill(bars, repair=repair)
+            done.append((drifted, figures, time.perf_counter() - started))
+    _summarise(done)
+    return not any(figures.failed for _, figures, _ in done)
+
+
+def _summarise(done: Sequence[tuple[Drifted, Figures, float]]) -> None:
+    """What was done to each collection, and how many items a second each stage took."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from gateway.sync.figures import STAGES
+
+    table = Table("collection", "embedded", "payloads", "removed", "failed", box=None)
+    for name in (*STAGES, "in all"):
+        table.add_column(f"{name}/s", justify="right")
+    for drifted, figures, seconds in done:
+        speeds = [figures.stages[name].speed for name in STAGES]
+        counts = (figures.embedded, figures.payloads, figures.removed, figures.failed)
+        rates = (*speeds, figures.done / seconds)
+        table.add_row(drifted.collection, *map(str, counts), *(f"{rate:,.0f}" for rate in rates))
+    Console().print(table)
+
+
+def _reported(found: Sequence[Drifted]) -> bool:
+    """Say what differs; whether nothing does."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table("collection", "differs", "how many", "first keys", box=None, header_style="bold")
+    notes: list[str] = []
+    for one in found:
+        what = one.comparison
+        for kind, count in what.counts.items():
+            keys = Text(", ".join(what.keys[kind]))
+            table.add_row(one.collection, Text(_MEANINGS[kind], "red"), str(count), keys)
+        if one.sound:
+            table.add_row(one.collection, Text("nothing", "green"), "0", "")
+        if one.foreign is not None:
+            notes.append(one.foreign)
+        notes.append(
+            f"{one.collection}: {what.rows} rows, {what.blank} without text, "
+            f"{what.long} over the model's limit, {what.waiting} waiting for a worker"
+        )
+    out = Console()
+    out.print(table)
+    for note in notes:
+        out.print(note, highlight=False, markup=False, soft_wrap=True)
+    return all(one.sound for one in found)

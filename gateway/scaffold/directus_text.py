@@ -1,0 +1,129 @@
+"""The modules that show a Directus's collections: one each, and an index that lists them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gateway.scaffold import naming
+from gateway.scaffold.package_text import INDEX
+from gateway.scaffold.stamp import stamped
+from gateway.scaffold.text import Literal, assignment, call, docstring, imports, listed
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from gateway.scaffold.directus_design import ItemClass, ItemField
+
+
+def files_of(classes: Sequence[ItemClass], source: str) -> dict[str, str]:
+    """The texts of all files, by path; equal for equal classes. `source` is the settings' name."""
+    homes = {one.name: one.module for one in classes}
+    files = {INDEX: _index(classes)}
+    files |= {f"{one.module}.py": _module(one, homes, source) for one in classes}
+    return {path: stamped(text) for path, text in files.items()}
+
+
+def _index(classes: Sequence[ItemClass]) -> str:
+    lines = ['"""The collections of Directus, and what reads them, for the domain to list."""', ""]
+    lines += [imports(f".{one.module}", [one.name, _queries_name(one)]) for one in classes]
+    collections = listed(*(one.name for one in classes))
+    queries = listed(*(_queries_name(one) for one in classes))
+    lines += ["", assignment("COLLECTIONS", collections), assignment("QUERIES", queries)]
+    return "\n".join(lines) + "\n"
+
+
+def _queries_name(one: ItemClass) -> str:
+    return f"{one.name}Queries"
+
+
+def _module(one: ItemClass, homes: Mapping[str, str], source: str) -> str:
+    human = naming.human(one.all)
+    title = docstring(f"{human}, as Directus has them.") or '"""A collection of Directus."""'
+    parts = [title, *_imports(one, homes)]
+    return "\n\n".join(parts) + f"\n\n\n{_class(one, source)}\n\n\n{_queries(one)}\n"
+
+
+def _imports(one: ItemClass, homes: Mapping[str, str]) -> list[str]:
+    words = {word for field in one.fields for word in _words(field.annotation)}
+    if one.key_type == "UUID":
+        words.add("UUID")
+    standard = ["import datetime as dt"] if "dt" in words else []
+    standard += ["from decimal import Decimal"] if "Decimal" in words else []
+    standard += ["from typing import TYPE_CHECKING"] if one.uses else []
+    standard += ["from uuid import UUID"] if "UUID" in words else []
+    ours = {"directus_by_id", "directus_collection", "queries"}
+    if not one.singleton:
+        ours |= {"ItemGroups", "Items", "directus_groups", "directus_items"}
+    ours |= {field.binding for field in one.fields if field.binding}
+    ours |= words & {"BigInt"}
+    third = [imports("gateway", sorted(ours)), "from strawberry import ID"]
+    third += ["from strawberry.scalars import JSON"] if "JSON" in words else []
+    used: dict[str, list[str]] = {}
+    for name in one.uses:
+        used.setdefault(homes[name], []).append(name)
+    own = [imports(f".{module}", sorted(names), 4) for module, names in sorted(used.items())]
+    sections = [standard, third, ["if TYPE_CHECKING:", *own] if own else []]
+    return ["\n".join(section) for section in sections if section]
+
+
+def _words(annotation: str) -> list[str]:
+    for sign in "[]|.":
+        annotation = annotation.replace(sign, " ")
+    return annotation.split()
+
+
+def _class(one: ItemClass, source: str) -> str:
+    noun = naming.human(one.one)
+    said = docstring(one.note, 4) or docstring(f"{naming.article(noun)}.", 4)
+    decorator = call(
+        "directus_collection",
+        Literal(one.collection),
+        key=None if one.key == "id" else Literal(one.key),
+        key_type=None if one.key_type == "str" else one.key_type,
+        source=None if source == "default" else Literal(source),
+        singleton="True" if one.singleton else None,
+    )
+    lines = [
+        assignment("@", decorator).removeprefix("@ = ").join(["@", ""]),
+        f"class {one.name}:",
+        said or '    """An item."""',
+        "",
+        *(_field(field, one) for field in one.fields),
+    ]
+    return "\n".join(lines)
+
+
+def _field(field: ItemField, one: ItemClass) -> str:
+    hint = field.annotation if field.field == one.key and field.annotation == "ID" else ""
+    hint = hint or f"{field.annotation} | None"
+    quoted = f'"{hint}"' if any(word in one.uses for word in _words(hint)) else hint
+    if one.name in _words(hint):
+        quoted = f'"{hint}"'
+    begins = f"{field.name}: {quoted}"
+    if not field.binding:
+        return f"    {begins}"
+    binding = call(
+        field.binding,
+        Literal(field.field),
+        through=Literal(field.through) if field.through else None,
+        name=Literal(field.public) if field.public else None,
+        description=Literal(field.note) if field.note else None,
+    )
+    return assignment(begins, binding, 4)
+
+
+def _queries(one: ItemClass) -> str:
+    single, several = naming.human(one.one), naming.human(one.all)
+    title = docstring(f"reading {several}.", 4) or '    """Reading."""'
+    says = f"The {single}." if one.singleton else f"The {single} with this key."
+    by_id = call("directus_by_id", description=Literal(says))
+    lines = ["@queries", f"class {_queries_name(one)}:", title, ""]
+    lines.append(assignment(f"{one.one}: {one.name} | None", by_id, 4))
+    if not one.singleton:
+        items = call("directus_items", description=Literal(f"{several.capitalize()}."))
+        groups = call(
+            "directus_groups", description=Literal(f"What {several} amount to, in groups.")
+        )
+        lines.append(assignment(f"{one.all}: Items[{one.name}] | None", items, 4))
+        lines.append(assignment(f"{one.groups}: ItemGroups[{one.name}] | None", groups, 4))
+    return "\n".join(lines)

@@ -1,0 +1,109 @@
+"""The workflows of one process: who may run which, and the jobs that do it."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from gateway.errors import Code, InputError, PlaitError
+from gateway.workflows.retention import Retention
+from gateway.workflows.running import Runner
+from gateway.workflows.store import Runs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from gateway.context.datasource import Datasource
+    from gateway.sources.postgres.pool import Pool
+    from gateway.viewer import Viewer
+    from gateway.workflows.context import Ask
+    from gateway.workflows.declaring import Workflow
+    from gateway.workflows.jobs import Job
+
+ANYBODY = "*"
+MAX_VARIABLES = 100_000
+"""Bytes of the JSON that a run is started with."""
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
+
+
+class Workflows:
+    """`offered` workflows by name, over the datasources `sources`, for the roles `runners`.
+
+    `keep`: seconds that ended runs are kept. `ask`: the gateway itself, as a workflow sees it.
+    """
+
+    def __init__(  # noqa: PLR0913 - what a process knows of workflows
+        self,
+        pool: Pool,
+        offered: Mapping[str, Workflow],
+        sources: Mapping[str, Datasource],
+        *,
+        ask: Callable[[Workflow], Ask],
+        runners: frozenset[str],
+        keep: float,
+    ) -> None:
+        self.offered = offered
+        self.runs = Runs(pool)
+        self.retention = Retention(self.runs, sources, keep)
+        self._pool = pool
+        self._sources = sources
+        self._runner = Runner(self.runs, offered, sources, ask)
+        self._runners = runners
+
+    def jobs(self) -> Sequence[Job]:
+        """What a worker does for workflows."""
+        return (self._runner.job(), self.retention.job())
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._pool.close()
+
+    def permit(self, viewer: Viewer) -> None:
+        """Raises PlaitError where the viewer may not run workflows."""
+        if ANYBODY not in self._runners and self._runners.isdisjoint(viewer.roles):
+            raise PlaitError("You may not run workflows.", code=Code.FORBIDDEN)
+
+    async def start(self, name: str, request_id: str | None = None, variables: Any = None) -> str:
+        """Begin a run, or continue the one with this id after its last saved step; the id.
+
+        One that is under way or has succeeded is left as it is. Raises InputError.
+        """
+        workflow = self._named(name)
+        chosen = request_id or secrets.token_hex(16)
+        if not _ID.fullmatch(chosen):
+            raise InputError(
+                "`requestId` is 1 to 128 letters, digits, `.`, `_`, `:` and `-`, and begins "
+                "with a letter or digit."
+            )
+        given = {} if variables is None else variables
+        if not isinstance(given, dict):
+            raise InputError("`variables` is a JSON object.")
+        if len(orjson.dumps(given)) > MAX_VARIABLES:
+            raise InputError(f"`variables` has at most {MAX_VARIABLES} bytes as JSON.")
+        await self.runs.start(workflow, chosen, given)
+        return chosen
+
+    async def resume(self, request_id: str) -> str:
+        """Continue a run after its last saved step. Raises InputError for an unknown id."""
+        workflow = self._named(await self.runs.workflow_of(request_id))
+        await self.runs.start(workflow, request_id, {})
+        return request_id
+
+    async def cancel(self, request_id: str) -> str:
+        """End a run that has not ended. Raises InputError for an unknown id."""
+        await self.runs.cancel(request_id)
+        return request_id
+
+    async def context(self, target: str, key: str, deadline: float) -> Any:
+        """A context that a step saved, None where it is kept no longer. Raises SourceError."""
+        source = self._sources.get(target)
+        return None if source is None else await source.within(deadline).load(key)
+
+    def _named(self, name: str) -> Workflow:
+        if name not in self.offered:
+            listed = ", ".join(sorted(self.offered)) or "none"
+            raise InputError(f"There is no workflow {name!r}; there is {listed}.")
+        return self.offered[name]

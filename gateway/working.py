@@ -1,0 +1,97 @@
+"""The jobs of a process, and the worker that does them."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import asynccontextmanager, suppress
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from gateway.errors import ConfigurationError, PlaitError
+from gateway.execution.exchange import GraphQLRequest
+from gateway.viewer import Viewer
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+
+    from gateway.context.registry import Datasources
+    from gateway.execution.engine import Engine
+    from gateway.schema.build import Domain
+    from gateway.settings import Settings
+    from gateway.workflows.context import Ask
+    from gateway.workflows.declaring import Workflow
+    from gateway.workflows.jobs import Job
+    from gateway.workflows.offering import Workflows
+
+
+def workflows_of(
+    settings: Settings, domain: Domain, datasources: Datasources | None, engine: Engine
+) -> Workflows | None:
+    """The workflows that the settings offer; None, and nothing loaded, where they offer none."""
+    if not (settings.workflows.enabled or settings.workflows.documents):
+        return None
+    from gateway.workflows.compose import workflows_of  # noqa: PLC0415 - only where wanted
+
+    sources = datasources.by_name() if datasources is not None else {}
+    asking = _asking(engine, settings.serve.deadline_seconds)
+    return workflows_of(settings, domain.workflows, domain.nodes, sources, asking)
+
+
+def _asking(engine: Engine, seconds: float) -> Callable[[Workflow], Ask]:
+    """How the steps of a workflow ask the gateway."""
+
+    def of(workflow: Workflow) -> Ask:
+        viewer = Viewer(f"workflow:{workflow.name}", workflow.roles)
+
+        async def ask(document: str, variables: Mapping[str, Any]) -> Any:
+            answer = await engine.answer(
+                GraphQLRequest(document, None, dict(variables)),
+                viewer,
+                allow_mutations=True,
+                deadline=time.monotonic() + seconds,
+            )
+            body = orjson.loads(answer.body)
+            if body.get("errors"):
+                first = body["errors"][0]
+                raise PlaitError(str(first.get("message", "The gateway refused the operation.")))
+            return body["data"]
+
+        return ask
+
+    return of
+
+
+async def work(settings: Settings, jobs: Iterable[Job]) -> None:
+    """Do jobs until cancelled. Raises ConfigurationError where there is no database for them."""
+    from gateway.workflows.worker import Worker  # noqa: PLC0415 - the job engine, for workers only
+
+    database = settings.postgres.get("default")
+    if database is None:
+        raise ConfigurationError(
+            "postgres.default.url (POSTGRES_URL): jobs are kept in this database."
+        )
+    worker = Worker(
+        (database.direct_url or database.dsn).reveal(),
+        jobs,
+        concurrency=settings.jobs.concurrency,
+        lease=settings.jobs.lease_seconds,
+    )
+    await worker.run()
+
+
+@asynccontextmanager
+async def working(settings: Settings, jobs: Iterable[Job]) -> AsyncIterator[None]:
+    """Do jobs during the block, where the settings want it in this process."""
+    wanted = list(jobs) if settings.jobs.inside else []
+    if not wanted:
+        yield
+        return
+    task = asyncio.create_task(work(settings, wanted), name="jobs")
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task

@@ -1,0 +1,75 @@
+"""The clients that most people use (npm `graphql-ws`, `graphql-sse`) against the gateway."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from subscriptions.newsroom import KEYS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from subscriptions.newsroom import Newsroom
+
+CLIENTS = Path(__file__).parent / "clients"
+UNREACHABLE = ("ENOTFOUND", "EAI_AGAIN", "ECONNREFUSED", "ETIMEDOUT", "ENETUNREACH", "ENOTCACHED")
+
+
+def run(command: Sequence[str], folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command, cwd=folder, capture_output=True, text=True, timeout=100, check=False
+    )
+
+
+@pytest.fixture(scope="module")
+def clients(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The clients, installed outside the checkout."""
+    npm = shutil.which("npm")
+    if npm is None:
+        pytest.skip("npm is not installed: the public clients need it")
+    folder = tmp_path_factory.mktemp("clients")
+    for name in ("package.json", "package-lock.json", "run.mjs"):
+        shutil.copy(CLIENTS / name, folder)
+    installed = run([npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"], folder)
+    if any(code in installed.stderr for code in UNREACHABLE):
+        pytest.skip("the npm registry cannot be reached: the public clients need it")
+    assert installed.returncode == 0, installed.stderr
+    return folder
+
+
+async def test_both_clients_are_served(clients: Path, room: Newsroom) -> None:
+    """Values in order and an end; errors as errors; leaving in the middle harms nothing after it."""
+    command = ["node", "run.mjs", room.server.url, KEYS["ann"]]
+    finished = await asyncio.to_thread(run, command, clients)
+    assert finished.returncode == 0, finished.stderr
+    told: dict[tuple[str, str], Any] = {
+        (line["client"], line["operation"]): line
+        for line in map(json.loads, finished.stdout.splitlines())
+    }
+    assert len(told) == 10
+    for client in ("graphql-ws", "graphql-sse"):
+        counted = told[client, "subscription"]
+        assert [result["data"]["countdown"] for result in counted["heard"]] == [3, 2, 1]
+        assert counted["end"] == "complete"
+        for operation in ("query", "after"):
+            assert told[client, operation]["heard"] == [{"data": {"__typename": "Query"}}]
+        for operation, message in (
+            ("invalid", "Cannot query field 'nothing' on type 'Query'."),
+            ("refused", "Not today."),
+        ):
+            answer = told[client, operation]
+            errors = [error["message"] for one in answer["heard"] for error in one["errors"]]
+            assert (errors or answer["end"]) == [message]
+
+
+def test_the_lock_names_no_registry() -> None:
+    """No registry's address may be committed."""
+    lock = (CLIENTS / "package-lock.json").read_text(encoding="utf-8")
+    assert '"integrity"' in lock
+    assert '"resolved"' not in lock

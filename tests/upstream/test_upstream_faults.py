@@ -1,0 +1,190 @@
+"""An upstream that is away, slow, too large, or answers something else: typed errors in place."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from graphql import build_schema
+from upstream import joined
+from upstream.people import SDL, People, reply
+
+if TYPE_CHECKING:
+    from upstream.joined import Joined
+
+WRONG: dict[str, tuple[int, str, bytes, str]] = {
+    "html": (200, "<html>", b"text/html", "no JSON"),
+    "unavailable": (503, "busy", b"text/plain", "status 503"),
+    "truncated": (200, '{"data": {"count": 1', b"application/json", "no GraphQL response"),
+    "not utf-8": (200, '{"data": {"count": "\udcff"}}', b"application/json", "no GraphQL response"),
+    "a list": (200, "[]", b"application/json", "no GraphQL response"),
+    "nothing": (200, "{}", b"application/json", "without data"),
+    "data of another kind": (200, '{"data": 5}', b"application/json", "no GraphQL response"),
+    "deep": (200, '{"data": {"count": ' + "[" * 100_000, b"application/json", "no GraphQL"),
+    "refused": (400, '{"errors": [{"message": "no such field"}]}', b"application/json", "an error"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+async def test_a_wrong_answer_is_a_typed_error(gateway: Joined, name: str) -> None:
+    """In its field, while others have their values."""
+    status, text, kind, says = WRONG[name]
+
+    async def answer(_scope: Any, _receive: Any, send: Any) -> None:
+        body = text.encode("utf-8", "surrogateescape")
+        headers = [(b"content-type", kind)]
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    gateway.people.answer = answer
+    body = await gateway.ask("{ hello person(id: 1) { name } }")
+    assert body["data"] == {"hello": "hello", "person": None}
+    (error,) = body["errors"]
+    assert error["path"] == ["person"]
+    assert says in error["message"]
+    assert error["extensions"]["code"] == "SOURCE_ERROR"
+
+
+async def test_a_redirect_is_not_followed(gateway: Joined) -> None:
+    """It could lead to another host, with our headers."""
+
+    async def answer(_scope: Any, _receive: Any, send: Any) -> None:
+        headers = [(b"location", gateway.people.url.encode())]
+        await send({"type": "http.response.start", "status": 307, "headers": headers})
+        await send({"type": "http.response.body", "body": b""})
+
+    gateway.people.answer = answer
+    body = await gateway.ask("{ person(id: 1) { name } }")
+    assert "redirect" in body["errors"][0]["message"]
+    assert len(gateway.people.requests) == 1
+
+
+async def test_a_huge_answer_is_cut(service: People) -> None:
+    """At the bound, whether it announces its size or not."""
+    async with joined.running(service, joined.joined(), max_bytes=10_000) as gateway:
+
+        async def answer(_scope: Any, _receive: Any, send: Any) -> None:
+            await send(
+                {
+                    "type": "http.response.start",
+                    "status": 200,
+                    "headers": [(b"content-type", b"application/json")],
+                }
+            )
+            for _ in range(100):
+                await send({"type": "http.response.body", "body": b" " * 1000, "more_body": True})
+            await send({"type": "http.response.body", "body": b"{}"})
+
+        service.answer = answer
+        body = await gateway.ask("{ person(id: 1) { name } }")
+        assert "more than 10000 bytes" in body["errors"][0]["message"]
+
+
+async def test_an_announced_size_is_enough(gateway: Joined) -> None:
+    """100 MB are refused by their head; not one more byte is waited for."""
+    never = asyncio.Event()
+
+    async def answer(_scope: Any, _receive: Any, send: Any) -> None:
+        headers = [(b"content-type", b"application/json"), (b"content-length", b"100000000")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await never.wait()
+
+    gateway.people.answer = answer
+    body = await gateway.ask("{ hello person(id: 1) { name } }")
+    never.set()
+    assert body["data"] == {"hello": "hello", "person": None}
+    assert "more than 16000000 bytes" in body["errors"][0]["message"]
+
+
+async def test_a_small_answer_may_be_a_huge_one(service: People) -> None:
+    """What counts is its size once it is unpacked."""
+    packed = gzip.compress(b'{"data": {"count": 1}, "x": "' + b" " * 20_000_000 + b'"}')
+    async with joined.running(service, joined.joined(), max_bytes=1_000_000) as gateway:
+
+        async def answer(_scope: Any, _receive: Any, send: Any) -> None:
+            headers = [(b"content-type", b"application/json"), (b"content-encoding", b"gzip")]
+            await send({"type": "http.response.start", "status": 200, "headers": headers})
+            await send({"type": "http.response.body", "body": packed})
+
+        assert len(packed) < 1_000_000
+        service.answer = answer
+        body = await gateway.ask("{ count }")
+        assert "more than 1000000 bytes" in body["errors"][0]["message"]
+
+
+async def test_a_pinned_field_that_is_gone(gateway: Joined) -> None:
+    """Is the upstream's error; fields that do not need it are there, and so is our own."""
+    sdl = SDL.replace("  age: Int\n", "", 1).replace("  count(from: Int = 1): Int!\n", "")
+    gateway.people.schema = build_schema(sdl)
+    body = await gateway.ask("{ hello person(id: 1) { age } }")
+    assert body["data"] == {"hello": "hello", "person": None}
+    (error,) = body["errors"]
+    assert error["path"] == ["person"]
+    assert error["extensions"]["code"] == "SOURCE_ERROR"
+    assert "age" not in error["message"]
+    assert await gateway.data("{ person(id: 1) { name } }") == {"person": {"name": "Ada"}}
+    body = await gateway.ask("{ count }")
+    assert body["data"] is None  # the field is non-null, as the pinned schema says
+
+
+async def test_a_silent_upstream(gateway: Joined) -> None:
+    """Costs its own fields, until the request's deadline and no longer; then it answers again."""
+    gateway.people.delay = asyncio.Event()
+    body = await gateway.ask("{ hello person(id: 1) { name } }", seconds=0.3)
+    assert body["data"] == {"hello": "hello", "person": None}
+    assert body["errors"][0]["extensions"]["code"] == "SOURCE_TIMEOUT"
+    gateway.people.delay.set()
+    gateway.people.delay = None
+    assert await gateway.data("{ person(id: 1) { name } }") == {"person": {"name": "Ada"}}
+
+
+async def test_a_slow_answer_meets_the_deadline(gateway: Joined) -> None:
+    """The field fails with SOURCE_TIMEOUT; dripping earns no time."""
+
+    async def answer(_scope: Any, _receive: Any, send: Any) -> None:
+        headers = [(b"content-type", b"application/json")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        while True:
+            await send({"type": "http.response.body", "body": b" ", "more_body": True})
+            await asyncio.sleep(0.02)
+
+    gateway.people.answer = answer
+    body = await gateway.ask("{ person(id: 1) { name } }", seconds=0.3)
+    assert body["data"] == {"person": None}
+    assert body["errors"][0]["extensions"]["code"] == "SOURCE_TIMEOUT"
+
+
+async def test_an_upstream_that_is_down() -> None:
+    """SOURCE_UNAVAILABLE at once; after some failures it is spared; when it is back it answers."""
+    away = People("http://127.0.0.1:1/graphql")
+    async with joined.running(away, joined.joined()) as gateway:
+        body: dict[str, Any] = {}
+        for _ in range(7):
+            body = await gateway.ask("{ hello person(id: 1) { name } }")
+            assert body["data"] == {"hello": "hello", "person": None}
+            assert body["errors"][0]["extensions"]["code"] == "SOURCE_UNAVAILABLE"
+        assert "spared" in body["errors"][0]["message"]
+
+
+async def test_a_query_survives_a_broken_connection(gateway: Joined) -> None:
+    """A read is asked again once where the connection broke; a mutation never is."""
+    broken = 0
+
+    async def cut(_scope: Any, _receive: Any, send: Any) -> None:
+        nonlocal broken
+        broken += 1
+        if broken % 2:
+            headers = [(b"content-type", b"application/json"), (b"content-length", b"1000")]
+            await send({"type": "http.response.start", "status": 200, "headers": headers})
+            await send({"type": "http.response.body", "body": b"{"})
+            return
+        await reply(send, 200, '{"data": {"count": 1, "fail": null}}')
+
+    gateway.people.answer = cut
+    assert await gateway.data("{ count }") == {"count": 1}
+    assert len(gateway.people.requests) == 2
+    body = await gateway.ask("mutation { fail { name } }")
+    assert body["errors"][0]["extensions"]["code"] == "SOURCE_UNAVAILABLE"
+    assert len(gateway.people.requests) == 3
