@@ -378,3 +378,24 @@ async def test_healthy_requests_after_all_that(stage: Stage) -> None:
     assert "errors" not in answer
     ready = await stage.client.get("/health/ready")
     assert (ready.status_code, ready.json()["ready"]) == (200, True)
+
+
+async def test_a_file_for_the_bundled_domain(stage: Stage) -> None:
+    """Its schema takes files, so forms are read: from programs, and for those who may write."""
+    document = "mutation ($file: Upload!) { uploadFile(file: $file) { id } }"
+    form = {
+        "operations": (None, json.dumps({"query": document, "variables": {"file": None}})),
+        "map": (None, '{"0": ["variables.file"]}'),
+        "0": ("a.txt", b"content", "text/plain"),
+    }
+    intent = {"graphql-require-preflight": "1"}
+
+    async def code(headers: dict[str, str]) -> str:
+        response = await stage.client.post("/graphql", files=form, headers=headers)
+        return str(response.json()["errors"][0]["extensions"]["code"])
+
+    assert await code({}) == "CSRF_REFUSED"
+    assert await code(intent) == "SOURCE_UNAVAILABLE"  # no setting says where Directus is
+    key = next(name for name in stage.client.headers if name in {"authorization", "x-api-key"})
+    stranger = {**intent, key: ""}
+    assert await code(stranger) in {"FORBIDDEN", "UNAUTHENTICATED"}

@@ -18,7 +18,7 @@ from gateway.caching.key import UncacheableError, canonical, entry_key, plan_ide
 from gateway.caching.tags import of_list, of_row
 from gateway.errors import PlaitError
 from gateway.execution.invalidation import Written
-from gateway.planning.steps import Verb
+from gateway.planning.steps import ITEM_READS, Verb
 from gateway.schema.rules import SUBJECT
 
 if TYPE_CHECKING:
@@ -116,7 +116,12 @@ class CachedReads:
         prepared: Any = fetch.prepared
         info = fetch.field.info
         native = orjson.dumps(
-            [fetch.verb.value, info.type_name if info else "", dict(self._describe(prepared))],
+            [
+                fetch.verb.value,
+                info.type_name if info else "",
+                dict(self._describe(prepared)),
+                getattr(prepared, "identity", None),
+            ],
             option=orjson.OPT_NON_STR_KEYS,
             default=lambda value: canonical(value).hex(),
         )
@@ -126,6 +131,8 @@ class CachedReads:
         if fetch.verb in {Verb.ROWS, Verb.PAGE}:
             by_key = entity if fetch.verb is Verb.ROWS else None
             tags, row = self._dependencies.of_read(prepared.tables, by_key)
+        elif fetch.verb in ITEM_READS:
+            tags = tuple(tag for name in prepared.types for tag in (name, of_list(name)))
         elif info is not None and info.type_name in self._catalog.entities:
             tags = (info.type_name, of_list(info.type_name))
         plan = plan_identity(self.schema, prepared.source, native)

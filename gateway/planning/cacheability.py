@@ -10,9 +10,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from gateway.caching.policy import NEVER, Policy, declared, merged
-from gateway.planning.steps import Verb
+from gateway.planning.steps import ITEM_READS, Verb
 from gateway.schema import asks
 from gateway.schema.caching import declared_cache
+from gateway.schema.directus_asks import (
+    Item,
+    ItemGroupsAsk,
+    ItemList,
+    ItemLookup,
+    ItemMany,
+    ItemOne,
+    ItemValue,
+    SingleItem,
+)
 from gateway.schema.selection import TYPENAME
 
 if TYPE_CHECKING:
@@ -20,10 +30,22 @@ if TYPE_CHECKING:
 
     from gateway.planning.steps import Fetch, Root, Step
     from gateway.schema.catalog import Catalog, EntityInfo, FieldInfo
+    from gateway.schema.directus_catalog import Collection
     from gateway.schema.selection import Field, Reader
 
 _BACKREF = "strawberry-definition"
-_READS = {Verb.ROWS, Verb.PAGE, Verb.NAMED, Verb.STATE, Verb.SEARCH, Verb.NEAREST, Verb.RECOMMEND}
+_VECTORS = {
+    Verb.SEARCH,
+    Verb.NEAREST,
+    Verb.RECOMMEND,
+    Verb.SEARCH_BATCH,
+    Verb.SEARCH_GROUPS,
+    Verb.FACET,
+    Verb.POINTS,
+    Verb.POINT_COUNT,
+    Verb.POINT_PAGE,
+}
+_READS = {Verb.ROWS, Verb.PAGE, Verb.NAMED, Verb.STATE, Verb.REMOTE_OBJECTS, *_VECTORS, *ITEM_READS}
 
 
 class Caching:
@@ -65,8 +87,6 @@ class CachePolicies:
         """Whether and how long the answers to one step may be kept."""
         if not self or step.verb not in _READS:
             return None
-        if step.ranking is not None or step.near is not None:
-            return None  # what it depends on hangs on values
         if isinstance(step.ask, asks.Row) and step.ask.by:
             return None  # entries are tagged by the first key
         policy = merged((self._of_step(step), *self._below(step.ask)))
@@ -111,14 +131,16 @@ class CachePolicies:
 
     def _of_step(self, step: Step) -> Policy:
         ask = step.ask
-        entity = None
+        entity: EntityInfo | Collection | None = None
         if isinstance(ask, asks.Row | asks.Connection):
             entity = ask.entity
         elif isinstance(ask, asks.Named) and ask.row is not None:
             entity = ask.row.entity
+        elif isinstance(ask, ItemList | ItemLookup | SingleItem | ItemGroupsAsk):
+            entity = ask.collection
         return self._of_field(step.field, entity)
 
-    def _of_field(self, field: Field, entity: EntityInfo | None) -> Policy:
+    def _of_field(self, field: Field, entity: EntityInfo | Collection | None) -> Policy:
         info = field.info
         if info is None:
             return NEVER
@@ -134,15 +156,33 @@ class CachePolicies:
             case asks.Row():
                 yield from self._of_row(ask)
             case asks.Connection():
-                for part in ask.parts:
-                    if isinstance(part, asks.Nodes):
-                        yield from self._of_row(part.row)
-                    elif isinstance(part, asks.Edges):
-                        for member in part.parts:
-                            if isinstance(member, asks.EdgeNode):
-                                yield from self._of_row(member.row)
+                yield from self._of_connection(ask)
             case asks.Named(row=asks.Row() as row):
                 yield from self._of_row(row)
+            case ItemList() | ItemLookup() | SingleItem():
+                for item in ask.items():
+                    yield from self._of_item(item)
+
+    def _of_connection(self, connection: asks.Connection) -> Iterator[Policy]:
+        for part in connection.parts:
+            if isinstance(part, asks.Nodes):
+                yield from self._of_row(part.row)
+            elif isinstance(part, asks.Edges):
+                for member in part.parts:
+                    if isinstance(member, asks.EdgeNode):
+                        yield from self._of_row(member.row)
+
+    def _of_item(self, item: Item) -> Iterator[Policy]:
+        """Of an item itself; what it leads to has its own."""
+        name = item.collection.name
+        for part in item.parts:
+            if isinstance(part, ItemOne | ItemMany):
+                for target in part.relation.targets:
+                    yield self._of_place((name, part.relation.name), target)
+            elif isinstance(part, ItemValue):
+                own = self._fields.get((name, part.column.name))
+                if own is not None:
+                    yield own
 
     def _of_row(self, row: asks.Row) -> Iterator[Policy]:
         name = row.entity.name
@@ -153,7 +193,7 @@ class CachePolicies:
             elif isinstance(part, asks.Many):
                 target = part.connection.entity.name
                 yield self._of_place((name, part.relation.name), target)
-                yield from self._below(part.connection)
+                yield from self._of_connection(part.connection)
             elif isinstance(part, asks.Value):
                 own = self._fields.get((name, part.column.name))
                 if own is not None:

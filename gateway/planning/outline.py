@@ -191,6 +191,9 @@ class Outline:
         elif isinstance(step.ask, asks.Related):
             convert = (step.ask.column.kind.bind,)
         constants = getattr(native, "constants", ())
+        ranked = prepared[native, step.ranking]
+        # What a search depends on that rows take part in hangs on values.
+        caching = self._policies.caching(step) if ranked is None else None
         return Fetch(
             step.verb,
             step.source,
@@ -201,7 +204,7 @@ class Outline:
             constants,
             convert,
             entity,
-            prepared[native, step.ranking],
+            ranked,
             getattr(native, "guard", None),
-            self._policies.caching(step),
+            caching,
         )

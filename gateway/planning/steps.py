@@ -84,6 +84,10 @@ class Verb(StrEnum):
     ITEM_GROUPS = "item groups"
 
 
+ITEM_READS = frozenset({Verb.ITEMS, Verb.ITEMS_BY_KEY, Verb.SINGLE_ITEM, Verb.ITEM_GROUPS})
+"""Reads of Directus."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Step:
     """One request to one source, arguments still open; `specs` are the readers it takes part of."""

@@ -68,6 +68,16 @@ class Item:
     collection: Collection
     parts: tuple[ItemPart, ...]
 
+    def items(self) -> Iterator[Item]:
+        """This one, and all that is asked of related ones."""
+        yield self
+        for part in self.parts:
+            if isinstance(part, ItemOne):
+                yield from part.item.items()
+            elif isinstance(part, ItemMany):
+                for item in part.items:
+                    yield from item.items()
+
 
 ItemPart: TypeAlias = Constant | ItemValue | ItemAsset | ItemHole | ItemOne | ItemMany
 
@@ -96,6 +106,13 @@ class ItemList:
     spec: int
     parts: tuple[Constant | ItemNodes | ItemCount, ...]
 
+    def items(self) -> Iterator[Item]:
+        """All that is asked of items; one without fields where only counts are."""
+        yield Item(self.collection, ())
+        for part in self.parts:
+            if isinstance(part, ItemNodes):
+                yield from part.item.items()
+
 
 @dataclass(frozen=True, slots=True)
 class ItemLookup:
@@ -110,6 +127,10 @@ class ItemLookup:
         """Where the items are."""
         return self.item.collection
 
+    def items(self) -> Iterator[Item]:
+        """All that is asked of items."""
+        return self.item.items()
+
 
 @dataclass(frozen=True, slots=True)
 class SingleItem:
@@ -121,6 +142,10 @@ class SingleItem:
     def collection(self) -> Collection:
         """Where the item is."""
         return self.item.collection
+
+    def items(self) -> Iterator[Item]:
+        """All that is asked of items."""
+        return self.item.items()
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +177,10 @@ class ItemGroupsAsk:
     collection: Collection
     spec: int
     parts: tuple[Constant | Measured | MeasuredObject, ...]
+
+    def items(self) -> Iterator[Item]:
+        """Items without fields: what is computed shows none."""
+        yield Item(self.collection, ())
 
     def measured(self) -> Iterator[Measured]:
         """Everything that is computed."""

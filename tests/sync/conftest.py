@@ -58,13 +58,18 @@ async def engine(qdrant_engines: Engines) -> AsyncIterator[QdrantSource]:
 
 @pytest.fixture
 async def notes(
-    fresh_database: FreshDatabase, template: str, engine: QdrantSource, embedder: LocalEmbedder
+    fresh_database: FreshDatabase,
+    template: str,
+    engine: QdrantSource,
+    embedder: LocalEmbedder,
+    qdrant_engines: Engines,
 ) -> AsyncIterator[Notes]:
     """An empty table of notes and an absent collection, watched."""
     url = await fresh_database(template)
     sync = synced(f"sync_notes_{os.getpid()}_{next(_numbers)}")
     connection = await asyncpg.connect(url, timeout=10)
     await connection.execute(watch(sync))
-    yield Notes(url, connection, sync, engine, embedder)
+    urls = qdrant_engines.urls
+    yield Notes(url, connection, sync, engine, embedder, urls.qdrant, urls.qdrant_grpc_port)
     await connection.close()
     await engine.administration.delete_collection(sync.name)

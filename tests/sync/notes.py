@@ -60,6 +60,8 @@ class Notes:
     sync: VectorSync
     engine: QdrantSource
     embedder: Any
+    engine_url: str = ""
+    engine_port: int = 0
 
     def having(self, **other: Any) -> Notes:
         """The same with other parts."""
@@ -110,3 +112,23 @@ class Notes:
             self.sync.name,
         )
         return [dict(row) for row in found]
+
+
+class Watched:
+    """An embedder that remembers what it was asked, and lets a test step in before it answers."""
+
+    def __init__(self, embedder: Any, before: Any = None, model: str | None = None) -> None:
+        self._embedder = embedder
+        self._before = before
+        self.model = model or embedder.model
+        self.dimensions = embedder.dimensions
+        self.max_chars = embedder.max_chars
+        self.asked: list[str] = []
+
+    async def embed(self, texts: list[str], deadline: float) -> list[list[float]]:
+        """See `Embedder.embed`."""
+        self.asked += texts
+        if self._before is not None:
+            await self._before(texts)
+        found: list[list[float]] = await self._embedder.embed(texts, deadline)
+        return found

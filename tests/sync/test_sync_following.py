@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from notes import Watched
+
 
 async def test_insert_update_and_delete_reach_the_point(notes):
     """A row's point appears with it, has its text and payload, and goes with it."""
@@ -26,3 +28,104 @@ async def test_insert_update_and_delete_reach_the_point(notes):
     assert [tuple(row) for row in recorded] == [("1", "notes")]
     known = await notes.connection.fetchrow("SELECT status, point_count FROM collections")
     assert tuple(known) == ("ready", 1)
+
+
+async def test_what_neither_text_nor_payload_reads_does_nothing(notes):
+    """No entry is written for it, nor a job deferred."""
+    await notes.add("one", "two")
+    await notes.filler().follow()
+    jobs = await _jobs(notes)
+    await notes.connection.execute("UPDATE notes SET seen = seen + 1, title = title")
+    assert await notes.due() == []
+    assert await _jobs(notes) == jobs
+
+
+async def test_a_change_that_was_undone_is_not_stored_again(notes):
+    """An entry whose row says what its point says costs neither an embedding nor a write."""
+    await notes.add("one")
+    await notes.filler().follow()
+    await notes.connection.execute("UPDATE notes SET title = 'two'")
+    await notes.connection.execute("UPDATE notes SET title = 'one'")
+    watched = Watched(notes.embedder)
+    figures = await notes.having(embedder=watched).filler().follow()
+    assert (figures.unchanged, figures.embedded, watched.asked) == (1, 0, [])
+
+
+async def test_another_payload_keeps_the_vector(notes):
+    """The text is not embedded again for it."""
+    await notes.add("a red apple", "a night train")
+    await notes.filler().follow()
+    await notes.connection.execute("UPDATE notes SET score = id / 4.0")
+    watched = Watched(notes.embedder)
+    figures = await notes.having(embedder=watched).filler().follow()
+    assert (figures.payloads, figures.embedded, watched.asked) == (2, 0, [])
+    assert {key: one["score"] for key, one in (await notes.points()).items()} == {1: 0.25, 2: 0.5}
+    assert await notes.nearest("railway") == 2
+
+
+async def test_many_changes_of_a_row_are_one_entry_and_one_job(notes):
+    """However often it changes before a worker comes, it is brought about once."""
+    await notes.add("one")
+    for number in range(20):
+        await notes.connection.execute("UPDATE notes SET title = $1", f"title {number}")
+    assert await notes.due() == ["1"]
+    assert await _jobs(notes) == 1
+    watched = Watched(notes.embedder)
+    await notes.having(embedder=watched).filler().follow()
+    assert watched.asked == ["title 19"]
+
+
+async def test_a_bulk_insert_is_one_job(notes):
+    """A thousand rows of one statement are a thousand entries, written by one statement."""
+    await notes.add(*(f"note {number}" for number in range(1_000)))
+    assert len(await notes.due()) == 1_000
+    assert await _jobs(notes) == 1
+
+
+async def test_a_rolled_back_change_leaves_nothing(notes):
+    """Neither entry nor job is there without the change."""
+    transaction = notes.connection.transaction()
+    await transaction.start()
+    await notes.add("one")
+    await transaction.rollback()
+    assert await notes.due() == []
+    assert await _jobs(notes) == 0
+
+
+async def test_a_changed_key_and_a_truncated_table(notes):
+    """A row that takes another key leaves its old point; no row, no point."""
+    await notes.add("one", "two")
+    await notes.filler().follow()
+    await notes.connection.execute("UPDATE notes SET id = 7 WHERE id = 1")
+    assert await notes.due() == ["1", "7"]
+    await notes.filler().follow()
+    assert set(await notes.points()) == {2, 7}
+    await notes.connection.execute("TRUNCATE notes")
+    figures = await notes.filler().follow()
+    assert figures.removed == 2
+    assert await notes.points() == {}
+
+
+async def test_a_row_without_text_has_no_point(notes):
+    """A blank text is not embedded; one that becomes blank loses its point."""
+    await notes.add("one", " \t\n")
+    await notes.filler().follow()
+    assert set(await notes.points()) == {1}
+    await notes.connection.execute("UPDATE notes SET title = '' WHERE id = 1")
+    await notes.filler().follow()
+    assert await notes.points() == {}
+    assert (await notes.filler().check()).comparison.blank == 2
+
+
+async def test_nothing_due_asks_nobody(notes):
+    """A look at a collection without changes does not even create it."""
+    figures = await notes.filler().follow()
+    assert figures.done == 0
+    assert notes.sync.name not in await notes.engine.administration.names()
+
+
+async def _jobs(notes):
+    return await notes.connection.fetchval(
+        "SELECT count(*) FROM plait_engine.procrastinate_jobs WHERE args ->> 'collection' = $1",
+        notes.sync.name,
+    )

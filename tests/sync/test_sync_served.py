@@ -25,7 +25,7 @@ INSERT = """mutation ($topic: ID!, $title: String!, $rank: Int!) {
     lastUpdated: "2026-01-02T00:00:00Z"}) { id version }
 }"""
 UPDATE = """mutation ($id: ID!, $title: String!, $version: Int!) {
-  updateTrend(id: $id, version: $version, changes: {title: $title}) { version }
+  updateTrend(id: $id, version: $version, set: {title: $title}) { version }
 }"""
 
 

@@ -14,6 +14,7 @@ from gateway.schema.directus_asks import (
     SingleItem,
 )
 from gateway.sources.contract import Prepared
+from gateway.sources.directus.outline import outline
 from gateway.sources.directus.requests import items_path
 from gateway.sources.directus.selecting import Selection, compile_selection
 
@@ -26,34 +27,49 @@ Slots: TypeAlias = "tuple[tuple[int, int], ...]"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class PreparedItems(Prepared):
+class Read(Prepared):
+    """What all reads have: the place of a collection, and what is asked."""
+
+    path: str
+    ask: DirectusAsk
+    slots: Slots
+
+    @property
+    def types(self) -> tuple[str, ...]:
+        """The types of all items that are read, for the tags of what is kept."""
+        return tuple(dict.fromkeys(item.collection.name for item in self.ask.items()))
+
+    @property
+    def identity(self) -> Any:
+        """What tells it from reads that look the same to Directus."""
+        return outline(self.ask)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PreparedItems(Read):
     """A list. Its arguments are its own, those of the lists below, and what the viewer passes.
 
     `counts` are the figures of `meta` that are asked for.
     """
 
-    path: str
     ask: ItemList
     selection: Selection
     counts: tuple[str, ...]
-    slots: Slots
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class PreparedLookup(Prepared):
+class PreparedLookup(Read):
     """Items by the values of `match`. Its arguments are the values of the lists below, and so on.
 
     `unique`: a value has at most one item. Look-ups in one place travel together, unless lists hang
     on them.
     """
 
-    path: str
     match: str
     unique: bool
     key_type: type
     sort: str
     selection: Selection
-    slots: Slots
 
     def together(self, arguments: tuple[Any, ...]) -> Hashable:
         """The same place, order and caller."""
@@ -63,23 +79,19 @@ class PreparedLookup(Prepared):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class PreparedSingle(Prepared):
+class PreparedSingle(Read):
     """The only item of a singleton, which is there where its `key` is."""
 
-    path: str
     key: str
     selection: Selection
-    slots: Slots
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class PreparedGroups(Prepared):
+class PreparedGroups(Read):
     """A list in groups; `aggregate` as Directus takes it."""
 
-    path: str
     ask: ItemGroupsAsk
     aggregate: dict[str, list[str]]
-    slots: Slots
 
 
 PreparedRead: TypeAlias = PreparedItems | PreparedLookup | PreparedSingle | PreparedGroups
@@ -94,16 +106,17 @@ def prepare(source: str, ask: DirectusAsk, assets: str, viewer: Slots = ()) -> P
     path, key = items_path(collection.collection), collection.key.field
     if isinstance(ask, ItemGroupsAsk):
         slots = ((ask.spec, 0), *viewer)
-        return PreparedGroups(source, False, path, ask, _aggregate(ask), slots)  # noqa: FBT003 - by_key
+        return PreparedGroups(source, False, path, ask, slots, _aggregate(ask))  # noqa: FBT003 - by_key
     if isinstance(ask, ItemList):
         nodes = [part.item for part in ask.parts if isinstance(part, ItemNodes)]
         selection = compile_selection(nodes, key, assets)
         counts = {part.name: None for part in ask.parts if isinstance(part, ItemCount)}
         slots = ((ask.spec, 0), *_of(selection), *viewer)
-        return PreparedItems(source, False, path, ask, selection, tuple(counts), slots)  # noqa: FBT003 - by_key
+        return PreparedItems(source, False, path, ask, slots, selection, tuple(counts))  # noqa: FBT003 - by_key
     if isinstance(ask, SingleItem):
         selection = compile_selection([ask.item], key, assets, [key])
-        return PreparedSingle(source, False, path, key, selection, (*_of(selection), *viewer))  # noqa: FBT003 - by_key
+        slots = (*_of(selection), *viewer)
+        return PreparedSingle(source, False, path, ask, slots, key, selection)  # noqa: FBT003 - by_key
     return _lookup(source, path, ask, assets, viewer)
 
 
@@ -114,6 +127,7 @@ def _lookup(source: str, path: str, ask: ItemLookup, assets: str, viewer: Slots)
         source=source,
         by_key=True,
         path=path,
+        ask=ask,
         match=ask.match,
         unique=ask.match == key,
         key_type=ask.collection.key_type if ask.match == key else str,
