@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from gateway.caching.administration import CacheMutations
-    from gateway.caching.function import cached
+    from gateway.caching.function import cached, cached_embedding
     from gateway.context.queries import DatasourceQueries
     from gateway.errors import Code, InputError, PlaitError
     from gateway.execution.context import RequestContext, reference
@@ -119,7 +119,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "gateway.caching.administration": ("CacheMutations",),
-    "gateway.caching.function": ("cached",),
+    "gateway.caching.function": ("cached", "cached_embedding"),
     "gateway.context.queries": ("DatasourceQueries",),
     "gateway.errors": ("Code", "InputError", "PlaitError"),
     "gateway.execution.context": ("RequestContext", "reference"),
@@ -273,6 +273,7 @@ __all__ = [
     "belongs_to",
     "by_key",
     "cached",
+    "cached_embedding",
     "changes",
     "column",
     "create_collection",

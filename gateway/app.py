@@ -22,7 +22,7 @@ from gateway.execution.executor import WalkingExecutor, install_resolvers
 from gateway.execution.resolver_cache import ResolverCache, refresh
 from gateway.execution.statements import NamedQuery
 from gateway.identity.compose import identity_of
-from gateway.observing import Observation, families
+from gateway.observing import Observation, families, subscription_families
 from gateway.planning.arguments import PageLimits
 from gateway.planning.plan import Planner
 from gateway.planning.subscribing import PreparedEvents
@@ -305,10 +305,11 @@ class Gateway:
         if self.observed.tracing is not None:
             await asyncio.to_thread(self.observed.tracing.close)
 
-    def figures(self) -> Iterable[Family]:
+    def figures(self) -> Iterator[Family]:
         """What was counted so far, where something is; see `gateway.observing`."""
         cache = None if self.cache is None else self.cache.cache
-        return families(self.engine, self.sources, self.identity, cache)
+        yield from families(self.engine, self.sources, self.identity, cache)
+        yield from subscription_families(self.subscriptions.figures())
 
     async def check(self, budget: Budget) -> Mapping[str, Health]:
         """Every source's health, by name; then that of a source's parts, `postgres:replica`."""

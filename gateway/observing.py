@@ -106,6 +106,19 @@ def families(
         yield from _cache(cache.figures())
 
 
+def subscription_families(figures: Mapping[str, float]) -> Iterator[Family]:
+    """The figures of `gateway.execution.subscribing.Subscriptions`."""
+    yield Family(
+        "plait_subscriptions", "gauge", "Subscriptions now.", [({}, figures["subscriptions"])]
+    )
+    yield Family(
+        "plait_events",
+        "counter",
+        "Events of subscriptions that were answered.",
+        [({}, figures["events"])],
+    )
+
+
 def _documents(engine: Engine) -> Iterator[Family]:
     store = engine.store
     yield Family(

@@ -62,27 +62,27 @@ def _blobs(settings: Settings, name: str, what: str) -> RedisBlobs | None:
 
 def rate_of(settings: Settings) -> RedisRate | None:
     """What counts the requests of clients; None where they are not bounded."""
-    limit = settings.rate_limit
-    if not limit.requests:
+    rate_limit = settings.rate_limit
+    if not rate_limit.requests:
         return None
-    one = settings.redis[limit.redis]
+    one = settings.redis[rate_limit.redis]
     return RedisRate(
-        f"{_qualified('redis', limit.redis)} (rate limit)",
+        f"{_qualified('redis', rate_limit.redis)} (rate limit)",
         one.url.reveal(),
-        requests=limit.requests,
-        seconds=limit.seconds,
-        burst=limit.burst or limit.requests,
-        timeout=limit.timeout_seconds,
+        requests=rate_limit.requests,
+        seconds=rate_limit.seconds,
+        burst=rate_limit.burst or rate_limit.requests,
+        timeout=rate_limit.timeout_seconds,
         connect_timeout=one.connect_timeout,
     )
 
 
 def rate_limit_of(settings: Settings, rate: RedisRate | None) -> RateLimit | None:
     """What holds clients to their rate, as `rate` counts it."""
-    limit = settings.rate_limit
+    rate_limit = settings.rate_limit
     if rate is None:
         return None
-    return RateLimit(rate, fail_open=limit.fail_open, client_header=limit.client_header)
+    return RateLimit(rate, fail_open=rate_limit.fail_open, client_header=rate_limit.client_header)
 
 
 def cache_store(settings: Settings) -> RedisCacheStore | None:
@@ -214,6 +214,9 @@ def directus_sending(name: str, one: Directus) -> Sending:
 
 def _credentials(one: Directus, service: HttpService) -> Credentials:
     if one.auth == "login":
+        if not (one.email and one.password):
+            name = service.name
+            raise ConfigurationError(f'{name}.email, {name}.password: auth = "login" needs both.')
         return Login(service, one.email, one.password.reveal())
     return CallersToken() if one.auth == "caller" else StaticToken(one.token.reveal())
 

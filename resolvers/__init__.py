@@ -28,6 +28,13 @@ from resolvers.vector_writes import (
     VectorMutations,
 )
 from resolvers.vectors import VectorQueries
+from resolvers.workflows import (
+    TREND_DIGEST,
+    WorkflowMutations,
+    WorkflowQueries,
+    WorkflowRun,
+    WorkflowSubscriptions,
+)
 
 domain = Domain(
     entities=[
@@ -42,6 +49,7 @@ domain = Domain(
         Collection,
         VectorMetadata,
         EmbeddingJob,
+        WorkflowRun,
     ],
     collections=[Article, Author, File],
     mutations=[
@@ -57,8 +65,10 @@ domain = Domain(
         TrendPointMutations,
         ItemPointMutations,
         VectorMutations,
+        WorkflowMutations,
     ],
-    subscriptions=[ChangeSubscriptions, StateSubscriptions],
+    subscriptions=[ChangeSubscriptions, StateSubscriptions, WorkflowSubscriptions],
+    workflows=[TREND_DIGEST],
     examples=EXAMPLES,
     namespaces=NAMESPACES,
     subgraph=True,
@@ -77,5 +87,6 @@ domain = Domain(
         FileQueries,
         VectorQueries,
         VectorCollectionQueries,
+        WorkflowQueries,
     ],
 )

@@ -33,9 +33,9 @@ VECTORS = """{
   searchTrendsBatch(searches: [{id: 1, limit: 1}]) { id }
   searchTrendGroups(id: 1, groupBy: STATE) { key }
   trendFacets(key: STATE) { count }
-  points(collection: "notes", ids: [1]) { id }
-  pointCount(collection: "notes")
-  pointScroll(collection: "notes", first: 1) { totalCount nodes { id } }
+  points(collection: "note_embeddings", ids: [1]) { id }
+  pointCount(collection: "note_embeddings")
+  pointScroll(collection: "note_embeddings", first: 1) { totalCount nodes { id } }
   trends(first: 1) { nodes { near: similar(first: 1) { id } far: similar(first: 2) { score } } }
 }"""
 

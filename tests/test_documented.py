@@ -48,6 +48,8 @@ def test_every_setting_is_read(setting):
 READERS = [
     ROOT / "gateway/app.py",
     ROOT / "gateway/wiring.py",
+    ROOT / "gateway/observing.py",
+    ROOT / "gateway/documents/compose.py",
     *(ROOT / "gateway/cli").glob("*.py"),
     *(ROOT / "gateway/serving").glob("*.py"),
     *(ROOT / "gateway/identity").glob("*.py"),

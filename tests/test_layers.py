@@ -43,6 +43,10 @@ PLANTED = {
         "import sqlalchemy",
         "SQLAlchemy only where tables are declared, bound and asked",
     ),
+    "gateway/documents/cost.py": (
+        "import prometheus_client",
+        "prometheus_client and OpenTelemetry only where figures and spans leave",
+    ),
     "gateway/transport/graphiql.py": (
         "import wordllama",
         "wordllama only in embedding",

@@ -134,15 +134,16 @@ class Cache:
         deadline: float,
         *,
         refresh: bool = False,
+        local: bool = False,
     ) -> list[Answer]:
         """An answer for each want, in their order.
 
         `load` asks the source for those that are missing, all in one call. `deadline` is absolute,
         in the event loop's clock; who waits longer gets `SourceTimeout`. What the source raises is
         the value of the answers it was for; such values are never kept. `refresh`: what is there
-        already does not count.
+        already does not count. `local`: in this process alone.
         """
-        fill = Fill(policy, load, deadline)
+        fill = Fill(policy, load, deadline, local)
         if refresh:
             return await self._anew(wants, fill)
         now = self._clock()
@@ -221,7 +222,7 @@ class Cache:
             else:
                 waiting[place] = flight
         mine: list[Flight] = []
-        if rest and self._shared is None:
+        if rest and (self._shared is None or fill.local):
             mine = self._take_off(wants, [(place, None) for place in rest], waiting)
         elif rest and self._shared is not None:
             mine = await self._look_up(self._shared, wants, rest, fill, answers, waiting)

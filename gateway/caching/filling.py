@@ -49,11 +49,12 @@ class Clocks:
 
 @dataclass(frozen=True, slots=True)
 class Fill:
-    """What one caller's misses have in common."""
+    """What one caller's misses have in common. `local`: they are nothing to other replicas."""
 
     policy: Policy
     load: Load
     deadline: float
+    local: bool = False
 
 
 class Filling:
@@ -119,7 +120,7 @@ class Filling:
     async def _fill(self, flights: Sequence[Flight], fill: Fill) -> None:
         for flight in flights:
             flight.begun = True
-        if self._shared is None:
+        if self._shared is None or fill.local:
             await self._load(flights, fill, None)
             return
         mine, others, token = await self._begin(self._shared, flights, fill)

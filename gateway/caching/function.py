@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import functools
 from contextvars import ContextVar
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import orjson
@@ -32,6 +33,8 @@ T = TypeVar("T")
 CURRENT: ContextVar[Cache | None] = ContextVar("plait_cache", default=None)
 """The cache of the gateway that runs the current request, where it has one."""
 
+DAY_SECONDS = 86_400
+
 CALL_SECONDS = 30.0
 """The longest a call may take that waits for another one's answer."""
 
@@ -44,6 +47,7 @@ def cached(  # noqa: PLR0913 - each is an option
     stale_while_revalidate: int = 0,
     stale_if_error: int = 0,
     name: str | None = None,
+    shared: bool = True,
     cache: Cache | None = None,
 ) -> Callable[[Callable[P, Awaitable[T]]], Callable[P, Awaitable[T]]]:
     """Keep what an async function returns; equal calls under way are one call.
@@ -51,7 +55,8 @@ def cached(  # noqa: PLR0913 - each is an option
     `key`: takes the call's arguments and gives what tells calls apart, all of them by default:
     numbers, texts, dates, UUIDs, enums, dataclasses and collections of these. `tags`: by which it
     is invalidated, or a function of the arguments that gives them. `name`: instead of the
-    function's own. `cache`: instead of the running gateway's; without either nothing is kept.
+    function's own. `shared`: also in Redis, for all replicas; else in this process alone. `cache`:
+    instead of the running gateway's; without either nothing is kept.
 
     Every caller gets the value as JSON gives it back: lists for tuples, text for dates. Exceptions
     are never kept. The call raises TypeError where an argument or the value cannot be written.
@@ -81,7 +86,7 @@ def cached(  # noqa: PLR0913 - each is an option
 
             want = Want(entry_key(plan, (told,)), tuple(named))
             deadline = asyncio.get_running_loop().time() + CALL_SECONDS
-            (answer,) = await own.fetch([want], policy, load, deadline)
+            (answer,) = await own.fetch([want], policy, load, deadline, local=not shared)
             if isinstance(answer.value, Exception):
                 raise answer.value
             if not isinstance(answer.value, bytes):
@@ -92,3 +97,22 @@ def cached(  # noqa: PLR0913 - each is an option
         return call
 
     return decorate
+
+
+def cached_embedding(
+    model: str, *, max_age: int = DAY_SECONDS, shared: bool = True, cache: Cache | None = None
+) -> Callable[[Callable[[str], Awaitable[list[float]]]], Callable[[str], Awaitable[list[float]]]]:
+    """Keep the vectors that an async function makes of texts, by the hash of the text.
+
+    `model` names what makes them: another model's vectors are other entries, and the tag
+    `embedding:<model>` invalidates all of one. The rest is as of `cached`.
+    """
+    name = f"embedding:{model}"
+    return cached(
+        max_age=max_age,
+        key=lambda text: sha256(text.encode("utf-8", "surrogatepass")).digest(),
+        tags=(name,),
+        name=name,
+        shared=shared,
+        cache=cache,
+    )

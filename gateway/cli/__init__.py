@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from gateway.cli import cache, demo, doctor, explain, migrate, pull, schema, serve, sync
-from gateway.cli.output import failing_plainly
+from gateway.cli import cache, demo, doctor, explain, migrate, pull, schema, serve, sync, workflows
+from gateway.cli.output import failing_plainly, log_plainly
 from gateway.cli.project import see_working_directory
 
 app = typer.Typer(
@@ -28,6 +28,8 @@ app.command("doctor")(doctor.doctor)
 app.command("invalidate")(cache.invalidate)
 app.command("warm")(cache.warm)
 app.command("sync")(sync.sync)
+app.command("worker")(workflows.worker)
+app.add_typer(workflows.app)
 app.add_typer(pull.app)
 
 
@@ -46,5 +48,6 @@ def settings_file(
 
 def main() -> None:
     """Run the command that the arguments name; the console script `plait`."""
+    log_plainly()
     with failing_plainly():
         app()

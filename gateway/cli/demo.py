@@ -113,6 +113,8 @@ def _serve(settings: Settings, listener: socket.socket, key: str) -> None:
             if self.started:
                 _announce(listener.getsockname()[1], queries)
                 _announce_key(settings.identity.key_header, key)
+                _announce_tries(getattr(_loader(settings), "TO_TRY", {}))
+                console().print("Ctrl-C stops the gateway and its engines.")
 
     config = ListenerConfig(
         create_app(settings), settings.serve, settings.limits, log_level="warning"
@@ -147,7 +149,15 @@ def _announce_key(header: str, key: str) -> None:
     out.print(f'  {{"{header}": "{key}"}}', highlight=False, soft_wrap=True)
     out.print(f"  {header}: {key}", highlight=False, soft_wrap=True)
     out.print()
-    out.print("Ctrl-C stops the gateway and its engines.")
+
+
+def _announce_tries(tries: Mapping[str, str]) -> None:
+    """What the domain's demo has to try out, one document after the other."""
+    out = console()
+    for title, document in tries.items():
+        out.print(f"[bold]{title}[/]")
+        out.print(f"  {document}", highlight=False, soft_wrap=True, markup=False)
+        out.print()
 
 
 def _loader(settings: Settings) -> Any:
@@ -166,6 +176,8 @@ def _use(urls: EngineUrls) -> None:
         "REDIS_URL": urls.redis,
         "QDRANT_URL": urls.qdrant,
         "QDRANT_GRPC_PORT": str(urls.qdrant_grpc_port),
+        "DATASOURCE_CONTEXTS_TYPE": "redis",
+        "DATASOURCE_CONTEXTS_URL": urls.redis,
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -22,6 +23,20 @@ def console() -> Console:
     from rich.console import Console
 
     return Console(stderr=True, highlight=False)
+
+
+class _Plain(logging.Formatter):
+    """A record's message alone: a traceback may quote what nobody should see."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return record.getMessage().partition("\n")[0]
+
+
+def log_plainly() -> None:
+    """Tell a person of warnings, a line each; a command that serves sets up the log itself."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Plain())
+    logging.getLogger().handlers[:] = [handler]
 
 
 @contextmanager

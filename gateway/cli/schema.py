@@ -79,7 +79,8 @@ def _tell_changes(before: str, after: str, file: Path) -> bool:
         # Directives of Apollo Federation may stand in it, which graphql-core does not know.
         old = build_schema(before, assume_valid=True, assume_valid_sdl=True)
     except (GraphQLError, TypeError) as error:
-        raise ConfigurationError(f"{file} is no schema: {error}") from None
+        console().print(f"[bold red]{file} is no schema:[/] {escape(str(error))}")
+        return True
     new = build_schema(after, assume_valid=True, assume_valid_sdl=True)
     found = find_breaking_changes(old, new)
     for style, word, changes in (

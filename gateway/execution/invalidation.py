@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gateway.caching.tags import EVERYTHING
 from gateway.planning.cacheability import invalidated_by
@@ -37,6 +37,15 @@ class Written:
         self._note(declared)
         if fetch.verb is Verb.NAMED and not declared:
             self._note((EVERYTHING,))
+        if fetch.verb is Verb.ITEM_WRITE:
+            self._items(fetch.prepared)
+
+    def _items(self, prepared: Any) -> None:
+        """Note that items of a collection are written, whichever types show it."""
+        written = self._catalog.collections[prepared.shown.types[0]]
+        place = (written.source, written.collection)
+        shown = self._catalog.collections.values()
+        self._note(one.name for one in shown if (one.source, one.collection) == place)
 
     def rows(self, write: Write, keys: Sequence[Key]) -> None:
         """Note the rows of a write, and those that were written along with them."""

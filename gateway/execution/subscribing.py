@@ -37,7 +37,6 @@ if TYPE_CHECKING:
         Sequence,
     )
 
-    from gateway.context.registry import Datasources
     from gateway.documents.store import Operation
     from gateway.execution.engine import Engine
     from gateway.execution.exchange import GraphQLRequest
@@ -89,6 +88,7 @@ class Subscriptions:
         self._seconds = seconds
         self._most = most
         self._open = 0
+        self._events_answered = 0
 
     async def stream(
         self, request: GraphQLRequest, live: Live, *, allow_mutations: bool = True
@@ -110,6 +110,7 @@ class Subscriptions:
                 return
             async with self._counted(), aclosing(self._follow(operation, request, live)) as answers:
                 async for answer in answers:
+                    self._events_answered += 1
                     yield answer
         except PlaitError:
             raise
@@ -117,8 +118,8 @@ class Subscriptions:
             raise ours(error) from None
 
     def figures(self) -> dict[str, float]:
-        """Gauge: subscriptions."""
-        return {"subscriptions": self._open}
+        """Gauge: subscriptions; counter: events answered."""
+        return {"subscriptions": self._open, "events": self._events_answered}
 
     @asynccontextmanager
     async def _counted(self) -> AsyncIterator[None]:
@@ -232,7 +233,8 @@ class Subscriptions:
     async def _generated(self, ready: Ready, live: Live) -> AsyncGenerator[Answer, None]:
         document, name = ready.operation.document.node, _name(ready.operation)
         walk = self._walk(ready, self._waves(ready, None))
-        context = StreamContext(ready.viewer, self, walk, self._engine.datasources)
+        context = StreamContext(ready.viewer, self, walk)
+        context.datasources, context.workflows = self._engine.datasources, self._engine.workflows
         stream = await source_events(self._engine.api, document, name, ready.given, context)
         if isinstance(stream, list):
             yield _refused(stream)
@@ -284,17 +286,10 @@ class EventWaves(Waves):
 class StreamContext(RequestContext):
     """The context of a generator, which lives long: its deadline is always some time ahead."""
 
-    def __init__(
-        self,
-        viewer: Viewer,
-        subscriptions: Subscriptions,
-        walk: Walk,
-        datasources: Datasources | None,
-    ) -> None:
+    def __init__(self, viewer: Viewer, subscriptions: Subscriptions, walk: Walk) -> None:
         self._subscriptions = subscriptions
         self.viewer = viewer
         self.walk = walk
-        self.datasources = datasources
 
     @property
     def deadline(self) -> float:  # type: ignore[override]  # it moves

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from gateway.errors import ConfigurationError
-from gateway.planning.steps import Verb
+from gateway.planning.steps import ITEM_READS, Verb
 from gateway.planning.subscribing import PreparedEvents
 from gateway.schema import asks
 from gateway.schema.state import Namespaces
@@ -140,13 +140,14 @@ Found = TypeVar("Found")
 class Registry:
     """All sources of a gateway, by family and by the name a binding uses."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one family each
         self,
         rows: Mapping[str, RowSource],
         vectors: Mapping[str, VectorSource],
         state: Mapping[str, StateSource],
         namespaces: Namespaces | None = None,
         upstreams: Mapping[str, UpstreamSource] | None = None,
+        *,
         directus: Mapping[str, ItemSource] | None = None,
     ) -> None:
         self.rows = rows
@@ -175,17 +176,9 @@ class Registry:
                 state = _named(self.state, source, "state")
                 return state.prepare_bound(given.pattern, given.names, given.kind), ()
             case Verb.ROWS | Verb.PAGE | Verb.RELATED | Verb.NAMED:
-                rows = self._rows(verb, _named(self.rows, source, "SQL"), given, shapes)
-                return rows, rows.slots
-            case (
-                Verb.ITEMS
-                | Verb.ITEMS_BY_KEY
-                | Verb.SINGLE_ITEM
-                | Verb.ITEM_GROUPS
-                | Verb.ITEM_WRITE
-            ):
-                items = _named(self.directus, source, "Directus").prepare(given)
-                return items, items.slots
+                native = self._rows(verb, _named(self.rows, source, "SQL"), given, shapes)
+            case _ if verb in ITEM_READS or verb is Verb.ITEM_WRITE:
+                native = _named(self.directus, source, "Directus").prepare(given)
             case Verb.REMOTE_FIELDS | Verb.REMOTE_OBJECTS:
                 upstream = _named(self.upstreams, source, "upstream")
                 fields = verb is Verb.REMOTE_FIELDS
@@ -195,6 +188,7 @@ class Registry:
             case _:
                 vectors = _named(self.vectors, source, "vector")
                 return self._vectors(verb, vectors, given, shapes), _first(shapes)
+        return native, native.slots
 
     def _rows(self, verb: Verb, source: RowSource, ask: Any, shapes: Mapping[int, Hashable]) -> Any:
         if verb is Verb.NAMED:

@@ -153,6 +153,11 @@ class Filler:
         async with ledger(self._dsn, self.sync, self._options.seconds) as book:
             yield book
 
+    async def _tell(self, collection: int, error: str) -> None:
+        """Note why the jobs halt, over another connection: on ours a call may be under way."""
+        async with self._ledger() as book:
+            await book.tell(collection, error)
+
     async def _lock(self, book: Ledger) -> None:
         give_up = asyncio.get_running_loop().time() + LOCK_SECONDS
         while not await book.lock():
@@ -201,6 +206,6 @@ class Filler:
                 pass
         except PlaitError as error:
             with suppress(PlaitError):
-                await book.tell(error.message)
+                await self._tell(book.collection, error.message)
             raise
         await book.finish()

@@ -98,12 +98,16 @@ class Pipeline:
         self._figures = figures
         self._told = told
         self._under_way: set[str] = set()
+        self._settled = self._newest = 0
 
-    async def run(self, until: float) -> int:
-        """One pass over what is due, begun before `until` (event loop's clock); how many it read.
+    async def run(self, until: float) -> bool:
+        """One pass over what is due, begun before `until` (event loop's clock).
 
-        Raises `SourceError` where a source does not do its part: what was not recorded stays due.
+        Whether another one may have work: not where all that is left are rows that somebody is
+        just changing. Raises `SourceError` where a source does not do its part: what was not
+        recorded stays due.
         """
+        newest, self._settled = self._newest, 0
         embedding: asyncio.Queue[_Batch] = asyncio.Queue(_QUEUED)
         storing: asyncio.Queue[_Batch] = asyncio.Queue(_QUEUED)
         recording: asyncio.Queue[_Batch] = asyncio.Queue(_QUEUED)
@@ -114,32 +118,31 @@ class Pipeline:
                     *_started(group, _STORING, storing, self._store, recording),
                     *_started(group, 1, recording, self._record, None),
                 ]
-                read = await self._read(until, embedding)
+                await self._read(until, embedding)
                 for queue in (embedding, storing, recording):
                     await queue.join()
                 for worker in workers:
                     worker.cancel()
         except BaseExceptionGroup as errors:
             raise _first(errors) from errors
-        return read
+        return self._settled > 0 or self._newest > newest
 
-    async def _read(self, until: float, batches: asyncio.Queue[_Batch]) -> int:
-        loop, after, read = asyncio.get_running_loop(), 0, 0
+    async def _read(self, until: float, batches: asyncio.Queue[_Batch]) -> None:
+        loop, after = asyncio.get_running_loop(), 0
         while loop.time() < until:
             with self._figures.stages["read"].working(0):
                 due = await self._book.due(after, self._options.batch)
                 if not due:
                     break
                 after = due[-1].revision
+                self._newest = max(self._newest, after)
                 fresh = [entry for entry in due if entry.key not in self._under_way]
                 if not fresh:
                     continue
                 batch = await self._look(fresh)
             self._figures.stages["read"].items += len(fresh)
             self._under_way.update(batch.entries)
-            read += len(fresh)
             await batches.put(batch)
-        return read
 
     async def _look(self, entries: Sequence[Entry]) -> _Batch:
         """The rows as they are now, which is no older than their entries."""
@@ -217,7 +220,7 @@ class Pipeline:
     async def _record(self, batch: _Batch) -> None:
         with self._figures.stages["record"].working(len(batch.entries)):
             failed = {one.entry.key for one in batch.failures}
-            await self._book.settle(
+            self._settled += await self._book.settle(
                 self._embedder.model,
                 [row for row, _ in batch.points],
                 [row.key for row in batch.removed],
@@ -225,6 +228,7 @@ class Pipeline:
             )
             if batch.failures:
                 await self._book.fail(batch.failures, self._options.attempts)
+                self._settled += len(batch.failures)
         self._under_way.difference_update(batch.entries)
         figures = self._figures
         embedded = sum(row.key in batch.embedded for row, _ in batch.points)

@@ -37,11 +37,6 @@ class EventStreams:
     def __init__(self, engine: Streams, limits: StreamLimits) -> None:
         self._engine = engine
         self._limits = limits
-        self._open = 0
-
-    def figures(self) -> dict[str, float]:
-        """Gauge: open streams."""
-        return {"event_streams": self._open}
 
     async def serve(
         self,
@@ -63,11 +58,9 @@ class EventStreams:
         draining: asyncio.Event | None = scope.get("state", {}).get(DRAINING)
         if draining is not None:
             tasks.append(asyncio.ensure_future(_set(draining)))
-        self._open += 1
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            self._open -= 1
             for task in tasks:
                 task.cancel()
             await asyncio.wait(tasks)

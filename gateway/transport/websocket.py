@@ -97,10 +97,6 @@ class GraphQLOverWebSocket:
         finally:
             self._open -= 1
 
-    def figures(self) -> dict[str, float]:
-        """Gauge: open connections."""
-        return {"websockets": self._open}
-
     @property
     def engine(self) -> Streams:
         """What answers."""

@@ -52,7 +52,7 @@ class WorkflowStep:
         return cast("JSON | None", await workflows.context(target, self.record.key, deadline))
 
 
-@entity(workflow_runs, key="id")
+@entity(workflow_runs, key="id", roles=("editor", "admin"))
 class WorkflowRun:
     """One run of a workflow."""
 

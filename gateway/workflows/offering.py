@@ -88,7 +88,7 @@ class Workflows:
 
     async def resume(self, request_id: str) -> str:
         """Continue a run after its last saved step. Raises InputError for an unknown id."""
-        workflow = self._named(await self.runs.workflow_of(request_id))
+        workflow = self._named((await self.runs.seen(request_id)).workflow)
         await self.runs.start(workflow, request_id, {})
         return request_id
 

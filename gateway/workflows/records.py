@@ -66,6 +66,16 @@ class StepRecord(msgspec.Struct, rename="camel"):
         self.error = self.done = self.total = None
 
 
+class Seen(msgspec.Struct, frozen=True):
+    """A run as it is at a moment."""
+
+    workflow: str
+    version: int
+    status: str
+    error: str | None
+    steps: list[StepRecord]
+
+
 _DECODE = msgspec.json.Decoder(list[StepRecord]).decode
 
 

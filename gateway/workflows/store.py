@@ -8,7 +8,7 @@ import msgspec
 
 from gateway.errors import InputError
 from gateway.workflows.jobs import defer
-from gateway.workflows.records import Run, StepState, new_steps, steps_of, text_of
+from gateway.workflows.records import Run, Seen, StepState, new_steps, steps_of, text_of
 from gateway.workflows.tables import WorkflowStatus
 
 if TYPE_CHECKING:
@@ -27,6 +27,9 @@ VALUES ($1, $2, $3, $4::text::jsonb, $5::text::jsonb) ON CONFLICT (id) DO NOTHIN
 _LOCKED = f"""
 SELECT workflow, version, status::text AS status, record::text AS record
 FROM {_TABLE} WHERE id = $1 FOR UPDATE
+"""  # noqa: S608 - likewise
+_SEEN = f"""
+SELECT workflow, version, status::text, error, record::text FROM {_TABLE} WHERE id = $1
 """  # noqa: S608 - likewise
 _QUEUE = f"""
 UPDATE {_TABLE} SET status = 'queued', record = $2::text::jsonb, error = NULL, ended_at = NULL
@@ -115,16 +118,14 @@ class Runs:
             await connection.execute(_QUEUE, request_id, text_of(steps))
         await _defer(connection, request_id)
 
-    async def workflow_of(self, request_id: str) -> str:
-        """The name of a run's workflow. Raises InputError where there is no such run."""
+    async def seen(self, request_id: str) -> Seen:
+        """A run as it is now. Raises InputError where there is none."""
         async with self._pool.connection() as connection:
-            found = await connection.fetchval(
-                f"SELECT workflow FROM {_TABLE} WHERE id = $1",  # noqa: S608 - likewise
-                request_id,
-            )
-        if found is None:
+            row = await connection.fetchrow(_SEEN, request_id)
+        if row is None:
             raise InputError(f"There is no run {request_id!r}.")
-        return str(found)
+        workflow, version, status, error, record = row
+        return Seen(workflow, version, status, error, steps_of(record))
 
     async def cancel(self, request_id: str) -> None:
         """End a run that has not ended; a step under way is interrupted. Raises InputError."""

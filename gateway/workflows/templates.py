@@ -168,7 +168,7 @@ async def _value(
     value: Any = variables
     for name, known in _walk(hole.path, variables):
         if not isinstance(known, Mapping) or name not in known:
-            listed = ", ".join(sorted(known)) if isinstance(known, Mapping) else "no members"
+            listed = ", ".join(sorted(known)) if isinstance(known, Mapping) else ""
             raise InputError(
                 f"There is no ${{ctx.vars.{'.'.join(hole.path)}}}: before `{name}` "
                 f"there is {listed or 'nothing'}."

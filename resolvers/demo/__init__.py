@@ -9,11 +9,20 @@ from resolvers.demo.dataset import ITEMS, TRENDS, Dataset, Progress, build
 from resolvers.demo.prepare import Summary, prepare
 from resolvers.demo.rows import load
 
+TO_TRY = {
+    "Edit a trend, with the key": 'mutation { updateTrend(id: "1", set: {title: "Penguins in '
+    'Antarctica", summary: "How they keep warm."}) { id version } }',
+    "A second later its new text finds it": '{ searchTrends(text: "birds in the cold", limit: 3) '
+    "{ score trend { id title } } }",
+}
+"""What to try where writes are possible, by a title for people: in this order."""
+
 __all__ = [
     "ITEMS",
     "LICENCE",
     "ORIGIN",
     "SETTINGS",
+    "TO_TRY",
     "TRENDS",
     "CounterStore",
     "Dataset",

@@ -21,6 +21,9 @@ SETTINGS = {
     "PLAIT_STATE_DRAFTS_READ": _WRITERS,
     "PLAIT_STATE_DRAFTS_WRITE": _WRITERS,
     "PLAIT_JOBS_INSIDE": "true",
+    "PLAIT_WORKFLOWS_ENABLED": "*",
+    "PLAIT_WORKFLOWS_RUN": _WRITERS,
+    "DATASOURCE_CONTEXTS_READ": "*",
 }
 """What the demo opens, unless the environment says otherwise."""
 

@@ -176,13 +176,11 @@ async def test_what_is_guarded_below_is_refused(stand):
 
 async def test_the_shortest_part_counts(stand):
     """What stands in a value ends it earlier."""
+    memory = stand.gateway.cache.cache.memory
     await stand.data('{ figures(of: ["a"]) { double } }')
-    (slot,) = stand.gateway.cache.cache.memory._slots.values()
-    assert slot.entry.fresh_for <= 5
+    assert max(slot.entry.fresh_for for slot in memory._slots.values()) <= 5
     await stand.data('{ figures(of: ["a"]) { number } }')
-    assert (
-        max(slot.entry.fresh_for for slot in stand.gateway.cache.cache.memory._slots.values()) > 50
-    )
+    assert max(slot.entry.fresh_for for slot in memory._slots.values()) > 50
 
 
 async def test_rows_are_kept_by_their_keys(stand):

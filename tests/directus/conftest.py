@@ -9,11 +9,18 @@ from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 import pytest
-from instance import Directus, started
+from instance import INSTALL_SECONDS, Directus, started
 from seed import seed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whichever test is the first to need Directus may have to wait until it is installed."""
+    for item in items:
+        if "directus" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.timeout(INSTALL_SECONDS + 300))
 
 
 @pytest.fixture(scope="session")

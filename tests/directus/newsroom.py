@@ -16,6 +16,7 @@ from strawberry.scalars import JSON  # noqa: TC002 - read by decorators at run t
 
 from gateway import (
     BigInt,
+    Cache,
     Connection,
     Domain,
     ItemGroups,
@@ -37,8 +38,11 @@ from gateway import (
     listing,
     queries,
 )
+from gateway.caching.assembly import Options, make_cache
+from gateway.caching.dependencies import Dependencies
 from gateway.documents.limits import DocumentLimits
 from gateway.documents.store import DocumentStore
+from gateway.execution.cached import CachedReads
 from gateway.execution.engine import Engine
 from gateway.execution.exchange import GraphQLRequest
 from gateway.execution.executor import WalkingExecutor, install_resolvers
@@ -125,7 +129,7 @@ class Draft:
     rating: str | None
 
 
-@directus_collection("authors", key_type=int)
+@directus_collection("authors", key_type=int, cache=Cache(max_age=600))
 class Author:
     """Who writes."""
 
@@ -252,28 +256,42 @@ class Newsroom:
 async def running(
     sending: Recording | None,
     database: str | None = None,
+    *,
     domain: Domain = DOMAIN,
+    cached: bool = False,
     **options: Any,
 ) -> AsyncIterator[Newsroom]:
-    """An engine over a Directus, and over a database where one is given."""
+    """An engine over a Directus, and over a database where one is given; `cached` as declared."""
     api = build(domain, executor=WalkingExecutor)
     install_resolvers(api)
     items = DirectusSource("directus", sending, **options)
     rows = PostgresSource("postgres", database, api.catalog) if database else None
     sources: dict[str, Any] = {"directus": items} | ({"postgres": rows} if rows else {})
     registry = Registry({"default": rows} if rows else {}, {}, {}, directus={"default": items})
+    groups = {name: Groups(source) for name, source in sources.items()}
+
+    def describe(prepared: Any) -> Any:
+        return sources[prepared.source].describe(prepared)
+
     engine = Engine(
         api,
         DocumentStore(api.catalog.schema, DocumentLimits()),
         Planner(api.catalog, registry, PageLimits(default=5, most=50)),
-        {name: Groups(source) for name, source in sources.items()},
-        lambda prepared: sources[prepared.source].describe(prepared),
+        groups,
+        describe,
         writers={"directus": items},
     )
+    cache = make_cache(Options(early_refresh=0.0), None)
+    if cached:
+        dependencies = Dependencies(api.catalog.entities)
+        engine.cached = CachedReads(
+            cache, api.catalog, dependencies, groups, describe, schema=b"newsroom"
+        )
     for source in sources.values():
         await source.open()
     try:
         yield Newsroom(api, engine, sending)
     finally:
+        await cache.close()
         for source in sources.values():
             await source.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import importlib
 import sys
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ import pytest
 from seed import ARTICLES, READER_TOKEN
 from typer.testing import CliRunner
 
+from gateway import directus_create, directus_delete, mutations
 from gateway.cli import app
 from gateway.schema.build import Domain, build
 from gateway.sources.contract import Budget
@@ -326,6 +328,40 @@ async def test_callers_never_share(directus: Directus) -> None:
         )
         assert admin["data"] == {"articles": {"filterCount": 12}, "article": {"slug": "article-4"}}
         assert reader["data"] == {"articles": {"filterCount": 9}, "article": None}
+
+
+@mutations
+class Writes:
+    """What makes kept answers stale."""
+
+    create_author: newsroom.Author | None = directus_create()
+    delete_author: newsroom.Author | None = directus_delete()
+
+
+async def test_kept_answers(directus: Directus) -> None:
+    """Of types that are declared, by what was selected; stale when written; errors are not kept."""
+    service = HttpService("directus", directus.url)
+    sending = newsroom.Recording(service, StaticToken(directus.token))
+    domain = dataclasses.replace(newsroom.DOMAIN, mutations=[Writes])
+    listed = '{ authors(sort: [{id: ASC}], filter: {name: {ne: "\\n"}}) { nodes { name } } }'
+    async with newsroom.running(sending, domain=domain, cached=True) as room:
+        first = await room.data(listed)
+        assert await room.data(listed) == first
+        other = await room.data(listed.replace("name }", "n: name }"))
+        assert other["authors"]["nodes"][0] == {"n": "Ann"}
+        assert len(room.requests) == 2
+        for _ in range(2):
+            await room.data("{ author(id: 1) { name } }")
+        assert len(room.requests) == 1
+        for _ in range(2):
+            await room.data("{ authors { nodes { articles(limit: 1) { slug } } } }")
+        assert len(room.requests) == 2, "articles are not declared"
+        made = await room.data('mutation { createAuthor(input: {name: "Dan"}) { id } }')
+        names = [one["name"] for one in (await room.data(listed))["authors"]["nodes"]]
+        key = made["createAuthor"]["id"]
+        await room.data(f"mutation {{ deleteAuthor(id: {key}) {{ id }} }}")
+        assert names == ["Ann", "Bob", "Cem", "Dan"]
+        assert await room.data(listed) == first
 
 
 async def test_signs_of_life(directus: Directus) -> None:

@@ -94,7 +94,9 @@ class Mutation:
 
 
 SCHEMA = strawberry.Schema(Query, Mutation, types=[Giant, Dwarf])._schema
-STORE = DocumentStore(SCHEMA, DocumentLimits(max_tokens=20_000, max_chars=500_000, max_fields=20_000))
+STORE = DocumentStore(
+    SCHEMA, DocumentLimits(max_tokens=20_000, max_chars=500_000, max_fields=20_000)
+)
 
 
 def cost(text, limit=10**9, **variables):
@@ -179,7 +181,9 @@ def test_remembered_costs_are_the_costs(requests):
 def test_what_costs_too_much_is_refused():
     """By a code of its own, with both numbers, at every request; what costs as much as allowed is not."""
     costs = Costs(SCHEMA, limit=13, list_size=10, page=100)
-    assert costs.priced(STORE.load("{ giants(first: 4) { nodes { name } } }").operation(None)) is None
+    assert (
+        costs.priced(STORE.load("{ giants(first: 4) { nodes { name } } }").operation(None)) is None
+    )
     priced = costs.priced(STORE.load("{ giants(first: 5) { nodes { name } } }").operation(None))
     for _ in range(2):
         with pytest.raises(RequestError, match=r"costs 16; at most 13 ") as caught:

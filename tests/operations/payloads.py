@@ -30,7 +30,7 @@ _ITEMS: Mapping[int, tuple[str, str]] = {
     6: ("youtube", "sports"),
 }
 
-NOTES = "notes"
+NOTES = "note_embeddings"
 _NOTES = (
     (1, [1.0, 0.0], {7: 1.0, 4_000_000_000: 0.5}, {"lang": "en", "tags": ["sun", "rome"]}, (41.9, 12.5)),
     (2, [0.8, 0.6], {7: 0.25}, {"lang": "en", "tags": []}, (52.5, 13.4)),

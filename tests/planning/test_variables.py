@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,8 +13,10 @@ from toy.domain import domain
 from toy.profiles import examples
 
 from gateway.errors import Code, InputError
-from gateway.planning.variables import VariableCoercer, has_variables
+from gateway.planning.proxying import VariablesSpec
+from gateway.planning.variables import VariableCoercer, Variables, has_variables
 from gateway.schema.build import build
+from gateway.schema.uploads import Upload
 
 if TYPE_CHECKING:
     from graphql.execution.values import VariableValues
@@ -125,3 +128,15 @@ def test_graphql_core_still_refuses_what_it_refused() -> None:
     result = get_variable_values(SCHEMA, definition.variable_definitions, {"n": "1"})
     assert isinstance(result, list)
     assert isinstance(result[0], GraphQLError)
+
+
+def test_a_file_does_not_go_on() -> None:
+    """What is no JSON cannot be a variable of an upstream's document; the client is told so."""
+    file = Upload(io.BytesIO(b"x"), "x", "text/plain", 1)
+    operation = parse("query ($big: BigInt, $file: Upload) { a }").definitions[0]
+    assert isinstance(operation, OperationDefinitionNode)
+    spec = VariablesSpec(["big", "file"], operation.variable_definitions or ())
+    coercer = VariableCoercer(SCHEMA, [])
+    assert spec.read(Variables(coercer, {"big": 1 << 70}, {}))[1] == (b'{"big":%d}' % (1 << 70),)
+    with pytest.raises(InputError, match="file"):
+        spec.read(Variables(coercer, {"big": 1, "file": [file]}, {}))

@@ -192,6 +192,7 @@ domain = Domain(
     entities=[Author, Story, Memo, Tag],
     queries=[Reading, StateQueries],
     subscriptions=[Telling, StateSubscriptions],
+    examples={"Beats": "subscription Beats {\n  beats\n}\n"},
     namespaces=["wire", "board"],
 )
 

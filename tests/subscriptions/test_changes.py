@@ -232,7 +232,7 @@ async def test_leaving_ends_what_was_begun(room: Newsroom) -> None:
         await talk.say("complete", id=first)
         await room.listening(1)
     await room.listening(0)
-    assert room.gateway.subscriptions.figures() == {"subscriptions": 0}
+    assert room.gateway.subscriptions.figures()["subscriptions"] == 0
 
 
 async def test_changes_as_an_event_stream(room: Newsroom) -> None:

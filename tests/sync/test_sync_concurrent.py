@@ -23,7 +23,7 @@ async def test_edits_while_the_collection_is_filled(notes):
     await notes.add(*(f"note {number}" for number in range(60)))
 
     async def write(seed):
-        chance = random.Random(seed)
+        chance = random.Random(seed)  # noqa: S311 - for variety, not for secrets
         connection = await asyncpg.connect(notes.url, timeout=10)
         for number in range(40):
             key, title = chance.randint(1, 70), f"edit {seed} {number}"
@@ -116,14 +116,15 @@ async def test_a_killed_worker_loses_nothing(notes):
     )
     async with asyncio.timeout(60):
         assert await worker.stdout.readline() == b"embedding\n"
-        while not await notes.points():
+        while not await notes.points():  # noqa: ASYNC110 - an engine tells of no event
             await asyncio.sleep(0.01)
     worker.send_signal(signal.SIGKILL)
     await worker.wait()
     assert len(await notes.due()) > 0
 
     async with asyncio.timeout(60):
-        while await notes.filler().follow() is None:  # until the server has seen that it is gone
+        # Until the server has seen that the worker is gone.
+        while await notes.filler().follow() is None:  # noqa: ASYNC110 - it tells of no event
             await asyncio.sleep(0.05)
     assert len(await notes.points()) == 300
     assert (await notes.filler().check()).sound

@@ -45,7 +45,6 @@ async def served(**settings):
         "PLAIT_API_KEY_EDITOR_HASH": sha256(KEY.encode()).hexdigest(),
         "PLAIT_API_KEY_EDITOR_SUBJECT": "editor",
         "PLAIT_API_KEY_EDITOR_ROLES": "editor",
-        "PLAIT_CACHE_ENABLED": "false",
         **settings,
     }
     listener = socket.create_server(("127.0.0.1", 0))

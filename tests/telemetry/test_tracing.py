@@ -54,7 +54,7 @@ async def test_a_request_is_a_tree_of_spans(collector, fresh_database, redis_url
 async def test_a_failure_is_told_by_its_code_alone(collector, fresh_database):
     """No document, variable or text of an exception leaves with a span."""
     async with served(await fresh_database(), **traced(collector)) as client:
-        query = 'query Q($t: String!) { crash books(where: {title: {eq: $t}}) { nodes { id } } }'
+        query = "query Q($t: String!) { crash books(where: {title: {eq: $t}}) { nodes { id } } }"
         await ask(client, query, variables={"t": "sesame"})
         await ask(client, "{ nothing }")
     spans = {span.name: span for span in collector.spans}

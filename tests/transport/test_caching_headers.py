@@ -38,7 +38,7 @@ def test_how_long_and_for_whom(policy, shared, expected):
 
 def test_the_age_of_the_oldest_part():
     """Whole seconds, and only where something came from a cache."""
-    lines = dict(caching_headers(Freshness(Policy(60.0), True, 12.9), TAG, b"Accept"))
+    lines = dict(caching_headers(Freshness(Policy(60.0), shared=True, age=12.9), TAG, b"Accept"))
     assert lines[b"age"] == b"12"
 
 

@@ -12,7 +12,7 @@ import pytest
 import strawberry
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from toy_site import client_of, site_of
+from toy_site import client_of, serving, site_of
 
 from gateway import Domain, Upload, field, mutations, queries
 from gateway.documents.limits import DocumentLimits
@@ -306,6 +306,45 @@ async def test_a_form_that_stops_is_given_up(engine: Engine) -> None:
         headers = {**INTENT, "content-type": "multipart/form-data; boundary=x"}
         response = await client.post("/graphql", content=half(), headers=headers)
     assert (response.status_code, code(response)) == (408, "REQUEST_TIMEOUT")
+
+
+async def test_clients_that_leave_free_their_places(engine: Engine, kept: Kept) -> None:
+    """In the middle of a form or of its answer: the place is free again, the files are gone."""
+    app = site_of(engine, LIMITS)  # type: ignore[arg-type]  # any engine
+    whole = httpx.Request("POST", "http://plait", **one(b"x" * 2_000_000))
+    content = await whole.aread()
+    headers = [(name.lower().encode(), value.encode()) for name, value in whole.headers.items()]
+    scope = {"type": "http", "method": "POST", "path": "/graphql", "headers": headers}
+    kept.gate.clear()
+
+    async def leaves(*messages: dict[str, Any]) -> None:
+        coming = iter([*messages, {"type": "http.disconnect"}])
+
+        async def receive() -> Any:
+            return next(coming)
+
+        async def send(_: Any) -> None:
+            raise AssertionError("nobody is there to be answered")
+
+        await app({**scope, "query_string": b""}, receive, send)
+
+    for _ in range(5):
+        await leaves({"type": "http.request", "body": content[:1_500_000], "more_body": True})
+        await leaves({"type": "http.request", "body": content})
+    assert len(kept.files) == 5
+    assert all(file._file.closed for file in kept.files)
+    kept.gate.set()
+    async with client_of(app) as client:
+        assert "errors" not in (await client.post("/graphql", **one())).json()
+
+
+async def test_over_a_real_server(engine: Engine) -> None:
+    """A large file passes the listener."""
+    with serving(engine, LIMITS) as server:  # type: ignore[arg-type]  # any engine
+        async with httpx.AsyncClient(timeout=20) as client:
+            response = await client.post(server.url, **one(b"x" * 2_500_000))
+            digest = hashlib.sha256(b"x" * 2_500_000).hexdigest()
+            assert response.json()["data"]["digest"].endswith(digest)
 
 
 class _Silent:

@@ -129,3 +129,23 @@ async def test_a_subgraph_with_upstreams_composes(subgraph: Joined, tmp_path: Pa
     async with supergraph.composed(folder, f"zoo={path}") as whole:
         assert whole.errors == []
         assert "person(id: ID!): Person" in whole.sdl
+
+
+@pytest.mark.parametrize(
+    ("options", "name"),
+    [
+        ({}, "thingChanged"),
+        ({"prefix": "Crm"}, "crmThingChanged"),
+        ({"namespace": "crm"}, "crmThingChanged"),
+    ],
+)
+def test_subscription_fields(options: dict[str, str], name: str) -> None:
+    """Stand on our subscription root: also with a namespace, as a subscription has one field."""
+    text = ODD + "type Subscription { thingChanged(id: ID = 7): Thing }"
+    upstream = Upstream("things", text, **options)
+    api = build(Domain(entities=[], queries=[Hello], upstreams=[upstream]))
+    printed = build_schema(api.schema.as_str())
+    root = printed.get_root_type(OperationType.SUBSCRIPTION)
+    assert root is not None
+    assert [*root.fields] == [name]
+    assert root.fields[name].args["id"].default is not None

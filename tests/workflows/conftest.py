@@ -6,20 +6,23 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import asyncpg
 import pytest
 
 from gateway.context.compose import datasources_of
-from gateway.context.datasource import Datasource
 from gateway.settings import Datasource as Settings
 from gateway.settings import Secret
 from gateway.sources.postgres import migrate
 from gateway.sources.postgres.pool import Pool
-from gateway.workflows.declaring import Workflow
 from gateway.workflows.offering import Workflows
 from gateway.workflows.records import steps_of
 from gateway.workflows.worker import Worker
+
+if TYPE_CHECKING:
+    from gateway.context.datasource import Datasource
+    from gateway.workflows.declaring import Workflow
 
 FreshDatabase = Callable[..., Awaitable[str]]
 MIGRATIONS = Path(__file__).parents[2] / "migrations"

@@ -164,6 +164,21 @@ async def test_a_failed_start_says_why(served):
         assert code in {None, error["extensions"]["code"]}
 
 
+async def test_runs_are_for_editors_whichever_way_they_are_asked_for(served):
+    """A run may hold anything: the type itself is closed, not just its root fields."""
+    await ask(served, 'mutation { startWorkflow(name: "count", requestId: "n1") { id } }')
+    seen = await ask(served, '{ workflowRun(id: "n1") { nodeId variables } }')
+    node = seen["data"]["workflowRun"]["nodeId"]
+    for query in (
+        '{ workflowRun(id: "n1") { variables } }',
+        f'{{ node(nodeId: "{node}") {{ ... on WorkflowRun {{ variables }} }} }}',
+    ):
+        for viewer in (ANONYMOUS, Viewer("x", frozenset({"reader"}))):
+            body = await ask(served, query, viewer)
+            assert body["errors"]
+            assert "variables" not in str(body["data"])
+
+
 async def test_without_workflows_there_are_none(url, connection, tmp_path):
     """The schema is the same; nothing of the job engine runs."""
     del connection

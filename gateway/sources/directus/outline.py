@@ -13,7 +13,7 @@ _ELSEWHERE = "spec"
 
 
 def outline(value: Any) -> Any:
-    """An ask, or a part of one, as JSON values: response keys, what stands there, how it is read."""
+    """An ask, or a part of one, as JSON values: response keys, what stands there, how read."""
     if isinstance(value, tuple):
         return [outline(part) for part in value]
     if isinstance(value, Collection | ItemKind):

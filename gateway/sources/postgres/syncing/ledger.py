@@ -82,11 +82,15 @@ WITH settled AS (
 ), counted AS (
     UPDATE embedding_jobs AS of SET done = done + n
     FROM (SELECT job, count(*) AS n FROM settled GROUP BY job) AS new WHERE of.id = new.job
+), again AS (
+    INSERT INTO plait_sync.vector_changes (collection, key)
+    SELECT $1, key FROM unnest($2::text[]) AS done (key) WHERE NOT EXISTS (
+        SELECT FROM plait_sync.vector_changes AS one
+        WHERE one.collection = $1 AND one.key = done.key
+    )
+    ON CONFLICT DO NOTHING
 )
-INSERT INTO plait_sync.vector_changes (collection, key)
-SELECT $1, key FROM unnest($2::text[]) AS done (key)
-WHERE NOT EXISTS (SELECT FROM settled WHERE settled.key = done.key)
-ON CONFLICT DO NOTHING
+SELECT count(*) FROM settled
 """
 _FAIL = """
 WITH tried AS (
@@ -213,8 +217,11 @@ class Ledger:
 
     async def settle(
         self, model: str, stored: Sequence[Row], removed: Sequence[str], entries: Sequence[Entry]
-    ) -> None:
-        """Record what was stored and removed, and take out the entries that were brought about."""
+    ) -> int:
+        """Record what was stored and removed, and take out the entries that were brought about.
+
+        How many were taken out: those stay that changed meanwhile, or are just being changed.
+        """
         async with self.transaction():
             if stored:
                 await self._connection.execute(
@@ -229,7 +236,7 @@ class Ledger:
             if removed:
                 await self._connection.execute(_REMOVED, self.collection, removed)
             keys, revisions = _columns(entries)
-            await self._connection.execute(_SETTLE, self._sync.name, keys, revisions)
+            return int(await self._connection.fetchval(_SETTLE, self._sync.name, keys, revisions))
 
     async def fail(self, failures: Sequence[Failure], attempts: int) -> None:
         """Have the entries tried again later, up to `attempts` times in all."""
@@ -242,9 +249,9 @@ class Ledger:
         """How many entries there are to bring about."""
         return int(await self.value(_WAITING, self._sync.name))
 
-    async def tell(self, error: str) -> None:
-        """Note why the running jobs have come to a halt."""
-        await self.execute(_TOLD, self.collection, error)
+    async def tell(self, collection: int, error: str) -> None:
+        """Note why the running jobs of a collection, by its record's id, have come to a halt."""
+        await self.execute(_TOLD, collection, error)
 
     async def finish(self) -> None:
         """End the jobs that have no entry left, and count the collection's points."""
