@@ -23,6 +23,7 @@ from bench import (
     picture,
     quality,
     report,
+    sync,
     vectors,
     vectors_report,
     vectors_stage,
@@ -62,6 +63,7 @@ QUICK = Plan(rounds=1, seconds=2, warm_up=1, alone_rounds=3, alone_seconds=1)
 MOST_ROUNDS = 100
 MOST_SECONDS = 600
 QUALITY = "quality"
+SYNC = "sync"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,8 @@ def main() -> int:
     # A polite end as by Ctrl-C: every server is stopped on the way out.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
+        if options.what == SYNC:
+            return _run_sync(console)
         plan = _plan(options)
         chosen = _chosen(options)
         figures, added = _run(console, plan, chosen.requests) if chosen.requests else ([], [])
@@ -118,9 +122,20 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seconds", type=int, metavar="S", help="length of a round")
     parser.add_argument("--only", metavar="W3,V1", help="some workloads; docs stay untouched")
     parser.add_argument(
-        "what", nargs="?", choices=[QUALITY], help="only how good the hits are; docs stay untouched"
+        "what",
+        nargs="?",
+        choices=[QUALITY, SYNC],
+        help="only how good the hits are, or a backfill of vector sync; docs stay untouched",
     )
     return parser.parse_args()
+
+
+def _run_sync(console: Console) -> int:
+    """Measure a backfill and print it."""
+    with console.status("vector sync") as status:
+        found = sync.measure(status.update)
+    console.print(sync.table(found))
+    return 0
 
 
 def _plan(options: argparse.Namespace) -> Plan:

@@ -52,7 +52,7 @@ from gateway.wiring import (
     stream_limits,
     subscriptions_of,
 )
-from gateway.working import work, workflows_of, working
+from gateway.working import worker_of, workflows_of, working
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
@@ -421,6 +421,6 @@ async def run_worker(settings: Settings) -> None:
                 "there are no jobs: workflows.enabled (PLAIT_WORKFLOWS_ENABLED) offers no "
                 "workflow, and the domain syncs no collection"
             )
-        await work(settings, jobs)
+        await worker_of(settings, jobs).run()
     finally:
         await gateway.close()

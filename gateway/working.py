@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from gateway.workflows.declaring import Workflow
     from gateway.workflows.jobs import Job
     from gateway.workflows.offering import Workflows
+    from gateway.workflows.worker import Worker
 
 
 def workflows_of(
@@ -63,8 +64,8 @@ def _asking(engine: Engine, seconds: float) -> Callable[[Workflow], Ask]:
     return of
 
 
-async def work(settings: Settings, jobs: Iterable[Job]) -> None:
-    """Do jobs until cancelled. Raises ConfigurationError where there is no database for them."""
+def worker_of(settings: Settings, jobs: Iterable[Job]) -> Worker:
+    """A worker for these jobs. Raises ConfigurationError where there is no database for them."""
     from gateway.workflows.worker import Worker  # noqa: PLC0415 - the job engine, for workers only
 
     database = settings.postgres.get("default")
@@ -72,13 +73,12 @@ async def work(settings: Settings, jobs: Iterable[Job]) -> None:
         raise ConfigurationError(
             "postgres.default.url (POSTGRES_URL): jobs are kept in this database."
         )
-    worker = Worker(
+    return Worker(
         (database.direct_url or database.dsn).reveal(),
         jobs,
         concurrency=settings.jobs.concurrency,
         lease=settings.jobs.lease_seconds,
     )
-    await worker.run()
 
 
 @asynccontextmanager
@@ -88,7 +88,7 @@ async def working(settings: Settings, jobs: Iterable[Job]) -> AsyncIterator[None
     if not wanted:
         yield
         return
-    task = asyncio.create_task(work(settings, wanted), name="jobs")
+    task = asyncio.create_task(worker_of(settings, wanted).run(), name="jobs")
     try:
         yield
     finally:

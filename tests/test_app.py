@@ -97,7 +97,7 @@ def tampered(cursor: str, *values: str | None) -> str:
 BAD = {
     # The document
     "syntax": Bad("{ trends( }", code="GRAPHQL_PARSE_FAILED"),
-    "empty document": Bad("", code="GRAPHQL_PARSE_FAILED"),
+    "empty document": Bad("", code="BAD_REQUEST"),
     "only a comment": Bad("# nothing", code="GRAPHQL_PARSE_FAILED"),
     "unknown field": Bad("{ trend(id: 1) { price } }", {}, "GRAPHQL_VALIDATION_FAILED", "price"),
     "unknown root": Bad("{ prices { id } }", {}, "GRAPHQL_VALIDATION_FAILED", "prices"),

@@ -49,12 +49,15 @@ READERS = [
     ROOT / "gateway/app.py",
     ROOT / "gateway/wiring.py",
     ROOT / "gateway/observing.py",
+    ROOT / "gateway/sync/compose.py",
     ROOT / "gateway/documents/compose.py",
     *(ROOT / "gateway/cli").glob("*.py"),
     *(ROOT / "gateway/serving").glob("*.py"),
     *(ROOT / "gateway/identity").glob("*.py"),
     ROOT / "gateway/embedding/compose.py",
     ROOT / "gateway/context/compose.py",
+    ROOT / "gateway/workflows/compose.py",
+    ROOT / "gateway/working.py",
 ]
 PARTS = ("url", "host", "port", "database", "user", "password", "ssl")
 

@@ -63,6 +63,10 @@ PLANTED = {
         "import pymongo",
         "pymongo and obstore only in context",
     ),
+    "gateway/workflows/jobs.py": (
+        "import procrastinate",
+        "The job engine and its driver only in the worker",
+    ),
     "gateway/sources/contract.py": (
         "import gateway.sources.qdrant",
         "The contract of sources stands on errors alone",

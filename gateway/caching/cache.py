@@ -114,8 +114,8 @@ class Cache:
             "flights": len(self._flights),
         }
 
-    def at_hand(self, key: bytes) -> Answer | None:
-        """What memory has under a key and may serve at this moment; None where to `fetch` it."""
+    def at_hand(self, key: bytes) -> tuple[bytes | None, float] | None:
+        """What memory may serve under a key at this moment, and its age; else None: `fetch` it."""
         coherence = self._coherence
         if coherence is not None and not coherence.leased:
             return None
@@ -124,9 +124,9 @@ class Cache:
         if slot is None or now >= slot.early_at:
             return None
         self._counts[State.MEMORY] += 1
-        return Answer(slot.value, State.MEMORY, now - slot.made_at)
+        return slot.value, now - slot.made_at
 
-    async def fetch(
+    async def fetch(  # noqa: PLR0913 - what is wanted, and how
         self,
         wants: Sequence[Want],
         policy: Policy,

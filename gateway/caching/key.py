@@ -20,7 +20,7 @@ from uuid import UUID
 import msgspec
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Mapping
+    from collections.abc import Callable, Hashable, Mapping, Sequence
 
 KEY_BYTES = 20
 
@@ -54,6 +54,18 @@ def entry_key(
     """
     text = canonical((arguments, key, viewer))
     return blake2b(text, digest_size=KEY_BYTES, key=plan, person=b"plait-entry").digest()
+
+
+def entry_keys(
+    plan: bytes, arguments: tuple[Any, ...], keys: Sequence[Sequence[Any]], viewer: Hashable = None
+) -> list[bytes]:
+    """`entry_key` for each of many rows of one plan. Raises UncacheableError."""
+    before, after = b"l3:" + canonical(arguments), canonical(viewer)
+    texts = [before + canonical(tuple(key)) + after for key in keys]
+    return [
+        blake2b(text, digest_size=KEY_BYTES, key=plan, person=b"plait-entry").digest()
+        for text in texts
+    ]
 
 
 def canonical(value: Any) -> bytes:

@@ -47,6 +47,8 @@ if TYPE_CHECKING:
     )
 
     from gateway.documents.store import Operation
+    from gateway.planning.arguments import Spec
+    from gateway.planning.variables import Variables
 
 MUTATION_WEIGHT = 10.0
 MAX_VISITS = 20_000
@@ -164,11 +166,16 @@ class Priced:
         self._names: tuple[str, ...] = ()
         self._known: dict[tuple[Any, ...], float] = {}
 
-    def require(self, variables: Mapping[str, Any]) -> None:
-        """Raise RequestError (COST_LIMIT_EXCEEDED) where it costs too much with these values."""
-        cost = self.cost(variables)
+    def require(self, variables: Variables, specs: Iterable[Spec] = ()) -> None:
+        """Raise RequestError (COST_LIMIT_EXCEEDED) where it costs too much with these values.
+
+        What is wrong with an argument that `specs` read is told first: it says more.
+        """
+        cost = self.cost(variables.coerced)
         limit = self._costs.limit
         if cost > limit:
+            for spec in specs:
+                spec.read(variables)
             shown = math.ceil(cost)
             raise RequestError(
                 f"The operation costs {shown:,}; at most {limit:,} is allowed. Ask for shorter "

@@ -14,7 +14,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import orjson
 
 from gateway.caching.cache import Want
-from gateway.caching.key import UncacheableError, canonical, entry_key, plan_identity
+from gateway.caching.key import (
+    UncacheableError,
+    canonical,
+    entry_key,
+    entry_keys,
+    plan_identity,
+)
 from gateway.caching.tags import of_list, of_row
 from gateway.errors import PlaitError
 from gateway.execution.invalidation import Written
@@ -66,9 +72,9 @@ class _Known(NamedTuple):
 class CachedReads:
     """The cache as the waves use it; one for the process.
 
-    `schema`: a hash of the printed schema and of where its sources are. `groups`: the queues of the sources as they must be
-    asked, so that an answer is never older than the tags' versions it is kept with. `describe`
-    gives a prepared request in its source's own words.
+    `schema`: a hash of the printed schema and of where its sources are. `groups`: the queues of
+    the sources as they must be asked, so that an answer is never older than the tags' versions it
+    is kept with. `describe` gives a prepared request in its source's own words.
     """
 
     def __init__(  # noqa: PLR0913 - one collaborator each
@@ -176,8 +182,10 @@ class CacheRequest:
         """The reads of one fetch, called as the queues of a source are."""
         return FetchReads(self._owner, fetch, self)
 
-    def at_hand(self, fetch: Fetch, arguments: tuple[Any, ...]) -> Answer | None:
-        """The answer of a fetch without keys, if it is everybody's, fresh and in this process.
+    def at_hand(
+        self, fetch: Fetch, arguments: tuple[Any, ...]
+    ) -> tuple[bytes | None, float] | None:
+        """The value of a fetch without keys, if it is everybody's, fresh and in this process.
 
         The short way: most reads of a busy page end here.
         """
@@ -188,10 +196,10 @@ class CacheRequest:
             key = self._owner.known(fetch).key(arguments)
         except UncacheableError:
             return None
-        answer = self._owner.cache.at_hand(key)
-        if answer is not None and answer.age > self.age:
-            self.age = answer.age
-        return answer
+        found = self._owner.cache.at_hand(key)
+        if found is not None and found[1] > self.age:
+            self.age = found[1]
+        return found
 
     def note(self, place: str, key: str, answers: Sequence[Answer]) -> None:
         """Note where the answers for a field came from, and how old they are.
@@ -266,8 +274,10 @@ class FetchReads:
             if keys is None:
                 return [Want(entry_key(known.plan, arguments, None, viewer), known.tags)]
             return [
-                Want(entry_key(known.plan, arguments, tuple(key), viewer), _tags(known, key))
-                for key in keys
+                Want(name, _tags(known, key))
+                for name, key in zip(
+                    entry_keys(known.plan, arguments, keys, viewer), keys, strict=True
+                )
             ]
         except UncacheableError:
             return None

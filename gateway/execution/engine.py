@@ -252,8 +252,6 @@ class Engine:
         if planned.demands and viewer is not None:
             refused = self._authority.refused(planned.demands, viewer)
         coerced = variables.coerced
-        if planned.priced is not None and viewer is not None:
-            planned.priced.require(coerced)
         holding = tuple([coerced.get(name) for name in planned.conditions])
         if None in holding:
             name = planned.conditions[holding.index(None)]
@@ -268,6 +266,8 @@ class Engine:
             reader = Reader(self.api.catalog, operation.fragments, conditions, refused, declared)
             outline = self.planner.outline(operation.node, reader, planned.root)
             found = planned.outlines[key] = (outline, reader)
+        if planned.priced is not None and viewer is not None:
+            planned.priced.require(variables, found[0].specs)
         return found
 
     def _extensions(

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from gateway.planning.keepable import Places
     from gateway.schema.selection import Reader
 
+
 class Place(NamedTuple):
     """Where graphql-core is about to execute a field: what `execute_field` is given."""
 

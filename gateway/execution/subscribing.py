@@ -193,23 +193,24 @@ class Subscriptions:
                     yield Answer(body)
 
     async def _visible(self, ready: Ready, together: Sequence[Happening]) -> Sequence[Happening]:
-        """Those of which this viewer may know, and wants to."""
-        keys = {one.key: place for place, one in enumerate(together) if one.key is not None}
+        """Those of which this viewer may know, and wants to; the error where that cannot be told."""
+        keys = list(dict.fromkeys(one.key for one in together if one.key is not None))
         if not keys or ready.root is None or ready.root.fetch is None:
             return together
         probe = ready.root.fetch.holes[0]
         try:
-            found = await self._waves(ready, None).rows(probe, list(keys))
+            found = await self._waves(ready, None).rows(probe, keys)
         except PlaitError as error:
             found = [error] * len(keys)
         told = dict(zip(keys, found, strict=True))
-        return [
-            one
-            if not isinstance(told.get(one.key or ()), PlaitError)
-            else replace(one, value=told[one.key or ()])
-            for one in together
-            if one.key is None or told[one.key] is not None
-        ]
+        visible: list[Happening] = []
+        for one in together:
+            seen = b"" if one.key is None else told[one.key]
+            if isinstance(seen, PlaitError):
+                visible.append(replace(one, value=seen))
+            elif seen is not None:
+                visible.append(one)
+        return visible
 
     async def _answered(self, ready: Ready, value: Value) -> bytes:
         """The whole answer to one event."""

@@ -214,7 +214,7 @@ class Waves:
         if fetch.caching is not None and self.cache is not None:
             found = self.cache.at_hand(fetch, arguments)
             if found is not None:
-                return found.value
+                return found[0]
         value = await self._reads(fetch).single(
             fetch.prepared, arguments, self.scope, self.deadline
         )

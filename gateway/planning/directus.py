@@ -9,6 +9,7 @@ from gateway.errors import InputError
 from gateway.planning.arguments import Arguments
 from gateway.planning.directus_filters import Filters, sort_of
 from gateway.planning.steps import Verb
+from gateway.planning.walked import Walked
 from gateway.schema.asks import Constant
 from gateway.schema.directus import DirectusById, DirectusGroups, DirectusItems, DirectusMatch
 from gateway.schema.directus_asks import (
@@ -194,6 +195,8 @@ class DirectusSelection:
         limits = self._making.planner.limits
         spec = self._making.spec(ListSpec(child, only, self._catalog, limits, path))
         items = tuple(self.item(child, target) for target in relation.targets)
+        if relation.any and Walked(self._catalog, self._making.reader).walks_below(child):
+            items = tuple(map(_telling, items))
         return ItemMany(child.key, relation, items, spec)
 
     def list(self, field: Field) -> ItemList:
@@ -245,6 +248,13 @@ class DirectusSelection:
 
     def _shown(self, type_name: str) -> Collection:
         return self._catalog.collections[self._catalog.items_of[type_name]]
+
+
+def _telling(item: Item) -> Item:
+    """An item that says of which type it is, for graphql-core to walk into."""
+    told = Constant(TYPENAME, item.collection.name)
+    rest = (part for part in item.parts if part.key != TYPENAME)
+    return Item(item.collection, (told, *rest))
 
 
 # Root fields and entity fields -------------------------------------------------------------------

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import orjson
 
 from gateway.errors import InputError
-from gateway.schema.directus_kinds import DYNAMIC, is_dynamic
+from gateway.schema.directus_kinds import is_replaced
 from gateway.schema.kinds import TEXT
 from gateway.schema.shapes import MAX_CONDITIONS, MAX_DEPTH, MAX_IN
 
@@ -168,6 +168,9 @@ class Filters:
             elif operator in {"in", "notIn"} and not value:
                 if operator == "in":  # nothing is one of none
                     found += [{column.field: {one: True}} for one in _FLAGS["isNull"]]
+            elif value == "" and operator in {"eq", "ne"}:  # which Directus takes as no text
+                flags = ("_empty", "_nnull") if operator == "eq" else ("_nempty",)
+                found += [{column.field: {one: True}} for one in flags]
             else:
                 held = _operand(column, value, where)
                 found.append({column.field: {_OPERATORS[operator]: held}})
@@ -213,9 +216,10 @@ def _sort_key(
 def item_value(kind: ItemKind, value: Any, where: str) -> Any:
     """A coerced value as JSON for a filter. Raises InputError naming `where`."""
     bound = (kind.filter or TEXT).bind(value, where)
-    if is_dynamic(bound):
+    if is_replaced(bound):
         raise InputError(
-            f"`{where}` must not begin with {' or '.join(DYNAMIC)}, which Directus replaces.",
+            f"`{where}` must not be `true`, `false` or `null`, nor begin with `$NOW` or "
+            "`$CURRENT_`: Directus puts something else for such a text.",
             extensions={"argument": where},
         )
     return bound.value if isinstance(bound, enum.Enum) else bound

@@ -7,7 +7,7 @@ refers to, the keys are kept.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from graphql import FragmentDefinitionNode, FragmentSpreadNode, VariableNode, Visitor, print_ast
@@ -50,6 +50,7 @@ def keepable(policies: CachePolicies, reader: Reader, field: Field) -> Keepable 
     info = field.info
     if info is None or not info.plain or _is_extended(info):
         return None
+    reader = replace(reader, refused=frozenset())  # what is refused asks for the viewer, too
     entity = info.type_name if info.type_name in reader.catalog.entities else None
     below = [] if entity else _below(reader, field)
     policy = policies.of_plain(info) if entity else merged(policies.of_walked(reader, [field]))

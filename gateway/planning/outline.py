@@ -7,8 +7,10 @@ argument readers. `Outline.plan` adds the shapes of the arguments and caches wha
 from __future__ import annotations
 
 from collections import OrderedDict
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from gateway.errors import InputError
 from gateway.planning.narrowing import branches_of
 from gateway.planning.permits import demanded
 from gateway.planning.steps import Fetch, Plan, Root, Step
@@ -18,7 +20,7 @@ from gateway.schema.kinds import INT, INT_ID, TEXT, TEXT_ID, UUID, UUID_ID
 from gateway.schema.mutations import WriteBinding
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Mapping
+    from collections.abc import Callable, Hashable, Mapping
 
     from gateway.caching.policy import Policy
     from gateway.planning.arguments import (
@@ -181,15 +183,18 @@ class Outline:
         if (native, step.ranking) not in prepared:
             prepared[native, step.ranking] = branches_of(self._preparer, step, native, shapes)
         holes = tuple(self._fetch(hole, shapes, prepared) for hole in step.holes)
-        convert, entity = None, None
+        entity = None
+        convert: tuple[Callable[[Any, str], Any], ...] | None = None
         if isinstance(step.ask, asks.Row):
             entity = step.ask.entity.name
             key = step.ask.by or step.ask.entity.key
             ready = all(info.kind in _READY_KEYS for info in key)
-            if step.foreign or not ready:
+            if step.foreign:
+                convert = tuple(partial(_foreign, info.kind.bind) for info in key)
+            elif not ready:
                 convert = tuple(info.kind.bind for info in key)
         elif isinstance(step.ask, asks.Related):
-            convert = (step.ask.column.kind.bind,)
+            convert = (partial(_foreign, step.ask.column.kind.bind),)
         constants = getattr(native, "constants", ())
         ranked = prepared[native, step.ranking]
         # What a search depends on that rows take part in hangs on values.
@@ -208,3 +213,13 @@ class Outline:
             getattr(native, "guard", None),
             caching,
         )
+
+
+def _foreign(bind: Callable[[Any, str], Any], value: Any, name: str) -> Any:
+    """A key that another service holds, whose integer may be our text. Raises InputError."""
+    try:
+        return bind(value, name)
+    except InputError:
+        if type(value) is not int:
+            raise
+        return bind(str(value), name)

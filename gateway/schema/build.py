@@ -338,6 +338,7 @@ class _Builder:
         theirs = {name for info in upstreams.values() for name in info.types}
         of_items = self.collections.made_of
         own = {*self.vectors.structures, *self.structures, *of_items, self._type_name(PageInfo)}
+        own |= self.collections.unions(core)
         if self.domain.subgraph:
             bind_service(schema, own)
         of_rows = [*self.lists.items(), *self.changes.items()]

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import types
 import typing
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Union
+
+from graphql import GraphQLUnionType
 
 from gateway.errors import ConfigurationError
 from gateway.schema.access import requirements_of
@@ -34,6 +38,7 @@ from gateway.schema.entities import fields_of, optional
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from graphql import GraphQLSchema
     from strawberry.schema.name_converter import NameConverter
     from strawberry.types.arguments import StrawberryArgument
 
@@ -85,6 +90,18 @@ class CollectionFields:
             self.by_class[cls] = self._collection(cls, hints[cls])
         for one in self.by_class.values():
             self._filters[one.name] = self._types.declare(one.name, *self._open(one))
+
+    def unions(self, schema: GraphQLSchema) -> set[str]:
+        """The names of the unions of collections, whose members answers tell by `__typename`."""
+        shown = {one.name for one in self.by_class.values()}
+        found = set()
+        for type_ in schema.type_map.values():
+            if isinstance(type_, GraphQLUnionType) and shown.issuperset(
+                member.name for member in type_.types
+            ):
+                type_.resolve_type = None
+                found.add(type_.name)
+        return found
 
     def filter_of(self, collection: Collection) -> type:
         """`<Type>Filter`."""
@@ -191,36 +208,10 @@ class CollectionFields:
                 f"{cls.__name__} is listed as a collection; decorate it with "
                 '@directus_collection("name").'
             )
-        columns: dict[str, ItemColumn] = {}
-        relations: dict[str, ItemRelation] = {}
-        locals_: dict[str, tuple[str, str]] = {}
-        assets: dict[str, str] = {}
+        members = _Members()
         for field in fields_of(cls):
-            where = f"{cls.__name__}.{field.python_name}"
-            if not isinstance(field, Bound):
-                raise ConfigurationError(
-                    f"{where}: a class of a Directus collection has only fields bound to Directus."
-                )
-            name = self._converter.from_field(field)
-            binding = field.binding
-            inner, nullable = optional(hints[field.python_name])
-            if isinstance(binding, DirectusField):
-                kind = item_kind(inner, where)
-                own = binding.field or field.python_name.rstrip("_")
-                columns[name] = ItemColumn(name, own, kind, nullable, binding.readonly)
-            elif isinstance(binding, DirectusRelation):
-                relations[name] = self._relation(name, binding, inner, where, nullable=nullable)
-            elif isinstance(binding, DirectusLocal):
-                locals_[name] = (binding.field, self._local(inner, where))
-            elif isinstance(binding, DirectusAsset):
-                if inner is not str or not nullable:
-                    raise ConfigurationError(f"{where}: annotate it `str | None`.")
-                assets[name] = binding.field
-            else:
-                raise ConfigurationError(f"{where}: it is not bound to a field of Directus.")
-        key = next((one for one in columns.values() if one.field == options.key), None)
-        if key is None:
-            raise ConfigurationError(f"{cls.__name__}: its key {options.key!r} has no field.")
+            self._read_field(members, cls, field, hints[field.python_name])
+        key = members.key(cls.__name__, options.key)
         return Collection(
             self._name(cls),
             options.collection,
@@ -228,12 +219,36 @@ class CollectionFields:
             cls,
             key,
             options.key_type,
-            columns,
-            relations,
-            locals_,
-            assets,
+            members.columns,
+            members.relations,
+            members.locals,
+            members.assets,
             options.singleton,
         )
+
+    def _read_field(self, members: _Members, cls: type, field: Any, hint: Any) -> None:
+        where = f"{cls.__name__}.{field.python_name}"
+        if not isinstance(field, Bound):
+            raise ConfigurationError(
+                f"{where}: a class of a Directus collection has only fields bound to Directus."
+            )
+        name = self._converter.from_field(field)
+        binding = field.binding
+        inner, nullable = optional(hint)
+        if isinstance(binding, DirectusField):
+            own = binding.field or field.python_name.rstrip("_")
+            members.columns[name] = ItemColumn(name, own, item_kind(inner, where), nullable)
+        elif isinstance(binding, DirectusRelation):
+            relation = self._relation(name, binding, inner, where, nullable=nullable)
+            members.relations[name] = relation
+        elif isinstance(binding, DirectusLocal):
+            members.locals[name] = (binding.field, self._local(inner, where))
+        elif isinstance(binding, DirectusAsset):
+            if inner is not str or not nullable:
+                raise ConfigurationError(f"{where}: annotate it `str | None`.")
+            members.assets[name] = binding.field
+        else:
+            raise ConfigurationError(f"{where}: it is not bound to a field of Directus.")
 
     def _relation(
         self, name: str, binding: DirectusRelation, inner: Any, where: str, *, nullable: bool
@@ -318,6 +333,31 @@ class CollectionFields:
 
     def _name(self, cls: type) -> str:
         return self._converter.from_type(_definition(cls))
+
+
+@dataclass(slots=True)
+class _Members:
+    """What the fields of a class are bound to, by their GraphQL names."""
+
+    columns: dict[str, ItemColumn] = dataclasses.field(default_factory=dict)
+    relations: dict[str, ItemRelation] = dataclasses.field(default_factory=dict)
+    locals: dict[str, tuple[str, str]] = dataclasses.field(default_factory=dict)
+    assets: dict[str, str] = dataclasses.field(default_factory=dict)
+
+    def key(self, cls: str, name: str) -> ItemColumn:
+        """The column of the key. Raises ConfigurationError where the class does not add up."""
+        values = {one.field for one in self.columns.values()}
+        values |= {field for field, _ in self.locals.values()}
+        for relation in self.relations.values():
+            if relation.field in values:
+                raise ConfigurationError(
+                    f"{cls}: field {relation.field!r} of Directus is bound as a value and as a "
+                    "relation; it can be asked for as one of them only."
+                )
+        key = next((one for one in self.columns.values() if one.field == name), None)
+        if key is None:
+            raise ConfigurationError(f"{cls}: its key {name!r} has no field.")
+        return key
 
 
 def _definition(cls: type) -> Any:

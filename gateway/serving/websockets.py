@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     import asyncio
 
 _LOG = logging.getLogger(__name__)
-_LOG.setLevel(logging.WARNING)  # below it stand addresses with their query strings
+# Below warnings stand addresses with their query strings. A filter, as levels are set elsewhere.
+_LOG.addFilter(lambda record: record.levelno >= logging.WARNING)
 
 FAREWELL = 5.0
 """Seconds that a client gets to take the last bytes once nothing more is coming."""

@@ -25,8 +25,11 @@ def fillers_of(
 
     Raises ConfigurationError for a collection that is declared twice.
     """
-    one = settings.sync
-    options = Options(one.batch, one.attempts, one.timeout_seconds)
+    options = Options(
+        batch=settings.sync.batch,
+        attempts=settings.sync.attempts,
+        seconds=settings.sync.timeout_seconds,
+    )
     fillers: dict[str, Filler] = {}
     for sync in syncs:
         if sync.name in fillers:

@@ -93,7 +93,7 @@ class Filler:
             if not await book.lock():
                 return None
             figures = Figures()
-            if await book.waiting():
+            if await book.has_work():
                 await self._ready(book)
                 await self._fill(book, figures, seconds, lambda: None)
             return figures
@@ -139,11 +139,11 @@ class Filler:
             figures = Figures()
 
             def tell() -> None:
-                told(self.sync.name, min(figures.done, total), total)
+                if total:
+                    told(self.sync.name, min(figures.done, total), total)
 
-            if total:
-                tell()
-                await self._fill(book, figures, math.inf, tell)
+            tell()
+            await self._fill(book, figures, math.inf, tell)
             return Drifted(self.sync.name, found, foreign), figures
 
     # Steps -------------------------------------------------------------------------------------

@@ -1,8 +1,9 @@
 """Keeps pages of other sites from having a browser run queries with its user's standing.
 
-A POST must be `application/json`, for which a browser asks first (a preflight we never grant).
-A GET needs no such permission, so one that a browser sends on behalf of another site must carry
-proof that its sender may set headers. Programs that are not browsers are not asked.
+A POST must be `application/json`, for which a browser asks first (a preflight we never grant), or
+a form with a header for which it would have to. A GET needs no such permission, so one that a
+browser sends on behalf of another site must carry proof that its sender may set headers. Programs
+that are not browsers are not asked.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ PREFLIGHT_HEADERS = (
     b"apollo-require-preflight",
     b"x-apollo-operation-name",
 )
-"""Any of these, not empty, proves that a GET was preflighted or is no browser's."""
+"""Any of these, not empty, proves that a request was preflighted or is no browser's."""
 
 _OWN_SITES = frozenset({b"same-origin", b"none"})
 
@@ -43,6 +44,14 @@ def require_intent(headers: Mapping[bytes, bytes]) -> None:
         raise RequestError(
             "A GET from another site must carry the header graphql-require-preflight.",
             code=Code.CSRF_REFUSED,
+        )
+
+
+def require_preflight(headers: Mapping[bytes, bytes]) -> None:
+    """Raise `RequestError` (CSRF_REFUSED) for a form that any page could have sent."""
+    if not any(headers.get(name) for name in PREFLIGHT_HEADERS):
+        raise RequestError(
+            "A form must carry the header graphql-require-preflight.", code=Code.CSRF_REFUSED
         )
 
 

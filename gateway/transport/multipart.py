@@ -20,7 +20,7 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from gateway.errors import Code, RequestError
 from gateway.execution.exchange import GraphQLRequest
 from gateway.schema.uploads import Upload
-from gateway.transport.csrf import PREFLIGHT_HEADERS
+from gateway.transport.csrf import require_preflight
 from gateway.transport.request import decode_body
 from gateway.transport.watch import ClientLeft
 
@@ -86,10 +86,7 @@ class UploadDesk:
     async def read(self, receive: Receive, headers: Mapping[bytes, bytes]) -> Form:
         """The form of a body. Raises `RequestError`, or `ClientLeft`."""
         limits = self._limits
-        if not any(headers.get(name) for name in PREFLIGHT_HEADERS):
-            raise RequestError(
-                "A form must carry the header graphql-require-preflight.", code=Code.CSRF_REFUSED
-            )
+        require_preflight(headers)
         if int(headers.get(b"content-length", b"0")) > limits.max_upload_bytes:
             raise _too_large(limits)
         content_type = headers[b"content-type"]

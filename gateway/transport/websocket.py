@@ -276,10 +276,10 @@ class _Connection:
                 continue
             try:
                 await self._caller.now()
-            except CredentialsError as error:
+            except RequestError as error:
                 await self._expire(error)
 
-    async def _expire(self, error: CredentialsError) -> None:
+    async def _expire(self, error: RequestError) -> None:
         """End every operation with the error, then the connection."""
         try:
             for identity in list(self._operations):

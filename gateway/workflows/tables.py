@@ -40,5 +40,6 @@ workflow_runs = sa.Table(
     sa.Column("created_at", _MOMENT, nullable=False, comment="When it was asked for."),
     sa.Column("started_at", _MOMENT, comment="When its first step began."),
     sa.Column("ended_at", _MOMENT, comment="When it ended; null until then."),
+    comment="One run of a workflow.",
 )
 """As `sql/workflow_runs.sql` makes it; what only workers need of it is left out."""

@@ -94,7 +94,7 @@ class Worker:
     async def run(self) -> None:
         """Do jobs until cancelled; those under way then get a quarter of the lease to finish.
 
-        A lost database is waited for. Raises what procrastinate raises where its schema is missing.
+        A database that is away, or has not been migrated yet, is waited for.
         """
         pause = _FIRST_PAUSE
         while True:

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.caching.key import UncacheableError, canonical, entry_key, plan_identity
+from gateway.caching.key import UncacheableError, canonical, entry_key, entry_keys, plan_identity
 from gateway.schema.rules import Passed
 
 scalars = (
@@ -142,3 +142,10 @@ def test_the_same_in_every_process():
         for seed in ("1", "2")
     }
     assert outputs == {entry_key(b"p", ("ä", 1.5, frozenset("abc")), ("x:y",)).hex() + "\n"}
+
+
+@given(st.tuples(values, values), st.lists(st.tuples(scalars), max_size=4), values)
+def test_many_rows_have_the_keys_of_each(arguments, keys, viewer):
+    """Made together or one by one."""
+    one_by_one = [entry_key(b"plan", arguments, key, viewer) for key in keys]
+    assert entry_keys(b"plan", arguments, keys, viewer) == one_by_one

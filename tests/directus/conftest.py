@@ -8,12 +8,18 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
+import httpx
 import pytest
 from instance import INSTALL_SECONDS, Directus, started
 from seed import seed
+from writing import engine
+
+from gateway.sources.directus.credentials import StaticToken
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import AsyncIterator, Iterator
+
+    from newsroom import Newsroom
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -39,6 +45,23 @@ def directus(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> Ite
             yield running
     finally:
         asyncio.run(_execute(postgres_url, f'DROP DATABASE "{name}" WITH (FORCE)'))
+
+
+@pytest.fixture
+async def newsroom(directus: Directus) -> AsyncIterator[Newsroom]:
+    """As the admin, who may do everything."""
+    async with engine(directus.url, StaticToken(directus.token)) as newsroom:
+        yield newsroom
+
+
+@pytest.fixture
+async def admin(directus: Directus) -> AsyncIterator[httpx.AsyncClient]:
+    """What is really there; articles of these tests, which are about trends from 5000, go again."""
+    headers = {"authorization": f"Bearer {directus.token}"}
+    async with httpx.AsyncClient(base_url=directus.url, headers=headers, timeout=30) as client:
+        yield client
+        mine = {"query": {"filter": {"trend_id": {"_gte": 5000}}, "limit": -1}}
+        await client.request("DELETE", "/items/articles", json=mine)
 
 
 async def _execute(url: str, statement: str) -> None:

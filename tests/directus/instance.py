@@ -28,8 +28,8 @@ NODE = Path(__file__).parent / "node"
 INSTALLED = Path(__file__).parents[2] / ".plait" / "directus"
 UNREACHABLE = ("ENOTFOUND", "EAI_AGAIN", "ECONNREFUSED", "ETIMEDOUT", "ENETUNREACH", "ENOTCACHED")
 INSTALL_SECONDS = 900.0
-BOOTSTRAP_SECONDS = 120.0
-START_SECONDS = 90.0
+BOOTSTRAP_SECONDS = 240.0
+START_SECONDS = 240.0
 
 SECRET = "a secret of these tests, which signs tokens"
 ADMIN_EMAIL = "admin@example.com"

@@ -161,6 +161,7 @@ class Paragraph:
 
     id: ID
     text: str | None
+    trend: Trend | None = directus_local("id")
 
 
 @directus_collection("quotes", key_type=int)

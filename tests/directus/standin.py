@@ -7,7 +7,17 @@ import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from gateway.sources.directus.credentials import StaticToken
+from gateway.sources.directus.sending import Sending
+from gateway.sources.http import HttpService, Outgoing
+
+if TYPE_CHECKING:
+    from gateway.sources.directus.credentials import Credentials
+
+READ = Outgoing("GET", "/items/articles", repeatable=True)
+WRITE = Outgoing("POST", "/items/articles", b"{}", {"content-type": "application/json"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +74,11 @@ class StandIn:
 
 def reply(content: Any, status: int = 200, **headers: str) -> bytes:
     """A whole answer: JSON, unless `content` is bytes already."""
-    body = content if isinstance(content, bytes) else json.dumps(content, separators=(",", ":")).encode()
+    body = (
+        content
+        if isinstance(content, bytes)
+        else json.dumps(content, separators=(",", ":")).encode()
+    )
     lines = {
         "content-type": "application/json; charset=utf-8",
         "content-length": str(len(body)),
@@ -102,3 +116,28 @@ async def standing_in(answer: Callable[[Asked], bytes | Pieces]) -> AsyncIterato
         yield stand_in
     finally:
         server.close()
+
+
+@asynccontextmanager
+async def sending(
+    answer: Callable[[Asked], bytes | Pieces],
+    make: Callable[[HttpService], Credentials] = lambda _: StaticToken("a static token"),
+    **options: Any,
+) -> AsyncIterator[tuple[Sending, StandIn]]:
+    """A `Sending` to a server of bytes."""
+    async with standing_in(answer) as there:
+        service = HttpService("directus", there.url, **options)
+        made = Sending(service, make(service))
+        await made.open()
+        try:
+            yield made, there
+        finally:
+            await made.close()
+
+
+def soon(seconds: float = 10.0) -> float:
+    return asyncio.get_running_loop().time() + seconds
+
+
+async def data(made: Sending, request: Outgoing = READ, **options: Any) -> bytes:
+    return bytes((await made.ask(request, soon(), **options)).data)

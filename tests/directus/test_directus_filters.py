@@ -55,6 +55,10 @@ def test_missing_values():
     """By `isNull`, and empty texts too."""
     assert translated({"slug": {"isNull": True}}) == {"slug": {"_null": True}}
     assert translated({"slug": {"isEmpty": False}}) == {"slug": {"_nempty": True}}
+    assert translated({"slug": {"ne": ""}}) == {"slug": {"_nempty": True}}
+    assert translated({"slug": {"eq": ""}}) == {
+        "_and": [{"slug": {"_empty": True}}, {"slug": {"_nnull": True}}]
+    }
     with pytest.raises(InputError, match="isNull"):
         translated({"slug": {"eq": None}})
 
@@ -109,9 +113,9 @@ def test_what_directus_would_not_notice_is_refused(given):
         translated(given)
 
 
-@pytest.mark.parametrize("value", ["$NOW", "$CURRENT_USER.email", "$CURRENT_ROLE"])
+@pytest.mark.parametrize("value", ["$NOW", "$CURRENT_USER.email", "$CURRENT_ROLE", "null", "true"])
 def test_variables_of_directus_are_refused(value):
-    """They would read what Directus knows of the gateway's own account."""
+    """They would read what Directus knows of the gateway's own account; so are its words."""
     with pytest.raises(InputError, match=r"filter\.title\.eq"):
         translated({"title": {"eq": value}})
     with pytest.raises(InputError):

@@ -20,6 +20,7 @@ from gateway.cli import app
 from gateway.schema.build import Domain, build
 from gateway.sources.contract import Budget
 from gateway.sources.directus.credentials import CallersToken, StaticToken
+from gateway.sources.directus.sending import Sending
 from gateway.sources.directus.source import DirectusSource
 from gateway.sources.http import HttpService
 from gateway.viewer import Viewer
@@ -192,6 +193,21 @@ async def test_items_of_several_collections(room: Newsroom) -> None:
     ]
 
 
+async def test_items_of_several_collections_with_plain_resolvers_below(room: Newsroom) -> None:
+    """graphql-core walks into them, and finds of which type each is."""
+    data = await room.data(
+        """{ article(id: 2) { blocks { ... on Paragraph { text trend { shout } }
+             ... on Quote { text __typename } } author { name } } }"""
+    )
+    assert data["article"] == {
+        "blocks": [
+            {"text": "Paragraph of 2", "trend": None},
+            {"text": "Quote of 2", "__typename": "Quote"},
+        ],
+        "author": {"name": "Cem"},
+    }
+
+
 async def test_files(room: Newsroom, directus: Directus) -> None:
     """Directus's own collection, with addresses that lead to the files."""
     data = await room.data("{ article(id: 1) { coverUrl cover { id title url } } }")
@@ -343,7 +359,7 @@ async def test_kept_answers(directus: Directus) -> None:
     service = HttpService("directus", directus.url)
     sending = newsroom.Recording(service, StaticToken(directus.token))
     domain = dataclasses.replace(newsroom.DOMAIN, mutations=[Writes])
-    listed = '{ authors(sort: [{id: ASC}], filter: {name: {ne: "\\n"}}) { nodes { name } } }'
+    listed = "{ authors(sort: [{id: ASC}]) { nodes { name } } }"
     async with newsroom.running(sending, domain=domain, cached=True) as room:
         first = await room.data(listed)
         assert await room.data(listed) == first
@@ -369,7 +385,7 @@ async def test_signs_of_life(directus: Directus) -> None:
     loop = asyncio.get_running_loop()
     for token, ready in ((directus.token, True), ("no-such-token", False)):
         source = DirectusSource(
-            "directus", newsroom.Sending(HttpService("directus", directus.url), StaticToken(token))
+            "directus", Sending(HttpService("directus", directus.url), StaticToken(token))
         )
         await source.open()
         try:
@@ -399,7 +415,8 @@ async def test_the_plan_shows_the_requests(room: Newsroom) -> None:
     assert sources == [["postgres"], ["directus"], ["postgres"]]
     assert plan["waves"][1][0]["request"] == {
         "path": "/items/articles",
-        "query": {"fields": ["slug", "trend_id"], "filter": {"trend_id": {"_in": "keys"}}},
+        "fields": "slug,trend_id",
+        "filter": '{"trend_id":{"_in":["…"]}}',
     }
 
 

@@ -104,6 +104,13 @@ def test_items_as_they_are():
     assert value == b'{"nodes":' + data.replace(b"\t", b" ") + b"}"
 
 
+def test_members_come_in_the_order_of_the_selection():
+    """Directus writes values before related items."""
+    item = {"title": "T", "author": {"name": "A"}}
+    made = listed("{ articles { nodes { author { name } title } } }", [item])
+    assert made == b'{"nodes":[{"author":{"name":"A"},"title":"T"}]}'
+
+
 def test_items_with_more_than_was_asked_for_are_read():
     """What was not selected never leaves."""
     made = listed("{ articles { nodes { slug title } } }", [{"title": "T", "slug": "s", "body": 1}])
@@ -238,6 +245,7 @@ def test_look_ups_come_in_the_order_of_their_keys():
     data = orjson.dumps([{"id": 2, "slug": "b"}, {"id": 1, "slug": "a"}, {"id": 2, "slug": "c"}])
     found = answers.looked_up(made, data, [("1",), (2,), ("3",), ("1",)], 10)
     assert found == [b'{"slug":"a"}', b'{"slug":"b"}', None, b'{"slug":"a"}']
+    assert answers.looked_up(made, data, [("007",), ("02",), ("no",)], 10) == [None, found[1], None]
 
 
 def test_look_ups_that_may_be_cut_short_are_refused():
@@ -307,5 +315,6 @@ def test_what_is_explained():
     made, _ = prepared("{ article(id: 1) { slug author { name } } }")
     assert DirectusSource("directus", None).describe(made) == {
         "path": "/items/articles",
-        "query": {"fields": ["slug", "author.name", "id"], "filter": {"id": {"_in": "keys"}}},
+        "fields": "slug,author.name,id",
+        "filter": '{"id":{"_in":["…"]}}',
     }

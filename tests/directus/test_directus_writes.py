@@ -1,92 +1,25 @@
-"""Writes, files and credentials against a real Directus."""
+"""Writes to a real Directus."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import hmac
-import json
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import httpx
+import asyncpg
 import pytest
-from instance import SECRET
-from newsroom import DOMAIN, Article, Comment, File, Newsroom, Recording, Tag, running
-from seed import EDITOR_EMAIL, EDITOR_PASSWORD, EDITOR_TOKEN, READER_TOKEN
+from newsroom import DOMAIN, Article, Newsroom, running
+from seed import READER_TOKEN
+from writing import WRITING, code, engine, only
 
-from gateway import (
-    directus_create,
-    directus_create_many,
-    directus_delete,
-    directus_delete_many,
-    directus_update,
-    directus_update_many,
-    directus_upload,
-    mutations,
-    queries,
-)
+from gateway import directus_create, directus_update_many, directus_upload, mutations, queries
 from gateway.errors import ConfigurationError
 from gateway.schema.build import build
-from gateway.sources.directus.credentials import CallersToken, Login, StaticToken
-from gateway.sources.http import HttpService
-from gateway.transport.http import GraphQLOverHTTP
-from gateway.transport.limits import HttpLimits
-from gateway.viewer import Viewer
+from gateway.sources.directus.credentials import StaticToken
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
+    import httpx
+    from conftest import FreshDatabase
     from instance import Directus
-
-    from gateway.sources.directus.credentials import Credentials
-
-
-@mutations
-class Writes:
-    """Every write."""
-
-    create_article: Article | None = directus_create()
-    create_articles: list[Article] | None = directus_create_many()
-    update_article: Article | None = directus_update()
-    update_articles: list[Article] | None = directus_update_many()
-    delete_article: Article | None = directus_delete()
-    delete_articles: list[Article] | None = directus_delete_many()
-    create_tags: list[Tag] | None = directus_create_many()
-    delete_tags: list[Tag] | None = directus_delete_many()
-    create_comment: Comment | None = directus_create()
-    delete_comment: Comment | None = directus_delete()
-    upload: File | None = directus_upload()
-
-
-WRITING = replace(DOMAIN, mutations=[Writes])
-
-
-@asynccontextmanager
-async def engine(url: str, credentials: Credentials | None = None) -> AsyncIterator[Newsroom]:
-    """An engine that writes to a Directus."""
-    service = HttpService("directus", url)
-    made = Recording(service, credentials or StaticToken(EDITOR_TOKEN))
-    async with running(made, domain=WRITING, public_url="http://assets.example") as newsroom:
-        yield newsroom
-
-
-@pytest.fixture
-async def newsroom(directus: Directus) -> AsyncIterator[Newsroom]:
-    """As the admin, who may do everything."""
-    async with engine(directus.url, StaticToken(directus.token)) as newsroom:
-        yield newsroom
-
-
-@pytest.fixture
-async def admin(directus: Directus) -> AsyncIterator[httpx.AsyncClient]:
-    """What is really there; articles of these tests, which are about trends from 5000, go again."""
-    headers = {"authorization": f"Bearer {directus.token}"}
-    async with httpx.AsyncClient(base_url=directus.url, headers=headers, timeout=30) as client:
-        yield client
-        mine = {"query": {"filter": {"trend_id": {"_gte": 5000}}, "limit": -1}}
-        await client.request("DELETE", "/items/articles", json=mine)
 
 
 async def items(admin: httpx.AsyncClient, path: str, **filters: Any) -> list[dict[str, Any]]:
@@ -94,16 +27,6 @@ async def items(admin: httpx.AsyncClient, path: str, **filters: Any) -> list[dic
     asked = {f"filter[{name}][_eq]": value for name, value in filters.items()}
     found: list[dict[str, Any]] = (await admin.get(f"/items/{path}", params=asked)).json()["data"]
     return found
-
-
-def only(body: dict[str, Any]) -> dict[str, Any]:
-    """The only error of an answer."""
-    (error,) = body["errors"]
-    return dict(error)
-
-
-def code(body: dict[str, Any]) -> str:
-    return str(only(body)["extensions"]["code"])
 
 
 CREATE = "mutation ($input: ArticleCreate!) { createArticle(input: $input) { %s } }"
@@ -201,6 +124,33 @@ async def test_refused_before_it_is_sent(newsroom: Newsroom) -> None:
     document = "mutation ($ids: [ID!]!) { deleteArticles(ids: $ids) { id } }"
     assert code(await newsroom.ask(document, **many)) == "BAD_USER_INPUT"
     assert newsroom.requests == []
+
+
+async def test_rows_below_what_was_written(
+    directus: Directus, admin: httpx.AsyncClient, fresh_database: FreshDatabase
+) -> None:
+    """A new item shows the row that it is about, and a deleted one still does."""
+    del admin
+    database = await fresh_database()
+    connection = await asyncpg.connect(database)
+    try:
+        await connection.execute(
+            "CREATE TABLE newsroom_trends (id bigint PRIMARY KEY, title text NOT NULL);"
+            "INSERT INTO newsroom_trends VALUES (5801, 'A trend')"
+        )
+    finally:
+        await connection.close()
+    async with engine(directus.url, StaticToken(directus.token), database) as newsroom:
+        given = [{"title": "W", "about": 5801}, {"title": "W", "about": 5802}]
+        document = (
+            "mutation ($inputs: [ArticleCreate!]!) "
+            "{ createArticles(inputs: $inputs) { id trend { title } } }"
+        )
+        found = (await newsroom.data(document, inputs=given))["createArticles"]
+        assert [one["trend"] for one in found] == [{"title": "A trend"}, None]
+        document = "mutation ($id: ID!) { deleteArticle(id: $id) { trend { title } } }"
+        gone = await newsroom.data(document, id=found[0]["id"])
+        assert gone == {"deleteArticle": {"trend": {"title": "A trend"}}}
 
 
 # Update and delete -------------------------------------------------------------------------------
@@ -316,116 +266,17 @@ async def test_fields_run_in_order(newsroom: Newsroom, admin: httpx.AsyncClient)
     assert (await newsroom.data(document, ids=keys))["deleteTags"] == [{"name": "w-tag"}]
 
 
-# Files -------------------------------------------------------------------------------------------
-
-UPLOAD = """
-mutation ($file: Upload!, $info: FileInfo) { upload(file: $file, info: $info) { id title url } }
-"""
-LIMITS = HttpLimits(max_upload_bytes=8_000_000, answer_seconds=20, upload_seconds=20)
-
-
-async def uploaded(newsroom: Newsroom, content: bytes, name: str, **info: Any) -> dict[str, Any]:
-    """The answer to an upload through the gateway's own HTTP."""
-    app = GraphQLOverHTTP(newsroom.engine, limits=LIMITS)
-    operations = {"query": UPLOAD, "variables": {"file": None, "info": info or None}}
-    form: dict[str, Any] = {
-        "operations": (None, json.dumps(operations)),
-        "map": (None, json.dumps({"0": ["variables.file"]})),
-        "0": (name, content, "text/plain"),
-    }
-    transport = httpx.ASGITransport(app)
-    async with httpx.AsyncClient(transport=transport, base_url="http://plait") as client:
-        headers = {"graphql-require-preflight": "1"}
-        body = (await client.post("/graphql", files=form, headers=headers)).json()
-    return dict(body)
-
-
-@pytest.mark.parametrize("size", [0, 11, 5_000_000])
-async def test_upload(newsroom: Newsroom, admin: httpx.AsyncClient, size: int) -> None:
-    """A file arrives whole, with what was said of it, and its address leads to it."""
-    content = bytes(number * 7 % 251 for number in range(size))
-    body = await uploaded(newsroom, content, 'ä "b".txt', title="Said\r\nso")
-    assert "errors" not in body, body
-    found = body["data"]["upload"]
-    assert found["title"] == "Said\r\nso"
-    assert found["url"] == f"http://assets.example/assets/{found['id']}"
-    assert (await admin.get(f"/assets/{found['id']}")).content == content
-    stored = (await admin.get(f"/files/{found['id']}")).json()["data"]
-    assert stored["type"] == "text/plain"
-    assert int(stored["filesize"]) == size
-    assert stored["filename_download"].startswith("ä")
-    await admin.delete(f"/files/{found['id']}")
-
-
-async def test_upload_without_permission(directus: Directus) -> None:
-    """Who may not is told so; nothing is left behind."""
-    async with engine(directus.url, StaticToken(READER_TOKEN)) as reader:
-        assert code(await uploaded(reader, b"x" * 300_000, "x.txt")) == "FORBIDDEN"
-
-
-# Credentials -------------------------------------------------------------------------------------
-
-
-def token(directus: Directus, secret: str = SECRET, **claims: Any) -> str:
-    """A token that this Directus signed, or seems to have; with another secret it did not."""
-    answer = httpx.post(
-        f"{directus.url}/auth/login",
-        json={"email": EDITOR_EMAIL, "password": EDITOR_PASSWORD, "mode": "json"},
-    )
-    access: str = answer.json()["data"]["access_token"]
-    if not claims:
-        return access
-    head, payload, _ = access.split(".")
-    told = json.loads(base64.urlsafe_b64decode(payload + "=="))
-    made = base64.urlsafe_b64encode(json.dumps({**told, **claims}).encode()).decode().rstrip("=")
-    signed = hmac.digest(secret.encode(), f"{head}.{made}".encode(), hashlib.sha256)
-    return f"{head}.{made}.{base64.urlsafe_b64encode(signed).decode().rstrip('=')}"
-
-
-TITLE = '{ article(id: "1") { title } }'
-
-
-async def test_login(directus: Directus) -> None:
-    """By email and password; a token that has expired meanwhile is renewed unseen."""
-    service = HttpService("directus", directus.url)
-    login = Login(service, EDITOR_EMAIL, EDITOR_PASSWORD)
-    made = Recording(service, login)
-    async with running(made, domain=WRITING) as newsroom:
-        assert await newsroom.data(TITLE) == {"article": {"title": "Article 1"}}
-        for stale in (token(directus, exp=1_000_000_000), token(directus, "another", exp=2**33)):
-            assert login._tokens is not None
-            login._tokens.access_token = stale
-            assert await newsroom.data(TITLE) == {"article": {"title": "Article 1"}}
-            assert login._tokens.access_token != stale
-
-
-async def test_wrong_password(directus: Directus) -> None:
-    """A setting is wrong, which is nothing a client could mend; the password is in no answer."""
-    service = HttpService("directus", directus.url)
-    made = Recording(service, Login(service, EDITOR_EMAIL, "wrong of editor"))
-    async with running(made, domain=WRITING) as newsroom:
-        body = await newsroom.ask(TITLE)
-        assert code(body) == "CONFIGURATION"
-        assert "wrong of editor" not in json.dumps(body)
-
-
-async def test_as_the_caller(directus: Directus) -> None:
-    """Each sees what Directus shows them; without credentials nothing, with bad ones an error."""
-    service = HttpService("directus", directus.url)
-    document = '{ article(id: "1") { title body } }'
-
-    def viewer(value: str) -> Viewer:
-        return Viewer(headers=(("authorization", f"Bearer {value}"),))
-
-    async with running(Recording(service, CallersToken()), domain=WRITING) as newsroom:
-        editor = await newsroom.ask(document, viewer=viewer(token(directus)))
-        assert editor["data"]["article"]["body"] == "What article 1 says."
-        assert code(await newsroom.ask(document, viewer=viewer(READER_TOKEN))) == "FORBIDDEN"
-        seen = await newsroom.ask(TITLE, viewer=viewer(READER_TOKEN))
-        assert seen == {"data": {"article": {"title": "Article 1"}}}
-        assert code(await newsroom.ask(TITLE)) == "FORBIDDEN"
-        for bad in ("no-token", token(directus, exp=1_000_000_000)):
-            assert code(await newsroom.ask(TITLE, viewer=viewer(bad))) == "UNAUTHENTICATED"
+async def test_the_plan_shows_the_write() -> None:
+    """What is written is told before it is, without a Directus."""
+    async with running(None, domain=WRITING) as newsroom:
+        plan = newsroom.engine.explain(
+            'mutation { updateArticle(id: "1", set: { rating: 2 }) { title author { name } } }'
+        )
+    ((fetch,),) = plan["waves"]
+    assert (fetch["kind"], fetch["paths"]) == ("item write", ["updateArticle"])
+    shown = fetch["request"]
+    assert (shown["write"], shown["path"]) == ("update", "/items/articles")
+    assert shown["fields"] == "title,author.name,id"
 
 
 # Start-up ----------------------------------------------------------------------------------------

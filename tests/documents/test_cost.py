@@ -13,6 +13,7 @@ from gateway.documents.limits import DocumentLimits
 from gateway.documents.refusal import InvalidDocument
 from gateway.documents.store import DocumentStore
 from gateway.errors import Code, ConfigurationError, InputError, RequestError
+from gateway.planning.variables import VariableCoercer
 from gateway.schema.cost import Cost, ListSize
 
 
@@ -26,7 +27,7 @@ class Giant(Being):
     size: int
 
     @strawberry.field
-    def friends(self, first: int | None = None) -> list["Dwarf"]:
+    def friends(self, first: int | None = None) -> list[Dwarf]:
         raise NotImplementedError
 
 
@@ -187,7 +188,7 @@ def test_what_costs_too_much_is_refused():
     priced = costs.priced(STORE.load("{ giants(first: 5) { nodes { name } } }").operation(None))
     for _ in range(2):
         with pytest.raises(RequestError, match=r"costs 16; at most 13 ") as caught:
-            priced.require({})
+            priced.require(VariableCoercer(SCHEMA, ()).coerce({}))
         assert caught.value.code is Code.COST_LIMIT_EXCEEDED
         assert caught.value.details == {"cost": 16, "limit": 13}
 

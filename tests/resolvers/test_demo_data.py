@@ -15,7 +15,8 @@ from gateway.errors import ConfigurationError
 from gateway.sources.postgres import migrate
 from gateway.sources.qdrant import QdrantSource
 from resolvers import demo
-from resolvers.demo import points, rows
+from resolvers.demo import rows
+from resolvers.items import ITEM_SYNC
 from resolvers.models import TrendState
 
 MIGRATIONS = Path(__file__).parents[2] / "migrations"
@@ -80,13 +81,13 @@ async def store(qdrant_engines):
     urls = qdrant_engines.urls
     source = QdrantSource("vectors", urls.qdrant, grpc_port=urls.qdrant_grpc_port)
     await source.open()
-    yield source.administration
+    yield source
     await source.close()
 
 
-async def _nearest(embedder, vectors, text, limit):
-    (query,) = await embedder.embed([text], asyncio.get_running_loop().time() + 30)
-    return np.argsort(-(vectors @ np.array(query)), kind="stable")[:limit]
+async def _nearest(embedder, texts, text, limit):
+    *vectors, query = await embedder.embed([*texts, text], asyncio.get_running_loop().time() + 60)
+    return np.argsort(-(np.array(vectors) @ np.array(query)), kind="stable")[:limit]
 
 
 @pytest.mark.parametrize(
@@ -105,11 +106,12 @@ async def _nearest(embedder, vectors, text, limit):
 )
 async def test_plain_words_find_the_trend_and_its_items(dataset, embedder, text, code):
     """The expected technique's trend is among the first three, its usages among the first five."""
-    nearest = await _nearest(embedder, dataset.trend_vectors, text, 3)
+    texts = [f"{one.topic.title}. {one.topic.summary}" for one in dataset.trends]
+    nearest = await _nearest(embedder, texts, text, 3)
     found = [one.code for at in nearest for one in dataset.trends[at].topic.techniques]
     assert code in found
 
-    nearest = await _nearest(embedder, dataset.item_vectors, text, 5)
+    nearest = await _nearest(embedder, [one.usage.text.plain for one in dataset.items], text, 5)
     assert code in [dataset.items[at].usage.technique for at in nearest]
 
 
@@ -156,7 +158,6 @@ async def test_the_same_data_come_out_twice(dataset, embedder):
     assert again.topics == dataset.topics
     assert again.items == dataset.items
     assert again.trends == dataset.trends
-    assert np.array_equal(again.trend_vectors, dataset.trend_vectors)
 
 
 async def test_loading_writes_everything_once(connection, dataset):
@@ -239,8 +240,8 @@ async def test_prepare_does_everything_and_then_nothing(fresh_database, embedder
     summary = await demo.prepare(url, embedder, store, told)
     assert summary.wrote_rows
     assert summary.wrote_vectors
-    assert await store.count(demo.ITEMS) == len(dataset.items)
-    assert await store.count(demo.TRENDS) == len(dataset.trends)
+    assert await store.administration.count(demo.ITEMS) == len(dataset.items)
+    assert await store.administration.count(demo.TRENDS) == len(dataset.trends)
     ends = {stage: (done, total) for stage, done, total in told}
     assert all(done == total for done, total in ends.values())
 
@@ -263,20 +264,11 @@ async def test_prepare_does_everything_and_then_nothing(fresh_database, embedder
         (demo.ITEMS, "ready", len(dataset.items)),
     ]
     assert recorded == len(dataset.items)
+    ids = [one.id for one in dataset.items if one.usage.published][:5]
+    found = await store.administration.run(lambda client: client.retrieve(demo.ITEMS, ids), None)
+    assert all(set(ITEM_SYNC.payload) == set(one.payload) for one in found)
 
-    await store.delete_collection(demo.TRENDS)
+    await store.administration.delete_collection(demo.TRENDS)
     healed = await demo.prepare(url, embedder, store, Told())
     assert (healed.wrote_rows, healed.wrote_vectors) == (False, True)
-    assert await store.count(demo.TRENDS) == len(dataset.trends)
-
-
-def test_payloads_can_be_filtered(dataset):
-    """Every point carries the fields that its collection indexes, apart from unknown dates."""
-    for part in demo.vectors(dataset):
-        fields = {index.field for index in part.indexes} - {"publishedAt"}
-        assert all(fields <= set(payload) for payload in part.payloads)
-        assert len(part.ids) == len(part.vectors) == len(part.texts)
-        batches = list(part.batches(1_000))
-        assert [point.id for batch in batches for point in batch] == list(part.ids)
-        assert max(len(batch) for batch in batches) <= 1_000
-    assert isinstance(points.vectors(dataset)[0].payloads[0]["score"], float)
+    assert await store.administration.count(demo.TRENDS) == len(dataset.trends)

@@ -266,3 +266,21 @@ async def test_wrong_arguments_are_refused_before_anything_is_listened_to(
         await talk.begin(f"subscription {{ storyChanged(where: {where}) {{ operation }} }}")
         assert (await talk.hear())["type"] == "error"
     assert room.listeners == room.quiet
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        "subscription { __typename }",
+        "subscription { storyChanged @skip(if: true) { operation } }",
+        "subscription S($yes: Boolean = true) { storyChanged @skip(if: $yes) { operation } }",
+        "subscription { countdown(start: 1) @include(if: false) }",
+    ],
+)
+async def test_a_subscription_without_a_field_is_refused(room: Newsroom, document: str) -> None:
+    """There would be nothing to wait for."""
+    async with room.server.talk() as talk:
+        await talk.begin(document)
+        message = await talk.hear()
+    assert message["type"] == "error"
+    assert message["payload"][0]["extensions"]["code"] != "INTERNAL_SERVER_ERROR"

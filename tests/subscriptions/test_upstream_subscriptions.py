@@ -27,7 +27,7 @@ def options(url: str, **more: Any) -> dict[str, Any]:
 async def room(
     module_database: Callable[[], Awaitable[str]], redis_url: str
 ) -> AsyncIterator[Newsroom]:
-    more = {"authorization": Secret("Bearer ours"), "forward": "x-desk"}
+    more = {"authorization": Secret("Bearer ours"), "forward": "x-desk traceparent"}
     async with (
         agency() as url,
         running(module_database, redis_url, uuid.uuid4().hex, **options(url, **more)) as up,
@@ -64,7 +64,8 @@ async def test_equal_subscriptions_are_one_there(room: Newsroom) -> None:
     """Whoever they are of; the last to leave ends it. Another variable is another one."""
     document = "subscription S($d: String) { wireHeadlines(desk: $d) { text } }"
     begun = DESK.begun
-    async with room.server.talk() as first, room.server.talk() as second:
+    traced = {"traceparent": f"00-{'1' * 32}-{'2' * 16}-01"}
+    async with room.server.talk() as first, room.server.talk(traced) as second:
         talks = [first] * 10 + [second] * 10
         for talk in talks:
             await talk.begin(document, variables={"d": "x"})

@@ -324,7 +324,8 @@ async def test_addresses_stay_out_of_the_log(
     server: Served, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A query string may hold a token."""
-    with caplog.at_level(logging.INFO):
+    with caplog.at_level(logging.DEBUG):
+        logging.getLogger("gateway.serving.websockets").setLevel(logging.NOTSET)
         url = f"{server.url}?token=hunter2"
         async with server.session.ws_connect(url, protocols=(PROTOCOL,)) as connected:
             await Talk(connected).say("connection_init")

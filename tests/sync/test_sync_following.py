@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncpg
+import pytest
 from notes import Watched
 
 
@@ -122,6 +124,30 @@ async def test_nothing_due_asks_nobody(notes):
     figures = await notes.filler().follow()
     assert figures.done == 0
     assert notes.sync.name not in await notes.engine.administration.names()
+
+
+async def test_a_job_that_was_not_ended_is_ended(notes):
+    """Killed after its last row and before its end: the next look ends it."""
+    await notes.add("one")
+    await notes.filler().fill(lambda *_: None)
+    await notes.connection.execute("UPDATE embedding_jobs SET status = 'running'")
+    await notes.filler().follow()
+    assert [job["status"] for job in await notes.jobs()] == ["succeeded"]
+
+
+async def test_nobody_else_may_name_sql_for_the_trigger(notes):
+    """Its function runs what its trigger names, as its owner: others may not make such a trigger."""
+    role = notes.sync.name
+    await notes.connection.execute(f"CREATE ROLE {role}; GRANT CREATE ON SCHEMA public TO {role}")
+    try:
+        await notes.connection.execute(f"SET ROLE {role}; CREATE TABLE theirs (id bigint)")
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await notes.connection.execute(
+                "CREATE TRIGGER own AFTER INSERT ON theirs FOR EACH STATEMENT "
+                "EXECUTE FUNCTION plait_sync_changed('c', 'SELECT secret')"
+            )
+    finally:
+        await notes.connection.execute(f"RESET ROLE; DROP OWNED BY {role}; DROP ROLE {role}")
 
 
 async def _jobs(notes):

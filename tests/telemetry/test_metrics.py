@@ -99,8 +99,9 @@ async def test_every_figure_is_documented(client):
 
 async def test_nothing_of_a_request_is_told(client):
     """Neither documents nor names a client chose become labels: they have no end."""
-    await ask(client, 'query Chosen($t: String!) { alias: __typename books(where: {title: {eq: $t}}) '
-                      '{ nodes { id } } }', variables={"t": "hunter2"})  # fmt: skip
+    query = """query Chosen($t: String!) {
+        alias: __typename books(where: {title: {eq: $t}}) { nodes { id } } }"""
+    await ask(client, query, variables={"t": "hunter2"})
     text = (await client.get("/metrics")).text
     assert "Chosen" not in text
     assert "alias" not in text

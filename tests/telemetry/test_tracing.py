@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from telemetry.collector import collecting
-from telemetry.shelf import ask, reserved, served
+from telemetry.shelf import ask, served
 
 from gateway.sources.http import HttpService, Outgoing
 from gateway.telemetry.propagation import trace_headers
 
 DOCUMENT = "query Shelf($n: Int) { books(first: $n) { nodes { title views } } }"
+ROOT = Path(__file__).parents[2]
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 PARENT = "00f067aa0ba902b7"
 
@@ -106,7 +110,7 @@ async def test_a_collector_that_is_away_costs_no_answer(fresh_database):
         assert await ask(client, "{ hello }") == {"data": {"hello": "hello"}}
 
 
-async def test_services_we_call_learn_of_the_trace(collector, fresh_database):
+async def test_services_we_call_learn_of_the_trace(collector):
     """Within a fetch every HTTP request carries a traceparent; outside there is none."""
     from gateway.telemetry.tracing import Tracing  # noqa: PLC0415 - an extra
 
@@ -131,8 +135,11 @@ async def test_services_we_call_learn_of_the_trace(collector, fresh_database):
         await asyncio.to_thread(tracing.close)
 
 
-async def test_without_traces_nothing_of_it_is_loaded(fresh_database):
-    """A second gateway on the same database, to see that both work side by side."""
-    database = await fresh_database()
-    async with served(database) as one, reserved(database) as other:
-        assert await ask(one, "{ hello }") == await ask(other, "{ hello }")
+def test_without_traces_nothing_of_it_is_loaded():
+    """Neither OpenTelemetry nor Prometheus's client, in a process that asked for neither."""
+    code = (
+        "import sys; from gateway.observing import Observation; from gateway.settings import load;"
+        "Observation(load(environ={}));"
+        "assert not {'opentelemetry', 'prometheus_client'} & sys.modules.keys()"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60, cwd=ROOT)

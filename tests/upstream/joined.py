@@ -106,6 +106,22 @@ class Note:
     text: str
 
 
+@entity(tables.passports, key="code")
+class Passport:
+    code: ID
+
+
+def by_text() -> Domain:
+    """The people, with rows whose keys are text where the people have numbers."""
+    joins = (
+        Join("Person", "passport", Passport, "age"),
+        Join("Person", "passports", Passport, "age", column="code"),
+    )
+    return Domain(
+        entities=[Passport], queries=[Hello], upstreams=[Upstream("people", SDL, joins=joins)]
+    )
+
+
 def guarded() -> Domain:
     """The people, each with a row that only some may see; its name is taken by the people's."""
     joins = (Join("Person", "note", Note, "id"),)

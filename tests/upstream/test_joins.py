@@ -255,3 +255,45 @@ async def test_a_key_beyond_its_column(gateway: Joined) -> None:
         {"nodes": [{"id": "3"}]},
     ]
     assert data["beings"][1]["pet"] is None
+
+
+async def test_a_number_that_is_text_with_us(database: str) -> None:
+    """Finds its row: JSON of another service knows nothing of our columns."""
+    connection = await asyncpg.connect(database)
+    try:
+        await connection.execute("INSERT INTO passports (code) VALUES ('21')")
+    finally:
+        await connection.close()
+    async with (
+        people.running() as service,
+        joined.running(service, joined.by_text(), database) as gateway,
+    ):
+        data = await gateway.data(
+            "{ person(id: 1) { passport { code } passports { nodes { code } } } }"
+        )
+        assert data["person"] == {
+            "passport": {"code": "21"},
+            "passports": {"nodes": [{"code": "21"}]},
+        }
+
+
+async def test_plain_resolvers_below_an_interface_below_rows(gateway: Joined) -> None:
+    """Row, object, list of an interface, row: each is walked as what it is."""
+    data = await gateway.data(
+        """{ animals(first: 1) { nodes { shout friend { team { members {
+             ... on Person { name pet { shout } } } } } } } }"""
+    )
+    assert data["animals"]["nodes"] == [
+        {
+            "shout": "ADA",
+            "friend": {
+                "team": {
+                    "members": [
+                        {"name": "Ada", "pet": {"shout": "ADA"}},
+                        {},
+                        {"name": "Bob", "pet": {"shout": "BO"}},
+                    ]
+                }
+            },
+        }
+    ]

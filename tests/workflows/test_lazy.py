@@ -13,11 +13,15 @@ ENGINE = ("procrastinate", "psycopg", "croniter")
     [
         "import resolvers",
         "import gateway.workflows.compose, gateway.workflows.entities, gateway.workflows.offering",
-        "from gateway.app import load_schema; from gateway.settings import load; "
-        "load_schema(load(environ={}))",
-        "from gateway.app import Gateway; from gateway.settings import load; Gateway(load(environ="
-        "{'POSTGRES_URL': 'postgresql://u@127.0.0.1:1/d', 'DATASOURCE_CONTEXTS_TYPE': 'filesystem',"
-        "'DATASOURCE_CONTEXTS_PATH': '/nowhere', 'PLAIT_WORKFLOWS_ENABLED': '*'}))",
+        (
+            "from gateway.app import load_schema; from gateway.settings import load; "
+            "load_schema(load(environ={}))"
+        ),
+        (
+            "from gateway.app import Gateway; from gateway.settings import load; Gateway(load(environ="
+            "{'POSTGRES_URL': 'postgresql://u@127.0.0.1:1/d', 'DATASOURCE_CONTEXTS_TYPE': 'filesystem',"
+            "'DATASOURCE_CONTEXTS_PATH': '/nowhere', 'PLAIT_WORKFLOWS_ENABLED': '*'}))"
+        ),
     ],
 )
 def test_serving_loads_no_job_engine(program, tmp_path):

@@ -14,7 +14,7 @@ import orjson
 from gateway.errors import PlaitError, SourceRefused
 from gateway.schema.asks import Constant
 from gateway.schema.directus_asks import ItemCount, Measured, MeasuredObject
-from gateway.schema.directus_kinds import INT, Misshapen
+from gateway.schema.directus_kinds import INT, Misshapen, key_of
 from gateway.sources.contract import HOLE
 from gateway.sources.directus.shapes import marked, misshapen, written
 
@@ -80,7 +80,8 @@ def looked_up(prepared: PreparedLookup, data: bytes, keys: Sequence[Key], most: 
         if own is not None:
             by_key.setdefault(same_key(own), item)
     (shape,) = prepared.selection.shapes
-    return [_one(shape, by_key.get(same_key(key))) for (key,) in keys]
+    asked = [key_of(prepared.key_type, key) for (key,) in keys]
+    return [_one(shape, None if key is None else by_key.get(same_key(key))) for key in asked]
 
 
 def same_key(value: Any) -> str:

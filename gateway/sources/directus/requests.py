@@ -28,7 +28,12 @@ def items_path(collection: str) -> str:
 
 def query_string(query: Mapping[str, Any]) -> str:
     """The query of a URL: names in lists stand between commas, what is no text is JSON."""
-    return urlencode({name: _written(value) for name, value in query.items()})
+    return urlencode(parameters(query))
+
+
+def parameters(query: Mapping[str, Any]) -> dict[str, str]:
+    """The same before it is encoded."""
+    return {name: _written(value) for name, value in query.items()}
 
 
 def reading(path: str, query: Mapping[str, Any]) -> Outgoing:

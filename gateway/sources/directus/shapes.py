@@ -7,6 +7,7 @@ around it where not. Errors and holes are written as raw bytes that no JSON hold
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import GenericAlias
@@ -189,14 +190,22 @@ def _junction(given: Any) -> list[dict[str, Any]]:
 # What may stay as it is --------------------------------------------------------------------------
 
 
+_VALUES = (str, float, bool, dt.date)
+"""Types of values whose JSON may stay as it is."""
+
+
 def _plain(parts: list[Part]) -> Any:
-    """A type that exactly such items are of, and nothing besides; None where there is none."""
+    """A type that exactly such items are of, and nothing besides; None where there is none.
+
+    Directus writes values before related items, whatever the order they are asked for in.
+    """
     names = [part.name for part in parts]
     usable = all(
         part.plain is not None and part.key == part.name and part.name.isidentifier()
         for part in parts
     )
-    if not parts or not usable or len(set(names)) < len(names):
+    related = [part.plain not in _VALUES for part in parts]
+    if not parts or not usable or len(set(names)) < len(names) or related != sorted(related):
         return None
     fields: list[Any] = [
         (part.name, part.plain | None if part.nullable else part.plain) for part in parts

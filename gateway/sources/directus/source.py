@@ -21,7 +21,7 @@ from gateway.sources.directus.prepared import (
     PreparedSingle,
     prepare,
 )
-from gateway.sources.directus.requests import reading
+from gateway.sources.directus.requests import parameters, reading
 from gateway.sources.directus.selecting import listed
 from gateway.sources.directus.writes import PreparedWrite, Writing, prepare_write
 from gateway.sources.http import Outgoing
@@ -190,10 +190,10 @@ class DirectusSource:
             if level.alias:
                 query["alias"] = level.alias
         if isinstance(prepared, PreparedLookup):
-            query["filter"] = {prepared.match: {"_in": "keys"}}
+            query["filter"] = {prepared.match: {"_in": ["…"]}}
         if isinstance(prepared, PreparedItems) and prepared.counts:
             query["meta"] = list(prepared.counts)
-        return {"path": prepared.path, "query": query}
+        return {"path": prepared.path, **parameters(query)}
 
     async def _read(
         self, path: str, query: dict[str, Any], passed: Sequence[Any], deadline: float

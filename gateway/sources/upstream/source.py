@@ -38,6 +38,8 @@ _HEADERS = {
     "accept": "application/graphql-response+json, application/json;q=0.9",
 }
 _ONE = ((0,),)
+_OF_ONE_REQUEST = frozenset({"traceparent", "tracestate"})
+"""Headers that would keep equal subscriptions apart, and a stream belongs to no one's trace."""
 _PROBE = b'{"query":"{ __typename }"}'
 
 
@@ -109,8 +111,8 @@ class UpstreamSource:
         await self._service.close()
 
     def figures(self) -> Mapping[str, float]:
-        """As of `HttpService`."""
-        return self._service.figures()
+        """As of `HttpService`, and a gauge: event streams."""
+        return {**self._service.figures(), "streams": len(self._subscriptions)}
 
     async def check(self, budget: Budget) -> Health:
         """Ask for a type name."""
@@ -139,7 +141,8 @@ class UpstreamSource:
     ) -> AsyncGenerator[Value, None]:
         """A subscription's one root field, event for event. Raises SourceError."""
         body, headers = self.request(prepared, _ONE, arguments)
-        topic = Topic(body, tuple(sorted(headers.items())))
+        shared = {name: value for name, value in headers.items() if name not in _OF_ONE_REQUEST}
+        topic = Topic(body, tuple(sorted(shared.items())))
         async with aclosing(self._subscriptions.events(topic)) as answers:
             async for answer in answers:
                 (value,) = self.values(prepared, _ONE, answer)

@@ -71,6 +71,10 @@ class UpstreamSubscriptions:
         """The upstream's answers, event for event. Raises SourceError."""
         return self._shared.events(topic)
 
+    def __len__(self) -> int:
+        """How many event streams there are."""
+        return len(self._shared)
+
     async def close(self) -> None:
         """End all subscriptions; idempotent."""
         await self._shared.close()

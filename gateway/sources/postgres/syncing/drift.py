@@ -47,6 +47,10 @@ SELECT $1, key, made.id FROM wanted CROSS JOIN made
 ON CONFLICT (collection, key) DO UPDATE SET revision = DEFAULT, job = excluded.job,
     due_at = DEFAULT, attempts = DEFAULT, failed = DEFAULT, last_error = DEFAULT
 """
+_NOW_DUE = """
+UPDATE plait_sync.vector_changes SET due_at = now()
+WHERE collection = $1 AND NOT failed AND due_at > now()
+"""
 
 
 class Drift(StrEnum):
@@ -123,6 +127,7 @@ async def mark(book: Ledger, sync: VectorSync, kinds: Collection[Drift]) -> None
     async with book.transaction() as connection:
         await connection.execute(_DOUBT, book.collection, wanted)
         await connection.execute(_MARK, sync.name, book.collection, wanted)
+        await connection.execute(_NOW_DUE, sync.name)
 
 
 async def forget(book: Ledger) -> None:

@@ -21,6 +21,8 @@ INSTALL: tuple[str, ...] = (
         (_FOLDER / f"{name}.sql").read_text(encoding="utf-8")
         for name in ("vector_changes", "plait_sync_changed", "plait_sync_watch")
     ),
+    # It runs SQL that its trigger names, as its owner: only he may name any.
+    "REVOKE EXECUTE ON FUNCTION public.plait_sync_changed() FROM PUBLIC",
     """
 CREATE INDEX vector_changes_waiting ON plait_sync.vector_changes (collection, revision)
 WHERE NOT failed

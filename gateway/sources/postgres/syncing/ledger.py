@@ -84,7 +84,8 @@ WITH settled AS (
     FROM (SELECT job, count(*) AS n FROM settled GROUP BY job) AS new WHERE of.id = new.job
 ), again AS (
     INSERT INTO plait_sync.vector_changes (collection, key)
-    SELECT $1, key FROM unnest($2::text[]) AS done (key) WHERE NOT EXISTS (
+    SELECT $1, key FROM unnest($2::text[]) AS done (key)
+    WHERE NOT EXISTS (SELECT FROM settled WHERE settled.key = done.key) AND NOT EXISTS (
         SELECT FROM plait_sync.vector_changes AS one
         WHERE one.collection = $1 AND one.key = done.key
     )
@@ -112,6 +113,16 @@ FROM (
 ) AS new WHERE of.id = new.job
 """
 _WAITING = "SELECT count(*) FROM plait_sync.vector_changes WHERE collection = $1 AND NOT failed"
+_WORK = """
+SELECT EXISTS (
+    SELECT FROM plait_sync.vector_changes
+    WHERE collection = $1 AND NOT failed AND due_at <= now()
+) OR EXISTS (
+    SELECT FROM embedding_jobs AS of JOIN collections AS filled ON filled.id = of.collection_id
+    WHERE filled.name = $1 AND of.status = 'running'
+        AND NOT EXISTS (SELECT FROM plait_sync.vector_changes WHERE job = of.id)
+)
+"""
 _TOLD = """
 UPDATE embedding_jobs SET last_error = $2 WHERE collection_id = $1 AND status = 'running'
 """
@@ -245,6 +256,10 @@ class Ledger:
         final = [one.final for one in failures]
         await self.execute(_FAIL, self._sync.name, keys, revisions, errors, final, attempts)
 
+    async def has_work(self) -> bool:
+        """Whether an entry is due, or a job has none left and did not end."""
+        return bool(await self.value(_WORK, self._sync.name))
+
     async def waiting(self) -> int:
         """How many entries there are to bring about."""
         return int(await self.value(_WAITING, self._sync.name))
@@ -263,27 +278,32 @@ class Ledger:
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
         """A transaction of one's own on the connection, which others wait for."""
-        async with self._turn:
-            try:
-                async with self._connection.transaction():
-                    yield self._connection
-            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
-                raise fault(error) from error
+        async with self._alone() as connection, connection.transaction():
+            yield connection
 
     async def fetch(self, query: str, *arguments: Any) -> list[Any]:
         """All rows of a statement."""
-        async with self.transaction() as connection:
+        async with self._alone() as connection:
             return list(await connection.fetch(query, *arguments))
 
     async def value(self, query: str, *arguments: Any) -> Any:
         """The first value of a statement's first row."""
-        async with self.transaction() as connection:
+        async with self._alone() as connection:
             return await connection.fetchval(query, *arguments)
 
     async def execute(self, query: str, *arguments: Any) -> None:
         """Run a statement."""
-        async with self.transaction() as connection:
+        async with self._alone() as connection:
             await connection.execute(query, *arguments)
+
+    @asynccontextmanager
+    async def _alone(self) -> AsyncIterator[Connection]:
+        """The connection, for one caller at a time. Raises `SourceError` for the driver's."""
+        async with self._turn:
+            try:
+                yield self._connection
+            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+                raise fault(error) from error
 
 
 @asynccontextmanager

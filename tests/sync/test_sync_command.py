@@ -1,0 +1,74 @@
+"""`plait sync`: what it prints, and how it exits."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+import pytest
+from typer.testing import CliRunner
+
+from gateway.cli import app
+from gateway.errors import ConfigurationError
+
+
+@pytest.fixture
+def plait(notes, monkeypatch):
+    """Runs a command over the notes' domain; gives its exit code and what it printed."""
+    monkeypatch.setenv("PLAIT_RESOLVERS", "notes_domain")
+    monkeypatch.setenv("NOTES_COLLECTION", notes.sync.name)
+    monkeypatch.setenv("POSTGRES_URL", notes.url)
+    monkeypatch.setenv("QDRANT_URL", notes.engine_url)
+    monkeypatch.setenv("QDRANT_GRPC_PORT", str(notes.engine_port))
+    monkeypatch.setenv("COLUMNS", "200")
+
+    async def run(*arguments):
+        sys.modules.pop("notes_domain", None)
+        result = await asyncio.to_thread(CliRunner().invoke, app, ["sync", *arguments])
+        if isinstance(result.exception, Exception):
+            raise result.exception
+        return result.exit_code, result.output
+
+    return run
+
+
+async def test_check_fill_and_repair(notes, plait):
+    """A backfill leaves nothing to find; what is then lost is found by a check, and mended."""
+    await notes.connection.execute("SET session_replication_role = replica")
+    await notes.add("one", "two", "three")
+    await notes.connection.execute("RESET session_replication_role")
+
+    code, said = await plait("--check")
+    assert code == 1
+    assert "rows without a point" in said
+    assert "3 rows, 0 without text, 0 over the model's limit, 0 waiting" in said
+
+    code, said = await plait()
+    assert code == 0
+    assert f"{notes.sync.name}: 3" in said
+    assert "embed/s" in said
+    assert set(await notes.points()) == {1, 2, 3}
+    assert (await plait("--check", notes.sync.name))[0] == 0
+
+    await notes.engine.administration.delete_collection(notes.sync.name)
+    assert (await plait())[0] == 0
+    assert (await plait("--check"))[0] == 1
+    assert (await plait("--repair"))[0] == 0
+    code, said = await plait("--check")
+    assert (code, "nothing" in said) == (0, True)
+
+
+async def test_a_row_that_fails_is_an_exit_code(notes, plait):
+    """What could not be embedded is not passed over in silence."""
+    await notes.add("one", first=-1)
+    code, said = await plait()
+    assert code == 1
+    assert "failed" in said
+
+
+async def test_what_makes_no_sense_is_refused(plait):
+    """An unknown collection is named with those that are known."""
+    with pytest.raises(ConfigurationError, match=r"'other' is not synced; synced are: sync_notes"):
+        await plait("other")
+    with pytest.raises(ConfigurationError, match="exclude each other"):
+        await plait("--check", "--repair")
