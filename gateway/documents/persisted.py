@@ -25,6 +25,21 @@ if TYPE_CHECKING:
 
     from gateway.documents.store import Document, DocumentStore
 
+    class Request(Protocol):
+        """What of a request says which document it is about."""
+
+        @property
+        def document(self) -> str:
+            """Its text, empty where the request only names it."""
+
+        @property
+        def document_id(self) -> str | None:
+            """Its name."""
+
+        @property
+        def extensions(self) -> Mapping[str, Any] | None:
+            """Where Apollo's protocol names it."""
+
     class Blobs(Protocol):
         """Bytes that processes share; `gateway.sources.redis.blobs` is one."""
 
@@ -86,15 +101,13 @@ class NamedDocuments:
         self._saving: set[asyncio.Task[None]] = set()
         self._counts = {"hits": 0, "misses": 0, "registered": 0, "refused": 0}
 
-    async def load(
-        self, text: str, name: str | None, extensions: Mapping[str, Any] | None, deadline: float
-    ) -> Document:
+    async def load(self, request: Request, deadline: float) -> Document:
         """The document of a request: by its text, by `documentId`, or by a hash in `extensions`.
 
         Raises InvalidDocument, and RequestError: PERSISTED_QUERY_NOT_FOUND, DOCUMENT_NOT_TRUSTED,
         PERSISTED_QUERY_NOT_SUPPORTED, or BAD_REQUEST for a hash that is not the document's.
         """
-        digest = _named(name, extensions)
+        text, digest = request.document, _named(request.document_id, request.extensions)
         if self.required:
             return self._store.load(self._believed(text, digest))
         if digest is None:

@@ -130,8 +130,7 @@ class Engine:
         """The document that a request gives or names. Raises RequestError."""
         if self._named is None:
             return self.store.load(request.document)
-        text, name = request.document, request.document_id
-        return await self._named.load(text, name, request.extensions, deadline)
+        return await self._named.load(request, deadline)
 
     async def answer(
         self,
@@ -188,9 +187,8 @@ class Engine:
                     answers = await waves.run(plan)
                 body, codes = spliced(plan, answers, waves)
                 fresh = None if allow_mutations else _freshness(plan, waves, viewer, codes)
-                return Answer(
-                    _traced(body, waves), freshness=fresh, operation=operation, codes=codes
-                )
+                body = _traced(body, waves)
+                return Answer(body, freshness=fresh, operation=operation, codes=codes)
             waves.mutations = mutations
             walk = Walk(
                 planner=self.planner,
@@ -321,14 +319,13 @@ class Engine:
         coerced = planned.coercer.coerce(variables or _NO_VARIABLES)
         outline, _ = self.outline(operation, planned, coerced)
         shapes = tuple([spec.read(coerced)[0] for spec in outline.specs])
-        explained: dict[str, Any] = explanation(outline.plan(shapes), self.describe)
-        return explained | self._price(operation, coerced)
+        plan = explanation(outline.plan(shapes), self.describe)
+        return {**plan, **self._price(operation, coerced)}
 
     def _price(self, operation: Operation, variables: Variables) -> dict[str, int]:
         """What a request costs, where that is bounded."""
-        if self._costs is None:
-            return {}
-        return {"cost": self._costs.explained(operation, variables.coerced)}
+        costs = self._costs
+        return {} if costs is None else {"cost": costs.explained(operation, variables.coerced)}
 
 
 MAX_OUTLINES = 64
@@ -362,13 +359,11 @@ def _freshness(
     plan: Plan, waves: Waves, viewer: Viewer, codes: Sequence[str]
 ) -> Freshness | None:
     """How long caches in front may keep the whole answer to a query; None where they may not."""
-    if plan.policy is None or codes:
-        return None
     cache = waves.cache
-    if waves.trace.wanted or (cache is not None and cache.told is not None):
+    told = waves.trace.wanted or (cache is not None and cache.told is not None)
+    if plan.policy is None or codes or told:
         return None
-    age = 0.0 if cache is None else cache.age
-    return Freshness(plan.policy, viewer == ANONYMOUS, age)
+    return Freshness(plan.policy, viewer == ANONYMOUS, 0.0 if cache is None else cache.age)
 
 
 def spliced(

@@ -193,7 +193,7 @@ class Subscriptions:
                     yield Answer(body)
 
     async def _visible(self, ready: Ready, together: Sequence[Happening]) -> Sequence[Happening]:
-        """Those of which this viewer may know, and wants to; the error where that cannot be told."""
+        """Those of which this viewer may know, and wants to; an error where none can tell."""
         keys = list(dict.fromkeys(one.key for one in together if one.key is not None))
         if not keys or ready.root is None or ready.root.fetch is None:
             return together

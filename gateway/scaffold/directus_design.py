@@ -219,7 +219,7 @@ class _Design:
 
 
 def _note(meta: CollectionMeta | FieldMeta | None) -> str:
-    """What people wrote about it; `$t:` begins a text that only Directus's own app can translate."""
+    """What people wrote about it; after `$t:` stands a key of Directus's own translations."""
     note = (meta.note if meta else None) or ""
     return "" if note.startswith("$t:") else note
 

@@ -93,7 +93,9 @@ async def stampede(replica, count):
 
 async def main():
     mode, url, source_url, prefix, number, amount = sys.argv[1:]
-    store = RedisCacheStore("cache", url, prefix=prefix, timeout=1.0)
+    # Where every fault is a call of the source, and none is meant, there is time.
+    patience = 20.0 if mode == "stampede" else 1.0
+    store = RedisCacheStore("cache", url, prefix=prefix, timeout=patience)
     cache = make_cache(Options(fill_seconds=20.0), store)
     await cache.open()
     async with Redis.from_url(source_url) as source:

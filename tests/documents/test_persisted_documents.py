@@ -16,6 +16,7 @@ from gateway.documents.refusal import InvalidDocument
 from gateway.documents.store import DocumentStore
 from gateway.documents.trusted import read_manifest
 from gateway.errors import Code, ConfigurationError, RequestError, SourceUnavailable
+from gateway.execution.exchange import GraphQLRequest
 
 SCHEMA = build_schema("type Query { a: Int b: Int }")
 _numbers = itertools.count(1)
@@ -50,7 +51,7 @@ async def make(store):
 
 async def load(named, text="", extensions=None, name=None, seconds=10.0):
     deadline = asyncio.get_running_loop().time() + seconds
-    return await named.load(text, name, extensions, deadline)
+    return await named.load(GraphQLRequest(text, None, None, extensions, name), deadline)
 
 
 async def refusal(named, *given, **options):

@@ -6,6 +6,8 @@ import asyncpg
 import pytest
 from notes import Watched
 
+from gateway.sources.qdrant import QdrantSource
+
 
 async def test_insert_update_and_delete_reach_the_point(notes):
     """A row's point appears with it, has its text and payload, and goes with it."""
@@ -30,6 +32,24 @@ async def test_insert_update_and_delete_reach_the_point(notes):
     assert [tuple(row) for row in recorded] == [("1", "notes")]
     known = await notes.connection.fetchrow("SELECT status, point_count FROM collections")
     assert tuple(known) == ("ready", 1)
+
+
+async def test_without_grpc_it_goes_by_rest(notes):
+    """Stored, another payload, removed and looked at by Qdrant's REST interface alone."""
+    source = QdrantSource("vectors", notes.engine_url, prefer_grpc=False)
+    await source.open()
+    try:
+        by_rest = notes.having(engine=source)
+        await notes.add("a red apple", "a night train")
+        await by_rest.filler().follow()
+        await notes.connection.execute("UPDATE notes SET score = 2 WHERE id = 1")
+        await notes.connection.execute("DELETE FROM notes WHERE id = 2")
+        figures = await by_rest.filler().follow()
+        assert (figures.payloads, figures.removed) == (1, 1)
+        assert (await by_rest.filler().check()).sound
+        assert await by_rest.points() == {1: {"title": "a red apple", "score": 2.0}}
+    finally:
+        await source.close()
 
 
 async def test_what_neither_text_nor_payload_reads_does_nothing(notes):
@@ -135,19 +155,19 @@ async def test_a_job_that_was_not_ended_is_ended(notes):
     assert [job["status"] for job in await notes.jobs()] == ["succeeded"]
 
 
-async def test_nobody_else_may_name_sql_for_the_trigger(notes):
-    """Its function runs what its trigger names, as its owner: others may not make such a trigger."""
+async def test_a_writer_needs_no_other_rights(notes):
+    """Who may write the table alone is not refused, and what it changes is noted."""
     role = notes.sync.name
-    await notes.connection.execute(f"CREATE ROLE {role}; GRANT CREATE ON SCHEMA public TO {role}")
+    await notes.connection.execute(f"CREATE ROLE {role}; GRANT INSERT ON notes TO {role}")
     try:
-        await notes.connection.execute(f"SET ROLE {role}; CREATE TABLE theirs (id bigint)")
+        await notes.connection.execute(f"SET ROLE {role}")
+        await notes.add("one")
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
-            await notes.connection.execute(
-                "CREATE TRIGGER own AFTER INSERT ON theirs FOR EACH STATEMENT "
-                "EXECUTE FUNCTION plait_sync_changed('c', 'SELECT secret')"
-            )
+            await notes.due()
     finally:
         await notes.connection.execute(f"RESET ROLE; DROP OWNED BY {role}; DROP ROLE {role}")
+    assert await notes.due() == ["1"]
+    assert await _jobs(notes) == 1
 
 
 async def _jobs(notes):

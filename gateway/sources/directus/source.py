@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from gateway.errors import PlaitError, SourceUnavailable
+from gateway.errors import Code, PlaitError, SourceError, SourceRefused, SourceUnavailable
 from gateway.schema.directus_kinds import key_of
 from gateway.schema.directus_writes import ItemWrite
 from gateway.sources.contract import Batch, Budget, Health, Together
@@ -145,17 +145,35 @@ class DirectusSource:
     async def _together(
         self, prepared: Together, batch: Batch, deadline: float
     ) -> list[list[Value]]:
-        """Look-ups in one place: the items of all, with the fields of all."""
+        """Look-ups in one place: the items of all, with the fields of all.
+
+        Where that is refused each is asked for by itself, as the fault may be one's alone.
+        """
         parts: list[Any] = list(prepared.parts)
         keys = list(dict.fromkeys(key for own, _ in batch.arguments for key in own))
         fields = [name for part in parts for name in part.selection.level.fields()]
         query: dict[str, Any] = {"fields": list(dict.fromkeys(fields))}
         passed = batch.arguments[0][1]
-        data = await self._found(parts[0], query, keys, passed, deadline)
+        try:
+            data = await self._found(parts[0], query, keys, passed, deadline)
+        except SourceRefused as error:
+            if error.code not in {Code.FORBIDDEN, Code.BAD_USER_INPUT}:
+                raise
+            return [
+                await self._alone(part, Batch(*given), deadline)
+                for part, given in zip(parts, batch.arguments, strict=True)
+            ]
         return [
             looked_up(part, data, own, self._max_items)
             for part, (own, _) in zip(parts, batch.arguments, strict=True)
         ]
+
+    async def _alone(self, part: PreparedLookup, batch: Batch, deadline: float) -> list[Value]:
+        """One of several look-ups, its error in all its places."""
+        try:
+            return await self._look_up(part, batch, deadline)
+        except SourceError as error:
+            return [error] * len(batch.keys)
 
     async def _found(
         self,

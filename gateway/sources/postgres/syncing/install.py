@@ -19,10 +19,8 @@ INSTALL: tuple[str, ...] = (
     "CREATE SCHEMA plait_sync",
     *(
         (_FOLDER / f"{name}.sql").read_text(encoding="utf-8")
-        for name in ("vector_changes", "plait_sync_changed", "plait_sync_watch")
+        for name in ("vector_changes", "plait_sync_watch")
     ),
-    # It runs SQL that its trigger names, as its owner: only he may name any.
-    "REVOKE EXECUTE ON FUNCTION public.plait_sync_changed() FROM PUBLIC",
     """
 CREATE INDEX vector_changes_waiting ON plait_sync.vector_changes (collection, revision)
 WHERE NOT failed
@@ -32,9 +30,8 @@ WHERE NOT failed
 """Statements that create the table of changes and the functions."""
 
 REMOVE: tuple[str, ...] = (
-    # The triggers of all synced tables depend on the function and go with it.
-    "DROP FUNCTION public.plait_sync_changed() CASCADE",
     "DROP FUNCTION public.plait_sync_watch(regclass, text, name, name[])",
+    # The triggers of all synced tables depend on functions in it and go with them.
     "DROP SCHEMA plait_sync CASCADE",
 )
 """Statements that drop all of it, with the triggers of every synced table."""
@@ -43,11 +40,11 @@ WATCH = "SELECT public.plait_sync_watch('{table}', '{collection}', '{key}', '{{{
 """The statement that lets a table's changes reach a collection."""
 
 WATCHED = """
-SELECT encode(tgargs, 'escape') FROM pg_trigger
+SELECT prosrc FROM pg_trigger JOIN pg_proc ON pg_proc.oid = tgfoid
 WHERE tgrelid = to_regclass($1) AND tgname = 'plait_sync_' || left(md5($2), 8) || '_updated'
     AND tgenabled IN ('O', 'A')
 """
-"""What the trigger of updates was given, for table $1 and collection $2."""
+"""What the trigger of updates runs, for table $1 and collection $2."""
 
 _COLUMN = re.compile(r'\bn\.("(?:[^"]|"")+"|\w+)')
 
@@ -62,7 +59,7 @@ def watch(sync: VectorSync) -> str:
     )
 
 
-def watched_columns(arguments: str) -> set[str]:
-    """The columns that a trigger compares, from what it was given."""
-    compared = arguments.rpartition("ROW(")[0].rpartition("ROW(")[2].partition(")::record")[0]
+def watched_columns(source: str) -> set[str]:
+    """The columns that a trigger compares, from its function's source."""
+    compared = source.rpartition("ROW(")[0].rpartition("ROW(")[2].partition(")::record")[0]
     return {name.strip('"').replace('""', '"') for name in _COLUMN.findall(compared)}
