@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import ctypes
 import gc
-import importlib
 import logging
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
@@ -16,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 from gateway.caching.assembly import Options, make_cache, node_name
 from gateway.caching.warmup import WarmUp
 from gateway.documents.compose import costs_of, named_of, store_of
+from gateway.domain import built, load_domain
 from gateway.embedding.compose import embedder_of
 from gateway.errors import ConfigurationError, SourceError
-from gateway.execution.executor import WalkingExecutor, install_resolvers
 from gateway.execution.resolver_cache import ResolverCache, refresh
 from gateway.execution.statements import NamedQuery
 from gateway.identity.compose import identity_of
@@ -26,7 +25,6 @@ from gateway.observing import Observation, families, subscription_families
 from gateway.planning.arguments import PageLimits
 from gateway.planning.plan import Planner
 from gateway.planning.subscribing import PreparedEvents
-from gateway.schema.build import Api, Domain, build
 from gateway.schema.uploads import UPLOAD
 from gateway.schema.vector_writes import collections_of
 from gateway.sources.contract import Budget
@@ -57,7 +55,6 @@ from gateway.working import worker_of, workflows_of, working
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 
-    import strawberry
     from starlette.routing import BaseRoute
     from starlette.types import ASGIApp
 
@@ -75,41 +72,6 @@ OPEN_SECONDS = 5.0
 """What all sources together get to open; one that is late is tried again when it is asked."""
 
 
-def load_domain(settings: Settings) -> Domain:
-    """The `domain` of the resolvers package. Raises ConfigurationError naming the setting."""
-    try:
-        module = importlib.import_module(settings.resolvers)
-    except ModuleNotFoundError as error:
-        if error.name != settings.resolvers.partition(".")[0]:
-            raise
-        raise ConfigurationError(
-            "resolvers (PLAIT_RESOLVERS) names a module that cannot be imported."
-        ) from None
-    domain = getattr(module, "domain", None)
-    if not isinstance(domain, Domain):
-        raise ConfigurationError(
-            "resolvers (PLAIT_RESOLVERS) names a module without a `domain`; "
-            "it must hold `domain = Domain(entities=[…], queries=[…])`."
-        )
-    return domain
-
-
-def load_api(settings: Settings) -> Api:
-    """The built schema and its catalog."""
-    return _built(load_domain(settings))
-
-
-def _built(domain: Domain) -> Api:
-    api = build(domain, executor=WalkingExecutor)
-    install_resolvers(api)
-    return api
-
-
-def load_schema(settings: Settings) -> strawberry.Schema:
-    """The Strawberry schema of the configured domain."""
-    return load_api(settings).schema
-
-
 class Gateway:
     """Everything one process serves with, put together but not yet opened.
 
@@ -119,7 +81,7 @@ class Gateway:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.domain = load_domain(settings)
-        self.api = _built(self.domain)
+        self.api = built(self.domain)
         self.embedder = embedder_of(settings.embedding, shared_vectors(settings))
         self.registry = registry_of(settings, self.api, self.embedder)
         self.observed = Observation(settings)
@@ -168,9 +130,7 @@ class Gateway:
         self.engine.admit(costs, self.documents)
         self.cache = self._resolver_cache() if settings.cache.enabled else None
         self.engine.cached = self.cache.reads if self.cache else None
-        self.fillers = fillers_of(
-            settings, self.domain.syncs, self.registry.vectors, self.embedder
-        )
+        self.fillers = fillers_of(settings, self.domain.syncs, self.registry.vectors, self.embedder)
         self.datasources = datasources_of(settings)
         self.engine.datasources = self.datasources
         self.workflows = workflows_of(settings, self.domain, self.datasources, self.engine)

@@ -7,7 +7,7 @@ import pytest
 from graphql import build_schema, parse, validate
 
 import gateway
-from gateway.app import load_schema
+from gateway.domain import load_schema
 from gateway.errors import HTTP_STATUS, Code
 from gateway.settings import Secret, Settings, all_settings
 

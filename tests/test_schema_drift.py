@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from gateway.app import load_schema
+from gateway.domain import load_schema
 from gateway.settings import Settings
 
 ROOT = Path(__file__).parent.parent

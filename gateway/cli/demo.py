@@ -100,7 +100,8 @@ def _serve(settings: Settings, listener: socket.socket, key: str) -> None:
     """Serve until told to stop; says what to open once requests are answered."""
     import uvicorn
 
-    from gateway.app import create_app, load_domain
+    from gateway.app import create_app
+    from gateway.domain import load_domain
     from gateway.serving.listener import ListenerConfig
     from gateway.telemetry import configure_logging
 

@@ -93,7 +93,7 @@ def _tell_changes(before: str, after: str, file: Path) -> bool:
 
 
 def _current() -> str:
-    from gateway.app import load_schema
+    from gateway.domain import load_schema
     from gateway.settings import load
 
     return load_schema(load()).as_str().rstrip("\n") + "\n"

@@ -45,7 +45,15 @@ _VECTORS = {
     Verb.POINT_COUNT,
     Verb.POINT_PAGE,
 }
-_READS = {Verb.ROWS, Verb.PAGE, Verb.NAMED, Verb.STATE, Verb.REMOTE_OBJECTS, *_VECTORS, *ITEM_READS}
+_READS = {
+    Verb.ROWS,
+    Verb.PAGE,
+    Verb.NAMED,
+    Verb.STATE,
+    Verb.REMOTE_OBJECTS,
+    *_VECTORS,
+    *ITEM_READS,
+}
 
 
 class Caching:

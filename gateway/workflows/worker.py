@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import procrastinate
 from procrastinate.exceptions import ConnectorException, JobAborted
 from procrastinate.job_context import AbortReason
-from procrastinate.jobs import DeleteJobCondition
+from procrastinate.jobs import DeleteJobCondition, Status
 from procrastinate.retry import BaseRetryStrategy, RetryDecision
 
 from gateway.telemetry import describe
@@ -76,6 +76,8 @@ class Worker:
         self._lease = lease
         self._beat = lease / 4
         self._poll = poll
+        self._ended: dict[tuple[int, int], float] = {}
+        """Tries that ended here, by the job's id and its tries before, and when."""
         self._connector = procrastinate.PsycopgConnector(
             conninfo=dsn,
             min_size=1,
@@ -131,7 +133,11 @@ class Worker:
 
     def _declare(self, job: Job) -> None:
         async def perform(context: JobContext, /, **arguments: Any) -> None:
-            await self._perform(job, context, arguments)
+            try:
+                await self._perform(job, context, arguments)
+            finally:
+                now = asyncio.get_running_loop().time()
+                self._ended[context.job.id or 0, context.job.attempts] = now
 
         declare = self._app.task(name=job.name, pass_context=True, retry=_Retry())
         task: Any = declare(perform)
@@ -162,16 +168,27 @@ class Worker:
         raise _GivenUpError
 
     async def _recovering(self) -> None:
-        """Again and again, let the jobs of dead workers be tried again."""
+        """Again and again, let jobs that nobody does any more be tried again."""
         while True:
             try:
                 await self._recover()
             except ConnectorException:
-                _LOG.info("jobs of dead workers could not be looked for")
+                _LOG.info("jobs that nobody does could not be looked for")
             await asyncio.sleep(self._beat)
 
     async def _recover(self) -> None:
+        """Those of dead workers, and our own whose end did not reach the database."""
         manager = self._app.job_manager
-        for row in await manager.get_stalled_jobs(seconds_since_heartbeat=self._lease):
+        lost = list(await manager.get_stalled_jobs(seconds_since_heartbeat=self._lease))
+        before = asyncio.get_running_loop().time() - self._beat
+        if any(ended < before for ended in self._ended.values()):
+            doing = await manager.list_jobs_async(status=Status.DOING.value)
+            lost += [row for row in doing if self._ended.get(_try(row), before) < before]
+            self._ended = {key: at for key, at in self._ended.items() if at >= before}
+        for row in lost:
             with suppress(ConnectorException):  # another worker was first
                 await manager.retry_job(row)
+
+
+def _try(row: Row) -> tuple[int, int]:
+    return row.id or 0, row.attempts

@@ -20,7 +20,7 @@ from graphql import (
 )
 from operations.stage import Addresses, Stage, fill, served
 
-from gateway.app import load_schema
+from gateway.domain import load_schema
 from gateway.settings import load
 
 if TYPE_CHECKING:

@@ -104,8 +104,6 @@ async def test_workers_and_runs_by_the_command_line(url, connection, tmp_path):
     shown = await asyncio.to_thread(plait, "workflow", "show", "c1")
     assert "trend-digest 1: succeeded" in shown.stderr
     assert "publish" in shown.stderr
-    unknown = await asyncio.to_thread(plait, "workflow", "resume", "none")
-    assert (unknown.returncode, "There is no run 'none'." in unknown.stderr) == (1, True)
 
 
 async def test_the_table_of_runs_is_what_the_entity_is_bound_to(url):

@@ -201,13 +201,36 @@ async def test_a_lost_database_connection_is_found_again(connection, working):
     notes = Notes()
     await working([Job("note", notes)], lease=1.0)
     await defer(connection, "note", {"n": 1})
-    await until(lambda: notes.seen)
+    await until(lambda: _none_left(connection))
     await connection.execute(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
         "WHERE application_name = 'plait-worker' AND datname = current_database()"
     )
     await defer(connection, "note", {"n": 2})
     await until(lambda: {"n": 2} in notes.arguments)
+
+
+async def test_a_job_whose_end_did_not_reach_the_database_is_done_again(connection, working):
+    """The worker lives on, so nobody else would: its lock must not be held for ever."""
+    asyncio.get_running_loop().set_exception_handler(lambda *_: None)
+    await connection.execute(
+        """
+        CREATE SEQUENCE refused;
+        CREATE FUNCTION refuse_delete() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+            IF nextval('public.refused') = 1 THEN RAISE 'not now'; END IF;
+            RETURN OLD;
+        END $$;
+        CREATE TRIGGER refuse BEFORE DELETE ON plait_engine.procrastinate_jobs
+        FOR EACH ROW EXECUTE FUNCTION refuse_delete();
+        """
+    )
+    notes = Notes()
+    await working([Job("note", notes)], lease=1.0)
+    await defer(connection, "note", {"n": 1}, lock="k")
+    await defer(connection, "note", {"n": 2}, lock="k")
+    await until(lambda: _none_left(connection))
+    await connection.execute("DROP TRIGGER refuse ON plait_engine.procrastinate_jobs")
+    assert [(one.arguments["n"], one.number) for one in notes.seen] == [(1, 1), (1, 2), (2, 1)]
 
 
 async def test_what_a_killed_worker_had_begun_another_does_again(connection, url, working):

@@ -45,6 +45,11 @@ class PreparedHits(Prepared):
     shape: Shape
     hit: tuple[HitField, ...]
 
+    @property
+    def identity(self) -> str:
+        """How a hit is written, in full: what a key of the cache needs beside the description."""
+        return repr(self.hit)
+
     def named(self, wish: Any) -> str:
         """The name of the collection: the binding's, or the one an argument gave."""
         return getattr(wish, "collection", None) or self.collection.name
@@ -82,6 +87,11 @@ class PreparedTree(PreparedHits):
     fields: tuple[HitField, ...]
     asked: frozenset[HitKind]
     write: Callable[[Any], bytes]
+
+    @property
+    def identity(self) -> str:
+        """See `PreparedHits`."""
+        return repr((self.hit, self.fields))
 
     def together(self, arguments: tuple[Any, ...]) -> Hashable:
         """Never: each of these is a call of its own kind."""

@@ -3,12 +3,12 @@
 -- `key` is the primary key, an integer or UUID. Watching again replaces what was watched for this
 -- table and collection. Needs the right TRIGGER on the table; takes a lock that waits for writers.
 --
--- The trigger's function is made for the collection, with its SQL written out: PostgreSQL then plans
--- it once in a session, not at every change. It notes the keys once for a statement, in their order,
--- so that two writers of the same rows wait and do not deadlock; and it defers the job that brings
--- the points up to date, unless entries wait already: then there is one. Where that one has just
--- ended, the worker's regular look finds ours. Waiting for it instead would make every writer wait
--- for all others.
+-- The trigger's function is made for the collection, with its SQL written out: PostgreSQL then
+-- plans it once in a session, not at every change. It notes the keys once for a statement, in their
+-- order, so that two writers of the same rows wait and do not deadlock; and it defers the job that
+-- brings the points up to date, unless entries wait already: then there is one. Where that one has
+-- just ended, the worker's regular look finds ours. Waiting for it instead would make every writer
+-- wait for all others.
 CREATE FUNCTION public.plait_sync_watch(
     watched regclass, collection text, key name, columns name[]
 ) RETURNS void LANGUAGE plpgsql STRICT

@@ -1,0 +1,51 @@
+"""The domain by the name the settings give, and the schema built of it."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+from gateway.errors import ConfigurationError
+from gateway.execution.executor import WalkingExecutor, install_resolvers
+from gateway.schema.build import Api, Domain, build
+
+if TYPE_CHECKING:
+    import strawberry
+
+    from gateway.settings import Settings
+
+
+def load_domain(settings: Settings) -> Domain:
+    """The `domain` of the resolvers package. Raises ConfigurationError naming the setting."""
+    try:
+        module = importlib.import_module(settings.resolvers)
+    except ModuleNotFoundError as error:
+        if error.name != settings.resolvers.partition(".")[0]:
+            raise
+        raise ConfigurationError(
+            "resolvers (PLAIT_RESOLVERS) names a module that cannot be imported."
+        ) from None
+    domain = getattr(module, "domain", None)
+    if not isinstance(domain, Domain):
+        raise ConfigurationError(
+            "resolvers (PLAIT_RESOLVERS) names a module without a `domain`; "
+            "it must hold `domain = Domain(entities=[…], queries=[…])`."
+        )
+    return domain
+
+
+def load_api(settings: Settings) -> Api:
+    """The built schema and its catalog."""
+    return built(load_domain(settings))
+
+
+def built(domain: Domain) -> Api:
+    """Its schema and catalog, plain resolvers included."""
+    api = build(domain, executor=WalkingExecutor)
+    install_resolvers(api)
+    return api
+
+
+def load_schema(settings: Settings) -> strawberry.Schema:
+    """The Strawberry schema of the configured domain."""
+    return load_api(settings).schema
