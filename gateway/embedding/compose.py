@@ -15,10 +15,6 @@ if TYPE_CHECKING:
     from gateway.settings import Embedding
 
 
-_LOCAL_CALLS = 2
-"""One that the model works on, and one that it finds when it is done with that."""
-
-
 def embedder_of(embedding: Embedding, shared: SharedStore | None) -> Embedder:
     """The configured model behind its cache and its queue; `shared` is the cache's second level."""
     model: Embedder = LocalEmbedder() if embedding.kind == "local" else _service(embedding)
@@ -32,7 +28,7 @@ def embedder_of(embedding: Embedding, shared: SharedStore | None) -> Embedder:
     bounds = Bounds(
         texts=embedding.batch_size,
         chars=embedding.batch_chars,
-        calls=embedding.concurrency if embedding.kind == "http" else _LOCAL_CALLS,
+        calls=embedding.concurrency if embedding.kind == "http" else 1,
         budget_texts=embedding.max_texts,
         budget_chars=embedding.max_chars,
     )
