@@ -249,7 +249,9 @@ BAD = {
         '{ pointScroll(collection: "a_embeddings", after: "WyJwb2ludHMgYl9lbWJlZGRpbmdzIiwiMSJd") { totalCount } }',
         names="after",
     ),
-    "page without end": Bad('{ pointScroll(collection: "a_embeddings", first: 5000) { totalCount } }'),
+    "page without end": Bad(
+        '{ pointScroll(collection: "a_embeddings", first: 5000) { totalCount } }'
+    ),
     "sparse vector of a wrong size": Bad(
         '{ vectorSearch(collection: "a_embeddings", using: "w", sparse: {indices: [1], values: []}) { id } }',
         names="sparse",

@@ -355,9 +355,7 @@ def _traced(body: bytes, waves: Waves) -> bytes:
     return body[:-1] + b',"extensions":' + orjson.dumps(told) + b"}" if told else body
 
 
-def _freshness(
-    plan: Plan, waves: Waves, viewer: Viewer, codes: Sequence[str]
-) -> Freshness | None:
+def _freshness(plan: Plan, waves: Waves, viewer: Viewer, codes: Sequence[str]) -> Freshness | None:
     """How long caches in front may keep the whole answer to a query; None where they may not."""
     cache = waves.cache
     told = waves.trace.wanted or (cache is not None and cache.told is not None)
@@ -366,9 +364,7 @@ def _freshness(
     return Freshness(plan.policy, viewer == ANONYMOUS, 0.0 if cache is None else cache.age)
 
 
-def spliced(
-    plan: Plan, answers: Sequence[Value], waves: Waves
-) -> tuple[bytes, tuple[str, ...]]:
+def spliced(plan: Plan, answers: Sequence[Value], waves: Waves) -> tuple[bytes, tuple[str, ...]]:
     """The response of an operation that is planned as a whole, and the codes of its errors."""
     # Joined once: a body of many kilobytes is not copied for each brace around it.
     parts: list[bytes] = [b'{"data":{']

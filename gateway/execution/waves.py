@@ -118,9 +118,7 @@ class Waves:
                     root.fetch.arguments(self.values),
                 )
                 for root in roots
-                if root.fetch is not None
-                and root.part is None
-                and _is_plain(root.fetch)
+                if root.fetch is not None and root.part is None and _is_plain(root.fetch)
             ],
             self.scope,
             self.deadline,

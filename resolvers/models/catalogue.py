@@ -106,9 +106,7 @@ vector_metadata = sa.Table(
     required("content_hash", sa.Text, "The SHA-256 of the text that was embedded, in hex."),
     required("model", sa.Text, "The model that made the vector."),
     instant("embedded_at", "When the vector was made.", "now()"),
-    optional(
-        "payload_hash", sa.Text, "The SHA-256 of what was stored beside the vector, in hex."
-    ),
+    optional("payload_hash", sa.Text, "The SHA-256 of what was stored beside the vector, in hex."),
     sa.UniqueConstraint("collection_id", "point_id"),
     sa.CheckConstraint("content_hash ~ '^[0-9a-f]{64}$'", name="content_hash_form"),
     sa.CheckConstraint("payload_hash ~ '^[0-9a-f]{64}$'", name="payload_hash_form"),

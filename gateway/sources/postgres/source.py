@@ -98,9 +98,7 @@ class PostgresSource:
         """A connection, compiled. Pure."""
         return self._statements.page(connection, shapes)
 
-    def prepare_related(
-        self, related: asks.Related, shapes: Mapping[int, PageShape]
-    ) -> Statement:
+    def prepare_related(self, related: asks.Related, shapes: Mapping[int, PageShape]) -> Statement:
         """Connections by the key that their rows hold, compiled. Pure."""
         return self._statements.related(related, shapes)
 
