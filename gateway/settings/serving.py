@@ -81,7 +81,7 @@ class Limits(Section, frozen=True, kw_only=True):
     max_cost: Annotated[
         int,
         Meta(ge=0, le=1 << 53, description="What an operation may cost; 0 sets no bound."),
-    ] = 500_000
+    ] = 5_000_000
     list_size: Annotated[
         int,
         Meta(ge=1, le=100_000, description="Entries a list without a size costs as much as."),

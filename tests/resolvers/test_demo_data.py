@@ -18,6 +18,7 @@ from resolvers import demo
 from resolvers.demo import rows
 from resolvers.items import ITEM_SYNC
 from resolvers.models import TrendState
+from resolvers.trends import TREND_SYNC
 
 MIGRATIONS = Path(__file__).parents[2] / "migrations"
 
@@ -81,6 +82,8 @@ async def store(qdrant_engines):
     urls = qdrant_engines.urls
     source = QdrantSource("vectors", urls.qdrant, grpc_port=urls.qdrant_grpc_port)
     await source.open()
+    for each in (ITEM_SYNC, TREND_SYNC):  # other tests share the engine, and the names
+        await source.administration.delete_collection(each.collection.name)
     yield source
     await source.close()
 

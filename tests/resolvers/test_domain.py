@@ -77,7 +77,7 @@ def selection(field: GraphQLField) -> str:
         return " { nodes { nodeId } pageInfo { hasNextPage endCursor } totalCount }"
     if named.name.endswith("Hit"):
         return " { id score payload }"
-    return " { nodeId }"
+    return " { nodeId }" if "nodeId" in named.fields else " { __typename }"
 
 
 def columns(name: str) -> Iterator[tuple[str, GraphQLInputObjectType]]:
