@@ -46,6 +46,10 @@ SIZE = 3
 """Rows of a page: some lists end with a full page, some with a part of one."""
 VALUES = 3
 """Different values tried of a column."""
+WITHOUT_ROWS = {"WorkflowRun"}
+"""Entities of which the data set has no rows; tests/workflows has."""
+ELSEWHERE = {"article"}
+"""Fields of sources that are not there; tests/directus has them."""
 
 
 @pytest.fixture(scope="module")
@@ -121,10 +125,14 @@ def ids(page: dict[str, Any]) -> list[str]:
     return [row["nodeId"] for row in page["nodes"]]
 
 
-@pytest.mark.parametrize("name", sorted(LISTS))
+@pytest.mark.parametrize("name", sorted(LISTS.keys() - WITHOUT_ROWS))
 async def test_every_field_is_answered(name: str, stage: Stage) -> None:
     """All fields of an entity at once, in a list and by global id: the same row, and no error."""
-    everything = " ".join(field + selection(given) for field, given in entity(name).fields.items())
+    everything = " ".join(
+        field + selection(given)
+        for field, given in entity(name).fields.items()
+        if field not in ELSEWHERE
+    )
     answer = await stage.ask(f"{{ {LISTS[name]} {{ nodes {{ {everything} }} }} }}")
     assert "errors" not in answer
     nodes = answer["data"][LISTS[name]]["nodes"]
