@@ -21,7 +21,7 @@ from gateway.errors import ConfigurationError, SourceError
 from gateway.execution.resolver_cache import ResolverCache, refresh
 from gateway.execution.statements import NamedQuery
 from gateway.identity.compose import identity_of
-from gateway.observing import Observation, families, subscription_families
+from gateway.observing import Observation, families, request_families, subscription_families
 from gateway.planning.arguments import PageLimits
 from gateway.planning.plan import Planner
 from gateway.planning.subscribing import PreparedEvents
@@ -125,6 +125,7 @@ class Gateway:
         )
         self.subscriptions = subscriptions_of(settings, self.engine, self.registry)
         self.rate = rate_of(settings)
+        self.rate_limit = rate_limit_of(settings, self.rate)
         self.documents = named_of(settings, store, shared_documents(settings), self.domain.warm)
         costs = costs_of(settings, self.api.catalog.schema, pages.default)
         self.engine.admit(costs, self.documents)
@@ -270,6 +271,8 @@ class Gateway:
         cache = None if self.cache is None else self.cache.cache
         yield from families(self.engine, self.sources, self.identity, cache)
         yield from subscription_families(self.subscriptions.figures())
+        limited = None if self.rate_limit is None else self.rate_limit.figures()
+        yield from request_families(self.documents.figures(), limited)
 
     async def check(self, budget: Budget) -> Mapping[str, Health]:
         """Every source's health, by name; then that of a source's parts, `postgres:replica`."""
@@ -321,7 +324,7 @@ def app_of(gateway: Gateway) -> ASGIApp:
 
     serve, limits = settings.serve, stream_limits(settings)
     identify = gateway.observed.identify(gateway.identity)
-    rate = rate_limit_of(settings, gateway.rate)
+    rate = gateway.rate_limit
     forward = forwarded(settings)
     endpoint = GraphQLOverHTTP(
         gateway.engine,

@@ -106,6 +106,24 @@ def families(
         yield from _cache(cache.figures())
 
 
+_NAMED = ("hits", "misses", "registered", "refused")
+_LIMITED = {
+    "limited": "Requests refused for their rate.",
+    "uncounted": "Requests whose client could not be counted.",
+}
+
+
+def request_families(
+    named: Mapping[str, float], limited: Mapping[str, float] | None
+) -> Iterator[Family]:
+    """The figures of documents asked for by name, and of the rate limit where there is one."""
+    outcomes = [({"outcome": outcome}, named[outcome]) for outcome in _NAMED]
+    yield Family("plait_named_documents", "counter", "Documents asked for by name.", outcomes)
+    if limited is not None:
+        for figure, meaning in _LIMITED.items():
+            yield Family(f"plait_rate_{figure}", "counter", meaning, [({}, limited[figure])])
+
+
 def subscription_families(figures: Mapping[str, float]) -> Iterator[Family]:
     """The figures of `gateway.execution.subscribing.Subscriptions`."""
     yield Family(

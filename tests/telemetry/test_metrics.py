@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import secrets
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,22 @@ async def test_requests_are_counted_by_operation_and_status(client):
     assert found["plait_documents_checked_total",] == 4
 
 
+async def test_names_and_rates_are_counted(fresh_database, redis_url):
+    """Documents asked for by name by what became of it, and the requests beyond a client's rate."""
+    limits = {"PLAIT_RATE_LIMIT_REQUESTS": "2", "PLAIT_RATE_LIMIT_SECONDS": "3000"}
+    limits |= {"PLAIT_RATE_LIMIT_CLIENT_HEADER": "X-Client"}
+    unknown = {"extensions": {"persistedQuery": {"version": 1, "sha256Hash": "0" * 64}}}
+    headers = {"X-Client": f"192.0.2.{secrets.randbelow(250)}"}
+    async with served(await fresh_database(), redis_url, **ON, **limits) as client:
+        for _ in range(3):
+            await client.post("/graphql", json=unknown, headers=headers)
+        found = await figures(client)
+    assert found["plait_named_documents_total", "misses"] == 2
+    assert found["plait_named_documents_total", "hits"] == 0
+    assert found["plait_rate_limited_total",] == 1
+    assert found["plait_rate_uncounted_total",] == 0
+
+
 async def test_sources_are_counted(client):
     """Reads with their keys, writes, failures, pools and breakers."""
     await ask(client, HOLES)
@@ -82,19 +99,21 @@ async def test_sources_are_counted(client):
     assert found["plait_group_sent_total", "redis"] == 1
 
 
-async def test_every_figure_is_documented(client):
+async def test_every_figure_is_documented(fresh_database, redis_url):
     """docs/observability.md names each family, and none that is not there."""
-    await ask(client, HOLES)
-    response = await client.get("/metrics")
-    served = {
+    limits = {"PLAIT_RATE_LIMIT_REQUESTS": "1000", "PLAIT_RATE_LIMIT_SECONDS": "60"}
+    async with served(await fresh_database(), redis_url, **ON, **limits) as client:
+        await ask(client, HOLES)
+        response = await client.get("/metrics")
+    told = {
         family.name
         for family in text_string_to_metric_families(response.text)
         if family.name.startswith("plait_")
     }
     text = DOCUMENT.read_text()
     named = set(re.findall(r"^\| `(plait_\w+)`", text, re.MULTILINE))
-    assert {name for name in served if not name.startswith("plait_source_")} <= named
-    assert named <= served | {"plait_source_write_seconds", "plait_source_failures"}
+    assert {name for name in told if not name.startswith("plait_source_")} <= named
+    assert named <= told | {"plait_source_write_seconds", "plait_source_failures"}
 
 
 async def test_nothing_of_a_request_is_told(client):
