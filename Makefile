@@ -12,8 +12,9 @@ LOCK := $(BIN)/uv pip compile --quiet --no-config --universal --python-version 3
 	--generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate \
 	--custom-compile-command "make lock" pyproject.toml
 BUILD := --group pyproject.toml:build
-# Most tests wait for engines: two processes, a file's tests together.
-SPREAD := -n 2 --dist loadfile
+# Most tests wait for engines: two processes, a file's tests together. One that fails runs once
+# more, and the summary names it (RERUN): on a crowded machine an engine may stall for seconds.
+SPREAD := -n 2 --dist loadfile --reruns 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
