@@ -24,6 +24,7 @@ COPY --from=ui /src/gateway/transport/static/graphiql gateway/transport/static/g
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
+    PLAIT_SERVE_PRODUCTION=true \
     PLAIT_SERVE_HOST=0.0.0.0 \
     PLAIT_SERVE_PORT=8000
 USER 10001

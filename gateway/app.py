@@ -26,10 +26,10 @@ from gateway.planning.arguments import PageLimits
 from gateway.planning.plan import Planner
 from gateway.planning.subscribing import PreparedEvents
 from gateway.schema.uploads import UPLOAD
-from gateway.schema.vector_writes import collections_of
 from gateway.sources.contract import Budget
 from gateway.sync.compose import fillers_of
 from gateway.sync.jobs import sync_jobs
+from gateway.telemetry.counters import Traffic
 from gateway.transport.graphiql import graphiql_page, graphiql_routes
 from gateway.transport.http import GraphQLOverHTTP
 from gateway.transport.limits import HttpLimits
@@ -42,6 +42,7 @@ from gateway.wiring import (
     check_bound,
     datasources_of,
     forwarded,
+    models_health,
     rate_limit_of,
     rate_of,
     registry_of,
@@ -124,6 +125,7 @@ class Gateway:
             anonymous_writes=settings.identity.anonymous == "all",
         )
         self.subscriptions = subscriptions_of(settings, self.engine, self.registry)
+        self.traffic = Traffic()
         self.rate = rate_of(settings)
         self.rate_limit = rate_limit_of(settings, self.rate)
         self.documents = named_of(settings, store, shared_documents(settings), self.domain.warm)
@@ -213,6 +215,8 @@ class Gateway:
         """
         for missing in check_bound(self.settings, self.api):
             _LOG.warning("%s", missing)
+        if self.settings.serve.production and self.domain.subgraph and not self.domain.router_roles:
+            _LOG.warning("_service tells the schema to everybody: give the domain `router_roles`")
         await asyncio.gather(*(self._open(source) for source in self.sources.values()))
         budget = Budget(asyncio.get_running_loop().time() + OPEN_SECONDS)
         for name, source in self.registry.rows.items():
@@ -222,22 +226,16 @@ class Gateway:
                 continue
             if wrong:
                 raise ConfigurationError("\n".join(wrong))
-        await self._compare_models(budget)
+        for name, health in (await self._models(budget)).items():
+            _LOG.warning("%s: %s", name, health.detail)
         if self.datasources is not None:
             await self.datasources.connect()
         if self.cache is not None and self.engine.planner.policies:
             await self.cache.open()
 
-    async def _compare_models(self, budget: Budget) -> None:
-        """Log each bound collection whose vectors another embedding model made."""
-        bound = collections_of(self.api.catalog)
-        for name, source in self.registry.vectors.items():
-            try:
-                reasons = await source.foreign(sorted(bound.get(name, ())), budget.deadline)
-            except SourceError:
-                continue
-            for reason in reasons:
-                _LOG.warning("%s", reason)
+    async def _models(self, budget: Budget) -> dict[str, Health]:
+        syncs = [filler.sync for filler in self.fillers.values()]
+        return await models_health(self.api, syncs, self.registry, budget)
 
     async def _open(self, source: Source) -> None:
         try:
@@ -270,6 +268,7 @@ class Gateway:
         """What was counted so far, where something is; see `gateway.observing`."""
         cache = None if self.cache is None else self.cache.cache
         yield from families(self.engine, self.sources, self.identity, cache)
+        yield from self.traffic.families()
         yield from subscription_families(self.subscriptions.figures())
         limited = None if self.rate_limit is None else self.rate_limit.figures()
         yield from request_families(self.documents.figures(), limited)
@@ -277,13 +276,15 @@ class Gateway:
     async def check(self, budget: Budget) -> Mapping[str, Health]:
         """Every source's health, by name; then that of a source's parts, `postgres:replica`."""
         rows = self.registry.rows.values()
-        checks, parts = await asyncio.gather(
+        checks, parts, models = await asyncio.gather(
             asyncio.gather(*(source.check(budget) for source in self.sources.values())),
             asyncio.gather(*(source.parts(budget) for source in rows)),
+            self._models(budget),
         )
         found = dict(zip(self.sources, checks, strict=True))
         for source, own in zip(rows, parts, strict=True):
             found.update({f"{source.name}:{part}": health for part, health in own.items()})
+        found.update(models)
         if self.cache is not None and self.engine.planner.policies:
             found["cache"] = self.cache.health()
         if self.datasources is not None:
@@ -332,8 +333,9 @@ def app_of(gateway: Gateway) -> ASGIApp:
         forward=forward,
         credentials=("Authorization", settings.identity.key_header),
         rate=rate,
+        traffic=gateway.traffic,
         keepable=settings.cache.http,
-        events=EventStreams(gateway.subscriptions, limits),
+        events=EventStreams(gateway.subscriptions, limits, gateway.traffic),
         limits=HttpLimits(
             max_body_bytes=settings.limits.max_body_bytes,
             max_batch=settings.limits.batch,
@@ -353,7 +355,12 @@ def app_of(gateway: Gateway) -> ASGIApp:
     return build_site(
         graphql=endpoint,
         socket=GraphQLOverWebSocket(
-            gateway.subscriptions, identify=identify, forward=forward, limits=limits, rate=rate
+            gateway.subscriptions,
+            identify=identify,
+            forward=forward,
+            limits=limits,
+            rate=rate,
+            traffic=gateway.traffic,
         ),
         readiness=gateway.check,
         page=graphiql_page(ENDPOINT, examples) if serve.graphiql else None,

@@ -81,7 +81,12 @@ class Observation:
             return source
         from gateway.execution.metered import MeteredWriter  # noqa: PLC0415 - only where wanted
 
-        return MeteredWriter(source, self.counters.source(source.name))
+        counted = self.counters.source(source.name)
+        if self.tracing is not None:
+            from gateway.execution.traced import TracedWriter  # noqa: PLC0415 - likewise
+
+            source = TracedWriter(source, self.tracing)
+        return MeteredWriter(source, counted)
 
 
 def families(

@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from gateway.errors import ConfigurationError
+from gateway.errors import ConfigurationError, SourceError
 from gateway.execution.subscribing import Subscriptions
 from gateway.execution.subscribing_events import EventSources
 from gateway.planning.registry import Registry
 from gateway.schema.bindings import Counter, Vectors
 from gateway.schema.state import Namespace, Namespaces
 from gateway.schema.state_fields import StateValue
+from gateway.schema.vector_writes import collections_of
+from gateway.sources.contract import Health
 from gateway.sources.directus.credentials import CallersToken, Login, StaticToken
 from gateway.sources.directus.sending import Sending
 from gateway.sources.directus.source import DirectusSource
@@ -27,14 +29,16 @@ from gateway.transport.ratelimit import RateLimit
 from gateway.transport.streaming import StreamLimits
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from gateway.context.registry import Datasources
     from gateway.embedding.contract import Embedder
     from gateway.execution.engine import Engine
     from gateway.schema.build import Api
     from gateway.schema.remote import UpstreamInfo
+    from gateway.schema.vector_sync import VectorSync
     from gateway.settings import Directus, Settings
+    from gateway.sources.contract import Budget
     from gateway.sources.directus.credentials import Credentials
 
 
@@ -330,3 +334,26 @@ def _namespaces(settings: Settings, api: Api) -> Namespaces:
 
 def _qualified(family: str, name: str) -> str:
     return family if name == "default" else f"{family}.{name}"
+
+
+async def models_health(
+    api: Api, syncs: Iterable[VectorSync], registry: Registry, budget: Budget
+) -> dict[str, Health]:
+    """By vector source, that collections are not of the embedder's model, where any are.
+
+    Of collections that fields are bound to or that are synced. Searches by text are refused there
+    and all else is served, so that the gateway is ready without.
+    """
+    known = collections_of(api.catalog)
+    for sync in syncs:
+        known.setdefault(sync.source, set()).add(sync.name)
+    found = {}
+    for name, source in registry.vectors.items():
+        try:
+            reasons = await source.foreign(sorted(known.get(name, ())), budget.deadline)
+        except SourceError:
+            continue
+        if reasons:
+            what = f"{source.name}:embedding model"
+            found[what] = Health(ready=False, detail="; ".join(reasons), required=False)
+    return found

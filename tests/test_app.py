@@ -97,6 +97,7 @@ def tampered(cursor: str, *values: str | None) -> str:
 BAD = {
     # The document
     "syntax": Bad("{ trends( }", code="GRAPHQL_PARSE_FAILED"),
+    "nothing at all": Bad("", code="GRAPHQL_PARSE_FAILED"),
     "only a comment": Bad("# nothing", code="GRAPHQL_PARSE_FAILED"),
     "unknown field": Bad("{ trend(id: 1) { price } }", {}, "GRAPHQL_VALIDATION_FAILED", "price"),
     "unknown root": Bad("{ prices { id } }", {}, "GRAPHQL_VALIDATION_FAILED", "prices"),
@@ -306,7 +307,6 @@ MALFORMED = {
     "NaN": b'{"query": "{ __typename }", "variables": {"first": NaN}}',
     "infinity": b'{"query": "{ __typename }", "variables": {"first": Infinity}}',
     "no query": b'{"variables": {}}',
-    "an empty query": b'{"query": ""}',
     "a query of another type": b'{"query": {"a": 1}}',
     "variables of another type": b'{"query": "{ __typename }", "variables": [1]}',
     "nested without end": b'{"query": "{ __typename }", "variables": {"a": '

@@ -55,6 +55,21 @@ def test_settings_cannot_change(read):
         settings.postgres["default"] = Postgres(host="other")
 
 
+def test_production_hides_the_schema_but_for_what_is_said(read):
+    """One setting for all three; what the file or the environment says of one of them counts."""
+    names = ("graphiql", "introspection", "suggestions")
+
+    def shown(text="", **environ):
+        serve = read(text, **environ).serve
+        return [name for name in names if getattr(serve, name)]
+
+    assert shown() == [*names]
+    assert shown("[serve]\nproduction = true\n") == []
+    assert shown(PLAIT_SERVE_PRODUCTION="true", PLAIT_SERVE_GRAPHIQL="true") == ["graphiql"]
+    assert shown("[serve]\nproduction = true\nintrospection = true\n") == ["introspection"]
+    assert shown("[serve]\nsuggestions = false\n") == ["graphiql", "introspection"]
+
+
 def test_environment_wins_over_the_file(read):
     """A variable replaces the file's value; an empty one counts as not set."""
     text = "[serve]\nport = 1\nworkers = 3\n[limits]\nbatch = 5\n"

@@ -38,7 +38,7 @@ def store_of(
         ),
         capacity=documents.cache_size,
         max_bytes=documents.cache_bytes,
-        suggestions=settings.serve.introspection,
+        suggestions=settings.serve.suggestions,
         introspection=settings.serve.introspection,
     )
 

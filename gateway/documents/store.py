@@ -15,6 +15,12 @@ from graphql import (
     parse,
 )
 
+from gateway.documents.incremental import (
+    Written,
+    directives_of,
+    may_be_incremental,
+    without,
+)
 from gateway.documents.limits import DocumentLimits, enforce, scan
 from gateway.documents.refusal import InvalidDocument, reported
 from gateway.documents.validation import Validator
@@ -41,12 +47,15 @@ class Operation:
     """One operation of an accepted document.
 
     `plans` belongs to the planner: what it compiled for this operation, by whatever it depends
-    on. It lives and is forgotten with the document.
+    on. It lives and is forgotten with the document. `written` is the operation with its `@defer`
+    and `@stream`, which `node` lacks; None where it has none.
     """
 
-    __slots__ = ("document", "fragments", "kind", "node", "plans", "variable_definitions")
+    __slots__ = ("document", "fragments", "kind", "node", "plans", "variable_definitions", "written")
 
-    def __init__(self, document: Parsed, node: OperationDefinitionNode) -> None:
+    def __init__(
+        self, document: Parsed, node: OperationDefinitionNode, written: Written | None = None
+    ) -> None:
         self.document = document  # not the `Document`: that would make a cycle
         self.node = node
         self.kind: Literal["query", "mutation", "subscription"] = node.operation.value
@@ -55,6 +64,7 @@ class Operation:
             node.variable_definitions or ()
         )
         self.plans: dict[Any, Any] = {}
+        self.written = written
 
 
 class Document:
@@ -64,18 +74,18 @@ class Document:
 
     def __init__(self, text: str, node: DocumentNode, weight: int) -> None:
         self.text = text
-        self.weight = weight
-        fragments = {
-            each.name.value: each
-            for each in node.definitions
-            if isinstance(each, FragmentDefinitionNode)
-        }
-        parsed = Parsed(text, node, fragments)
-        self._operations = {
-            each.name.value if each.name else None: Operation(parsed, each)
-            for each in node.definitions
-            if isinstance(each, OperationDefinitionNode)
-        }
+        whole = without(node) if may_be_incremental(text) else node
+        self.weight = weight if whole is node else 2 * weight
+        parsed = Parsed(text, whole, _fragments(whole))
+        fragments = parsed.fragments if whole is node else _fragments(node)
+        self._operations: dict[str | None, Operation] = {}
+        for each, own in zip(whole.definitions, node.definitions, strict=True):
+            if isinstance(each, OperationDefinitionNode):
+                name = each.name.value if each.name else None
+                written = Written(own, fragments) if whole is not node else None
+                if written is not None and next(directives_of(written), None) is None:
+                    written = None
+                self._operations[name] = Operation(parsed, each, written)
 
     def operation(self, name: str | None) -> Operation:
         """The operation of that name; without a name, the only one there is.
@@ -96,6 +106,14 @@ class Document:
         else:
             message = f"The document has no operation named '{name}'."
         raise RequestError(message, code=Code.OPERATION_RESOLUTION_FAILURE)
+
+
+def _fragments(node: DocumentNode) -> dict[str, FragmentDefinitionNode]:
+    return {
+        each.name.value: each
+        for each in node.definitions
+        if isinstance(each, FragmentDefinitionNode)
+    }
 
 
 class DocumentStore:

@@ -17,6 +17,7 @@ from gateway.embedding.contract import check_all
 from gateway.errors import InputError, SourceDataError, SourceTimeout, SourceUnavailable
 
 if TYPE_CHECKING:
+    from array import array
     from collections.abc import Sequence
 
     from gateway.embedding.cache import VectorCache
@@ -37,17 +38,28 @@ class Bounds:
     budget_chars: int = 4_000_000
 
 
-class _Wanted:
-    """A text that somebody waits for."""
+class _Asker:
+    """Somebody who waits for several texts: until none is `left`, or one has failed."""
 
-    __slots__ = ("call", "deadline", "future", "key", "text", "waiting")
+    __slots__ = ("future", "left")
+
+    def __init__(self) -> None:
+        self.future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.left = 0
+
+
+class _Wanted:
+    """A text that `askers` wait for, until it has its vector or is `over` without one."""
+
+    __slots__ = ("askers", "call", "deadline", "key", "over", "text", "vector")
 
     def __init__(self, text: str, key: str) -> None:
         self.text = text
         self.key = key
-        self.future: asyncio.Future[list[float]] = asyncio.get_running_loop().create_future()
+        self.vector: array[float] | None = None
+        self.over = False
         self.deadline = 0.0
-        self.waiting = 0
+        self.askers: list[_Asker] = []
         self.call: _Call | None = None
 
 
@@ -104,7 +116,7 @@ class BatchingEmbedder:
             )
         check_all(texts, self.max_chars, names)
 
-    async def embed(self, texts: Sequence[str], deadline: float) -> list[list[float]]:
+    async def embed(self, texts: Sequence[str], deadline: float) -> list[array[float]]:
         """One vector of length 1 per text, in their order; see `Embedder.embed`.
 
         Raises `InputError` also where the texts exceed the budget.
@@ -112,19 +124,20 @@ class BatchingEmbedder:
         self.check(texts)
         if self._closed:
             raise _closed()
-        found: dict[str, list[float]] = {}
+        found: dict[str, array[float] | None] = {}
         wanted: list[_Wanted] = []
+        asker = _Asker()
         for text in dict.fromkeys(texts):
             key = self._cache.key(text)
             vector = self._cache.near(key)
             if vector is None:
-                wanted.append(self._want(text, key, deadline))
+                wanted.append(self._want(text, key, deadline, asker))
             else:
                 found[text] = vector
         if wanted:
-            await self._arrival(wanted, deadline)
-            found.update((one.text, one.future.result()) for one in wanted)
-        return [found[text] for text in texts]
+            await self._arrival(asker, wanted, deadline)
+            found.update((one.text, one.vector) for one in wanted)
+        return [vector for text in texts if (vector := found[text]) is not None]
 
     async def aclose(self) -> None:
         """End the calls under way, then close the cache and the model."""
@@ -136,51 +149,48 @@ class BatchingEmbedder:
         if tasks:
             await asyncio.wait(tasks)
         for one in waiting:
-            _refuse(one, _closed())
-        self._wanted.clear()
+            self._refuse(one, _closed())
         self._queue.clear()
         await self._cache.aclose()
         await self._model.aclose()
 
     # Waiting -----------------------------------------------------------------------------------
 
-    def _want(self, text: str, key: str, deadline: float) -> _Wanted:
+    def _want(self, text: str, key: str, deadline: float, asker: _Asker) -> _Wanted:
         one = self._wanted.get(key)
         if one is None:
             one = self._wanted[key] = _Wanted(text, key)
             self._queue.append(one)
         one.deadline = max(one.deadline, deadline)
-        one.waiting += 1
+        one.askers.append(asker)
+        asker.left += 1
         return one
 
-    async def _arrival(self, wanted: list[_Wanted], deadline: float) -> None:
+    async def _arrival(self, asker: _Asker, wanted: list[_Wanted], deadline: float) -> None:
         """Until all are there, or one has failed."""
         self._schedule()
         try:
             async with asyncio.timeout_at(deadline):
-                await asyncio.wait(
-                    [one.future for one in wanted], return_when=asyncio.FIRST_EXCEPTION
-                )
+                await asker.future
         except TimeoutError:
             raise SourceTimeout(
                 f"embedding {len(wanted)} texts took longer than the request may last"
             ) from None
         finally:
             for one in wanted:
-                self._leave(one)
-        for one in wanted:
-            if one.future.done() and one.future.exception() is not None:
-                one.future.result()
+                self._leave(asker, one)
 
-    def _leave(self, one: _Wanted) -> None:
+    def _leave(self, asker: _Asker, one: _Wanted) -> None:
         """One waits less; what nobody waits for is not asked, or asked no further."""
-        one.waiting -= 1
-        if one.waiting or one.future.done():
+        if one.over:
+            return
+        one.askers.remove(asker)
+        if one.askers:
             return
         call = one.call
         if call is None:
             self._wanted.pop(one.key, None)
-        elif not any(other.waiting for other in call.wanted) and call.task is not None:
+        elif not any(other.askers for other in call.wanted) and call.task is not None:
             self._forget(call)
             call.task.cancel()
 
@@ -217,10 +227,10 @@ class BatchingEmbedder:
         chars = 0
         while self._queue and len(taken) < self._bounds.texts:
             one = self._queue[0]
-            if one.waiting and taken and chars + len(one.text) > self._bounds.chars:
+            if one.askers and taken and chars + len(one.text) > self._bounds.chars:
                 break
             self._queue.popleft()
-            if one.waiting:
+            if one.askers:
                 taken.append(one)
                 chars += len(one.text)
         return taken
@@ -230,7 +240,7 @@ class BatchingEmbedder:
         error = None if task.cancelled() else task.exception()
         if error is not None:
             for one in call.wanted:
-                _refuse(one, error)
+                self._refuse(one, error)
         self._schedule()
 
     async def _run(self, call: _Call) -> None:
@@ -242,7 +252,7 @@ class BatchingEmbedder:
             if vector is None:
                 missing.append(one)
             else:
-                _give(one, vector)
+                self._give(one, vector)
         if missing:
             await self._make(missing, call.deadline)
 
@@ -263,18 +273,18 @@ class BatchingEmbedder:
             pairs = list(zip(wanted, vectors, strict=True))
             self._cache.keep({one.key: vector for one, vector in pairs})
             for one, vector in pairs:
-                _give(one, vector)
+                self._give(one, vector)
 
     def _fail(self, wanted: list[_Wanted], error: Exception, deadline: float) -> None:
         """Tell those who wait; those who came later and have more time get another call."""
         late = isinstance(error, SourceTimeout)
         for one in wanted:
-            if one.future.done():
+            if one.over:
                 continue
-            if late and one.waiting and one.deadline > deadline:
+            if late and one.askers and one.deadline > deadline:
                 self._again(one)
             else:
-                _refuse(one, error)
+                self._refuse(one, error)
 
     def _again(self, one: _Wanted) -> None:
         call = one.call
@@ -283,16 +293,27 @@ class BatchingEmbedder:
         one.call = None
         self._queue.append(one)
 
+    def _give(self, one: _Wanted, vector: array[float]) -> None:
+        one.vector = vector
+        for asker in self._done(one):
+            asker.left -= 1
+            if not asker.left and not asker.future.done():
+                asker.future.set_result(None)
 
-def _give(one: _Wanted, vector: list[float]) -> None:
-    if not one.future.done():
-        one.future.set_result(vector)
+    def _refuse(self, one: _Wanted, error: BaseException) -> None:
+        for asker in self._done(one):
+            if not asker.future.done():
+                asker.future.set_exception(error)
+                asker.future.exception()  # looked at: who is just leaving does not any more
 
-
-def _refuse(one: _Wanted, error: BaseException) -> None:
-    if not one.future.done():
-        one.future.set_exception(error)
-        one.future.exception()  # looked at, for nobody may wait for it any more
+    def _done(self, one: _Wanted) -> list[_Asker]:
+        """Those who have waited for it until now; who wants it from now on asks anew."""
+        if one.over:
+            return []
+        one.over = True
+        if self._wanted.get(one.key) is one:
+            del self._wanted[one.key]
+        return one.askers
 
 
 def _closed() -> SourceUnavailable:

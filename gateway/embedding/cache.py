@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Protocol
 from gateway.embedding.vectors import packed, unpacked
 
 if TYPE_CHECKING:
+    from array import array
     from collections.abc import Callable, Mapping, Sequence
 
 _LOG = logging.getLogger(__name__)
@@ -75,7 +76,7 @@ class VectorCache:
         """`embedding:<hash>` of the text, the model and its dimensions."""
         return f"embedding:{hashlib.sha256((self._salt + text).encode()).hexdigest()}"
 
-    def near(self, key: str) -> list[float] | None:
+    def near(self, key: str) -> array[float] | None:
         """The vector this process keeps under `key`."""
         found = self._kept.get(key)
         if found is None:
@@ -86,7 +87,7 @@ class VectorCache:
         self._kept.move_to_end(key)
         return unpacked(found[1], self._dimensions)
 
-    async def far(self, keys: Sequence[str]) -> dict[str, list[float]]:
+    async def far(self, keys: Sequence[str]) -> dict[str, array[float]]:
         """The vectors the shared store has under `keys`; this process keeps them from now on."""
         if self._shared is None or self._clock() < self._rests_until:
             return {}
@@ -96,7 +97,7 @@ class VectorCache:
         except Exception as error:  # noqa: BLE001 - any fault is a miss
             self._rest(error)
             return {}
-        found: dict[str, list[float]] = {}
+        found: dict[str, array[float]] = {}
         for key, data in zip(keys, stored, strict=False):
             vector = unpacked(data, self._dimensions) if isinstance(data, bytes) else None
             if data is not None and vector is not None:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from gateway.embedding.http import HttpEmbedder
     from gateway.settings import Embedding
 
+_LOCAL_CALLS = 4
+
 
 def embedder_of(embedding: Embedding, shared: SharedStore | None) -> Embedder:
     """The configured model behind its cache and its queue; `shared` is the cache's second level."""
@@ -28,7 +30,8 @@ def embedder_of(embedding: Embedding, shared: SharedStore | None) -> Embedder:
     bounds = Bounds(
         texts=embedding.batch_size,
         chars=embedding.batch_chars,
-        calls=embedding.concurrency if embedding.kind == "http" else 1,
+        # The local model finds the next call when it has done one.
+        calls=embedding.concurrency if embedding.kind == "http" else _LOCAL_CALLS,
         budget_texts=embedding.max_texts,
         budget_chars=embedding.max_chars,
     )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 from gateway.errors import InputError
 
 if TYPE_CHECKING:
+    from array import array
     from collections.abc import Sequence
 
 
@@ -35,8 +36,10 @@ class Embedder(Protocol):
         Raises `InputError` calling a text by its name, or just so where there are no `names`.
         """
 
-    async def embed(self, texts: Sequence[str], deadline: float) -> list[list[float]]:
+    async def embed(self, texts: Sequence[str], deadline: float) -> list[array[float]]:
         """One vector of length 1 per text, in their order; all zeros for a text that says nothing.
+
+        Its numbers are 32-bit floats, as engines keep them: an array of type "f".
 
         `deadline` is in the event loop's clock, seconds. Raises `InputError` for a text that is
         too long or not valid Unicode, `SourceTimeout` when the deadline passes first.

@@ -7,6 +7,7 @@ lose its place in the pool for ever (docs/decisions/embedding-client.md).
 from __future__ import annotations
 
 import asyncio
+from array import array
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -97,7 +98,7 @@ class HttpEmbedder:
         """See `Embedder.check`."""
         check_all(texts, self.max_chars, names)
 
-    async def embed(self, texts: Sequence[str], deadline: float) -> list[list[float]]:
+    async def embed(self, texts: Sequence[str], deadline: float) -> list[array[float]]:
         """One vector of length 1 per text, in their order; see `Embedder.embed`.
 
         Raises `SourceDataError` where the service takes not these texts, and other `SourceError`s
@@ -106,7 +107,8 @@ class HttpEmbedder:
         self.check(texts)
         told = [text for text in texts if text.strip()]
         found = iter(await self._vectors(told, deadline) if told else [])
-        return [next(found) if text.strip() else [0.0] * self.dimensions for text in texts]
+        nothing = [0.0] * self.dimensions
+        return [next(found) if text.strip() else array("f", nothing) for text in texts]
 
     async def aclose(self) -> None:
         """Close the connections; idempotent."""
@@ -116,7 +118,7 @@ class HttpEmbedder:
         except TimeoutError:
             return
 
-    async def _vectors(self, texts: list[str], deadline: float) -> list[list[float]]:
+    async def _vectors(self, texts: list[str], deadline: float) -> list[array[float]]:
         one = self._endpoint
         body = request_body(texts, one.model, one.dimensions if one.shorten else None)
         limit = most_bytes(len(texts), one.dimensions)

@@ -15,6 +15,7 @@ from gateway.embedding.vectors import unit
 from gateway.errors import SourceRefused
 
 if TYPE_CHECKING:
+    from array import array
     from collections.abc import Sequence
 
 _BYTES_PER_NUMBER = 40
@@ -50,7 +51,7 @@ def most_bytes(count: int, dimensions: int) -> int:
     return _ENVELOPE_BYTES + count * (dimensions + 16) * _BYTES_PER_NUMBER
 
 
-def read_answer(body: bytes, count: int, dimensions: int) -> list[list[float]]:
+def read_answer(body: bytes, count: int, dimensions: int) -> list[array[float]]:
     """The vectors of an answer in the order of their `index`, each of length 1.
 
     Raises `UnfitAnswer` for anything but exactly `count` vectors of `dimensions` finite numbers.
@@ -61,7 +62,7 @@ def read_answer(body: bytes, count: int, dimensions: int) -> list[list[float]]:
         raise UnfitAnswer("the embedding service's answer cannot be read") from None
     if len(data) != count:
         raise UnfitAnswer(f"the embedding service gave {len(data)} vectors for {count} texts")
-    vectors: list[list[float] | None] = [None] * count
+    vectors: list[array[float] | None] = [None] * count
     for one in data:
         if not 0 <= one.index < count or vectors[one.index] is not None:
             raise UnfitAnswer("the embedding service's answer numbers its vectors wrongly")
@@ -69,7 +70,7 @@ def read_answer(body: bytes, count: int, dimensions: int) -> list[list[float]]:
     return [vector for vector in vectors if vector is not None]
 
 
-def _checked(vector: list[float], dimensions: int) -> list[float]:
+def _checked(vector: list[float], dimensions: int) -> array[float]:
     if len(vector) != dimensions:
         raise UnfitAnswer(
             f"the embedding service gave {len(vector)} dimensions, not {dimensions}; set "

@@ -12,10 +12,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _CHECKSUM_BYTES = 4
+_NUMBER_BYTES = 4
 
 
-def unit(vector: Sequence[float]) -> list[float] | None:
-    """The vector at length 1, in numbers that 32 bits hold; zeros stay zeros.
+def unit(vector: Sequence[float]) -> array[float] | None:
+    """The vector at length 1; zeros stay zeros.
 
     None where a number is not finite.
     """
@@ -24,7 +25,7 @@ def unit(vector: Sequence[float]) -> list[float] | None:
         return None
     if length:
         vector = [one / length for one in vector]
-    return array("f", vector).tolist()
+    return array("f", vector)
 
 
 def packed(vector: Sequence[float]) -> bytes:
@@ -36,14 +37,21 @@ def packed(vector: Sequence[float]) -> bytes:
     return zlib.crc32(data).to_bytes(_CHECKSUM_BYTES, "little") + data
 
 
-def unpacked(data: bytes, dimensions: int) -> list[float] | None:
+def unpacked(data: bytes, dimensions: int) -> array[float] | None:
     """What `packed` was given; None where the bytes are not such a vector of this length."""
-    numbers = array("f")
-    if len(data) != _CHECKSUM_BYTES + dimensions * numbers.itemsize:
+    if len(data) != _CHECKSUM_BYTES + dimensions * _NUMBER_BYTES:
         return None
     if zlib.crc32(data[_CHECKSUM_BYTES:]) != int.from_bytes(data[:_CHECKSUM_BYTES], "little"):
         return None
-    numbers.frombytes(data[_CHECKSUM_BYTES:])
+    (vector,) = split(data[_CHECKSUM_BYTES:], dimensions)
+    return vector
+
+
+def split(data: bytes, dimensions: int) -> list[array[float]]:
+    """The vectors that follow each other as 32-bit little-endian floats."""
+    size = dimensions * _NUMBER_BYTES
+    vectors = [array("f", data[start : start + size]) for start in range(0, len(data), size)]
     if sys.byteorder == "big":
-        numbers.byteswap()
-    return numbers.tolist()
+        for vector in vectors:
+            vector.byteswap()
+    return vectors

@@ -140,13 +140,15 @@ class Engine:
         allow_mutations: bool,
         deadline: float,
         refresh: bool = False,
+        operation: Operation | None = None,
     ) -> Answer:
         """The complete response to a request. Raises nothing but cancellation.
 
-        `refresh`: what is cached does not count, and is replaced.
+        `refresh`: what is cached does not count, and is replaced. `operation`: what is to run,
+        where that is known already.
         """
         try:
-            operation = (
+            operation = operation or (
                 self.store.load(request.document)
                 if request.document and request.extensions is None and self._texts
                 else await self.load(request, deadline)

@@ -57,7 +57,7 @@ class Answer(msgspec.Struct, frozen=True):
 
     `freshness` is None for what must not be kept: errors, partial answers, mutations, and whatever
     has a part that is not declared. `operation` is what ran, where that is known; `codes` are those
-    of all errors in the body.
+    of all errors in the body. `more`: whether further parts of the same answer follow.
     """
 
     body: bytes
@@ -66,6 +66,7 @@ class Answer(msgspec.Struct, frozen=True):
     freshness: Freshness | None = None
     operation: Operation | None = None
     codes: tuple[str, ...] = ()
+    more: bool = False
 
 
 def refusal(error: PlaitError) -> Answer:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import TracebackType
 
+    from gateway.documents.store import Operation
     from gateway.execution.exchange import Answer, GraphQLRequest
     from gateway.sources.contract import Batch, Budget, Value
     from gateway.telemetry.counters import Counters, SourceCounters
@@ -38,6 +39,7 @@ class MeteredEngine(Engine):
         allow_mutations: bool,
         deadline: float,
         refresh: bool = False,
+        operation: Operation | None = None,
     ) -> Answer:
         """As of `Engine`."""
         counters = self.counters
@@ -52,14 +54,15 @@ class MeteredEngine(Engine):
                 allow_mutations=allow_mutations,
                 deadline=deadline,
                 refresh=refresh,
+                operation=operation,
             )
         finally:
             counters.in_flight -= 1
             if answer is None:
                 counters.abandoned += 1
-        operation, codes = answer.operation, answer.codes
+        ran, codes = answer.operation, answer.codes
         counters.answered(
-            _UNKNOWN if operation is None else operation.kind,
+            _UNKNOWN if ran is None else ran.kind,
             "ok" if not codes else "partial" if answer.executed else "refused",
             perf_counter() - started,
             codes,

@@ -6,6 +6,7 @@ it waited, and may be shared with other requests.
 
 from __future__ import annotations
 
+from contextlib import asynccontextmanager
 from contextvars import copy_context
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
@@ -17,9 +18,9 @@ from gateway.execution.metered import MeteredEngine
 from gateway.telemetry.tracing import fail
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Sequence
+    from collections.abc import AsyncIterator, Hashable, Sequence
 
-    from gateway.documents.store import Document
+    from gateway.documents.store import Document, Operation
     from gateway.execution.exchange import Answer, GraphQLRequest
     from gateway.execution.groups.waiting import Member, Pending
     from gateway.planning.outline import Outline
@@ -46,6 +47,7 @@ class TracedEngine(MeteredEngine):
         allow_mutations: bool,
         deadline: float,
         refresh: bool = False,
+        operation: Operation | None = None,
     ) -> Answer:
         """As of `Engine`."""
         with self._tracing.request() as span:
@@ -55,14 +57,15 @@ class TracedEngine(MeteredEngine):
                 allow_mutations=allow_mutations,
                 deadline=deadline,
                 refresh=refresh,
+                operation=operation,
             )
-            operation = answer.operation
-            if operation is not None and span.is_recording():
-                name = operation.node.name.value if operation.node.name else ""
-                span.update_name(f"{operation.kind} {name}".rstrip())
-                span.set_attribute("graphql.operation.type", operation.kind)
+            ran = answer.operation
+            if ran is not None and span.is_recording():
+                name = ran.node.name.value if ran.node.name else ""
+                span.update_name(f"{ran.kind} {name}".rstrip())
+                span.set_attribute("graphql.operation.type", ran.kind)
                 span.set_attribute("graphql.operation.name", name)
-                text = operation.document.text.encode()
+                text = ran.document.text.encode()
                 span.set_attribute("plait.document.sha256", sha256(text).hexdigest())
             if answer.codes:
                 fail(span, answer.codes[0])
@@ -98,6 +101,37 @@ class TracedCompiling(Compiling):
         """As of `Compiling`."""
         with self._tracing.step("compile"):
             return await super().plan(*asked)
+
+
+class TracedWriter:
+    """A source as mutations see it: whatever they await or enter of it is traced as a write."""
+
+    def __init__(self, source: Any, tracing: Tracing) -> None:
+        self._source = source
+        self._tracing = tracing
+
+    def __getattr__(self, verb: str) -> Any:
+        found = getattr(self._source, verb)
+        if not callable(found):
+            return found
+
+        def call(*arguments: Any, **options: Any) -> Any:
+            work = found(*arguments, **options)
+            if hasattr(work, "__aenter__"):
+                return self._entered(work, verb)
+            return self._awaited(work, verb) if hasattr(work, "__await__") else work
+
+        return call
+
+    async def _awaited(self, work: Any, verb: str) -> Any:
+        with self._tracing.call(self._source.name, {"plait.write": verb}, "write"):
+            return await work
+
+    @asynccontextmanager
+    async def _entered(self, work: Any, verb: str) -> AsyncIterator[Any]:
+        with self._tracing.call(self._source.name, {"plait.write": verb}, "write"):
+            async with work as session:
+                yield session
 
 
 class TracedGroups(Groups):

@@ -109,8 +109,8 @@ class Walk:
         if not self._is_walked(info):
             return Spliced(orjson.Fragment(value))
         if root.entities is not None and root.key_spec is not None:
-            return self._entities(_decoded(value), self.waves.values[root.key_spec])
-        return self._place(_decoded(value), info)
+            return self._entities(decoded(value), self.waves.values[root.key_spec])
+        return self._place(decoded(value), info)
 
     def _entities(self, rows: list[Any], given: Sequence[Representation]) -> list[Any]:
         """Rows of several types as objects, by what their representations say they are."""
@@ -145,7 +145,7 @@ class Walk:
         if is_leaf_type(named):
             return self._leaf(value, info)
         if not self._is_walked(info):
-            return Spliced(_encoded(value))
+            return Spliced(encoded(value))
         entity = self.catalog.entities.get(named.name)
         if entity is None:
             if named.name not in self.catalog.possible or named.name in self.catalog.structures:
@@ -160,7 +160,7 @@ class Walk:
         entity = self.catalog.entities.get(info.parent_type.name)
         column = entity.columns.get(info.field_name) if entity else None
         if column is None or not self.catalog.fields[info.parent_type.name, info.field_name].walked:
-            return Spliced(_encoded(value))
+            return Spliced(encoded(value))
         return _native(column.kind, value)
 
     def _node_type(self, info: GraphQLResolveInfo[Any]) -> str:
@@ -191,7 +191,7 @@ class Walk:
             return None
         value, errors = self.waves.failures.locate(value, path.as_list())
         self.errors += errors
-        return _object(entity, _decoded(value), whole=not self._is_walked(info))
+        return _object(entity, decoded(value), whole=not self._is_walked(info))
 
     def _loader(self, entity: EntityInfo, info: GraphQLResolveInfo[Any]) -> DataLoader[Any, Any]:
         nodes = tuple(id(node) for node in info.field_nodes)
@@ -221,12 +221,12 @@ class Walk:
             await asyncio.wait([self._together])
 
 
-def _decoded(value: bytes) -> Any:
+def decoded(value: bytes) -> Any:
     """A source's JSON as Python has it; orjson makes floats of integers beyond 64 bits."""
     return json.loads(value) if _LONG.search(value) else orjson.loads(value)
 
 
-def _encoded(value: Any) -> Any:
+def encoded(value: Any) -> Any:
     """A decoded value as orjson can write it, which refuses integers beyond 64 bits."""
     if not isinstance(value, dict | list | int) or isinstance(value, bool):
         return value
@@ -239,7 +239,7 @@ def _encoded(value: Any) -> Any:
 def _object(entity: EntityInfo, row: dict[str, Any], *, whole: bool = False) -> Any:
     """The object a plain resolver gets as `self`: the columns it needs, and the row beneath."""
     if whole:
-        return Spliced(_encoded(row))
+        return Spliced(encoded(row))
     made: Any = object.__new__(entity.cls)
     made.__dict__.update(dict.fromkeys(entity.required.values()))
     for key, value in row.items():

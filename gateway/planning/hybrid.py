@@ -33,6 +33,14 @@ class Mode(StrEnum):
     TEXT = "TEXT"
     HYBRID = "HYBRID"
 
+    @property
+    def share(self) -> float:
+        """The share of the words that a row must have more of.
+
+        Beside vectors, which find what has none of the words, a row with few of them is noise.
+        """
+        return 0.5 if self is Mode.HYBRID else 0.0
+
 
 @dataclass(frozen=True, slots=True)
 class Fusion:

@@ -216,16 +216,18 @@ class RowSide:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class WordSide:
-    """The full-text ranking of a fused search: the reader 0 gives the words and the most rows."""
+    """The full-text ranking of a search in a `mode` with words."""
 
     ranking: Bound
     spec: int
+    mode: Mode
 
     def arguments(
         self, words: str, most: int, values: tuple[tuple[Any, ...], ...]
     ) -> tuple[Any, ...]:
         """The arguments of the ranking of `words`."""
-        readers = {0: (words, most), 1: values[self.spec], VIEWER_SPEC: values[VIEWER_SPEC]}
+        given = (words, self.mode.share, most)
+        readers = {0: given, 1: values[self.spec], VIEWER_SPEC: values[VIEWER_SPEC]}
         return bound(self.ranking, readers)
 
 
@@ -326,6 +328,6 @@ def ranked(
     if narrows and mode is not Mode.TEXT:
         rows = RowSide(preparer.matching(wish.entity, where), wish.where)
     if mode is not None:
-        words = WordSide(preparer.ranked_by_words(wish.entity, where), wish.where)
+        words = WordSide(preparer.ranked_by_words(wish.entity, where), wish.where, mode)
     rankings, key = preparer.rankings(native), wish.entity.key[0].kind.name
     return Ranked(rankings, wish.hit, key, wish.sides, rows, words, mode, wish.fusion)

@@ -30,7 +30,7 @@ from gateway.schema.checks import check_classes, check_field
 from gateway.schema.connection import Connection, Node, PageInfo
 from gateway.schema.directus_fields import DIRECTUS, CollectionFields
 from gateway.schema.entities import entity_options, fields_of, optional, read_entity
-from gateway.schema.federation import bind_entities, bind_service, schema_class, set_keys
+from gateway.schema.federation import bind_entities, bind_service, schema_class, set_keys, told_to
 from gateway.schema.fulltext import full_text
 from gateway.schema.guards import field_infos, type_requirements
 from gateway.schema.inputs import Inputs
@@ -90,6 +90,8 @@ class Domain:
     """Queries whose cached answers the warm-up reads anew, as an anonymous viewer sees them."""
     subgraph: bool = False
     """Whether other services may federate with the API: `_entities`, `_service`, keys."""
+    router_roles: Sequence[str] = ()
+    """Roles of which `_service`, which tells the whole schema, asks for one; none asks nobody."""
     upstreams: Sequence[Upstream] = ()
     """GraphQL services whose types and root fields are part of the schema."""
     collections: Sequence[type] = ()
@@ -350,7 +352,7 @@ class _Builder:
         }
         authority = Authority(self.domain.policies)
         made_of = {**lists, **self.vectors.made_of, **of_items}
-        types = type_requirements(core, made_of, authority)
+        types = type_requirements(core, made_of, authority) | told_to(self.domain.router_roles)
         fields = field_infos(core, types, entities, self.aggregates, authority)
         short = not self.domain.extensions
         return Catalog(

@@ -14,15 +14,17 @@ from strawberry.federation.schema_directives import External, Key, Requires
 from strawberry.schema.name_converter import NameConverter
 
 from gateway.errors import ConfigurationError
+from gateway.schema.access import directives_of, requirements_of
 from gateway.schema.bindings import Binding, Plain
 from gateway.schema.stitching import BINDING
 from gateway.schema.subgraph_sdl import subgraph_sdl
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from graphql import GraphQLSchema
 
+    from gateway.schema.access import Requirements
     from gateway.schema.catalog import EntityInfo, Fields
 
 ENTITIES = "_entities"
@@ -152,6 +154,11 @@ def bind_service(schema: strawberry.Schema, structures: Collection[str]) -> None
     }
     text = subgraph_sdl(schema, {*structures, *ours})
     core.type_map["_Service"].fields["sdl"].resolve = lambda *_: text  # type: ignore[attr-defined]  # an object type
+
+
+def told_to(roles: Sequence[str]) -> dict[str, Requirements]:
+    """What a viewer needs for `_service`: one of the roles, where there are any."""
+    return {"_Service": requirements_of(directives_of({"roles": roles}))} if roles else {}
 
 
 def _is_ours(type_: Any) -> bool:

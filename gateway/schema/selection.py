@@ -115,25 +115,27 @@ class Reader:
         visited: set[str],
     ) -> None:
         for node in selection_set.selections:
-            if not self._included(node.directives or ()):
+            if not self.included(node.directives or ()):
                 continue
             if isinstance(node, FieldNode):
                 key = node.alias.value if node.alias else node.name.value
                 merged.setdefault(key, []).append(node)
             elif isinstance(node, InlineFragmentNode):
                 condition = node.type_condition
-                if condition is None or self._applies(condition.name.value, type_name):
+                if condition is None or self.applies(condition.name.value, type_name):
                     self._visit(type_name, node.selection_set, merged, visited)
             elif isinstance(node, FragmentSpreadNode) and node.name.value not in visited:
                 visited.add(node.name.value)
                 fragment = self.fragments[node.name.value]
-                if self._applies(fragment.type_condition.name.value, type_name):
+                if self.applies(fragment.type_condition.name.value, type_name):
                     self._visit(type_name, fragment.selection_set, merged, visited)
 
-    def _applies(self, condition: str, type_name: str) -> bool:
+    def applies(self, condition: str, type_name: str) -> bool:
+        """Whether a fragment of one type is for objects of another."""
         return condition == type_name or type_name in self.catalog.possible.get(condition, ())
 
-    def _included(self, directives: Sequence[DirectiveNode]) -> bool:
+    def included(self, directives: Sequence[DirectiveNode]) -> bool:
+        """Whether `@skip` and `@include` let a selection through."""
         for directive in directives:
             name = directive.name.value
             if name in {"skip", "include"}:

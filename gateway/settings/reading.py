@@ -115,7 +115,7 @@ def load(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> S
     rest = {name: table for name, table in tables.items() if name not in _SECTIONS | _FAMILIES}
     settings = Settings(
         **reading.values(declared(Settings, "", "PLAIT_", {}), rest, also=(*_SECTIONS, *_FAMILIES)),
-        serve=section("serve", Serve),
+        serve=_serve(reading, tables),
         limits=section("limits", Limits),
         documents=section("documents", Documents),
         grouping=section("grouping", Grouping),
@@ -149,6 +149,14 @@ def load(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> S
     _check_directus(reading, settings)
     reading.finish()
     return settings
+
+
+def _serve(reading: Reading, tables: Mapping[str, object]) -> Serve:
+    """In production what shows the schema is off where it is not said to be on."""
+    given = reading.values(_settings_of(Serve, "serve"), reading.table(tables, "serve"))
+    if given.get("production"):
+        given = {"graphiql": False, "introspection": False, "suggestions": False, **given}
+    return Serve(**given)
 
 
 def _check_operating(reading: Reading, settings: Settings) -> None:

@@ -40,11 +40,17 @@ class Serve(Section, frozen=True, kw_only=True):
     keep_alive_seconds: Annotated[
         int, Meta(ge=1, le=3600, description="Seconds an idle connection is kept open.")
     ] = 75
+    production: Annotated[
+        bool, Meta(description="Turn the next three off, but for those that are set themselves.")
+    ] = False
     graphiql: Annotated[
         bool, Meta(description="Serve GraphiQL to browsers that open the endpoint.")
     ] = True
     introspection: Annotated[
-        bool, Meta(description="Answer introspection, and suggest names for misspelt ones.")
+        bool, Meta(description="Answer introspection, and explain plans to whoever asks.")
+    ] = True
+    suggestions: Annotated[
+        bool, Meta(description="Suggest names for misspelt ones, which tells the schema bit by bit.")
     ] = True
 
 

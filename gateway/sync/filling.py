@@ -125,7 +125,7 @@ class Filler:
                     self.sync.name, deadline=deadline
                 )
             elif foreign is not None:
-                raise ConfigurationError(f"{foreign} (plait sync --repair does that)")
+                raise ConfigurationError(foreign)
             await self._ready(book)
             if foreign is not None:
                 await forget(book)

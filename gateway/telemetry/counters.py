@@ -59,6 +59,39 @@ class SourceCounters:
         self.failures: Counter[str] = Counter()
 
 
+class Traffic:
+    """What transport sees of clients beside the requests that the engine answers.
+
+    Labels of connections, answers and slow clients are `websocket` and `sse`.
+    """
+
+    def __init__(self) -> None:
+        self.refused: Counter[str] = Counter()
+        self.connections: Counter[str] = Counter()
+        self.sent: Counter[str] = Counter()
+        self.slow: Counter[str] = Counter()
+
+    def families(self) -> list[Family]:
+        """All of it, with names and labels."""
+        by_transport: list[tuple[str, Literal["counter", "gauge"], str, Counter[str]]] = [
+            ("plait_connections", "gauge", "WebSockets and event streams now.", self.connections),
+            ("plait_answers_sent", "counter", "Answers that went out on them.", self.sent),
+            ("plait_slow_clients", "counter", "Those cut off, as nobody read them.", self.slow),
+        ]
+        return [
+            Family(
+                "plait_refused",
+                "counter",
+                "Requests refused before the engine saw them, by code.",
+                [({"code": code}, float(count)) for code, count in self.refused.items()],
+            ),
+            *(
+                Family(name, kind, meaning, [({"transport": t}, float(n)) for t, n in own.items()])
+                for name, kind, meaning, own in by_transport
+            ),
+        ]
+
+
 class Counters:
     """The requests of one gateway, and its calls to sources."""
 

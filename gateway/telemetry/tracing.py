@@ -110,9 +110,11 @@ class Tracing:
                 raise
 
     @contextmanager
-    def call(self, source: str, attributes: Mapping[str, Any]) -> Iterator[None]:
+    def call(
+        self, source: str, attributes: Mapping[str, Any], kind: str = "fetch"
+    ) -> Iterator[None]:
         """The span of a call to a source, which goes on where the source is traced too."""
-        with self.step(f"fetch {source}", {"plait.source": source, **attributes}):
+        with self.step(f"{kind} {source}", {"plait.source": source, **attributes}):
             headers: dict[str, str] = {}
             self._propagator.inject(headers)
             carry(headers)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 from gateway.errors import HTTP_STATUS, Code, PlaitError, RequestError
 from gateway.execution.exchange import Answer, GraphQLRequest, refusal
 from gateway.telemetry import log_internal
+from gateway.telemetry.counters import Traffic
 from gateway.transport.body import read_body
 from gateway.transport.caching_headers import (
     NO_STORE,
@@ -95,6 +96,7 @@ class GraphQLOverHTTP:
         events: EventStreams | None = None,
         limits: HttpLimits | None = None,
         rate: RateLimit | None = None,
+        traffic: Traffic | None = None,
     ) -> None:
         """`credentials` are the headers by which clients say who they are.
 
@@ -110,6 +112,7 @@ class GraphQLOverHTTP:
         self._tower = Watchtower()
         self._desk = UploadDesk(self._limits)
         self._rate = rate
+        self._traffic = traffic or Traffic()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request; when its client leaves, stop and say nothing."""
@@ -139,6 +142,7 @@ class GraphQLOverHTTP:
         except ClientLeft:
             return
         except RequestError as error:
+            self._traffic.refused[error.code] += 1
             status, body = HTTP_STATUS[error.code], refusal(error).body
             extra += _refusal_headers(error.code, headers)
             extra += retry_after(error)

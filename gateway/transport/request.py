@@ -17,6 +17,17 @@ if TYPE_CHECKING:
 _BODY: msgspec.json.Decoder[GraphQLRequest | list[GraphQLRequest]] = msgspec.json.Decoder(
     GraphQLRequest | list[GraphQLRequest]
 )
+
+
+class _Said(msgspec.Struct):
+    """Whether a request has a `query` at all."""
+
+    query: str | msgspec.UnsetType = msgspec.UNSET
+
+
+_SAID: msgspec.json.Decoder[_Said | list[_Said]] = msgspec.json.Decoder(_Said | list[_Said])
+_EMPTY = " "
+"""An empty document: one that does not parse, as against none at all."""
 _OBJECT: msgspec.json.Decoder[dict[str, Any] | None] = msgspec.json.Decoder(dict[str, Any] | None)
 _PARAMETERS = frozenset({"query", "documentId", "operationName", "variables", "extensions"})
 _MAX_PARAMETERS = 16
@@ -43,10 +54,12 @@ def decode_body(body: bytes, limits: HttpLimits) -> GraphQLRequest | list[GraphQ
         require_shallow(decoded, limits)
     if isinstance(decoded, list):
         _require_batch(decoded, limits)
-        for each in decoded:
-            _require_document(each)
+        if not all(each.document for each in decoded):
+            said: Any = _SAID.decode(body)
+            return [_asking(each, own.query) for each, own in zip(decoded, said, strict=True)]
     elif not decoded.document:
-        _require_document(decoded)
+        own: Any = _SAID.decode(body)
+        return _asking(decoded, own.query)
     return decoded
 
 
@@ -71,7 +84,7 @@ def decode_query_string(query_string: bytes, limits: HttpLimits) -> GraphQLReque
         extensions=_object("extensions", parameters, limits),
     )
     require_shallow(request, limits)
-    return request
+    return _asking(request, parameters.get("query", msgspec.UNSET))
 
 
 @lru_cache(maxsize=256)
@@ -100,9 +113,13 @@ def _require_utf8(body: bytes) -> None:
         raise RequestError("The body is not valid UTF-8.") from None
 
 
-def _require_document(request: GraphQLRequest) -> None:
-    if not (request.document or request.document_id or request.extensions):
-        raise RequestError("The body is not a GraphQL request: missing required field `query`.")
+def _asking(request: GraphQLRequest, query: str | msgspec.UnsetType) -> GraphQLRequest:
+    """The request, if it asks for anything. Raises RequestError."""
+    if request.document or request.document_id or request.extensions:
+        return request
+    if query is msgspec.UNSET:
+        raise RequestError("This is no GraphQL request: missing required field `query`.")
+    return msgspec.structs.replace(request, document=_EMPTY)
 
 
 def _require_batch(requests: list[GraphQLRequest], limits: HttpLimits) -> None:

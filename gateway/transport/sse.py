@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from gateway.errors import PlaitError, RequestError
 from gateway.execution.exchange import refusal
 from gateway.telemetry import log_internal
+from gateway.telemetry.counters import Traffic
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
@@ -29,14 +30,18 @@ DRAINING = "plait.draining"
 """Where the listener keeps the event that is set when the process is about to stop."""
 _COMPLETE = b"event: complete\ndata: \n\n"
 _ALIVE = b":\n\n"
+_NAME = "sse"
 
 
 class EventStreams:
     """Answers operations event for event. A client that does not read for too long is left."""
 
-    def __init__(self, engine: Streams, limits: StreamLimits) -> None:
+    def __init__(
+        self, engine: Streams, limits: StreamLimits, traffic: Traffic | None = None
+    ) -> None:
         self._engine = engine
         self._limits = limits
+        self._traffic = traffic or Traffic()
 
     async def serve(
         self,
@@ -58,9 +63,11 @@ class EventStreams:
         draining: asyncio.Event | None = scope.get("state", {}).get(DRAINING)
         if draining is not None:
             tasks.append(asyncio.ensure_future(_set(draining)))
+        self._traffic.connections[_NAME] += 1
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
+            self._traffic.connections[_NAME] -= 1
             for task in tasks:
                 task.cancel()
             await asyncio.wait(tasks)
@@ -76,6 +83,7 @@ class EventStreams:
             async with aclosing(stream) as answers:
                 async for answer in answers:
                     await self._send(send, _next(answer.body))
+                    self._traffic.sent[_NAME] += 1
         except PlaitError as error:
             await self._send(send, _next(refusal(error).body))
         except OSError:
@@ -102,8 +110,12 @@ class EventStreams:
 
     async def _send(self, send: Send, body: bytes, *, more: bool = True) -> None:
         """Hand bytes to the connection. Raises OSError where nobody takes them."""
-        async with asyncio.timeout(self._limits.send_seconds):
-            await send({"type": "http.response.body", "body": body, "more_body": more})
+        try:
+            async with asyncio.timeout(self._limits.send_seconds):
+                await send({"type": "http.response.body", "body": body, "more_body": more})
+        except TimeoutError:
+            self._traffic.slow[_NAME] += 1
+            raise
 
 
 def _next(body: bytes) -> bytes:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from gateway.errors import Code, CredentialsError, PlaitError, RequestError
 from gateway.execution.exchange import refusal
 from gateway.telemetry import log_internal
+from gateway.telemetry.counters import Traffic
 from gateway.transport.limits import HttpLimits
 from gateway.transport.messages import (
     ACK,
@@ -44,6 +45,7 @@ WRONG_PROTOCOL, INIT_TIMEOUT, TAKEN_ID, TOO_MANY_INITS = 4406, 4408, 4409, 4429
 TRY_AGAIN_LATER = 1013
 MAX_CREDENTIALS = 32
 """Members of the payload of `connection_init` that are looked at."""
+_NAME = "websocket"
 _SHAPE = HttpLimits()
 """What variables may look like, as over HTTP."""
 _MOST_REASON = 120
@@ -69,13 +71,15 @@ class GraphQLOverWebSocket:
         forward: frozenset[str] = frozenset(),
         limits: StreamLimits | None = None,
         rate: RateLimit | None = None,
+        traffic: Traffic | None = None,
     ) -> None:
         self._engine = engine
         self._rate = rate
         self._identify = identify
         self._forward = frozenset(name.encode() for name in forward)
         self._limits = limits or StreamLimits()
-        self._open = 0
+        self.traffic = traffic or Traffic()
+        self._open = self.traffic.connections
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection to its end."""
@@ -88,14 +92,14 @@ class GraphQLOverWebSocket:
             await _close(send, WRONG_PROTOCOL, f"This endpoint speaks {PROTOCOL}")
             return
         await send({"type": "websocket.accept", "subprotocol": PROTOCOL})
-        if self._open >= self._limits.connections:
+        if self._open[_NAME] >= self._limits.connections:
             await _close(send, TRY_AGAIN_LATER, "Too many connections")
             return
-        self._open += 1
+        self._open[_NAME] += 1
         try:
             await _Connection(self, scope, receive, send).serve()
         finally:
-            self._open -= 1
+            self._open[_NAME] -= 1
 
     @property
     def engine(self) -> Streams:
@@ -107,10 +111,15 @@ class GraphQLOverWebSocket:
         """The bounds of every connection."""
         return self._limits
 
-    async def admit(self, caller: Caller, scope: Scope) -> None:
-        """Count an operation. Raises PlaitError where the client asks too often."""
-        if self._rate is not None:
-            await self._rate.require(await caller.now(), scope)
+    async def admit(self, request: GraphQLRequest, caller: Caller, scope: Scope) -> None:
+        """Let an operation begin. Raises RequestError: its shape, or the client asks too often."""
+        try:
+            require_shallow(request, _SHAPE)
+            if self._rate is not None:
+                await self._rate.require(await caller.now(), scope)
+        except RequestError as error:
+            self.traffic.refused[error.code] += 1
+            raise
 
     def caller(self, lines: RawHeaders) -> Caller:
         """Who sends these credentials."""
@@ -217,6 +226,7 @@ class _Connection:
                 f"A connection carries at most {most} operations at once.",
                 code=Code.SUBSCRIPTION_LIMIT_EXCEEDED,
             )
+            self._endpoint.traffic.refused[refused.code] += 1
             await self._send(answer_message(message.id, refusal(refused)))
             return
         operation = self._operate(message.id, message.payload, self._caller)
@@ -240,14 +250,14 @@ class _Connection:
     async def _answered(self, identity: str, request: GraphQLRequest, caller: Caller) -> str:
         """Send the answers; the message that ends the operation. Raises CredentialsError."""
         try:
-            require_shallow(request, _SHAPE)
-            await self._endpoint.admit(caller, self._scope)
+            await self._endpoint.admit(request, caller, self._scope)
             async with aclosing(self._endpoint.engine.stream(request, caller)) as answers:
                 async for answer in answers:
                     message = answer_message(identity, answer)
                     if not answer.executed:
                         return message
                     await self._send(message)
+                    self._endpoint.traffic.sent[_NAME] += 1
         except (CredentialsError, _Closed):
             raise
         except PlaitError as error:
@@ -262,6 +272,7 @@ class _Connection:
             async with asyncio.timeout(self._limits.send_seconds):
                 await self._send_raw({"type": "websocket.send", "text": text})
         except TimeoutError:
+            self._endpoint.traffic.slow[_NAME] += 1
             raise _Closed(TRY_AGAIN_LATER, "The client does not read") from None
         except OSError:
             raise _Closed from None

@@ -208,7 +208,7 @@ async def test_the_local_model_behind_it():
     cache = VectorCache("local", 256, max_bytes=1 << 20, seconds=60)
     embedder = BatchingEmbedder(LocalEmbedder(), cache)
     blank, one, same = await embed(embedder, "", "steal passwords", "steal passwords")
-    assert blank == [0.0] * 256
+    assert list(blank) == [0.0] * 256
     assert one == same
     assert math.isclose(math.hypot(*one), 1, abs_tol=1e-5)
     (again,) = await embed(embedder, "steal passwords")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import math
+from array import array
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
@@ -63,7 +64,7 @@ async def test_a_model_that_shortens(service, connect):
 async def test_blank_texts_are_not_sent(service, connect):
     """A blank text gets zeros, in its place."""
     empty, told, blank = await embed(connect(), "", "told", " \n")
-    assert empty == blank == [0.0] * DIMENSIONS
+    assert empty == blank == array("f", [0.0] * DIMENSIONS)
     assert near([told], "told")
     assert service.asked == [["told"]]
     assert await embed(connect()) == []

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import math
+import os
+import signal
 import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import pytest
 
+from gateway.embedding import local_model, local_process
 from gateway.embedding.contract import check_text
 from gateway.embedding.local import LocalEmbedder
-from gateway.errors import InputError, SourceTimeout
+from gateway.embedding.local_model import ANSWER, FAILED, REQUEST, VECTORS
+from gateway.embedding.local_process import PROGRAM
+from gateway.errors import InputError, SourceTimeout, SourceUnavailable
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +68,7 @@ async def test_meaning(embedder):
 async def test_no_texts_and_texts_that_say_nothing(embedder):
     """Nothing gives nothing; a blank text gives zeros, never NaN."""
     assert await embed(embedder) == []
-    assert await embed(embedder, "") == [[0.0] * 256]
+    assert [list(one) for one in await embed(embedder, "")] == [[0.0] * 256]
 
 
 @pytest.mark.parametrize("text", ["a" * 8_193, "\ud800"])
@@ -76,17 +85,115 @@ async def test_the_deadline(embedder):
     assert len(await embed(embedder, "in time")) == 1
 
 
-async def test_loads_without_a_network(monkeypatch):
-    """Its first use opens no connection."""
+async def test_a_process_that_ends(embedder):
+    """Who waits when the process is killed gets a typed error; the next call starts another one."""
+    await embed(embedder, "first")
+    before = embedder.pid
+    os.kill(before, signal.SIGSTOP)
+    waiting = asyncio.ensure_future(embed(embedder, "second"))
+    await asyncio.sleep(0)
+    os.kill(before, signal.SIGKILL)
+    with pytest.raises(SourceUnavailable, match="process ended"):
+        await waiting
+    assert len(await embed(embedder, "third")) == 1
+    assert embedder.pid not in {before, None}
 
-    def refuse(*_arguments, **_options):
-        pytest.fail("the model went to the network")
 
-    monkeypatch.setattr(socket.socket, "connect", refuse)
-    fresh = LocalEmbedder()
-    assert len(await embed(fresh, "offline")) == 1
-    fresh.close()
-    fresh.close()
+async def test_a_process_that_hangs(embedder, monkeypatch):
+    """Each call keeps its deadline; a process that is silent for too long makes room for another."""
+    await embed(embedder, "first")
+    before = embedder.pid
+    os.kill(before, signal.SIGSTOP)
+    with pytest.raises(SourceTimeout):
+        await embed(embedder, "slow", seconds=0.05)
+    assert embedder.pid == before
+    monkeypatch.setattr(local_process, "SILENCE", 0.0)
+    with pytest.raises(SourceTimeout):
+        await embed(embedder, "silent", seconds=0.05)
+    assert embedder.pid is None
+    assert len(await embed(embedder, "well again", seconds=30.0)) == 1
+
+
+async def test_answers_find_their_own_request(embedder):
+    """Many calls at once, some of which leave early: each of the others gets its own vectors."""
+    expected = {f"word {n}": (await embed(embedder, f"word {n}"))[0] for n in range(40)}
+    calls = {text: asyncio.ensure_future(embed(embedder, text)) for text in expected}
+    await asyncio.sleep(0)
+    for text in [*expected][::3]:
+        calls.pop(text).cancel()
+    for text, call in calls.items():
+        assert (await call)[0] == pytest.approx(expected[text], abs=1e-6)
+
+
+def test_another_event_loop(embedder):
+    """An event loop that has ended takes no process with it: the next one asks the same."""
+    asyncio.run(embed(embedder, "first"))
+    before = embedder.pid
+    asyncio.run(embed(embedder, "second"))
+    assert embedder.pid == before
+
+
+def test_the_gateway_loads_no_model(embedder):
+    """The package of the model, and its memory, are the other process's alone."""
+    asyncio.run(embed(embedder, "text"))
+    assert "wordllama" not in sys.modules
+    assert "wordllama" in Path(f"/proc/{embedder.pid}/maps").read_text()
+
+
+def test_it_dies_with_its_owner():
+    """An owner that is killed leaves no process behind."""
+    program = (
+        "import asyncio, time; from gateway.embedding.local import LocalEmbedder;"
+        "one = LocalEmbedder(); asyncio.run(one.embed(['text'], 1e12));"
+        "print(one.pid, flush=True); time.sleep(60)"
+    )
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE) as owner:
+        child = int(owner.stdout.readline())
+        owner.kill()
+    give_up = time.monotonic() + 10
+    while Path(f"/proc/{child}").exists() and _state(child) != "Z":
+        assert time.monotonic() < give_up, "the model's process outlives its owner"
+        time.sleep(0.01)
+
+
+def test_loads_without_a_network():
+    """Its start and its first answer open no connection."""
+    ours, theirs = socket.socketpair()
+    guarded = (
+        "import runpy, sys\n"
+        "def refuse(event, arguments):\n"
+        "    if event in {'socket.connect', 'socket.getaddrinfo'}: sys.exit('to the network')\n"
+        "sys.addaudithook(refuse)\n"
+        "program = sys.argv.pop(1)\n"
+        "runpy.run_path(program, run_name='__main__')\n"
+    )
+    command = [sys.executable, "-I", "-c", guarded, str(PROGRAM), str(theirs.fileno())]
+    with ours, subprocess.Popen(command, pass_fds=(theirs.fileno(),)) as process:
+        theirs.close()
+        ours.settimeout(60)
+        ours.sendall(REQUEST.pack(11) + b'["offline"]')
+        assert ANSWER.unpack(ours.recv(ANSWER.size, socket.MSG_WAITALL)) == (VECTORS, 1024)
+        ours.shutdown(socket.SHUT_WR)
+        assert process.wait(10) == 0
+
+
+def test_a_request_that_the_model_fails_at():
+    """What is no list of texts is answered with the name of the error, and the next one served."""
+    ours, theirs = socket.socketpair()
+    asked = [b"{]", b'["fine"]']
+    with ours, theirs:
+        for request in asked:
+            ours.sendall(REQUEST.pack(len(request)) + request)
+        ours.shutdown(socket.SHUT_WR)
+        local_model.serve(theirs, lambda texts: b"v" * len(texts))
+        theirs.shutdown(socket.SHUT_WR)
+        answers = b"".join(iter(lambda: ours.recv(4096), b""))
+    failed = ANSWER.pack(FAILED, 15) + b"JSONDecodeError"
+    assert answers == failed + ANSWER.pack(VECTORS, 1) + b"v"
+
+
+def _state(pid):
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
 
 
 @pytest.mark.parametrize(

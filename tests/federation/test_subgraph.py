@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt  # noqa: TC003 - Strawberry reads annotations at run time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -27,6 +28,7 @@ from gateway import (
 )
 from gateway.errors import ConfigurationError
 from gateway.schema.build import build
+from gateway.viewer import ANONYMOUS, Viewer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -301,6 +303,30 @@ async def test_the_sdl(zoo: Zoo) -> None:
     assert 'report: String! @requires(fields: "weightOnMoon")' in sdl
     assert "https://specs.apollo.dev/federation/v2" in sdl
     build_schema(sdl, assume_valid_sdl=True)
+
+
+@pytest.mark.parametrize(
+    ("viewer", "code"),
+    [
+        (Viewer("router", frozenset({"router"})), None),
+        (Viewer("ann", frozenset({"editor"})), "FORBIDDEN"),
+        (ANONYMOUS, "UNAUTHENTICATED"),
+    ],
+)
+async def test_the_sdl_may_be_for_the_router_alone(
+    fresh_database: FreshDatabase, redis_url: str, viewer: Viewer, code: str | None
+) -> None:
+    """Under any alias and in a fragment; entities have rules of their own."""
+    query = "{ ...f } fragment f on Query { s: _service { sdl } }"
+    entities = ASK % "... on Animal { name }"
+    closed = replace(DOMAIN, router_roles=["router"])
+    async with running(fresh_database, redis_url, closed) as zoo:
+        body = await zoo.ask(query, viewer=viewer)
+        assert ("type Animal" in str(body)) == (code is None)
+        assert [error["extensions"]["code"] for error in body.get("errors", ())] == [code] * bool(
+            code
+        )
+        assert (await zoo.data(entities, {"r": [animal(1)]}, viewer=viewer))["_entities"][0]
 
 
 def test_what_is_required_must_be_declared() -> None:

@@ -36,18 +36,38 @@ async def echo(scope, receive, send):
     await send({"type": "http.response.body", "body": body})
 
 
+class Gate:
+    """Answers as `echo` does, once it is opened."""
+
+    def __init__(self):
+        self.waiting = 0
+        self.opened = asyncio.Event()
+
+    async def __call__(self, scope, receive, send):
+        if scope["type"] == "http":
+            self.waiting += 1
+            await self.opened.wait()
+        await echo(scope, receive, send)
+
+
 @contextlib.asynccontextmanager
-async def serving(**serve):
-    """A running server; gives a function that connects to it."""
+async def serving(app=echo, **serve):
+    """A running server; gives a function that connects to it, and knows the server."""
     listener = bind("127.0.0.1", 0)
+    address = listener.getsockname()
     settings = Serve(**{"header_seconds": 0.15, "keep_alive_seconds": 30, **serve})
-    config = ListenerConfig(echo, settings, Limits(max_header_bytes=2048))
+    config = ListenerConfig(app, settings, Limits(max_header_bytes=2048))
     server = uvicorn.Server(config)
     running = asyncio.create_task(server._serve([listener]))
     while not server.started:  # noqa: ASYNC110 - uvicorn offers no event for it
         await asyncio.sleep(0.005)
+
+    def connect():
+        return asyncio.open_connection(*address)
+
+    connect.server = server
     try:
-        yield lambda: asyncio.open_connection(*listener.getsockname())
+        yield connect
     finally:
         server.should_exit = True
         await running
@@ -198,6 +218,27 @@ async def test_an_answer_leaves_in_one_piece():
     finally:
         logging.getLogger().handlers[:] = before
     assert "secret" not in heard.getvalue()
+
+
+async def test_requests_under_way_are_answered_at_shutdown():
+    """Those that were begun get their answers, then their connections end; nobody else gets in."""
+    gate = Gate()
+    async with serving(gate) as connect:
+        begun = [await connect() for _ in range(20)]
+        idle, other = await connect()
+        for _, writer in begun:
+            writer.write(b"GET /gate HTTP/1.1\r\nhost: x\r\n\r\n")
+        while gate.waiting < len(begun):  # noqa: ASYNC110 - the gate offers no event for it
+            await asyncio.sleep(0.005)
+        connect.server.should_exit = True
+        assert await everything(idle) == b""
+        with pytest.raises(OSError, match="Connect call failed"):
+            await connect()
+        gate.opened.set()
+        for reader, writer in begun:
+            assert (await everything(reader)).endswith(b"0")
+            writer.close()
+        other.close()
 
 
 async def test_an_answer_to_head_has_no_body():

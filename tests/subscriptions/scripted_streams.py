@@ -10,6 +10,7 @@ from subscriptions.speaking import served
 
 from gateway.errors import CredentialsError, PlaitError, RequestError
 from gateway.execution.exchange import Answer
+from gateway.telemetry.counters import Traffic
 from gateway.transport.http import GraphQLOverHTTP
 from gateway.transport.site import build_site
 from gateway.transport.sse import DRAINING, EventStreams
@@ -35,6 +36,7 @@ class Script:
         self.sent = 0
         self.valid = True
         self.wake = asyncio.Event()
+        self.traffic = Traffic()
 
     def identify(self, lines: Any) -> Viewer:
         """Whoever says `authorization: good`, for as long as that is valid."""
@@ -110,9 +112,12 @@ async def speaking(
         graphql=GraphQLOverHTTP(
             script,  # type: ignore[arg-type]  # nobody asks it a query here
             identify=script.identify,
-            events=EventStreams(script, bounds),
+            events=EventStreams(script, bounds, script.traffic),
+            traffic=script.traffic,
         ),
-        socket=GraphQLOverWebSocket(script, identify=script.identify, limits=bounds),
+        socket=GraphQLOverWebSocket(
+            script, identify=script.identify, limits=bounds, traffic=script.traffic
+        ),
         readiness=_no_sources,
         lifespan=lifespan,
     )

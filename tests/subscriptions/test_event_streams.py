@@ -27,7 +27,7 @@ async def server(script: Script) -> AsyncIterator[Served]:
         yield running
 
 
-async def test_answers_then_complete(server: Served) -> None:
+async def test_answers_then_complete(server: Served, script: Script) -> None:
     """Each answer is `next`; nothing may be kept, or gathered on the way."""
     async with server.stream("count 2") as response:
         assert response.status == 200
@@ -39,6 +39,7 @@ async def test_answers_then_complete(server: Served) -> None:
             ("complete", None),
         ]
         assert await stream.ended()
+    assert script.traffic.sent == {"sse": 2}
 
 
 @pytest.mark.parametrize(
@@ -81,7 +82,9 @@ async def test_leaving_ends_the_work(server: Served, script: Script) -> None:
     """The client closes the connection."""
     async with server.stream("wait"):
         await until(lambda: script.running == 1)
+        assert script.traffic.connections == {"sse": 1}
     await until(lambda: script.running == 0)
+    await until(lambda: script.traffic.connections == {"sse": 0})
 
 
 async def test_signs_of_life(script: Script) -> None:
@@ -120,6 +123,7 @@ async def test_a_client_that_reads_nothing_is_left(script: Script) -> None:
         await until(lambda: script.sent > 0)
         await until(lambda: script.running == 0)
         writer.transport.abort()
+    assert script.traffic.slow == {"sse": 1}
 
 
 async def test_a_gateway_that_stops_ends_its_streams(script: Script) -> None:

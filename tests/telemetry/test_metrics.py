@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import secrets
 from pathlib import Path
@@ -97,6 +98,50 @@ async def test_sources_are_counted(client):
     assert found["plait_source_size", "postgres"] == 3
     assert found["plait_source_breaker_open", "redis"] == 0
     assert found["plait_group_sent_total", "redis"] == 1
+
+
+async def never():
+    """A body of which nothing comes."""
+    await asyncio.Event().wait()
+    yield b""
+
+
+JSON = {"content-type": "application/json"}
+FORM = {"content-type": "application/x-www-form-urlencoded"}
+AWAY = {"sec-fetch-site": "cross-site"}
+REFUSED = {
+    "METHOD_NOT_ALLOWED": {"method": "PUT"},
+    "UNSUPPORTED_MEDIA_TYPE": {"content": b"query={hello}", "headers": FORM},
+    "NOT_ACCEPTABLE": {"json": {"query": "{hello}"}, "headers": {"accept": "text/html"}},
+    "PAYLOAD_TOO_LARGE": {"content": b" " * (2 << 20), "headers": JSON},
+    "REQUEST_TIMEOUT": {"content": never, "headers": JSON},
+    "BAD_REQUEST": {"content": b"null", "headers": JSON},
+    "CSRF_REFUSED": {"method": "GET", "params": {"query": "{hello}"}, "headers": AWAY},
+    "UNAUTHENTICATED": {"json": {"query": "{hello}"}, "headers": {"x-api-key": "wrong"}},
+    "RATE_LIMITED": {"json": {"query": "{hello}"}},
+}
+
+
+async def test_what_the_engine_never_sees_is_counted(fresh_database, redis_url):
+    """Each refusal of the transport, by its code; none of them is a request of the engine's."""
+    settings = {"PLAIT_RATE_LIMIT_REQUESTS": "1", "PLAIT_RATE_LIMIT_SECONDS": "3000"}
+    settings |= {"PLAIT_RATE_LIMIT_CLIENT_HEADER": "X-Client", "PLAIT_SERVE_BODY_SECONDS": "0.1"}
+    settings |= {"PLAIT_API_KEY_ONE_HASH": "0" * 64, "PLAIT_API_KEY_ONE_SUBJECT": "one"}
+    client_of_ours = {"x-client": f"198.51.100.{secrets.randbelow(250)}"}
+    async with served(await fresh_database(), redis_url, **ON, **settings) as client:
+        client.headers.update(client_of_ours)
+        assert await ask(client, "{ hello }") == {"data": {"hello": "hello"}}
+        for code, sent in REFUSED.items():
+            given = {"method": "POST", **sent}
+            if callable(given.get("content")):
+                given["content"] = given["content"]()
+            response = await client.request(url="/graphql", **given)
+            assert response.json()["errors"][0]["extensions"]["code"] == code
+        found = await figures(client)
+    counted = {key[1]: value for key, value in found.items() if key[0] == "plait_refused_total"}
+    assert counted == dict.fromkeys(REFUSED, 1)
+    assert found["plait_requests_total", "query", "ok"] == 1
+    assert ("plait_requests_total", "unknown", "refused") not in found
 
 
 async def test_every_figure_is_documented(fresh_database, redis_url):

@@ -55,6 +55,19 @@ async def test_a_request_is_a_tree_of_spans(collector, fresh_database, redis_url
     assert attributes(collector.one("fetch redis"))["plait.keys"].int_value == 7
 
 
+async def test_writes_are_spans_too(collector, fresh_database):
+    """A transaction from its begin to its end, within the request; its failure by code alone."""
+    async with served(await fresh_database(), **traced(collector)) as client:
+        await ask(client, 'mutation Good { addBook(input: {title: "sesame"}) { title } }')
+        await ask(client, 'mutation Bad { addBook(input: {title: "x", shelfId: 99}) { id } }')
+    good, bad = [span for span in collector.spans if span.name == "write postgres"]
+    assert good.parent_span_id == collector.one("mutation Good").span_id
+    assert attributes(good)["plait.write"].string_value == "transaction"
+    assert bad.status.message == "CONSTRAINT_VIOLATION"
+    assert good.status.message == ""
+    assert b"sesame" not in good.SerializeToString()
+
+
 async def test_a_failure_is_told_by_its_code_alone(collector, fresh_database):
     """No document, variable or text of an exception leaves with a span."""
     async with served(await fresh_database(), **traced(collector)) as client:

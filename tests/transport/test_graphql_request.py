@@ -88,6 +88,17 @@ def test_a_body_comes_in_whole() -> None:
     )
 
 
+@pytest.mark.parametrize("body", [b'{"query":""}', b'[{"query":"{a}"},{"query":""}]'])
+def test_an_empty_document_is_one_that_does_not_parse(body: bytes) -> None:
+    """It is a request all the same; beside the name of a document it counts as none."""
+    decoded = decode_body(body, LIMITS)
+    last = decoded[-1] if isinstance(decoded, list) else decoded
+    assert last.document.isspace()
+    assert decode_query_string(b"query=", LIMITS).document.isspace()
+    named = decode_body(b'{"query":"","documentId":"x"}', LIMITS)
+    assert named == GraphQLRequest(document_id="x")
+
+
 def test_nulls_and_duplicate_members_are_fine() -> None:
     """`null` means absent, and of a repeated member the last one counts."""
     body = b'{"query":"{a}","query":"{b}","operationName":null,"variables":null,"extensions":null}'

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 import pytest
+from footprint import forget, resident
 from toy_engine import ToyEngine
 from toy_site import serving
 
@@ -126,15 +127,30 @@ def test_a_head_beyond_its_limit_is_431(head: str) -> None:
 
 
 @pytest.mark.parametrize("announced", [True, False])
-def test_a_flood_of_body_is_413_and_closed(*, announced: bool) -> None:
-    """200 MB, announced or in chunks: refused at the limit, and the rest is not read."""
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ("Content-Type: application/json", 413),
+        ("Content-Type: application/json\r\nContent-Encoding: gzip", 415),
+        ("Content-Type: application/x-www-form-urlencoded", 415),
+        ("Content-Type: multipart/form-data; boundary=x", 415),
+        ("Content-Type: text/plain", 415),
+    ],
+)
+def test_a_flood_of_body_is_refused_and_closed(
+    headers: str, status: int, *, announced: bool
+) -> None:
+    """200 MB, announced or in chunks: refused at the limit or unread, in next to no memory."""
     engine = ToyEngine()
     with serving(engine) as server, server.connect() as connection:
         size = 200_000_000
         how = f"Content-Length: {size}" if announced else "Transfer-Encoding: chunked"
-        connection.sendall((HEAD + how + "\r\n\r\n").encode())
-        block = b" " * 65_536
+        head = f"POST /graphql HTTP/1.1\r\nHost: plait\r\n{headers}\r\n{how}\r\n\r\n"
+        block = b"a=b&" * 16_384
         chunk = block if announced else b"10000\r\n" + block + b"\r\n"
+        before = resident("VmRSS")
+        forget()
+        connection.sendall(head.encode())
         sent = 0
         try:
             while sent < size:
@@ -143,9 +159,27 @@ def test_a_flood_of_body_is_413_and_closed(*, announced: bool) -> None:
         except OSError:
             pass  # closed on us, as it should be
         assert sent < 50_000_000
+        assert resident("VmHWM") - before < 20_000_000
         received = everything(connection)
-    assert not received or status_of(received) == 413
+    assert not received or status_of(received) == status
     assert engine.requests == []
+
+
+@pytest.mark.parametrize("begun", ["POST /graphql", HEAD + "Content-Length: 100\r\n\r\n{"])
+def test_hundreds_of_slow_clients_hold_nobody_up(begun: str) -> None:
+    """Of heads or bodies: others are answered meanwhile, and all of the slow ones are closed."""
+    with serving(ToyEngine(), HttpLimits(body_seconds=2), header_seconds=2) as server:
+        slow = [server.connect() for _ in range(300)]
+        for connection in slow:
+            connection.sendall(begun.encode())
+        with httpx.Client() as client:
+            for _ in range(50):
+                answered = client.post(server.url, json={"query": "{ echo }"})
+                assert answered.json() == {"data": {"echo": None}}
+        closed = [everything(connection) for connection in slow]
+        for connection in slow:
+            connection.close()
+    assert {received[:12] for received in closed} <= {b"", b"HTTP/1.1 408"}
 
 
 @pytest.mark.parametrize(
@@ -223,8 +257,8 @@ def drip(connection: socket.socket, byte: bytes) -> bytes:
             connection.send(byte)
         except BlockingIOError:
             pass
-        except OSError:
-            return received
+        except OSError:  # closed on us; what it said before may still be there
+            return received + everything(connection)
         try:
             chunk = connection.recv(65_536)
         except BlockingIOError:

@@ -168,6 +168,27 @@ async def test_an_upstream_that_is_down() -> None:
         assert "spared" in body["errors"][0]["message"]
 
 
+async def test_an_upstream_that_always_fails_is_asked_little_more_than_once(service: People) -> None:
+    """Reads may be asked again, but the breaker ends that; a mutation is asked once, or not at all."""
+
+    async def cut(_scope: Any, _receive: Any, send: Any) -> None:
+        headers = [(b"content-type", b"application/json"), (b"content-length", b"1000")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": b"{"})
+
+    async with joined.running(service, joined.joined()) as gateway:
+        service.answer = cut
+        for _ in range(50):
+            body = await gateway.ask("{ person(id: 1) { name } }")
+            assert body["errors"][0]["extensions"]["code"] == "SOURCE_UNAVAILABLE"
+        assert len(service.requests) <= 1.2 * 50
+    service.requests.clear()
+    async with joined.running(service, joined.joined()) as gateway:
+        for _ in range(10):
+            await gateway.ask("mutation { fail { name } }")
+        assert 0 < len(service.requests) <= 10
+
+
 async def test_a_query_survives_a_broken_connection(gateway: Joined) -> None:
     """A read is asked again once where the connection broke; a mutation never is."""
     broken = 0

@@ -111,8 +111,11 @@ async def test_a_collection_nobody_said_a_model_of(site, name):
     assert (code, "makes 8 dimensions" in message) == ("CONFIGURATION", True)
 
 
-async def test_start_up_tells(qdrant_endpoint, service, caplog):
-    """A bound collection of another model is logged when the gateway starts, and it starts."""
+async def test_start_up_and_readiness_tell(qdrant_endpoint, service, caplog):
+    """A bound collection of another model is logged when the gateway starts, and it starts.
+
+    Readiness names it, both models and the remedy until the collection is made anew.
+    """
     async with served(qdrant_endpoint) as local:
         administration = local.source.administration
         await administration.delete_collection("jottings")
@@ -120,10 +123,18 @@ async def test_start_up_tells(qdrant_endpoint, service, caplog):
     with caplog.at_level(logging.WARNING, "gateway"):
         async with served(qdrant_endpoint, **settings_of(service)) as site:
             ready = await site.client.get("/health/ready")
+            await site.source.administration.delete_collection("jottings")
+            after = await site.client.get("/health/ready")
     assert ready.status_code == 200
-    (told,) = [line for line in caplog.messages if "jottings" in line]
-    assert LocalEmbedder.model in told
-    assert MODEL in told
+    entry = ready.json()["sources"]["qdrant:embedding model"]
+    assert (entry["ready"], entry["required"]) == (False, False)
+    (logged,) = [line for line in caplog.messages if "jottings" in line]
+    for told in (logged, entry["detail"]):
+        assert "'jottings'" in told
+        assert LocalEmbedder.model in told
+        assert MODEL in told
+        assert "plait sync --repair jottings" in told
+    assert "qdrant:embedding model" not in after.json()["sources"]
 
 
 async def test_a_service_that_fails(site, service, fresh):

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import gc
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import orjson
 import pytest
+from footprint import forget, resident
 from writes import shop_tables
 from writes.stand import Stand, standing
 
@@ -30,19 +30,6 @@ PAGE = f"""{{ shelves(first: {ROWS}) {{
     edges {{ cursor node {{ id code label rank version boxes {{ nodes {{ name }} }} }} }}
     pageInfo {{ hasNextPage endCursor }}
 }} }}"""
-
-
-def resident(line: str) -> int:
-    """The process's memory in bytes: `VmRSS` now, `VmHWM` at most since `forget`."""
-    for one in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
-        if one.startswith(line):
-            return int(one.split()[1]) << 10
-    raise AssertionError(line)
-
-
-def forget() -> None:
-    """Begin the highest mark anew."""
-    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
 
 
 @pytest.fixture

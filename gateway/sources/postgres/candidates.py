@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import TSQUERY
+from sqlalchemy.dialects.postgresql import ARRAY, TSQUERY, array
 
 from gateway.sources.postgres import fulltext
 from gateway.sources.postgres.columns import wide
@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 
 KEYS_AT_ONCE = 10_000
 """Keys that one statement gives at most."""
+
+_BELOW_ONE = 32
+"""The normalisation of a rank to `rank / (rank + 1)`
+(https://www.postgresql.org/docs/current/textsearch-controls.html#TEXTSEARCH-RANKING)."""
 
 _GIVEN = 0
 """The reader of what the execution gives, in a statement of our own."""
@@ -100,10 +104,12 @@ def matching(
 def ranked_by_words(
     source: str, catalog: Catalog, entity: EntityInfo, where: WhereShape | None
 ) -> Statement:
-    """The rows with any of some words, best first, as a JSON array of `[key, rank]`. Pure.
+    """The rows with some of the words, best first, as a JSON array of `[key, score]`. Pure.
 
-    Reader 0 gives the words and the most rows, reader 1 the values of `where`. Rows of equal rank
-    are in the order of their keys. Raises ValueError for an entity without full-text search.
+    The score is how many of the words a row has, and less than one more for how close they are to
+    each other. Reader 0 gives the words, the share of them that a row must have more of, and the
+    most rows; reader 1 the values of `where`. Rows of equal score are in the order of their keys.
+    Raises ValueError for an entity without full-text search.
     """
     if entity.text is None:
         raise ValueError(f"{entity.name} has no full-text search")
@@ -112,17 +118,30 @@ def ranked_by_words(
     (info,) = entity.key
     key = rows.c[info.column.name]
     build.spec = _GIVEN
-    asked = _any_word(fulltext.query(entity.text, build.bind(sa.Text())))
-    most = build.bind(sa.Integer())
-    rank = fulltext.rank(entity.text, rows, asked)
+    asked = _words(fulltext.query(entity.text, build.bind(sa.Text())))
+    share, most = build.bind(sa.Double()), build.bind(sa.Integer())
+    words, any_word, number = (sa.select(one).scalar_subquery() for one in asked.c)
+    word = sa.func.unnest(words).table_valued("word")
+    had = (
+        sa.select(sa.func.count().label("words"))
+        .select_from(word)
+        .where(fulltext.matches(entity.text, rows, word.c.word))
+        .lateral("had")
+    )
+    score = had.c.words + fulltext.rank(entity.text, rows, any_word, _BELOW_ONE)
     ranked = (
-        sa.select(key.label("k"), rank.label("rank"))
-        .where(*_conditions(build, entity, rows, where), fulltext.matches(entity.text, rows, asked))
-        .order_by(rank.desc(), key)
+        sa.select(key.label("k"), score.label("score"))
+        .select_from(rows.join(had, sa.true()))
+        .where(
+            *_conditions(build, entity, rows, where),
+            fulltext.matches(entity.text, rows, any_word),
+            had.c.words > share * number,
+        )
+        .order_by(score.desc(), key)
         .limit(most)
         .subquery("ranked")
     )
-    pair = sa.func.json_build_array(ranked.c.k, ranked.c.rank)
+    pair = sa.func.json_build_array(ranked.c.k, ranked.c.score)
     listed = sa.func.coalesce(sa.func.json_agg(pair), sa.literal_column("'[]'"))
     return build.finish(source, sa.select(listed), by_key=False)
 
@@ -157,12 +176,16 @@ def _conditions(
     return conditions
 
 
-def _any_word(asked: Expression) -> Expression:
-    """The query with "or" between its words; one with a phrase or a `-word` stays as it is.
+def _words(asked: Expression) -> sa.CTE:
+    """The query in parts, as one with "or" between them, and how many they are.
 
-    A subselect, so that it is worked out once and not for every row.
+    The parts are its words; one with a phrase or a `-word` has a single part, itself. Worked out
+    once and not for every row.
     """
     written: Expression = sa.cast(asked, sa.Text)
-    loose = sa.cast(sa.func.replace(written, text(" & "), text(" | ")), TSQUERY)
+    apart = sa.cast(sa.func.string_to_array(written, text(" & ")), ARRAY(TSQUERY))
     strict = written.regexp_match(text("[!<]"))
-    return sa.select(sa.case((strict, asked), else_=loose)).scalar_subquery()
+    words = sa.select(sa.case((strict, array([asked])), else_=apart).label("words")).cte("parts")
+    whole = sa.cast(sa.func.array_to_string(words.c.words, text(" | ")), TSQUERY)
+    number = sa.func.cardinality(words.c.words)
+    return sa.select(words.c.words, whole.label("any_word"), number.label("number")).cte("asked")

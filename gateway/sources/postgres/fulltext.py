@@ -31,9 +31,15 @@ def matches(found_by: FullText, row: Any, asked: Expression) -> Expression:
     return vector.op("@@", is_comparison=True, return_type=sa.Boolean())(asked)
 
 
-def rank(found_by: FullText, row: Any, asked: Expression) -> Expression:
-    """How well it fits: cover density, so that words close to each other count more."""
-    return sa.cast(sa.func.ts_rank_cd(row.c[found_by.vector], asked), sa.Double)
+def rank(
+    found_by: FullText, row: Any, asked: Expression, normalised: int | None = None
+) -> Expression:
+    """How well it fits: cover density, so that words close to each other count more.
+
+    `normalised` is one of PostgreSQL's normalisations, if any.
+    """
+    how = [] if normalised is None else [sa.literal_column(str(normalised))]
+    return sa.cast(sa.func.ts_rank_cd(row.c[found_by.vector], asked, *how), sa.Double)
 
 
 def headline(found_by: FullText, row: Any, asked: Expression) -> Expression:

@@ -52,7 +52,7 @@ class Collection:
             f"collection {self.name!r} was made with the embedding model {theirs}, and this "
             f"gateway embeds text with {embedder.model} ({embedder.dimensions} dimensions): their "
             "vectors do not compare. Set [embedding] back to that model, search by vector or id, "
-            "or build the collection anew with the new model"
+            f"or build the collection anew (where it is synced, plait sync --repair {self.name})"
         )
 
 
@@ -105,13 +105,24 @@ class Known:
 
         Raises `SourceRefused` naming both models where it may not.
         """
+        found, reason = await self._compared(name, embedder, deadline)
+        if reason is not None:
+            raise SourceRefused(reason, code=Code.CONFIGURATION)
+        return found
+
+    async def foreign(self, name: str, embedder: Embedder, deadline: float | None) -> str | None:
+        """Why the embedder must not be used with the collection; None where it may."""
+        return (await self._compared(name, embedder, deadline))[1]
+
+    async def _compared(
+        self, name: str, embedder: Embedder, deadline: float | None
+    ) -> tuple[Collection, str | None]:
         found = await self.collection(name, deadline)
         reason = found.foreign_to(embedder)
         if reason is not None:
             # It may have been built anew since: the next one who asks shall see.
             self.forget(name)
-            raise SourceRefused(reason, code=Code.CONFIGURATION)
-        return found
+        return found, reason
 
     def forget(self, name: str) -> None:
         """Look again when it is needed next."""

@@ -182,13 +182,13 @@ class QdrantSource:
         embedder, reasons = self._embedder, []
         if embedder is None:
             return []
+        known = self._session().administration.known
         for name in collections:
             try:
-                found = await self._session().administration.known.collection(name, deadline)
+                reasons.append(await known.foreign(name, embedder, deadline))
             except InputError:
                 continue
-            reasons.append(found.foreign_to(embedder))
-        return [f"{self.name}: {reason}" for reason in reasons if reason]
+        return [reason for reason in reasons if reason]
 
     def describe(self, prepared: PreparedHits | PreparedAct) -> Mapping[str, Any]:
         """The engine call for `explain` and the golden plans."""

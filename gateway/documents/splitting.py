@@ -1,0 +1,563 @@
+"""An operation with `@defer` and `@stream` as the operations that answer it in parts. Pure.
+
+The first leaves out what is deferred. Every other is an operation of its own, planned and executed
+like any: it begins at the *anchor* of what it brings, the nearest place that can be found again,
+
+    a row of an entity      by its key, which the operation before shows under `KEY`; the rows of
+                            all places are asked for together, as `_entities`
+    the root of a query     with the way from there, through fields that are no lists
+
+and the rest of the way down is selected again. What has no anchor (an entry of an upstream's list)
+is not deferred, nor is what is selected outside the fragment too: a field that both select is
+answered with the outside, and what the fragment alone wants below it hangs on anchors there. So no
+list is read twice, and what belongs to a row goes to that row, whatever changes meanwhile.
+
+An entry of a streamed list keeps its key and its own fields; what is asked of its row is brought
+for a number of entries at once.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+
+from graphql import (
+    ArgumentNode,
+    DocumentNode,
+    FieldNode,
+    FragmentSpreadNode,
+    InlineFragmentNode,
+    NamedTypeNode,
+    NameNode,
+    NonNullTypeNode,
+    OperationDefinitionNode,
+    OperationType,
+    SelectionSetNode,
+    StringValueNode,
+    VariableDefinitionNode,
+    VariableNode,
+    get_named_type,
+    get_nullable_type,
+    is_leaf_type,
+    is_list_type,
+)
+from graphql.language import ListTypeNode
+
+from gateway.documents.incremental import DEFER, STREAM, argument, directive, holds, without
+from gateway.documents.store import Operation, Parsed
+from gateway.schema.federation import ENTITIES
+from gateway.schema.selection import TYPENAME, Reader
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from graphql import DirectiveNode, SelectionNode, ValueNode
+
+    from gateway.documents.incremental import Written
+    from gateway.schema.catalog import Catalog
+
+KEY = "__plait_key"
+"""Under which an operation shows the global id of a row that others refer to."""
+KEYS = "__plait_keys"
+"""The variable of the rows that an operation is about."""
+MAX_VISITS = 5_000
+"""Selections looked at for one operation; those of an interface are, for each of its types."""
+MAX_CUTS = 200
+"""Operations that one may be split into. Beyond either bound it is answered whole."""
+
+Keys: TypeAlias = "dict[str, Keys | None]"
+"""Response keys, with those below them."""
+Path: TypeAlias = tuple[str, ...]
+"""Response keys from the root down; places in lists are left out."""
+_Fields: TypeAlias = dict[str, list[FieldNode]]
+_Sets: TypeAlias = "Sequence[SelectionSetNode]"
+
+
+class Owner:
+    """A deferred fragment or a streamed list, at one place of the operation.
+
+    `depth` is the length of its path; `keys` are what a fragment selects and does not defer itself;
+    `count` says how many entries of a list come at once, and is None for a fragment.
+    """
+
+    __slots__ = ("count", "depth", "keys", "label", "parent")
+
+    def __init__(
+        self,
+        node: DirectiveNode,
+        depth: int,
+        *,
+        parent: Owner | None = None,
+        keys: Keys | None = None,
+        count: ValueNode | int | None = None,
+    ) -> None:
+        label = argument(node, "label")
+        self.label = label.value if isinstance(label, StringValueNode) else None
+        self.depth = depth
+        self.parent = parent
+        self.keys: Keys = keys or {}
+        self.count = count
+
+    def within(self, other: Owner) -> bool:
+        """Whether it stands inside another."""
+        return self.parent is not None and (self.parent is other or self.parent.within(other))
+
+
+class Cut(NamedTuple):
+    """What is left out: below which places it belongs, and the operation that brings it.
+
+    `path` leads from where its operation begins to the anchors; `entity` is their type, None for
+    the root; `chain` leads from there to the object. Of the `owners` the first is who left it out,
+    others wait for something below it.
+    """
+
+    path: Path
+    entity: str | None
+    chain: Path
+    owners: tuple[Owner, ...]
+    share: Share
+
+
+class Listed(NamedTuple):
+    """A streamed list: where it is."""
+
+    path: Path
+    owner: Owner
+
+
+class Share(NamedTuple):
+    """One operation of those that together answer a document, and what it leaves to others."""
+
+    operation: Operation
+    cuts: tuple[Cut, ...]
+    lists: tuple[Listed, ...]
+
+
+class TooManyParts(Exception):  # noqa: N818 - a condition to act on, not a failure
+    """An operation that would come in too many parts."""
+
+
+def split(
+    catalog: Catalog,
+    operation: Operation,
+    written: Written,
+    conditions: Mapping[str, bool],
+) -> Share | None:
+    """The first share of an operation; None where it is answered whole.
+
+    `conditions`: the values of all variables that its directives read as their `if`.
+    """
+    try:
+        share = _Splitting(catalog, operation, written, conditions).whole()
+    except TooManyParts:
+        return None
+    return share if share.cuts or share.lists else None
+
+
+class _Anchor:
+    """Where an operation may begin; `used` when one does."""
+
+    def __init__(self, entity: str | None, path: Path) -> None:
+        self.entity = entity
+        self.path = path
+        self.used = False
+
+
+class _Place(NamedTuple):
+    """An object: its type, where it is, and how it is found again."""
+
+    type_name: str
+    path: Path
+    anchor: _Anchor | None
+    chain: tuple[FieldNode, ...]
+
+
+class _Claim(NamedTuple):
+    """What one owner leaves out of an object, and what others want below that."""
+
+    owner: Owner
+    fields: _Fields
+    owed: dict[Owner, _Fields]
+
+
+class _Gathering:
+    """What is left out of one share; `start` is the length of the path where that begins."""
+
+    def __init__(self, start: int) -> None:
+        self.start = start
+        self.cuts: list[Cut] = []
+        self.lists: list[Listed] = []
+
+
+class _Splitting:
+    def __init__(
+        self,
+        catalog: Catalog,
+        operation: Operation,
+        written: Written,
+        conditions: Mapping[str, bool],
+    ) -> None:
+        self._catalog = catalog
+        self._operation = operation
+        self._written = written
+        self._conditions = conditions
+        self._reader = Reader(catalog, written.fragments, conditions)
+        self._visits = self._cuts = 0
+        self._known: dict[int, bool] = {}
+
+    def whole(self) -> Share:
+        node = self._written.node
+        root = self._catalog.schema.get_root_type(node.operation)
+        anchor = _Anchor(None, ()) if node.operation is OperationType.QUERY else None
+        gathering = _Gathering(0)
+        place = _Place(root.name if root else "", (), anchor, ())
+        fields = self._object(place, (node.selection_set,), (), gathering)
+        kind, directives = node.operation, node.directives or ()
+        return self._share(kind, fields, gathering, (), directives)
+
+    # Objects -------------------------------------------------------------------------------------
+
+    def _object(
+        self,
+        place: _Place,
+        sets: _Sets,
+        owed: Iterable[tuple[Owner, _Sets]],
+        gathering: _Gathering,
+        streamed: Owner | None = None,
+    ) -> list[SelectionNode]:
+        """What is asked of an object at once."""
+        self._visits += 1
+        if self._visits > MAX_VISITS:
+            raise TooManyParts
+        gathered: dict[Owner | None, _Fields] = {None: {}}
+        for owner, theirs in ((None, sets), *owed):
+            visited: set[str] = set()
+            for selection_set in theirs:
+                self._gather(place, selection_set, owner, gathered, visited)
+        return self._fields(self._anchored(place), gathered, gathering, streamed)
+
+    def _anchored(self, place: _Place) -> _Place:
+        if place.type_name not in self._catalog.entities:
+            return place
+        anchor = _Anchor(place.type_name, place.path)
+        return _Place(place.type_name, place.path, anchor, ())
+
+    def _gather(
+        self,
+        place: _Place,
+        selection_set: SelectionSetNode,
+        owner: Owner | None,
+        gathered: dict[Owner | None, _Fields],
+        visited: set[str],
+    ) -> None:
+        """The fields of an object, by who asks for them."""
+        fields = gathered.setdefault(owner, {})
+        for node in selection_set.selections:
+            if not self._reader.included(node.directives or ()):
+                continue
+            if isinstance(node, FieldNode):
+                fields.setdefault(_key(node), []).append(node)
+                continue
+            deferred = self._active(node, DEFER)
+            if isinstance(node, FragmentSpreadNode):
+                if deferred is None and node.name.value in visited:
+                    continue
+                visited.add(node.name.value)
+            below = self._fragment(node, place.type_name)
+            if below is None:
+                continue
+            if deferred is None:
+                self._gather(place, below, owner, gathered, visited)
+            else:
+                keys = self._keys((below,))
+                one = Owner(deferred, len(place.path), parent=owner, keys=keys)
+                self._gather(place, below, one, gathered, set())
+
+    def _fragment(self, node: SelectionNode, type_name: str) -> SelectionSetNode | None:
+        """What a fragment selects of an object; None where it is for other types."""
+        if isinstance(node, FragmentSpreadNode):
+            found = self._written.fragments[node.name.value]
+            condition: NamedTypeNode | None = found.type_condition
+            below = found.selection_set
+        elif isinstance(node, InlineFragmentNode):
+            condition, below = node.type_condition, node.selection_set
+        else:
+            return None
+        if condition is None or self._reader.applies(condition.name.value, type_name):
+            return below
+        return None
+
+    def _fields(
+        self,
+        place: _Place,
+        gathered: dict[Owner | None, _Fields],
+        gathering: _Gathering,
+        streamed: Owner | None = None,
+    ) -> list[SelectionNode]:
+        """What is asked of an object at once; what is not is left out of the share."""
+        at_once = gathered.pop(None)
+        if place.anchor is None:  # it could not be had later
+            for fields in gathered.values():
+                for key, nodes in fields.items():
+                    at_once.setdefault(key, []).extend(nodes)
+            gathered = {}
+        claims, owed = _claimed(at_once, gathered)
+        for claim in claims:
+            self._cut(place, claim, gathering)
+        asked: list[SelectionNode] = [
+            self._field(place, key, nodes, owed.get(key, []), gathering, streamed)
+            for key, nodes in at_once.items()
+        ]
+        anchor = place.anchor
+        if anchor is not None and anchor.used and anchor.entity and anchor.path == place.path:
+            asked.append(_aliased("nodeId"))
+        return asked or [_aliased(TYPENAME)]
+
+    def _cut(self, place: _Place, claim: _Claim, gathering: _Gathering) -> None:
+        """Leave a claim to an operation of its own."""
+        self._cuts += 1
+        if self._cuts > MAX_CUTS or place.anchor is None:
+            raise TooManyParts
+        place.anchor.used = True
+        entity, start = place.anchor.entity, place.anchor.path
+        anchor = _Anchor(entity, start)
+        below = _Gathering(len(start))
+        there = place._replace(anchor=anchor)
+        asked = self._fields(there, {None: claim.fields, **claim.owed}, below)
+        for link in reversed(place.chain):
+            asked = [_selecting(link, asked)]
+        if place.chain and anchor.used and entity:
+            asked.append(_aliased("nodeId"))
+        gathering.cuts.append(
+            Cut(
+                start[gathering.start :],
+                entity,
+                place.path[len(start) :],
+                (claim.owner, *claim.owed),
+                self._share(OperationType.QUERY, asked, below, (entity,) if entity else ()),
+            )
+        )
+
+    # Fields --------------------------------------------------------------------------------------
+
+    def _field(  # noqa: PLR0913, PLR0917 - one part of the way each
+        self,
+        place: _Place,
+        key: str,
+        nodes: list[FieldNode],
+        owed: list[tuple[Owner, _Sets]],
+        gathering: _Gathering,
+        streamed: Owner | None,
+    ) -> FieldNode:
+        """A field that is asked for at once, perhaps without all that is below it."""
+        node, path = nodes[0], (*place.path, key)
+        parent = self._catalog.schema.type_map[place.type_name]
+        definition = self._catalog.schema.get_field(parent, node.name.value)  # type: ignore[arg-type]  # an object type
+        type_ = get_nullable_type(definition.type) if definition else None
+        listed = is_list_type(type_)
+        stream = self._active(node, STREAM) if listed and streamed is None else None
+        owner = None
+        if stream is not None:
+            count = argument(stream, "initialCount")
+            owner = Owner(stream, len(path), count=0 if count is None else count)
+            gathering.lists.append(Listed(path[gathering.start :], owner))
+        sets = [each.selection_set for each in nodes if each.selection_set is not None]
+        named = get_named_type(type_) if type_ is not None else None
+        if named is None or is_leaf_type(named):
+            return node
+        if streamed is not None:
+            # An entry's row comes later, all else with the entry.
+            if listed or named.name not in self._catalog.entities:
+                return _merged(node, sets)
+            owed, sets = [(streamed, sets)], []
+        elif owner is not None:
+            sets += [one for _, theirs in owed for one in theirs]
+            owed = []
+            if named.name in self._catalog.entities:
+                owed, sets, owner = [(owner, sets)], [], None
+        elif not owed and not any(map(self._is_split, sets)):
+            return _merged(node, sets)
+        info = self._catalog.fields.get((place.type_name, node.name.value))
+        anchor, chain = place.anchor, (*place.chain, node)
+        if listed or info is None or info.plain:
+            anchor, chain = None, ()
+        possible = self._catalog.possible.get(named.name)
+        if possible is not None and owner is not None:
+            return _merged(node, sets)
+        if possible is None:
+            there = _Place(named.name, path, anchor, chain)
+            return _selecting(node, self._object(there, sets, owed, gathering, owner))
+        parts: list[SelectionNode] = []
+        for name in sorted(possible):
+            there = _Place(name, path, None, ())
+            asked = self._object(there, sets, owed, gathering, owner)
+            condition = NamedTypeNode(name=NameNode(value=name))
+            below = SelectionSetNode(selections=tuple(asked))
+            parts.append(InlineFragmentNode(type_condition=condition, selection_set=below))
+        return _selecting(node, parts)
+
+    def _active(self, node: SelectionNode, name: str) -> DirectiveNode | None:
+        """The directive of this name, where it is to be followed."""
+        found = directive(node, name)
+        return found if found is not None and holds(found, self._conditions) else None
+
+    def _is_split(self, selection_set: SelectionSetNode) -> bool:
+        """Whether something below is to come later."""
+        known = self._known.get(id(selection_set))
+        if known is None:
+            known = any(map(self._splits, selection_set.selections))
+            self._known[id(selection_set)] = known
+        return known
+
+    def _splits(self, node: SelectionNode) -> bool:
+        if self._active(node, DEFER) or self._active(node, STREAM):
+            return True
+        if isinstance(node, FragmentSpreadNode):
+            return self._is_split(self._written.fragments[node.name.value].selection_set)
+        below: SelectionSetNode | None = node.selection_set  # type: ignore[attr-defined]  # the other two have one
+        return below is not None and self._is_split(below)
+
+    def _keys(self, sets: _Sets) -> Keys:
+        """What is selected and not deferred, whatever the types."""
+        found: Keys = {}
+        for selection_set in sets:
+            for node in selection_set.selections:
+                if not self._reader.included(node.directives or ()):
+                    continue
+                if isinstance(node, FieldNode):
+                    below = self._keys((node.selection_set,)) if node.selection_set else None
+                    _join(found, {_key(node): below})
+                elif self._active(node, DEFER) is None:
+                    if isinstance(node, FragmentSpreadNode):
+                        within = self._written.fragments[node.name.value].selection_set
+                    else:
+                        within = node.selection_set  # type: ignore[attr-defined]  # an inline fragment
+                    _join(found, self._keys((within,)))
+        return found
+
+    # Operations ----------------------------------------------------------------------------------
+
+    def _share(
+        self,
+        kind: OperationType,
+        asked: list[SelectionNode],
+        gathering: _Gathering,
+        entity: tuple[str, ...],
+        directives: tuple[DirectiveNode, ...] = (),
+    ) -> Share:
+        written = self._written.node
+        declared = written.variable_definitions or ()
+        for name in entity:
+            asked, declared = [_rows(name, asked)], (*declared, _KEYS_DEFINITION)
+        node = OperationDefinitionNode(
+            operation=kind,
+            name=written.name,
+            variable_definitions=declared,
+            directives=directives,
+            selection_set=SelectionSetNode(selections=tuple(asked)),
+        )
+        fragments = self._operation.fragments
+        document = without(DocumentNode(definitions=(node,)))
+        (node,) = document.definitions  # type: ignore[assignment]  # the operation
+        whole = DocumentNode(definitions=(node, *fragments.values()))
+        parsed = Parsed(self._operation.document.text, whole, fragments)
+        operation = Operation(parsed, node)
+        return Share(operation, tuple(gathering.cuts), tuple(gathering.lists))
+
+
+def _claimed(
+    at_once: _Fields, gathered: Mapping[Owner | None, _Fields]
+) -> tuple[list[_Claim], dict[str, list[tuple[Owner, _Sets]]]]:
+    """What each owner leaves out of an object, and what they want below what is asked at once."""
+    claims: list[_Claim] = []
+    owed: dict[str, list[tuple[Owner, _Sets]]] = {}
+    for owner, fields in gathered.items():
+        if owner is None:
+            continue
+        own: _Fields = {}
+        for key, nodes in fields.items():
+            sets = [node.selection_set for node in nodes if node.selection_set is not None]
+            if key in at_once:
+                if sets:
+                    owed.setdefault(key, []).append((owner, sets))
+                continue
+            holder = _holder(claims, owner, key, composite=bool(sets))
+            if holder is None:
+                own[key] = nodes
+            elif sets or key not in holder.fields:
+                holder.owed.setdefault(owner, {})[key] = nodes
+        if own:
+            claims.append(_Claim(owner, own, {}))
+    return claims, owed
+
+
+def _holder(claims: list[_Claim], owner: Owner, key: str, *, composite: bool) -> _Claim | None:
+    """Whose operation another owner's field hangs on.
+
+    What is deferred within a fragment comes after it. What two fragments want of one list comes
+    with the first, so that it is read once.
+    """
+    for claim in claims:
+        if owner.within(claim.owner) or (composite and key in claim.fields):
+            return claim
+    return None
+
+
+def _join(keys: Keys, others: Keys) -> None:
+    for key, below in others.items():
+        known = keys.get(key)
+        if known is not None and below is not None:
+            _join(known, below)
+        else:
+            keys[key] = below
+
+
+def _key(node: FieldNode) -> str:
+    return node.alias.value if node.alias else node.name.value
+
+
+def _merged(node: FieldNode, sets: _Sets) -> FieldNode:
+    if len(sets) == 1 and node.selection_set is sets[0]:
+        return node
+    return _selecting(node, [each for one in sets for each in one.selections])
+
+
+def _selecting(node: FieldNode, asked: Sequence[SelectionNode]) -> FieldNode:
+    """The field with another selection; its conditions hold."""
+    return FieldNode(
+        name=node.name,
+        alias=node.alias,
+        arguments=node.arguments,
+        directives=(),
+        selection_set=SelectionSetNode(selections=tuple(asked)),
+        loc=node.loc,
+    )
+
+
+def _aliased(name: str) -> FieldNode:
+    return FieldNode(
+        name=NameNode(value=name), alias=NameNode(value=KEY), arguments=(), directives=()
+    )
+
+
+def _named(name: str) -> NamedTypeNode:
+    return NamedTypeNode(name=NameNode(value=name))
+
+
+_KEYS_VARIABLE = VariableNode(name=NameNode(value=KEYS))
+_KEYS_DEFINITION = VariableDefinitionNode(
+    variable=_KEYS_VARIABLE,
+    type=NonNullTypeNode(type=ListTypeNode(type=NonNullTypeNode(type=_named("_Any")))),
+    directives=(),
+)
+
+
+def _rows(entity: str, asked: list[SelectionNode]) -> FieldNode:
+    """`_entities(representations: …) { ... on Entity { … } }`."""
+    below = SelectionSetNode(selections=tuple(asked))
+    part = InlineFragmentNode(type_condition=_named(entity), directives=(), selection_set=below)
+    return FieldNode(
+        name=NameNode(value=ENTITIES),
+        arguments=(ArgumentNode(name=NameNode(value="representations"), value=_KEYS_VARIABLE),),
+        directives=(),
+        selection_set=SelectionSetNode(selections=(part,)),
+    )

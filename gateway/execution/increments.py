@@ -1,0 +1,187 @@
+"""The two ways in which parts of an answer are written, and what they are parts of.
+
+`20220824` is what Apollo Client's `Defer20220824Handler`, Relay and urql read: a part says by path
+and label what it is, and holds its fragment whole.
+https://github.com/apollographql/specs/blob/main/incremental/v0.1/incremental-v0.1.md
+
+`v0.2` is the present draft, as graphql-js 17 writes it and Apollo Client's `GraphQL17Alpha9Handler`
+reads it: what is to come is announced by an id, nothing is sent twice, and each end is told.
+https://github.com/graphql/graphql-wg/blob/main/rfcs/DeferStream.md
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import orjson
+
+from gateway.execution.walk import encoded
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from gateway.documents.splitting import Keys, Owner
+
+Place: TypeAlias = tuple["str | int", ...]
+"""Where a value is in the answer."""
+Error: TypeAlias = "dict[str, Any]"
+
+
+class Form(StrEnum):
+    """How the parts of an answer are written."""
+
+    LEGACY = "20220824"
+    CURRENT = "v0.2"
+
+
+class Pending:
+    """A deferred fragment or a streamed list, at one place of the answer.
+
+    `value` is the object or list itself; `open` counts what is still to come of it. A stream that
+    `failed` has an entry that could not be had.
+    """
+
+    __slots__ = ("errors", "failed", "identity", "open", "owner", "place", "value")
+
+    def __init__(self, identity: int, owner: Owner, place: Place, value: Any) -> None:
+        self.identity = str(identity)
+        self.owner = owner
+        self.place = place
+        self.value = value
+        self.open = 0
+        self.failed = False
+        self.errors: list[Error] = []
+
+
+class Added:
+    """What was added to an object, by places below it, each with the members that are new."""
+
+    __slots__ = ("members",)
+
+    def __init__(self, value: dict[str, Any], row: Mapping[str, Any]) -> None:
+        """Add a row's members to the object. What was there stays."""
+        self.members: list[tuple[Place, dict[str, Any]]] = []
+        self._add(value, row, ())
+
+    def _add(self, value: dict[str, Any], row: Mapping[str, Any], below: Place) -> None:
+        new: dict[str, Any] = {}
+        for key, part in row.items():
+            if key not in value:
+                value[key] = new[key] = part
+            elif isinstance(part, dict) and isinstance(value[key], dict):
+                self._add(value[key], part, (*below, key))
+        if new:
+            self.members.append((below, new))
+
+
+class LegacyWriter:
+    """Writes parts as of `20220824`, each as JSON."""
+
+    def __init__(self) -> None:
+        self.incremental: list[dict[str, Any]] = []
+
+    def opened(self, pending: Pending) -> None:
+        """Something will come."""
+
+    def added(self, pending: Pending, place: Place, added: Added, errors: Sequence[Error]) -> None:
+        """Something of a fragment came, below the object at `place`."""
+        pending.errors += errors
+
+    def entries(self, pending: Pending, first: int, values: list[Any]) -> None:
+        """The next entries of a list came; `first` is the number of the first."""
+        part: dict[str, Any] = {"items": encoded(values), "path": [*pending.place, first]}
+        self._append(pending, part)
+
+    def closed(self, pending: Pending) -> None:
+        """Nothing more comes of it."""
+        if pending.owner.count is None:
+            shown = None if pending.failed else selected(pending.value, pending.owner.keys)
+            self._append(pending, {"data": encoded(shown), "path": list(pending.place)})
+        elif pending.failed:
+            path = [*pending.place, len(pending.value)]
+            self._append(pending, {"items": None, "path": path})
+
+    def _append(self, pending: Pending, part: dict[str, Any]) -> None:
+        if pending.owner.label is not None:
+            part["label"] = pending.owner.label
+        if pending.errors:
+            part["errors"] = pending.errors
+            pending.errors = []
+        self.incremental.append(part)
+
+    def message(self, body: Mapping[str, Any], *, more: bool) -> bytes:
+        """All that came since the last message, with the members of `body`."""
+        told: dict[str, Any] = {**body}
+        if self.incremental:
+            told["incremental"], self.incremental = self.incremental, []
+        return orjson.dumps({**told, "hasNext": more})
+
+
+class CurrentWriter(LegacyWriter):
+    """Writes parts as of `v0.2`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pending: list[dict[str, Any]] = []
+        self.completed: list[dict[str, Any]] = []
+
+    def opened(self, pending: Pending) -> None:
+        """Announce it by its id."""
+        told = {"id": pending.identity, "path": list(pending.place)}
+        if pending.owner.label is not None:
+            told["label"] = pending.owner.label
+        self.pending.append(told)
+
+    def added(self, pending: Pending, place: Place, added: Added, errors: Sequence[Error]) -> None:
+        """What is new, at each place below the fragment's; nothing of it is sent before its end."""
+        left = list(errors)
+        for below, members in added.members:
+            part: dict[str, Any] = {"id": pending.identity, "data": encoded(members)}
+            inside = (*place, *below)[len(pending.place) :]
+            if inside:
+                part["subPath"] = list(inside)
+            if left:
+                part["errors"], left = left, []
+            self.incremental.append(part)
+        pending.errors += left
+
+    def entries(self, pending: Pending, first: int, values: list[Any]) -> None:
+        """The next entries, which need no number."""
+        part: dict[str, Any] = {"id": pending.identity, "items": encoded(values)}
+        if pending.errors:
+            part["errors"], pending.errors = pending.errors, []
+        self.incremental.append(part)
+
+    def closed(self, pending: Pending) -> None:
+        """Tell its end, and why it failed where it did."""
+        told: dict[str, Any] = {"id": pending.identity}
+        if pending.errors:
+            told["errors"] = pending.errors
+        self.completed.append(told)
+
+    def message(self, body: Mapping[str, Any], *, more: bool) -> bytes:
+        """All that came since the last message, with the members of `body`."""
+        told: dict[str, Any] = {**body}
+        if self.pending:
+            told["pending"], self.pending = self.pending, []
+        if self.incremental:
+            told["incremental"], self.incremental = self.incremental, []
+        if self.completed:
+            told["completed"], self.completed = self.completed, []
+        return orjson.dumps({**told, "hasNext": more})
+
+
+WRITERS: Mapping[Form, type[LegacyWriter]] = {
+    Form.LEGACY: LegacyWriter,
+    Form.CURRENT: CurrentWriter,
+}
+
+
+def selected(value: Any, keys: Keys | None) -> Any:
+    """A value as a fragment asked for it, without what others asked for beside."""
+    if keys is None or value is None:
+        return value
+    if isinstance(value, list):
+        return [selected(one, keys) for one in value]
+    return {key: selected(value[key], below) for key, below in keys.items() if key in value}
