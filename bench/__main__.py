@@ -24,6 +24,7 @@ from bench import (
     quality,
     report,
     sync,
+    sync_report,
     vectors,
     vectors_report,
     vectors_stage,
@@ -87,7 +88,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         if options.what == SYNC:
-            return _run_sync(console)
+            return _run_sync(console, quick=options.quick)
         plan = _plan(options)
         chosen = _chosen(options)
         figures, added = _run(console, plan, chosen.requests) if chosen.requests else ([], [])
@@ -130,11 +131,14 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _run_sync(console: Console) -> int:
-    """Measure a backfill and print it."""
+def _run_sync(console: Console, *, quick: bool) -> int:
+    """Measure backfills and print them."""
     with console.status("vector sync") as status:
-        found = sync.measure(status.update)
-    console.print(sync.table(found))
+        found, inserts = sync.measure(status.update, sync.QUICK if quick else sync.ITEMS)
+    for one in found:
+        console.print(sync_report.table(one))
+        console.print(*sync_report.sentences(one), sep="\n", highlight=False, soft_wrap=True)
+    console.print(sync_report.inserted(inserts), highlight=False, soft_wrap=True)
     return 0
 
 

@@ -1,12 +1,15 @@
-"""A backfill of vector sync, as `python -m bench sync` prints it, beside the embedder alone.
+"""Backfills of vector sync, as `python -m bench sync` prints them, beside the embedder alone.
 
-50,000 sentences of the demo's data, each made unlike all others, on engines of its own.
+50,000 sentences of the demo's data, each made unlike all others, on engines of its own: once by the
+local model, which takes the processors from all engines, and once by an embedder elsewhere.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 import time
+from array import array
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,11 +18,16 @@ from typing import TYPE_CHECKING
 
 import asyncpg
 import sqlalchemy as sa
-from rich.table import Table
 
 from bench.database import ROOT
+from bench.servers import Server
+from bench.sync_report import Backfill, Inserts
+from bench.vectors_server import Probe
 from gateway import embedded
+from gateway.embedding.batching import BatchingEmbedder
+from gateway.embedding.cache import VectorCache
 from gateway.embedding.compose import embedder_of
+from gateway.embedding.vectors import unit
 from gateway.schema.vector_collections import VectorCollection
 from gateway.schema.vector_sync import VectorSync
 from gateway.settings import Embedding
@@ -30,14 +38,15 @@ from gateway.sync.filling import Filler
 from resolvers.demo import attack
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from gateway.embedded import EngineUrls
     from gateway.embedding.contract import Embedder
-    from gateway.sync.figures import Figures
 
-ITEMS = 50_000
-ALONE = 10_000
+ITEMS, QUICK = 50_000, 5_000
+SERVICE_RATE = 5_000
+"""Items a second of an embedder that is not on this machine: more than most services make."""
+ALONE = 10_240
 """The texts that the embedder alone is given, before the backfill and after it."""
 ROWS = 1_000
 """The rows of the insert that the triggers are measured by."""
@@ -63,78 +72,116 @@ SELECT $1 + place, body FROM unnest($2::text[]) WITH ORDINALITY AS new (body, pl
 """
 
 
+class Elsewhere:
+    """An embedder that takes nothing of this machine: its vectors are ready, after their time.
+
+    One call at a time, as one accelerator does them. It stands for a service: see `Embedder`.
+    """
+
+    model = "elsewhere"
+    dimensions = 256
+    max_chars = 8_192
+
+    def __init__(self, rate: float) -> None:
+        self._seconds = 1 / rate
+        self._free_at = 0.0
+        self._vector = unit([1.0] * self.dimensions) or array("f")
+
+    def check(self, texts: Sequence[str], names: Sequence[str] = ()) -> None:
+        """See `Embedder.check`."""
+
+    async def embed(self, texts: Sequence[str], deadline: float) -> list[array[float]]:
+        """See `Embedder.embed`."""
+        loop = asyncio.get_running_loop()
+        self._free_at = max(self._free_at, loop.time()) + len(texts) * self._seconds
+        async with asyncio.timeout_at(deadline):
+            await asyncio.sleep(self._free_at - loop.time())
+        return [self._vector] * len(texts)
+
+    async def aclose(self) -> None:
+        """See `Embedder.aclose`."""
+
+
 @dataclass(frozen=True, slots=True)
-class Backfill:
-    """What was measured: `alone`, the embedder's own items a second; milliseconds of inserts."""
+class _Stage:
+    """Where everything is measured."""
 
-    figures: Figures
-    seconds: float
-    alone: float
-    insert_ms: float
-    watched_ms: float
-
-    @property
-    def share(self) -> float:
-        """The backfill's speed as a share of the embedder's own."""
-        return self.figures.embedded / self.seconds / self.alone
+    postgres: str
+    source: QdrantSource
+    processes: Mapping[str, Server]
+    say: Callable[[str], None]
 
 
-def measure(say: Callable[[str], None]) -> Backfill:
+def measure(say: Callable[[str], None], items: int = ITEMS) -> tuple[list[Backfill], Inserts]:
     """Bring the engines up, measure, take them down. Raises `PlaitError`."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="plait-bench-")))
         say("starting PostgreSQL and Qdrant's engine")
         names = ("postgres", "qdrant")
         engines = stack.enter_context(embedded.start(folder, names=names, durable=False))
-        return asyncio.run(_measure(engines.urls, say))
+        processes = {
+            shown: Server(shown, engines.processes[name].pid, 0)
+            for shown, name in (("PostgreSQL", "postgres"), ("the vector engine", "qdrant"))
+        }
+        return asyncio.run(_measure(engines.urls, processes, say, items))
 
 
-def table(found: Backfill) -> Table:
-    """The stages, the whole and the embedder alone, for people."""
-    shown = Table("backfill", title=f"vector sync, {found.figures.embedded:,} items")
-    for name in ("items/s", "busy s"):
-        shown.add_column(name, justify="right")
-    for name, stage in found.figures.stages.items():
-        shown.add_row(name, f"{stage.speed:,.0f}", f"{stage.seconds:.1f}")
-    shown.add_row(
-        "in all", f"{found.figures.embedded / found.seconds:,.0f}", f"{found.seconds:.1f}"
-    )
-    shown.add_row("the embedder alone", f"{found.alone:,.0f}", "")
-    shown.caption = (
-        f"{found.share:.2f} of the embedder's own rate; an insert of {ROWS:,} rows takes "
-        f"{found.insert_ms:.1f} ms, and {found.watched_ms:.1f} ms where it is watched"
-    )
-    return shown
-
-
-async def _measure(urls: EngineUrls, say: Callable[[str], None]) -> Backfill:
+async def _measure(
+    urls: EngineUrls, processes: Mapping[str, Server], say: Callable[[str], None], items: int
+) -> tuple[list[Backfill], Inserts]:
     await migrate.upgrade(urls.postgres, ROOT / "migrations")
-    embedder = embedder_of(Embedding(), None)
     source = QdrantSource("qdrant", urls.qdrant, grpc_port=urls.qdrant_grpc_port)
     await source.open()
     connection = await asyncpg.connect(urls.postgres, timeout=10, command_timeout=SECONDS)
     try:
         await connection.execute("CREATE TABLE bench_sync (id bigint PRIMARY KEY, body text)")
-        insert_ms = await _inserts(connection)
+        bare_ms = await _inserts(connection)
         await connection.execute(watch(_SYNC))
         watched_ms = await _inserts(connection)
         await connection.execute("TRUNCATE bench_sync, plait_sync.vector_changes")
-        await connection.execute(_INSERT, 0, [*_texts("item", ITEMS)])
-        say("the embedder alone")
-        before = await _alone(embedder, "before")
-        say(f"filling a collection with {ITEMS:,} items")
-        started = time.perf_counter()
-        _, figures = await Filler(_SYNC, urls.postgres, source, embedder).fill(
-            lambda *_: None, repair=True
-        )
-        seconds = time.perf_counter() - started
-        say("the embedder alone, again")
-        after = await _alone(embedder, "after")
-        return Backfill(figures, seconds, (before + after) / 2, insert_ms, watched_ms)
+        await connection.execute(_INSERT, 0, [*_texts("item", items)])
+        stage = _Stage(urls.postgres, source, processes, say)
+        local = embedder_of(Embedding(), None)
+        cache = VectorCache(Elsewhere.model, Elsewhere.dimensions, max_bytes=1 << 24, seconds=600)
+        service = BatchingEmbedder(Elsewhere(SERVICE_RATE), cache)
+        found = [
+            await _backfill(stage, "by the local model, on the same processors", local),
+            await _backfill(stage, f"by a service of {SERVICE_RATE:,} items/s", service),
+        ]
+        return found, Inserts(ROWS, bare_ms, watched_ms)
     finally:
         await connection.close()
         await source.close()
+
+
+async def _backfill(stage: _Stage, name: str, embedder: Embedder) -> Backfill:
+    """Fill the collection anew: a repair, since another model made what is there."""
+    ours, probe = Server("the gateway", os.getpid(), 0), Probe()
+    try:
+        stage.say("the embedder alone")
+        before = await _alone(embedder, "before")
+        stage.say(f"filling a collection {name}")
+        spent = _spent(stage.processes, ours)
+        async with probe.running():
+            started = time.perf_counter()
+            filler = Filler(_SYNC, stage.postgres, stage.source, embedder)
+            _, figures = await filler.fill(lambda *_: None, repair=True)
+            seconds = time.perf_counter() - started
+        lag = probe.take()
+        cpu = {one: now - spent[one] for one, now in _spent(stage.processes, ours).items()}
+        stage.say("the embedder alone, again")
+        alone = (before + await _alone(embedder, "after")) / 2
+    finally:
         await embedder.aclose()
+    return Backfill(name, figures, seconds, alone, cpu, lag["busiest_ms"], lag["longest_ms"])
+
+
+def _spent(engines: Mapping[str, Server], ours: Server) -> dict[str, float]:
+    """The processor seconds of the gateway's process, the engines, and the model's process."""
+    own = time.process_time()
+    found = {name: server.cpu_seconds() for name, server in engines.items()}
+    model = ours.cpu_seconds() - own - sum(found.values())
+    return {"the gateway": own, **found, "the model": max(0.0, model)}
 
 
 async def _inserts(connection: asyncpg.Connection[asyncpg.Record]) -> float:

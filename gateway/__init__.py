@@ -33,12 +33,14 @@ if TYPE_CHECKING:
     from gateway.schema.connection import Connection, Facets, HitGroups, Hits
     from gateway.schema.cost import Cost, ListSize
     from gateway.schema.directus import (
-        ItemGroups,
-        Items,
         directus_any,
         directus_asset,
         directus_by_id,
         directus_collection,
+        directus_create,
+        directus_create_many,
+        directus_delete,
+        directus_delete_many,
         directus_field,
         directus_groups,
         directus_item,
@@ -46,18 +48,13 @@ if TYPE_CHECKING:
         directus_local,
         directus_many,
         directus_one,
-    )
-    from gateway.schema.directus_writes import (
-        directus_create,
-        directus_create_many,
-        directus_delete,
-        directus_delete_many,
         directus_update,
         directus_update_many,
         directus_upload,
     )
     from gateway.schema.entity import entity
     from gateway.schema.federation import external
+    from gateway.schema.items.bindings import ItemGroups, Items
     from gateway.schema.mutations import (
         delete,
         delete_many,
@@ -141,12 +138,14 @@ _HOMES = {
     "gateway.schema.connection": ("Connection", "Facets", "HitGroups", "Hits"),
     "gateway.schema.cost": ("Cost", "ListSize"),
     "gateway.schema.directus": (
-        "ItemGroups",
-        "Items",
         "directus_any",
         "directus_asset",
         "directus_by_id",
         "directus_collection",
+        "directus_create",
+        "directus_create_many",
+        "directus_delete",
+        "directus_delete_many",
         "directus_field",
         "directus_groups",
         "directus_item",
@@ -154,18 +153,13 @@ _HOMES = {
         "directus_local",
         "directus_many",
         "directus_one",
-    ),
-    "gateway.schema.directus_writes": (
-        "directus_create",
-        "directus_create_many",
-        "directus_delete",
-        "directus_delete_many",
         "directus_update",
         "directus_update_many",
         "directus_upload",
     ),
     "gateway.schema.entity": ("entity",),
     "gateway.schema.federation": ("external",),
+    "gateway.schema.items.bindings": ("ItemGroups", "Items"),
     "gateway.schema.mutations": (
         "delete",
         "delete_many",

@@ -108,7 +108,7 @@ class Gateway:
                 self.registry.rows,
                 self.registry.vectors,
                 self.registry.state,
-                self.registry.directus,
+                self.registry.items,
             )
             for source in family.values()
         }

@@ -184,7 +184,7 @@ def registry_of(settings: Settings, api: Api, embedder: Embedder) -> Registry:
             )
             for name, info in _upstreams(settings, api)
         },
-        directus={
+        items={
             name: _directus(_qualified("directus", name), settings.directus.get(name))
             for name in {one.source for one in api.catalog.collections.values()}
         },

@@ -21,115 +21,55 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from graphql import (
-    ArgumentNode,
     DocumentNode,
     FieldNode,
     FragmentSpreadNode,
     InlineFragmentNode,
     NamedTypeNode,
     NameNode,
-    NonNullTypeNode,
     OperationDefinitionNode,
     OperationType,
     SelectionSetNode,
-    StringValueNode,
-    VariableDefinitionNode,
-    VariableNode,
     get_named_type,
     get_nullable_type,
     is_leaf_type,
     is_list_type,
 )
-from graphql.language import ListTypeNode
 
 from gateway.documents.incremental import DEFER, STREAM, argument, directive, holds, without
+from gateway.documents.shares import (
+    KEYS_DEFINITION,
+    Cut,
+    Keys,
+    Listed,
+    Owner,
+    Path,
+    Share,
+    aliased,
+    join,
+    merged,
+    response_key,
+    rows,
+    selecting,
+)
 from gateway.documents.store import Operation, Parsed
-from gateway.schema.federation import ENTITIES
 from gateway.schema.selection import TYPENAME, Reader
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from graphql import DirectiveNode, SelectionNode, ValueNode
+    from graphql import DirectiveNode, SelectionNode
 
     from gateway.documents.incremental import Written
     from gateway.schema.catalog import Catalog
 
-KEY = "__plait_key"
-"""Under which an operation shows the global id of a row that others refer to."""
-KEYS = "__plait_keys"
-"""The variable of the rows that an operation is about."""
 MAX_VISITS = 5_000
 """Selections looked at for one operation; those of an interface are, for each of its types."""
 MAX_CUTS = 200
 """Operations that one may be split into. Beyond either bound it is answered whole."""
 
-Keys: TypeAlias = "dict[str, Keys | None]"
-"""Response keys, with those below them."""
-Path: TypeAlias = tuple[str, ...]
-"""Response keys from the root down; places in lists are left out."""
 _Fields: TypeAlias = dict[str, list[FieldNode]]
 _Sets: TypeAlias = "Sequence[SelectionSetNode]"
-
-
-class Owner:
-    """A deferred fragment or a streamed list, at one place of the operation.
-
-    `depth` is the length of its path; `keys` are what a fragment selects and does not defer itself;
-    `count` says how many entries of a list come at once, and is None for a fragment.
-    """
-
-    __slots__ = ("count", "depth", "keys", "label", "parent")
-
-    def __init__(
-        self,
-        node: DirectiveNode,
-        depth: int,
-        *,
-        parent: Owner | None = None,
-        keys: Keys | None = None,
-        count: ValueNode | int | None = None,
-    ) -> None:
-        label = argument(node, "label")
-        self.label = label.value if isinstance(label, StringValueNode) else None
-        self.depth = depth
-        self.parent = parent
-        self.keys: Keys = keys or {}
-        self.count = count
-
-    def within(self, other: Owner) -> bool:
-        """Whether it stands inside another."""
-        return self.parent is not None and (self.parent is other or self.parent.within(other))
-
-
-class Cut(NamedTuple):
-    """What is left out: below which places it belongs, and the operation that brings it.
-
-    `path` leads from where its operation begins to the anchors; `entity` is their type, None for
-    the root; `chain` leads from there to the object. Of the `owners` the first is who left it out,
-    others wait for something below it.
-    """
-
-    path: Path
-    entity: str | None
-    chain: Path
-    owners: tuple[Owner, ...]
-    share: Share
-
-
-class Listed(NamedTuple):
-    """A streamed list: where it is."""
-
-    path: Path
-    owner: Owner
-
-
-class Share(NamedTuple):
-    """One operation of those that together answer a document, and what it leaves to others."""
-
-    operation: Operation
-    cuts: tuple[Cut, ...]
-    lists: tuple[Listed, ...]
 
 
 class TooManyParts(Exception):  # noqa: N818 - a condition to act on, not a failure
@@ -255,7 +195,7 @@ class _Splitting:
             if not self._reader.included(node.directives or ()):
                 continue
             if isinstance(node, FieldNode):
-                fields.setdefault(_key(node), []).append(node)
+                fields.setdefault(response_key(node), []).append(node)
                 continue
             deferred = self._active(node, DEFER)
             if isinstance(node, FragmentSpreadNode):
@@ -309,8 +249,8 @@ class _Splitting:
         ]
         anchor = place.anchor
         if anchor is not None and anchor.used and anchor.entity and anchor.path == place.path:
-            asked.append(_aliased("nodeId"))
-        return asked or [_aliased(TYPENAME)]
+            asked.append(aliased("nodeId"))
+        return asked or [aliased(TYPENAME)]
 
     def _cut(self, place: _Place, claim: _Claim, gathering: _Gathering) -> None:
         """Leave a claim to an operation of its own."""
@@ -324,9 +264,9 @@ class _Splitting:
         there = place._replace(anchor=anchor)
         asked = self._fields(there, {None: claim.fields, **claim.owed}, below)
         for link in reversed(place.chain):
-            asked = [_selecting(link, asked)]
+            asked = [selecting(link, asked)]
         if place.chain and anchor.used and entity:
-            asked.append(_aliased("nodeId"))
+            asked.append(aliased("nodeId"))
         gathering.cuts.append(
             Cut(
                 start[gathering.start :],
@@ -367,7 +307,7 @@ class _Splitting:
         if streamed is not None:
             # An entry's row comes later, all else with the entry.
             if listed or named.name not in self._catalog.entities:
-                return _merged(node, sets)
+                return merged(node, sets)
             owed, sets = [(streamed, sets)], []
         elif owner is not None:
             sets += [one for _, theirs in owed for one in theirs]
@@ -375,17 +315,17 @@ class _Splitting:
             if named.name in self._catalog.entities:
                 owed, sets, owner = [(owner, sets)], [], None
         elif not owed and not any(map(self._is_split, sets)):
-            return _merged(node, sets)
+            return merged(node, sets)
         info = self._catalog.fields.get((place.type_name, node.name.value))
         anchor, chain = place.anchor, (*place.chain, node)
         if listed or info is None or info.plain:
             anchor, chain = None, ()
         possible = self._catalog.possible.get(named.name)
         if possible is not None and owner is not None:
-            return _merged(node, sets)
+            return merged(node, sets)
         if possible is None:
             there = _Place(named.name, path, anchor, chain)
-            return _selecting(node, self._object(there, sets, owed, gathering, owner))
+            return selecting(node, self._object(there, sets, owed, gathering, owner))
         parts: list[SelectionNode] = []
         for name in sorted(possible):
             there = _Place(name, path, None, ())
@@ -393,7 +333,7 @@ class _Splitting:
             condition = NamedTypeNode(name=NameNode(value=name))
             below = SelectionSetNode(selections=tuple(asked))
             parts.append(InlineFragmentNode(type_condition=condition, selection_set=below))
-        return _selecting(node, parts)
+        return selecting(node, parts)
 
     def _active(self, node: SelectionNode, name: str) -> DirectiveNode | None:
         """The directive of this name, where it is to be followed."""
@@ -425,13 +365,13 @@ class _Splitting:
                     continue
                 if isinstance(node, FieldNode):
                     below = self._keys((node.selection_set,)) if node.selection_set else None
-                    _join(found, {_key(node): below})
+                    join(found, {response_key(node): below})
                 elif self._active(node, DEFER) is None:
                     if isinstance(node, FragmentSpreadNode):
                         within = self._written.fragments[node.name.value].selection_set
                     else:
                         within = node.selection_set  # type: ignore[attr-defined]  # an inline fragment
-                    _join(found, self._keys((within,)))
+                    join(found, self._keys((within,)))
         return found
 
     # Operations ----------------------------------------------------------------------------------
@@ -447,7 +387,7 @@ class _Splitting:
         written = self._written.node
         declared = written.variable_definitions or ()
         for name in entity:
-            asked, declared = [_rows(name, asked)], (*declared, _KEYS_DEFINITION)
+            asked, declared = [rows(name, asked)], (*declared, KEYS_DEFINITION)
         node = OperationDefinitionNode(
             operation=kind,
             name=written.name,
@@ -500,64 +440,3 @@ def _holder(claims: list[_Claim], owner: Owner, key: str, *, composite: bool) ->
         if owner.within(claim.owner) or (composite and key in claim.fields):
             return claim
     return None
-
-
-def _join(keys: Keys, others: Keys) -> None:
-    for key, below in others.items():
-        known = keys.get(key)
-        if known is not None and below is not None:
-            _join(known, below)
-        else:
-            keys[key] = below
-
-
-def _key(node: FieldNode) -> str:
-    return node.alias.value if node.alias else node.name.value
-
-
-def _merged(node: FieldNode, sets: _Sets) -> FieldNode:
-    if len(sets) == 1 and node.selection_set is sets[0]:
-        return node
-    return _selecting(node, [each for one in sets for each in one.selections])
-
-
-def _selecting(node: FieldNode, asked: Sequence[SelectionNode]) -> FieldNode:
-    """The field with another selection; its conditions hold."""
-    return FieldNode(
-        name=node.name,
-        alias=node.alias,
-        arguments=node.arguments,
-        directives=(),
-        selection_set=SelectionSetNode(selections=tuple(asked)),
-        loc=node.loc,
-    )
-
-
-def _aliased(name: str) -> FieldNode:
-    return FieldNode(
-        name=NameNode(value=name), alias=NameNode(value=KEY), arguments=(), directives=()
-    )
-
-
-def _named(name: str) -> NamedTypeNode:
-    return NamedTypeNode(name=NameNode(value=name))
-
-
-_KEYS_VARIABLE = VariableNode(name=NameNode(value=KEYS))
-_KEYS_DEFINITION = VariableDefinitionNode(
-    variable=_KEYS_VARIABLE,
-    type=NonNullTypeNode(type=ListTypeNode(type=NonNullTypeNode(type=_named("_Any")))),
-    directives=(),
-)
-
-
-def _rows(entity: str, asked: list[SelectionNode]) -> FieldNode:
-    """`_entities(representations: …) { ... on Entity { … } }`."""
-    below = SelectionSetNode(selections=tuple(asked))
-    part = InlineFragmentNode(type_condition=_named(entity), directives=(), selection_set=below)
-    return FieldNode(
-        name=NameNode(value=ENTITIES),
-        arguments=(ArgumentNode(name=NameNode(value="representations"), value=_KEYS_VARIABLE),),
-        directives=(),
-        selection_set=SelectionSetNode(selections=(part,)),
-    )

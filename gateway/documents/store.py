@@ -51,7 +51,15 @@ class Operation:
     and `@stream`, which `node` lacks; None where it has none.
     """
 
-    __slots__ = ("document", "fragments", "kind", "node", "plans", "variable_definitions", "written")
+    __slots__ = (
+        "document",
+        "fragments",
+        "kind",
+        "node",
+        "plans",
+        "variable_definitions",
+        "written",
+    )
 
     def __init__(
         self, document: Parsed, node: OperationDefinitionNode, written: Written | None = None

@@ -21,7 +21,7 @@ from gateway.execution.walk import encoded
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from gateway.documents.splitting import Keys, Owner
+    from gateway.documents.shares import Keys, Owner
 
 Place: TypeAlias = tuple["str | int", ...]
 """Where a value is in the answer."""

@@ -18,7 +18,7 @@ from gateway.execution.item_writes import items_of
 from gateway.execution.state_writes import changed
 from gateway.execution.vector_writes import acted
 from gateway.planning.steps import Plan, Verb
-from gateway.schema.directus_writes import DirectusWrite
+from gateway.schema.items.bindings import ItemWriteField
 from gateway.schema.named.binding import NamedSql
 from gateway.schema.remote import RemoteNamespace, RemoteRoot
 from gateway.schema.rules import VIEWER_SPEC
@@ -228,7 +228,7 @@ class Mutations:
 def _commits_alone(root: Root) -> bool:
     """Whether a field cannot run in a transaction: some named statements, and what is not SQL."""
     binding = root.field.info.binding if root.field.info else None
-    if isinstance(binding, (VectorChange, StateWrite, DirectusWrite, RemoteRoot, RemoteNamespace)):
+    if isinstance(binding, (VectorChange, StateWrite, ItemWriteField, RemoteRoot, RemoteNamespace)):
         return True
     return isinstance(binding, NamedSql) and not binding.settled().transaction
 

@@ -13,7 +13,7 @@ from gateway.caching.policy import NEVER, Policy, declared, merged
 from gateway.planning.steps import ITEM_READS, Verb
 from gateway.schema import asks
 from gateway.schema.caching import declared_cache
-from gateway.schema.directus_asks import (
+from gateway.schema.items.asks import (
     Item,
     ItemGroupsAsk,
     ItemList,
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from gateway.planning.steps import Fetch, Root, Step
     from gateway.schema.catalog import Catalog, EntityInfo, FieldInfo
-    from gateway.schema.directus_catalog import Collection
+    from gateway.schema.items.catalog import Collection
     from gateway.schema.selection import Field, Reader
 
 _BACKREF = "strawberry-definition"

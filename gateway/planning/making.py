@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from gateway.planning.arguments import (
     SearchSpec,
 )
-from gateway.planning.directus import DirectusSelection, ask_of, match_columns
-from gateway.planning.directus_writing import ItemWriteSpec
 from gateway.planning.hybrid import FusionSpec
+from gateway.planning.item_writing import ItemWriteSpec
+from gateway.planning.items import ItemSelection, ask_of, match_columns
 from gateway.planning.naming import NamedSpec
 from gateway.planning.narrowing import WhereSpec
 from gateway.planning.proxying import Pushing, VariablesSpec, remote_objects
@@ -20,10 +20,9 @@ from gateway.planning.vector_parts import VectorParts
 from gateway.planning.vector_writing import act_of
 from gateway.schema import asks
 from gateway.schema import bindings as b
-from gateway.schema.directus import DirectusMatch
-from gateway.schema.directus_asks import ItemLookup
-from gateway.schema.directus_writes import DirectusWrite, ItemWrite
 from gateway.schema.hybrid import SIDE_NAMES, may_be_narrowed
+from gateway.schema.items.asks import ItemLookup, ItemWrite
+from gateway.schema.items.bindings import MatchedItem
 from gateway.schema.remote import (
     LocalRow,
     RemoteFields,
@@ -34,6 +33,7 @@ from gateway.schema.state_fields import StateValue
 
 if TYPE_CHECKING:
     from gateway.schema.catalog import EntityInfo
+    from gateway.schema.items.bindings import ItemWriteField
     from gateway.schema.named.statement import NamedStatement
     from gateway.schema.selection import Field
     from gateway.schema.vector_writes import VectorChange
@@ -151,8 +151,8 @@ class Making(Selections):
             step = self.upstream_step(Verb.REMOTE_OBJECTS, binding.source, objects, pushing, child)
             holes.append(step)
             return asks.Hole(child.key, slot, objects.key)
-        if isinstance(binding, DirectusMatch):
-            holes.append(self.directus(child, binding))
+        if isinstance(binding, MatchedItem):
+            holes.append(self.items(child, binding))
             return asks.Hole(child.key, slot, match_columns(binding, entity))
         if isinstance(binding, b.Counter | StateValue):
             names = b.placeholders(binding.pattern)
@@ -162,21 +162,21 @@ class Making(Selections):
             return asks.Hole(child.key, slot, tuple(entity.attributes[name] for name in names))
         raise TypeError(f"{entity.name}.{child.name} is not bound to a source")
 
-    def directus(self, field: Field, binding: b.Binding | None) -> Step:
-        """What is asked of Directus, at the root or of an entity."""
+    def items(self, field: Field, binding: b.Binding | None) -> Step:
+        """What is asked of items, at the root or of an entity."""
         first = len(self.specs)
-        selection = DirectusSelection(self)
+        selection = ItemSelection(self)
         verb, ask = ask_of(selection, field, binding)
         holes = selection.holes
         source = ask.collection.source
         return Step(verb, source, ask, self._own(first, holes), tuple(holes), field)
 
-    def directus_write(self, field: Field, binding: DirectusWrite) -> tuple[Step, int]:
-        """A write to Directus, and the reader of its arguments."""
-        selection = DirectusSelection(self)
+    def item_write(self, field: Field, binding: ItemWriteField) -> tuple[Step, int]:
+        """A write of items, and the reader of its arguments."""
+        selection = ItemSelection(self)
         type_name = field.info.type_name if field.info else ""
         collection = self.catalog.collections[type_name]
-        spec = self.spec(ItemWriteSpec(field, binding, collection, self.catalog))
+        spec = self.spec(ItemWriteSpec(field, binding, collection, self))
         shown = ItemLookup(selection.item(field, type_name), collection.key.field)
         ask = ItemWrite(binding.verb, shown, spec)
         holes = selection.holes

@@ -15,7 +15,7 @@ from gateway.planning.narrowing import branches_of
 from gateway.planning.permits import demanded
 from gateway.planning.steps import Fetch, Plan, Root, Step
 from gateway.schema import asks
-from gateway.schema.directus_writes import DirectusWrite
+from gateway.schema.items.bindings import ItemWriteField
 from gateway.schema.kinds import INT, INT_ID, TEXT, TEXT_ID, UUID, UUID_ID
 from gateway.schema.mutations import WriteBinding
 
@@ -139,7 +139,7 @@ class Outline:
         step = root.steps[kind if isinstance(kind, str) else ""]
         fetch = self._fetch(step, shapes, prepared)
         binding = info.binding if info else None
-        many = isinstance(binding, WriteBinding | DirectusWrite) and binding.many
+        many = isinstance(binding, WriteBinding | ItemWriteField) and binding.many
         return Root(
             root.field,
             prefix,

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from gateway.planning.steps import Ask
     from gateway.schema.bindings import Vectors
     from gateway.schema.catalog import EntityInfo
-    from gateway.schema.directus_asks import DirectusAsk
+    from gateway.schema.items.asks import ItemAsk, ItemWrite
+    from gateway.schema.items.catalog import Collection
     from gateway.schema.remote import RemoteFields, RemoteObjects
     from gateway.schema.shapes import WhereShape
     from gateway.schema.state import Guard, Namespace
@@ -113,10 +114,31 @@ if TYPE_CHECKING:
             """Objects by key; the result also has `viewer_slots`."""
 
     class ItemSource(Source, Protocol):
-        """Is a Directus: compiles reads of its collections."""
+        """Has items in collections: compiles reads and writes, and puts arguments in its terms.
 
-        def prepare(self, ask: DirectusAsk) -> Any:
-            """What is read; the result also has `slots`."""
+        `collections` are the catalog's, by type; arguments come coerced, by their GraphQL names.
+        """
+
+        def prepare(self, ask: ItemAsk | ItemWrite) -> Any:
+            """What is read or written; the result also has `slots`."""
+
+        def narrowing(
+            self,
+            collections: Mapping[str, Collection],
+            collection: Collection,
+            given: Mapping[str, Any],
+            path: tuple[str, ...],
+        ) -> tuple[Hashable, Hashable]:
+            """The `filter` and `sort` of a list, to which `path` leads; raises InputError."""
+
+        def written(
+            self,
+            collections: Mapping[str, Collection],
+            collection: Collection,
+            given: Mapping[str, Any],
+            where: str,
+        ) -> Mapping[str, Any]:
+            """What an input says of an item; raises InputError naming a member of `where`."""
 
     class StateSource(Source, Protocol):
         """Has values under keys: compiles look-ups."""
@@ -148,18 +170,18 @@ class Registry:
         namespaces: Namespaces | None = None,
         upstreams: Mapping[str, UpstreamSource] | None = None,
         *,
-        directus: Mapping[str, ItemSource] | None = None,
+        items: Mapping[str, ItemSource] | None = None,
     ) -> None:
         self.rows = rows
         self.vectors = vectors
         self.state = state
         self.namespaces = namespaces or Namespaces()
         self.upstreams = upstreams or {}
-        self.directus = directus or {}
+        self.items = items or {}
 
     def all(self) -> list[Source]:
         """Every source once."""
-        families = (self.rows, self.vectors, self.state, self.upstreams, self.directus)
+        families = (self.rows, self.vectors, self.state, self.upstreams, self.items)
         return [source for family in families for source in family.values()]
 
     def prepare(
@@ -178,7 +200,7 @@ class Registry:
             case Verb.ROWS | Verb.PAGE | Verb.RELATED | Verb.NAMED:
                 native = self._rows(verb, _named(self.rows, source, "SQL"), given, shapes)
             case _ if verb in ITEM_READS or verb is Verb.ITEM_WRITE:
-                native = _named(self.directus, source, "Directus").prepare(given)
+                native = _named(self.items, source, "items").prepare(given)
             case Verb.REMOTE_FIELDS | Verb.REMOTE_OBJECTS:
                 upstream = _named(self.upstreams, source, "upstream")
                 fields = verb is Verb.REMOTE_FIELDS
@@ -235,6 +257,10 @@ class Registry:
         guard = self.namespaces.guard(str(shapes[ask.spec]), write=False)
         source = _named(self.state, guard.namespace.source, "state")
         return PreparedEvents(source.name, by_key=False, ask=ask, guard=guard), ((ask.spec, 0),)
+
+    def item_source(self, source: str) -> ItemSource:
+        """The source of items with this name."""
+        return _named(self.items, source, "items")
 
     def rankings(self, hits: Prepared) -> Rankings:
         """The smaller requests that a vector search is made of."""

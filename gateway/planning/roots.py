@@ -9,7 +9,7 @@ from gateway.planning.arguments import (
     KeySpec,
     NodeSpec,
 )
-from gateway.planning.directus import item_key
+from gateway.planning.items import item_key
 from gateway.planning.making import Making
 from gateway.planning.outline import RootOutline
 from gateway.planning.proxying import remote_fields
@@ -21,9 +21,8 @@ from gateway.planning.vector_writing import is_write
 from gateway.planning.writing import WriteSpec
 from gateway.schema import asks
 from gateway.schema import bindings as b
-from gateway.schema.directus import DIRECTUS_ROOTS
-from gateway.schema.directus_writes import DirectusWrite
 from gateway.schema.federation import ANY_ENTITY, Entities
+from gateway.schema.items.bindings import ITEM_ROOTS, ItemWriteField
 from gateway.schema.mutations import WriteBinding
 from gateway.schema.named.binding import NamedSql
 from gateway.schema.state_fields import StateRoot, StateWrite
@@ -57,10 +56,10 @@ class Roots(Making):
             entity = self.catalog.entities[info.type_name]
             spec_of_write = self.spec(WriteSpec(field, binding, entity, self.catalog))
             return RootOutline(field, None, {"": self.rows(field, entity)}, None, spec_of_write)
-        if isinstance(binding, DIRECTUS_ROOTS):
+        if isinstance(binding, ITEM_ROOTS):
             reader = item_key(binding, field, self.catalog)
             item = None if reader is None else self.spec(reader)
-            return RootOutline(field, None, {"": self.directus(field, binding)}, item)
+            return RootOutline(field, None, {"": self.items(field, binding)}, item)
         step, writes = self._step(field, binding)
         return RootOutline(field, None, {"": step}, None, writes)
 
@@ -92,8 +91,8 @@ class Roots(Making):
         if isinstance(binding, VectorChange):
             step = self.act(field, binding)
             return step, step.specs[0] if is_write(binding) else None
-        if isinstance(binding, DirectusWrite):
-            return self.directus_write(field, binding)
+        if isinstance(binding, ItemWriteField):
+            return self.item_write(field, binding)
         if isinstance(binding, StateWrite):
             change, spec = change_ask(field, binding, self.reader, self.spec)
             return Step(Verb.CHANGE, "", change, (spec,), (), field), spec

@@ -12,8 +12,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from gateway.schema import asks
-from gateway.schema.directus_asks import DirectusAsk
-from gateway.schema.directus_writes import ItemWrite
+from gateway.schema.items.asks import ItemAsk, ItemWrite
 from gateway.schema.remote import RemoteFields, RemoteObjects
 from gateway.schema.rules import CONSTANT_SPEC
 from gateway.schema.state_asks import StateChange, StateRead
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from gateway.caching.policy import Policy
     from gateway.planning.cacheability import Caching
     from gateway.planning.narrowing import Bound, MatchingRows, Ranked, Rankings
+    from gateway.planning.registry import ItemSource
     from gateway.schema.bindings import Vectors
     from gateway.schema.catalog import EntityInfo
     from gateway.schema.demands import Demand
@@ -49,7 +49,7 @@ Ask: TypeAlias = (
     | MessageEvents
     | RemoteFields
     | RemoteObjects
-    | DirectusAsk
+    | ItemAsk
     | ItemWrite
 )
 
@@ -85,7 +85,7 @@ class Verb(StrEnum):
 
 
 ITEM_READS = frozenset({Verb.ITEMS, Verb.ITEMS_BY_KEY, Verb.SINGLE_ITEM, Verb.ITEM_GROUPS})
-"""Reads of Directus."""
+"""Reads of items."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -156,6 +156,9 @@ class Preparer(Protocol):
 
     def act_arguments(self, binding: VectorChange, values: Mapping[str, Any]) -> Any:
         """The arguments of a vector operation as the source's one value; raises InputError."""
+
+    def item_source(self, source: str) -> ItemSource:
+        """The source of items with this name."""
 
     def rankings(self, hits: Prepared) -> Rankings:
         """The smaller requests that a vector search is made of."""

@@ -33,8 +33,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-ColumnName = "str | sa.Column[Any]"
-
 
 @dataclass(frozen=True, slots=True)
 class Binding:

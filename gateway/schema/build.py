@@ -28,12 +28,14 @@ from gateway.schema.catalog import (
 )
 from gateway.schema.checks import check_classes, check_field
 from gateway.schema.connection import Connection, Node, PageInfo
-from gateway.schema.directus_fields import DIRECTUS, CollectionFields
 from gateway.schema.entities import entity_options, fields_of, optional, read_entity
 from gateway.schema.federation import bind_entities, bind_service, schema_class, set_keys, told_to
 from gateway.schema.fulltext import full_text
 from gateway.schema.guards import field_infos, type_requirements
+from gateway.schema.incremental import INCREMENTAL
 from gateway.schema.inputs import Inputs
+from gateway.schema.items.bindings import ITEM_BINDINGS
+from gateway.schema.items.fields import CollectionFields
 from gateway.schema.mutations import Insert, WriteBinding, transaction
 from gateway.schema.named.binding import NamedSql
 from gateway.schema.named.fields import NamedFields
@@ -64,7 +66,7 @@ from gateway.schema.writes import children, conflict_columns, writable
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-    from graphql import GraphQLField
+    from graphql import GraphQLDirective, GraphQLField
     from strawberry.extensions import SchemaExtension
     from strawberry.types.arguments import StrawberryArgument
 
@@ -95,7 +97,7 @@ class Domain:
     upstreams: Sequence[Upstream] = ()
     """GraphQL services whose types and root fields are part of the schema."""
     collections: Sequence[type] = ()
-    """Classes bound to collections of Directus."""
+    """Classes bound to collections of items."""
     policies: Mapping[str, Policy] = member(default_factory=dict)
     """What `@policy` may name."""
     namespaces: Sequence[str] = ()
@@ -127,12 +129,13 @@ class NodeQueries:
     node: Node | None = b.bound(b.ByNodeId(), {"description": "Any row, by its global id."})
 
 
-def build(domain: Domain, *, executor: type | None = None) -> Api:
+def build(domain: Domain, *, executor: type | None = None, incremental: bool = True) -> Api:
     """Make the schema. Raises ConfigurationError naming the class and field that is wrong.
 
-    `executor` is the execution context class for operations that graphql-core runs.
+    `executor` is the execution context class for operations that graphql-core runs; `incremental`
+    says that the schema has `@defer` and `@stream`.
     """
-    return _Builder(domain).build(executor)
+    return _Builder(domain).build(executor, INCREMENTAL if incremental else ())
 
 
 class _Builder:
@@ -160,7 +163,7 @@ class _Builder:
         if len(self.names) != len(classes):
             raise ConfigurationError("Two entities or collections have the same class name.")
 
-    def build(self, executor: type | None) -> Api:
+    def build(self, executor: type | None, directives: Sequence[GraphQLDirective]) -> Api:
         hints = {cls: self._hints(cls) for cls in self.names.values()}
         for cls in self.domain.entities:
             found = read_entity(cls, hints[cls], self.domain.entities, self.converter)
@@ -196,6 +199,8 @@ class _Builder:
             execution_context_class=executor,
             config=StrawberryConfig(scalar_map={**SCALARS, Vector: VECTOR, Upload: UPLOAD}),
         )
+        core = schema._schema  # noqa: SLF001 - Strawberry offers no public way to its core schema
+        core.directives = (*core.directives, *directives)
         keys = self.domain.api_keys
         owner = key_owner(keys, self.named) if keys else None
         return Api(schema, self._catalog(schema), owner, self.domain.namespaces)
@@ -257,7 +262,7 @@ class _Builder:
             inner, nullable = optional(hints[field.python_name])
             root = cls not in self.by_class
             check_field(where, field.binding, inner, nullable=nullable, root=root)
-            if isinstance(field.binding, DIRECTUS):
+            if isinstance(field.binding, ITEM_BINDINGS):
                 changes = cls in self.domain.mutations
                 self.collections.settle(field, cls, inner, nullable=nullable, writes=changes)
                 continue

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from gateway.schema.access import Authority, Requirements
     from gateway.schema.bindings import Binding
-    from gateway.schema.directus_catalog import Collection
+    from gateway.schema.items.catalog import Collection
     from gateway.schema.kinds import Kind
     from gateway.schema.remote import UpstreamInfo
     from gateway.schema.rules import Rule
@@ -166,6 +166,6 @@ class Catalog:
     authority: Authority
     upstreams: Mapping[str, UpstreamInfo] = field(default_factory=dict)
     collections: Mapping[str, Collection] = field(default_factory=dict)
-    """Types bound to collections of Directus."""
+    """Types bound to collections of items."""
     items_of: Mapping[str, str] = field(default_factory=dict)
     """Type of a list or of groups of items → the items' type."""

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from gateway.errors import ConfigurationError
 from gateway.schema import bindings as b
 from gateway.schema.connection import Connection, Hits
-from gateway.schema.directus_writes import DirectusWrite
 from gateway.schema.entity import EntityOptions
+from gateway.schema.items.bindings import ItemWriteField
 from gateway.schema.mutations import Delete, Update, WriteBinding
 from gateway.schema.state_fields import KEPT, StateRoot, StateValue, StateWrite, fits_kept
 from gateway.schema.subscriptions import Change, Changes, EventBinding, Messages
@@ -29,7 +29,7 @@ _ON_ENTITIES = (
 )
 _ON_ROOTS = (
     *(b.ByKey, b.Listing, b.Search, StateRoot, StateWrite, WriteBinding, EventBinding),
-    DirectusWrite,
+    ItemWriteField,
 )
 
 
@@ -149,7 +149,7 @@ _NAMES: dict[type[b.Binding], str] = {
     b.Counter: "state_counter()",
     StateRoot: "a field of StateQueries",
     StateWrite: "a field of StateMutations",
-    DirectusWrite: "a field that writes to Directus",
+    ItemWriteField: "a field that writes items",
     Changes: "changes()",
     Messages: "a field of StateSubscriptions",
     b.ByKey: "by_key()",

@@ -24,14 +24,25 @@ from __future__ import annotations
 import dataclasses
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, Unpack, dataclass_transform
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, Unpack, dataclass_transform
 
 import strawberry
 
 from gateway.schema.access import directives_of
-from gateway.schema.bindings import Binding, Bound, bound
+from gateway.schema.bindings import Bound, bound
 from gateway.schema.caching import cache_directives
+from gateway.schema.items.bindings import (
+    AssetField,
+    CollectionOptions,
+    ItemById,
+    ItemField,
+    ItemGrouping,
+    ItemLink,
+    ItemListing,
+    ItemWriteField,
+    LocalRowField,
+    MatchedItem,
+)
 
 if TYPE_CHECKING:
     from gateway.schema.access import Access
@@ -39,97 +50,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-
-class Items(Generic[T]):
-    """The annotation of a list of items: `Items[Article]` becomes `ArticleItems` in the schema.
-
-    It has `nodes`, and `totalCount` and `filterCount`, which are counted only when asked for.
-    """
-
-
-class ItemGroups(Generic[T]):
-    """The annotation of what a list amounts to, in groups: `[ArticleGroup!]` in the schema."""
-
-
-@dataclass(frozen=True, slots=True)
-class DirectusField(Binding):
-    """A value of an item; `field` None means the one of the attribute's own name.
-
-    `readonly`: Directus sets it, and no write takes it.
-    """
-
-    field: str | None = None
-    readonly: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class DirectusRelation(Binding):
-    """A field that leads to other items; `through` is the junction's field that leads on.
-
-    `any`: what it leads to may be of several collections.
-    """
-
-    field: str
-    many: bool
-    through: str | None = None
-    any: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class DirectusLocal(Binding):
-    """A field that holds the key of an entity of the domain."""
-
-    field: str
-
-
-@dataclass(frozen=True, slots=True)
-class DirectusAsset(Binding):
-    """A field that holds the id of a file, shown as the file's address."""
-
-    field: str
-
-
-@dataclass(frozen=True, slots=True)
-class DirectusMatch(Binding):
-    """An entity field: the item whose field `match` holds the row's key, or column `key`.
-
-    Where several do, `sort` says which comes first.
-    """
-
-    collection: str
-    match: str
-    key: str
-    sort: str
-
-
-@dataclass(frozen=True, slots=True)
-class DirectusById(Binding):
-    """A root field: one item by its key, or the only item of a singleton."""
-
-
-@dataclass(frozen=True, slots=True)
-class DirectusItems(Binding):
-    """A root field: a list of items."""
-
-
-@dataclass(frozen=True, slots=True)
-class DirectusGroups(Binding):
-    """A root field: what a list amounts to, in groups."""
-
-
-DIRECTUS_ROOTS = (DirectusById, DirectusItems, DirectusGroups)
-DIRECTUS_FIELDS = (DirectusField, DirectusRelation, DirectusLocal, DirectusAsset)
-
-
-@dataclass(frozen=True, slots=True)
-class CollectionOptions:
-    """What `@directus_collection` was given; kept on the class as `__plait_collection__`."""
-
-    collection: str
-    key: str
-    key_type: type
-    source: str
-    singleton: bool
+_FILES = "directus_files"
+"""Directus's own collection of files."""
 
 
 def directus_field(
@@ -143,23 +65,28 @@ def directus_field(
 
     `readonly` where it is not for writing: no input of a write has it.
     """
-    return bound(DirectusField(field, readonly), options)
+    return bound(ItemField(field, readonly), options)
 
 
 def directus_one(
     field: str,
     *,
+    nested: bool = False,
     init: Literal[False] = False,  # noqa: ARG001 - read by type checkers
     **options: Any,
 ) -> Any:
-    """To-one (m2o), as in `author: "Author | None"`; `field` is its name in Directus."""
-    return bound(DirectusRelation(field, many=False), options)
+    """To-one (m2o), as in `author: "Author | None"`; `field` is its name in Directus.
+
+    `nested`, here and below: inputs of writes take related items themselves too, new or changed.
+    """
+    return bound(ItemLink(field, many=False, nested=nested), options)
 
 
 def directus_many(
     field: str,
     *,
     through: str | None = None,
+    nested: bool = False,
     init: Literal[False] = False,  # noqa: ARG001 - read by type checkers
     **options: Any,
 ) -> Any:
@@ -167,13 +94,14 @@ def directus_many(
 
     `through` is the field of a junction that leads on (m2m).
     """
-    return bound(DirectusRelation(field, many=True, through=through), options)
+    return bound(ItemLink(field, many=True, through=through, nested=nested), options)
 
 
 def directus_any(
     field: str,
     *,
     through: str = "item",
+    nested: bool = False,
     init: Literal[False] = False,  # noqa: ARG001 - read by type checkers
     **options: Any,
 ) -> Any:
@@ -181,7 +109,7 @@ def directus_any(
 
     `through` is the field of the junction that leads on; its field `collection` says where.
     """
-    return bound(DirectusRelation(field, many=True, through=through, any=True), options)
+    return bound(ItemLink(field, many=True, through=through, any=True, nested=nested), options)
 
 
 def directus_local(
@@ -191,7 +119,7 @@ def directus_local(
     **options: Any,
 ) -> Any:
     """A row of the domain whose key the item's `field` holds: `trend: "Trend | None"`."""
-    return bound(DirectusLocal(field), options)
+    return bound(LocalRowField(field), options)
 
 
 def directus_asset(
@@ -201,7 +129,7 @@ def directus_asset(
     **options: Any,
 ) -> Any:
     """The address of the file whose id the item's `field` holds: `url: str | None`."""
-    return bound(DirectusAsset(field), options)
+    return bound(AssetField(field), options)
 
 
 def directus_item(
@@ -219,7 +147,7 @@ def directus_item(
     several items match, the first counts: by `sort` (a field of Directus, `-` before it for
     descending), else by the item's key.
     """
-    return bound(DirectusMatch(collection, match, key, sort), options)
+    return bound(MatchedItem(collection, match, key, sort), options)
 
 
 def directus_by_id(
@@ -228,7 +156,7 @@ def directus_by_id(
     **options: Any,
 ) -> Any:
     """One item by its key, as in `article: Article | None`; a singleton takes no key."""
-    return bound(DirectusById(), options)
+    return bound(ItemById(), options)
 
 
 def directus_items(
@@ -237,7 +165,7 @@ def directus_items(
     **options: Any,
 ) -> Any:
     """A list of items, as in `articles: Items[Article] | None`."""
-    return bound(DirectusItems(), options)
+    return bound(ItemListing(), options)
 
 
 def directus_groups(
@@ -246,7 +174,7 @@ def directus_groups(
     **options: Any,
 ) -> Any:
     """What a list amounts to, as in `article_groups: ItemGroups[Article] | None`."""
-    return bound(DirectusGroups(), options)
+    return bound(ItemGrouping(), options)
 
 
 @dataclass_transform(
@@ -283,7 +211,7 @@ def directus_collection(  # noqa: PLR0913 - each is an option of a collection
     def decorate(cls: type[T]) -> type[T]:
         for attribute in vars(cls).get("__annotations__", {}):
             if vars(cls).get(attribute, dataclasses.MISSING) is dataclasses.MISSING:
-                setattr(cls, attribute, Bound(DirectusField()))
+                setattr(cls, attribute, Bound(ItemField()))
         says = description or " ".join((cls.__doc__ or "").split()) or None
         made = strawberry.type(
             cls,
@@ -292,8 +220,71 @@ def directus_collection(  # noqa: PLR0913 - each is an option of a collection
             directives=[*directives, *directives_of(access), *cache_directives(cache)],
         )
         made.__plait_collection__ = CollectionOptions(  # type: ignore[attr-defined]  # read by build()
-            collection, key, key_type, source, singleton
+            collection, key, key_type, source, singleton, files=collection == _FILES
         )
         return made
 
     return decorate
+
+
+def directus_create(
+    *,
+    init: Literal[False] = False,  # noqa: ARG001 - read by type checkers
+    **options: Any,
+) -> Any:
+    """One new item, as in `create_article: Article | None`."""
+    return bound(ItemWriteField("create"), options)
+
+
+def directus_create_many(
+    *,
+    init: Literal[False] = False,  # noqa: ARG001 - read by type checkers
+    **options: Any,
+) -> Any:
+    """New items, all or none, as in `create_articles: list[Article] | None`."""
+    return bound(ItemWriteField("create", many=True), options)
+
+
+def directus_update(
+    *,
+    init: Literal[False] = False,  # noqa: ARG001 - read by type checkers
+    **options: Any,
+) -> Any:
+    """Changes to the item with a key; null where there is none."""
+    return bound(ItemWriteField("update"), options)
+
+
+def directus_update_many(
+    *,
+    init: Literal[False] = False,  # noqa: ARG001 - read by type checkers
+    **options: Any,
+) -> Any:
+    """The same changes to the items with these keys; those that are there are given back."""
+    return bound(ItemWriteField("update", many=True), options)
+
+
+def directus_delete(
+    *,
+    init: Literal[False] = False,  # noqa: ARG001 - read by type checkers
+    **options: Any,
+) -> Any:
+    """Deletes the item with a key and gives it as it was; null where there is none."""
+    return bound(ItemWriteField("delete"), options)
+
+
+def directus_delete_many(
+    *,
+    init: Literal[False] = False,  # noqa: ARG001 - read by type checkers
+    **options: Any,
+) -> Any:
+    """Deletes the items with these keys and gives them as they were."""
+    return bound(ItemWriteField("delete", many=True), options)
+
+
+def directus_upload(
+    *,
+    init: Literal[False] = False,  # noqa: ARG001 - read by type checkers
+    **options: Any,
+) -> Any:
+    """A new file, of a class bound to `directus_files`: `upload: File | None`."""
+    return bound(ItemWriteField("upload"), options)

@@ -151,7 +151,10 @@ class Inputs:
         for member, (annotation, says) in members.items():
             attribute = f"{member}_"
             attributes["__annotations__"][attribute] = annotation
-            optional = isinstance(annotation, str) or type(None) in get_args(annotation)
+            text = isinstance(annotation, str)
+            optional = (
+                annotation.startswith("Optional") if text else type(None) in get_args(annotation)
+            )
             attributes[attribute] = strawberry.field(
                 name=member,
                 default=UNSET if optional else dataclasses.MISSING,

@@ -50,7 +50,8 @@ class Serve(Section, frozen=True, kw_only=True):
         bool, Meta(description="Answer introspection, and explain plans to whoever asks.")
     ] = True
     suggestions: Annotated[
-        bool, Meta(description="Suggest names for misspelt ones, which tells the schema bit by bit.")
+        bool,
+        Meta(description="Suggest names for misspelt ones, which tells the schema bit by bit."),
     ] = True
 
 

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-import sys
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -21,7 +20,7 @@ from gateway.sync.figures import Figures
 from gateway.sync.pipeline import Options, Pipeline
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
+    from collections.abc import AsyncIterator, Callable
     from typing import TypeAlias
 
     from gateway.embedding.contract import Embedder
@@ -35,7 +34,6 @@ if TYPE_CHECKING:
 LOCK_SECONDS = 300.0
 """How long a repair waits for another process that fills the collection."""
 _LOCK_PAUSE = 0.2
-_TURN = 0.0005
 _BACKFILL = frozenset({Drift.MISSING, Drift.STALE, Drift.ORPHAN})
 
 
@@ -145,8 +143,7 @@ class Filler:
                     told(self.sync.name, min(figures.done, total), total)
 
             tell()
-            with _quick_turns():
-                await self._fill(book, figures, math.inf, tell)
+            await self._fill(book, figures, math.inf, tell)
             return Drifted(self.sync.name, found, foreign), figures
 
     # Steps -------------------------------------------------------------------------------------
@@ -212,18 +209,3 @@ class Filler:
                 await self._tell(book.collection, error.message)
             raise
         await book.finish()
-
-
-@contextmanager
-def _quick_turns() -> Iterator[None]:
-    """Let threads take turns ten times as often: a backfill is one that embeds, and the loop's.
-
-    The local model lets go of the interpreter for a moment with every array it computes, and by
-    default waits up to 5 ms to get it back: half its time.
-    """
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(_TURN)
-    try:
-        yield
-    finally:
-        sys.setswitchinterval(before)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import orjson
 
@@ -21,6 +21,7 @@ from gateway.sync.choosing import Need, fitting, need
 from gateway.sync.isolating import isolated
 
 if TYPE_CHECKING:
+    from array import array
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from gateway.embedding.contract import Embedder
@@ -75,6 +76,14 @@ class _Batch:
         self.failures.append(
             Failure(self.entries[key], error.message, final=isinstance(error, InputError))
         )
+
+
+class _Text(NamedTuple):
+    """What a row's point is made of: its id, and the text as the model takes it."""
+
+    row: Row
+    point: PointId
+    text: str
 
 
 class Pipeline:
@@ -173,7 +182,7 @@ class Pipeline:
             known = await self._points.vectors(self._sync.name, ids, self._deadline())
             for row, one in zip(payloads, ids, strict=True):
                 if one in known:
-                    batch.points.append((row, _point(row, known[one])))
+                    batch.points.append((row, _point(row, one, known[one])))
                 else:
                     wanted.append(row)
         if wanted:
@@ -181,23 +190,23 @@ class Pipeline:
 
     async def _vectors(self, batch: _Batch, wanted: Sequence[Row]) -> None:
         most = self._embedder.max_chars
-        texts: list[tuple[Row, str]] = []
+        texts: list[_Text] = []
         for row in wanted:
             try:
-                parse_point_id(row.key, "the key")
-                texts.append((row, fitting(row.text or "", self._sync, most)))
+                point = parse_point_id(row.key, "the key")
+                texts.append(_Text(row, point, fitting(row.text or "", self._sync, most)))
             except InputError as error:
                 batch.fail(row.key, error)
         with self._figures.stages["embed"].working(len(texts)):
             made, failed = await isolated(texts, self._embedded)
-        batch.embedded.update(row.key for (row, _), _ in made)
-        self._figures.cut += sum(len(text) < len(row.text or "") for (row, text), _ in made)
-        batch.points += [(row, _point(row, vector)) for (row, _), vector in made]
-        for (row, _), culprit in failed:
-            batch.fail(row.key, culprit)
+        batch.embedded.update(one.row.key for one, _ in made)
+        self._figures.cut += sum(len(one.text) < len(one.row.text or "") for one, _ in made)
+        batch.points += [(one.row, _point(one.row, one.point, vector)) for one, vector in made]
+        for one, culprit in failed:
+            batch.fail(one.row.key, culprit)
 
-    async def _embedded(self, texts: Sequence[tuple[Row, str]]) -> list[list[float]]:
-        return await self._embedder.embed([text for _, text in texts], self._deadline())
+    async def _embedded(self, texts: Sequence[_Text]) -> list[array[float]]:
+        return await self._embedder.embed([one.text for one in texts], self._deadline())
 
     async def _store(self, batch: _Batch) -> None:
         doubtful = [row.key for row, _ in batch.points if row.known_content is not None]
@@ -267,13 +276,10 @@ async def _each(
         taken.task_done()
 
 
-def _point(row: Row, vector: Sequence[float]) -> Point:
+def _point(row: Row, point: PointId, vector: Sequence[float]) -> Point:
     payload = orjson.loads(row.payload or "{}")
-    return Point(
-        parse_point_id(row.key, "the key"),
-        vector,
-        {name: value for name, value in payload.items() if value is not None},
-    )
+    stored = {name: value for name, value in payload.items() if value is not None}
+    return Point(point, vector, stored)
 
 
 def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:

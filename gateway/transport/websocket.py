@@ -63,7 +63,7 @@ class _Closed(Exception):  # noqa: N818 - a condition to act on, not a failure
 class GraphQLOverWebSocket:
     """Accepts connections at one endpoint. `forward` are headers that may go on to upstreams."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one parameter each
         self,
         engine: Streams,
         *,

@@ -108,8 +108,12 @@ vector_metadata = sa.Table(
     instant("embedded_at", "When the vector was made.", "now()"),
     optional("payload_hash", sa.Text, "The SHA-256 of what was stored beside the vector, in hex."),
     sa.UniqueConstraint("collection_id", "point_id"),
-    sa.CheckConstraint("content_hash ~ '^[0-9a-f]{64}$'", name="content_hash_form"),
-    sa.CheckConstraint("payload_hash ~ '^[0-9a-f]{64}$'", name="payload_hash_form"),
+    sa.CheckConstraint(
+        "octet_length(content_hash) = 64 AND content_hash !~ '[^0-9a-f]'", name="content_hash_form"
+    ),
+    sa.CheckConstraint(
+        "octet_length(payload_hash) = 64 AND payload_hash !~ '[^0-9a-f]'", name="payload_hash_form"
+    ),
     sa.Index(None, "entity_type", "entity_id"),
     comment="What a point of a vector collection stands for, and from which text it was made.",
 )

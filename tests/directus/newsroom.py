@@ -268,7 +268,7 @@ async def running(
     items = DirectusSource("directus", sending, **options)
     rows = PostgresSource("postgres", database, api.catalog) if database else None
     sources: dict[str, Any] = {"directus": items} | ({"postgres": rows} if rows else {})
-    registry = Registry({"default": rows} if rows else {}, {}, {}, directus={"default": items})
+    registry = Registry({"default": rows} if rows else {}, {}, {}, items={"default": items})
     groups = {name: Groups(source) for name, source in sources.items()}
 
     def describe(prepared: Any) -> Any:

@@ -65,7 +65,7 @@ def schema_of(*collections: Any, root: Any = None, **rest: Any) -> str:
 @pytest.mark.parametrize(
     ("annotations", "fields", "says"),
     [
-        ({"size": complex}, {}, "Post.size: a value of Directus cannot be"),
+        ({"size": complex}, {}, "Post.size: a value of an item cannot be"),
         ({"tag": TAG}, {"tag": directus_one("tag")}, "Post.tag: a relation must be"),
         ({"tags": TAG | None}, {"tags": directus_many("tags")}, "Post.tags: annotate it `list"),
         (
@@ -76,15 +76,15 @@ def schema_of(*collections: Any, root: Any = None, **rest: Any) -> str:
         (
             {"one": STRANGE | None},
             {"one": directus_one("one")},
-            "no class of a Directus collection",
+            "no class of a collection",
         ),
         ({"url": str}, {"url": directus_asset()}, "Post.url: annotate it `str | None`"),
         ({"t": TAG | None}, {"t": directus_local("t")}, "Post.t: annotate it with an entity"),
-        ({"x": Items[TAG] | None}, {"x": directus_items()}, "not bound to a field of Directus"),
+        ({"x": Items[TAG] | None}, {"x": directus_items()}, "not bound to a field of an item"),
         (
             {"tag": TAG | None, "tag_id": int | None},
             {"tag": directus_one("tag"), "tag_id": directus_field("tag")},
-            "Post: field 'tag' of Directus is bound as a value and as a relation",
+            "Post: field 'tag' is bound as a value and as a relation",
         ),
     ],
 )

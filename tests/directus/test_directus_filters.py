@@ -10,9 +10,9 @@ import pytest
 from newsroom import DOMAIN
 
 from gateway.errors import InputError
-from gateway.planning.directus_filters import MAX_SORT, Filters, sort_of
 from gateway.schema.build import build
 from gateway.schema.shapes import MAX_CONDITIONS, MAX_DEPTH, MAX_IN
+from gateway.sources.directus.filters import MAX_SORT, Filters, sort_of
 
 COLLECTIONS = build(DOMAIN).catalog.collections
 ARTICLE = COLLECTIONS["Article"]

@@ -14,31 +14,26 @@ from newsroom import DOMAIN
 from gateway.errors import SourceRefused
 from gateway.planning.arguments import PageLimits
 from gateway.planning.plan import Planner
+from gateway.planning.registry import Registry
 from gateway.planning.variables import VariableCoercer
 from gateway.schema.build import build
 from gateway.schema.selection import Reader
 from gateway.sources.contract import Pieces
 from gateway.sources.directus import answers
-from gateway.sources.directus.prepared import prepare
 from gateway.sources.directus.requests import LONGEST_URL, items_path, reading
 from gateway.sources.directus.source import DirectusSource
 
 CATALOG = build(DOMAIN).catalog
 
 
-class Preparing:
-    """What the planner asks of sources: Directus alone."""
-
-    def prepare(self, _verb: Any, _source: str, ask: Any, _shapes: Any) -> Any:
-        made = prepare("directus", ask, "https://cms/assets/")
-        return made, made.slots
+SOURCE = DirectusSource("directus", None, public_url="https://cms")
 
 
 def prepared(document: str) -> Any:
     """The one root field of a query, compiled, and its arguments."""
     (operation,) = parse(document).definitions
     reader = Reader(CATALOG, {}, {}, variables=operation.variable_definitions)
-    planner = Planner(CATALOG, Preparing(), PageLimits())
+    planner = Planner(CATALOG, Registry({}, {}, {}, items={"default": SOURCE}), PageLimits())
     outline = planner.outline(operation, reader, "Query")
     variables = VariableCoercer(CATALOG.schema, ()).coerce({})
     read = [spec.read(variables) for spec in outline.specs]

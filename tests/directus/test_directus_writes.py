@@ -298,5 +298,5 @@ def test_wrong_bindings() -> None:
     refused("one of @mutations", Article | None, directus_create(), reads=True)
     refused(r"`Collection \| None`", list[Article] | None, directus_create())
     refused(r"`list\[Collection\] \| None`", Article | None, directus_update_many())
-    refused("directus_files", Article | None, directus_upload())
+    refused("collection of files", Article | None, directus_upload())
     refused(r"`… \| None`", Article, directus_create())

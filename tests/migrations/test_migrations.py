@@ -23,7 +23,7 @@ from gateway.errors import ConfigurationError, SourceRefused, SourceUnavailable
 from gateway.sources.postgres import migrate
 from resolvers import models
 
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010", "0011")
 NOTHING = {part: set() for part in PARTS}
 
 

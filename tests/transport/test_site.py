@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from starlette.responses import HTMLResponse, PlainTextResponse
 from starlette.routing import Route
+from telemetry.shelf import ask, served
 from toy_engine import ToyEngine
 from toy_site import client_of, no_sources, site_of
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
     import httpx
+    from conftest import FreshDatabase
 
 BROWSER = {"accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
 UP = Health(ready=True, detail="answers", figures={"connections": 2.0})
@@ -209,3 +211,23 @@ async def test_a_websocket_is_closed(engine: ToyEngine) -> None:
     scope = {"type": "websocket", "path": "/graphql", "headers": [], "query_string": b""}
     await site_of(engine)(scope, receive, send)
     assert sent == ["websocket.close"]
+
+
+@pytest.mark.parametrize("production", [True, False])
+async def test_production_tells_strangers_nothing_of_the_schema(
+    fresh_database: FreshDatabase, *, production: bool
+) -> None:
+    """Neither by introspection nor by suggestions, plans or GraphiQL; by default all of them do."""
+    settings = {"PLAIT_SERVE_PRODUCTION": str(production).lower()}
+    async with served(await fresh_database(), **settings) as client:
+        schema = await ask(client, "{ __schema { queryType { name } } }")
+        misspelt = await ask(client, "{ helo }")
+        explained = await ask(client, "{ hello }", extensions={"plait": {"explain": True}})
+        page = await client.get("/graphql", headers=BROWSER)
+        assert await ask(client, "{ hello __typename }") == {
+            "data": {"hello": "hello", "__typename": "Query"}
+        }
+    assert ("errors" in schema) is production
+    assert ("hello" in misspelt["errors"][0]["message"]) is not production
+    assert ("extensions" in explained) is not production
+    assert page.headers["content-type"].startswith("text/html") is not production

@@ -168,7 +168,9 @@ async def test_an_upstream_that_is_down() -> None:
         assert "spared" in body["errors"][0]["message"]
 
 
-async def test_an_upstream_that_always_fails_is_asked_little_more_than_once(service: People) -> None:
+async def test_an_upstream_that_always_fails_is_asked_little_more_than_once(
+    service: People,
+) -> None:
     """Reads may be asked again, but the breaker ends that; a mutation is asked once, or not at all."""
 
     async def cut(_scope: Any, _receive: Any, send: Any) -> None:

@@ -13,10 +13,12 @@ import orjson
 
 from gateway.errors import PlaitError, SourceRefused
 from gateway.schema.asks import Constant
-from gateway.schema.directus_asks import ItemCount, Measured, MeasuredObject
-from gateway.schema.directus_kinds import INT, Misshapen, key_of
+from gateway.schema.items.asks import ItemCount, Measured, MeasuredObject
+from gateway.schema.items.kinds import INT, Misshapen
 from gateway.sources.contract import HOLE
+from gateway.sources.directus.prepared import COUNTS
 from gateway.sources.directus.shapes import marked, misshapen, written
+from gateway.sources.directus.values import key_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,7 +45,7 @@ def list_value(prepared: PreparedItems, data: bytes, meta: bytes) -> Value:
         if isinstance(part, Constant):
             made[part.key] = part.text
         elif isinstance(part, ItemCount):
-            given = counts.get(part.name) if isinstance(counts, dict) else None
+            given = counts.get(COUNTS[part.name]) if isinstance(counts, dict) else None
             made[part.key] = _measure(INT.read, given, part.name, errors)
         else:
             made[part.key] = _items(next(shapes), data, errors)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from gateway.schema.directus_catalog import Collection
-from gateway.schema.directus_kinds import ItemKind
+from gateway.schema.items.catalog import Collection
+from gateway.schema.items.kinds import ItemKind
 
 _ELSEWHERE = "spec"
 """A member that tells where arguments are read, which are compared by themselves."""

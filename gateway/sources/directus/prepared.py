@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from gateway.schema.directus_asks import (
+from gateway.schema.items.asks import (
     ItemCount,
     ItemGroupsAsk,
     ItemList,
@@ -21,7 +21,10 @@ from gateway.sources.directus.selecting import Selection, compile_selection
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
-    from gateway.schema.directus_asks import DirectusAsk
+    from gateway.schema.items.asks import ItemAsk
+
+COUNTS = {"totalCount": "total_count", "filterCount": "filter_count"}
+"""Figures of `meta`, by what is asked."""
 
 Slots: TypeAlias = "tuple[tuple[int, int], ...]"
 
@@ -31,7 +34,7 @@ class Read(Prepared):
     """What all reads have: the place of a collection, and what is asked."""
 
     path: str
-    ask: DirectusAsk
+    ask: ItemAsk
     slots: Slots
 
     @property
@@ -97,7 +100,7 @@ class PreparedGroups(Read):
 PreparedRead: TypeAlias = PreparedItems | PreparedLookup | PreparedSingle | PreparedGroups
 
 
-def prepare(source: str, ask: DirectusAsk, assets: str, viewer: Slots = ()) -> PreparedRead:
+def prepare(source: str, ask: ItemAsk, assets: str, viewer: Slots = ()) -> PreparedRead:
     """Compile an ask.
 
     `assets` is what the address of a file begins with, `viewer` the viewer's values it takes.
@@ -110,7 +113,7 @@ def prepare(source: str, ask: DirectusAsk, assets: str, viewer: Slots = ()) -> P
     if isinstance(ask, ItemList):
         nodes = [part.item for part in ask.parts if isinstance(part, ItemNodes)]
         selection = compile_selection(nodes, key, assets)
-        counts = {part.name: None for part in ask.parts if isinstance(part, ItemCount)}
+        counts = {COUNTS[part.name]: None for part in ask.parts if isinstance(part, ItemCount)}
         slots = ((ask.spec, 0), *_of(selection), *viewer)
         return PreparedItems(source, False, path, ask, slots, selection, tuple(counts))  # noqa: FBT003 - by_key
     if isinstance(ask, SingleItem):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from gateway.schema.asks import Constant
-from gateway.schema.directus_asks import (
+from gateway.schema.items.asks import (
     Item,
     ItemAsset,
     ItemHole,
@@ -27,7 +27,7 @@ from gateway.sources.directus.shapes import ObjectShape
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from gateway.schema.directus_asks import ItemPart
+    from gateway.schema.items.asks import ItemPart
 
 ALIAS = "plait_"
 """How aliases of ours begin."""
@@ -127,7 +127,7 @@ def listed(values: ListValues) -> dict[str, Any]:
     asked = {
         "filter": None if values.filter is None else orjson.Fragment(values.filter),
         "search": values.search,
-        "sort": list(values.sort) or None,
+        "sort": list(values.sort or ()) or None,
         "limit": values.limit,
         "offset": values.offset,
         "page": values.page,

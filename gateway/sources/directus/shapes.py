@@ -17,7 +17,7 @@ import msgspec
 import orjson
 
 from gateway.errors import PlaitError, SourceRefused
-from gateway.schema.directus_kinds import Misshapen
+from gateway.schema.items.kinds import Misshapen
 from gateway.sources.contract import HOLE, Pieces, Value
 
 Read: TypeAlias = Callable[[Any, list[PlaitError]], Any]

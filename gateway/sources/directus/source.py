@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from gateway.errors import Code, PlaitError, SourceError, SourceRefused, SourceUnavailable
-from gateway.schema.directus_kinds import key_of
-from gateway.schema.directus_writes import ItemWrite
+from gateway.schema.items.asks import ItemWrite
 from gateway.sources.contract import Batch, Budget, Health, Together
 from gateway.sources.directus.answers import (
     groups_value,
@@ -14,6 +13,8 @@ from gateway.sources.directus.answers import (
     looked_up,
     single_value,
 )
+from gateway.sources.directus.filters import Filters, sort_of
+from gateway.sources.directus.payloads import Payload
 from gateway.sources.directus.prepared import (
     PreparedGroups,
     PreparedItems,
@@ -23,13 +24,15 @@ from gateway.sources.directus.prepared import (
 )
 from gateway.sources.directus.requests import parameters, reading
 from gateway.sources.directus.selecting import listed
+from gateway.sources.directus.values import key_of
 from gateway.sources.directus.writes import PreparedWrite, Writing, prepare_write
 from gateway.sources.http import Outgoing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from gateway.schema.directus_asks import DirectusAsk, ListValues
+    from gateway.schema.items.asks import ItemAsk, ListValues
+    from gateway.schema.items.catalog import Collection
     from gateway.sources.contract import Key, Value
     from gateway.sources.directus.prepared import PreparedRead
     from gateway.sources.directus.sending import Sending
@@ -61,14 +64,39 @@ class DirectusSource:
         self._max_items = max_items
         self._viewer_slots = () if sending is None else sending.viewer_slots
 
-    def prepare(self, ask: DirectusAsk | ItemWrite) -> PreparedRead | PreparedWrite:
+    def prepare(self, ask: ItemAsk | ItemWrite) -> PreparedRead | PreparedWrite:
         """Compile a read or a write. Pure."""
         if isinstance(ask, ItemWrite):
             return prepare_write(ask, self._prepared(ask.shown))
         read: PreparedRead = self._prepared(ask)
         return read
 
-    def _prepared(self, ask: DirectusAsk) -> Any:
+    def narrowing(
+        self,
+        collections: Mapping[str, Collection],
+        collection: Collection,
+        given: Mapping[str, Any],
+        path: tuple[str, ...],
+    ) -> tuple[bytes | None, tuple[str, ...]]:
+        """The `filter` as JSON, and the `sort`. Pure. Raises InputError."""
+        where = given.get("filter")
+        filters = Filters(collections)
+        return (
+            filters.json(collection, where, path) if where else None,
+            sort_of(collections, collection, given.get("sort"), path),
+        )
+
+    def written(
+        self,
+        collections: Mapping[str, Collection],
+        collection: Collection,
+        given: Mapping[str, Any],
+        where: str,
+    ) -> Mapping[str, Any]:
+        """What an input says of an item, as JSON. Pure. Raises InputError."""
+        return Payload(collections).item(collection, given, where)
+
+    def _prepared(self, ask: ItemAsk) -> Any:
         """A read, of whatever kind."""
         return prepare(self.name, ask, self._assets, self._viewer_slots)
 
@@ -118,7 +146,7 @@ class DirectusSource:
         groups, passed = given[0], given[1:]
         query = {"aggregate": prepared.aggregate, **listed(groups.values)}
         if groups.by:
-            query["groupBy"] = list(groups.by)
+            query["groupBy"] = query["sort"] = list(groups.by)
         data, _ = await self._read(prepared.path, query, passed, budget.deadline)
         return [groups_value(prepared, data)]
 

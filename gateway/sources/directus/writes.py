@@ -12,18 +12,18 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from gateway.errors import SourceRefused
-from gateway.schema.directus_kinds import key_of
 from gateway.sources.contract import Batch, Prepared
 from gateway.sources.directus.answers import looked_up
 from gateway.sources.directus.files import file_request
 from gateway.sources.directus.requests import LONGEST_URL, query_string, reading
+from gateway.sources.directus.values import key_of
 from gateway.sources.http import Outgoing
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
     from typing import TypeAlias
 
-    from gateway.schema.directus_writes import ItemWrite, WriteValues
+    from gateway.schema.items.asks import ItemWrite, WriteValues
     from gateway.sources.contract import Key, Value
     from gateway.sources.directus.prepared import PreparedLookup, Slots
     from gateway.sources.directus.sending import Sending

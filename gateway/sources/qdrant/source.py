@@ -21,6 +21,7 @@ from gateway.sources.qdrant.arguments import Nearest
 from gateway.sources.qdrant.ask import ask
 from gateway.sources.qdrant.change_arguments import change_arguments
 from gateway.sources.qdrant.describing import described
+from gateway.sources.qdrant.loading import session_class
 from gateway.sources.qdrant.narrowing import PreparedTarget, Rankings, located
 from gateway.sources.qdrant.prepared import PreparedTree, is_unbound, prepare_search
 from gateway.sources.qdrant.searching import Part, Searching
@@ -115,7 +116,7 @@ class QdrantSource:
         await asyncio.shield(self._opening)
 
     async def _connect(self) -> None:
-        session = await asyncio.to_thread(_session_class)
+        session = await asyncio.to_thread(session_class)
         self._open = session(self.name, self._address, self._seconds, self.concurrency)
         await self._open.start()
 
@@ -236,9 +237,3 @@ def _parts(prepared: Together, batch: Batch) -> list[Part]:
         _part(part, keys, arguments)
         for part, (keys, arguments) in zip(prepared.parts, batch.arguments, strict=True)
     ]
-
-
-def _session_class() -> type[Session]:
-    from gateway.sources.qdrant.session import Session  # noqa: PLC0415 - loads the client library
-
-    return Session

@@ -79,20 +79,13 @@ class RedisSource:
         self._store = Store(name, self.link, self._turns)
         self.channels = Channels(name, self.link, connect_timeout=connect_timeout)
 
-    def prepare_counter(self, pattern: str, key_names: Sequence[str]) -> RedisPrepared:
-        """A field that counts: JSON integers, **0 where nothing is stored**.
+    def prepare_bound(self, pattern: str, key_names: Sequence[str], kind: str) -> RedisPrepared:
+        """A field of an entity, of any `Kind`: None where nothing is stored, of a counter 0.
 
         `pattern`: the Redis key, `views:trend_{id}`, with names of `key_names`, the entity's key
-        columns in their order. A value that is no integer, or beyond GraphQL's Int, is a
-        `SourceDataError` in its place. Pure; raises `ConfigurationError` for a bad pattern.
-        """
-        return self.prepare_bound(pattern, key_names, Kind.COUNTER)
-
-    def prepare_bound(self, pattern: str, key_names: Sequence[str], kind: str) -> RedisPrepared:
-        """A field of an entity, of any `Kind`: None where nothing is stored.
-
-        What does not read as its kind, or is over a mebibyte, is a `SourceDataError` in its
-        place. Pure; raises `ConfigurationError` for a bad pattern.
+        columns in their order. What does not read as its kind (a counter is a GraphQL Int), or is
+        over a mebibyte, is a `SourceDataError` in its place. Pure; raises `ConfigurationError` for
+        a bad pattern.
         """
         return RedisPrepared(
             source=self.name,

@@ -39,7 +39,7 @@ async def client(servers):
 
 async def counters(source, keys, seconds=10.0):
     """Bound counters of some entities."""
-    prepared = source.prepare_counter("c:{id}", ["id"])
+    prepared = source.prepare_bound("c:{id}", ["id"], "counter")
     deadline = asyncio.get_running_loop().time() + seconds
     return await source.execute(prepared, Batch(keys=keys), Budget(deadline))
 

@@ -35,7 +35,7 @@ SOURCE = RedisSource("state", "redis://127.0.0.1:6379/0")
 def test_a_bad_pattern_is_refused_at_start_up(pattern):
     """The error names the pattern, which is a setting and no secret."""
     with pytest.raises(ConfigurationError, match="key pattern"):
-        SOURCE.prepare_counter(pattern, ["id", "other"])
+        SOURCE.prepare_bound(pattern, ["id", "other"], "counter")
 
 
 def test_a_pattern_may_hold_braces():

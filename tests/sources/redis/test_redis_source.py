@@ -60,7 +60,7 @@ class TestContract(SourceContract):
         url = own_valkey.urls.redis
         return Subject(
             source=source,
-            prepared=source.prepare_counter("views:trend_{id}", ["id"]),
+            prepared=source.prepare_bound("views:trend_{id}", ["id"], "counter"),
             present=present,
             missing=(404,),
             missing_value=b"0",
@@ -73,7 +73,7 @@ class TestContract(SourceContract):
 
 async def test_one_command_for_a_batch(source, client):
     """All keys of a batch travel in one MGET."""
-    prepared = source.prepare_counter("views:trend_{id}", ["id"])
+    prepared = source.prepare_bound("views:trend_{id}", ["id"], "counter")
     before = (await client.info("commandstats")).get("cmdstat_mget", {"calls": 0})["calls"]
     await ask(source, prepared, *((number,) for number in range(128)))
     assert (await client.info("commandstats"))["cmdstat_mget"]["calls"] == before + 1
@@ -81,7 +81,7 @@ async def test_one_command_for_a_batch(source, client):
 
 async def test_a_large_batch_is_cut_and_keeps_its_order(source, client):
     """2,500 keys are three MGETs in one pipeline, answered in the order of the keys."""
-    prepared = source.prepare_counter("large:n_{id}", ["id"])
+    prepared = source.prepare_bound("large:n_{id}", ["id"], "counter")
     await client.mset({f"large:n_{number}": number for number in range(2_500)})
     before = (await client.info("commandstats")).get("cmdstat_mget", {"calls": 0})["calls"]
     answer = await ask(source, prepared, *((number,) for number in range(2_500)))
@@ -96,7 +96,7 @@ async def test_a_large_batch_is_cut_and_keeps_its_order(source, client):
 async def test_a_counter_is_an_int(source, client, stored, answer):
     """Every integer GraphQL's Int can hold goes out as it is stored."""
     await client.set("int:x_1", stored)
-    assert await ask(source, source.prepare_counter("int:x_{id}", ["id"]), (1,)) == [
+    assert await ask(source, source.prepare_bound("int:x_{id}", ["id"], "counter"), (1,)) == [
         answer or stored
     ]
 
@@ -123,7 +123,7 @@ async def test_what_is_no_int_is_an_error_in_its_place(source, client, stored):
     """A foreign value at one key costs that key only."""
     await client.mset({"odd:x_1": 5, "odd:x_2": stored, "odd:x_3": 6})
     first, second, third = await ask(
-        source, source.prepare_counter("odd:x_{id}", ["id"]), (1,), (2,), (3,)
+        source, source.prepare_bound("odd:x_{id}", ["id"], "counter"), (1,), (2,), (3,)
     )
     assert (first, third) == (b"5", b"6")
     assert isinstance(second, SourceDataError)
@@ -172,7 +172,7 @@ async def test_what_is_not_json_is_an_error_in_its_place(source, client, stored)
 async def test_a_value_cannot_leave_its_namespace(source, client):
     """A `:` in a key value is encoded: it reads no key of another namespace."""
     await client.mset({"a:x:secret": 1, "a:x%3Asecret": 2})
-    prepared = source.prepare_counter("a:{id}", ["id"])
+    prepared = source.prepare_bound("a:{id}", ["id"], "counter")
     assert await ask(source, prepared, ("x:secret",)) == [b"2"]
 
 
@@ -180,7 +180,7 @@ async def test_keys_of_several_columns(source, client):
     """Placeholders may stand in any order and are filled from the entity's key."""
     uuid = UUID(int=7)
     await client.set(f"pair:{uuid}:n_3", 9)
-    prepared = source.prepare_counter("pair:{topic}:n_{position}", ["position", "topic"])
+    prepared = source.prepare_bound("pair:{topic}:n_{position}", ["position", "topic"], "counter")
     assert await ask(source, prepared, (3, uuid)) == [b"9"]
 
 
@@ -195,14 +195,16 @@ async def test_keys_of_several_columns(source, client):
 async def test_an_unfit_key_value_is_an_error_in_its_place(source, client, value):
     """A key that cannot be written fails alone."""
     await client.set("fit:x_1", 1)
-    first, second = await ask(source, source.prepare_counter("fit:x_{id}", ["id"]), (value,), (1,))
+    first, second = await ask(
+        source, source.prepare_bound("fit:x_{id}", ["id"], "counter"), (value,), (1,)
+    )
     assert isinstance(first, SourceDataError)
     assert second == b"1"
 
 
 async def test_more_at_once_than_allowed_share(source, client):
     """A thousand look-ups of one moment are one conversation, each with its own answer."""
-    prepared = source.prepare_counter("at:once_{id}", ["id"])
+    prepared = source.prepare_bound("at:once_{id}", ["id"], "counter")
     await client.mset({f"at:once_{number}": number for number in range(1_000)})
     before = source._turns.sent
     answers = await asyncio.gather(*(ask(source, prepared, (number,)) for number in range(1_000)))
@@ -212,7 +214,7 @@ async def test_more_at_once_than_allowed_share(source, client):
 
 async def test_what_comes_while_all_connections_are_busy_gathers(source, own_valkey):
     """It waits for the next conversation, which all of it shares."""
-    prepared = source.prepare_counter("at:once_{id}", ["id"])
+    prepared = source.prepare_bound("at:once_{id}", ["id"], "counter")
     slow = RedisSource("state", own_valkey.urls.redis, concurrency=1, socket_timeout=5.0)
     try:
         await ask(slow, prepared, (0,))
@@ -231,7 +233,7 @@ async def test_what_comes_while_all_connections_are_busy_gathers(source, own_val
 
 async def test_a_silent_server_is_a_timeout_for_all(source, own_valkey):
     """However many ask at once: all are told, and nobody more than once the bound waits."""
-    prepared = source.prepare_counter("views:trend_{id}", ["id"])
+    prepared = source.prepare_bound("views:trend_{id}", ["id"], "counter")
     process = own_valkey.processes["valkey"]
     process.freeze()
     try:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import asyncpg
 
@@ -142,8 +142,7 @@ WHERE id = $1 AND (status <> 'ready' OR point_count <> n)
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """A row that is due, as of `revision`; `attempts` is how often it has failed."""
 
     key: str
@@ -151,8 +150,7 @@ class Entry:
     attempts: int
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """A row with something to embed, or one that is gone (`text` None), and what is known of it.
 
     `payload` is JSON. `known_payload` is None, too, where it is not certain what was stored.
@@ -214,13 +212,13 @@ class Ledger:
 
     async def due(self, after: int, most: int) -> list[Entry]:
         """The next entries behind the revision `after`, in the order of their revisions."""
-        return [Entry(*found) for found in await self.fetch(_DUE, self._sync.name, after, most)]
+        found = await self.fetch(_DUE, self._sync.name, after, most)
+        return [*map(Entry._make, found)]
 
     async def rows(self, keys: Sequence[str]) -> list[Row]:
         """What the rows of these keys say now, in their order."""
-        return [
-            Row(*found) for found in await self.fetch(self.statements.rows, keys, self.collection)
-        ]
+        found = await self.fetch(self.statements.rows, keys, self.collection)
+        return [*map(Row._make, found)]
 
     async def unsettle(self, keys: Sequence[str]) -> None:
         """Note that nobody knows for certain what is stored of these rows, until `settle`."""

@@ -1,4 +1,8 @@
-"""What is planned of Directus: selections of items, and the readers of their arguments. Pure."""
+"""What is planned of items: selections of them, and the readers of their arguments. Pure.
+
+How a filter, an order or a value to write looks to a source is told by the source itself
+(`gateway.planning.registry.ItemSource`).
+"""
 
 from __future__ import annotations
 
@@ -7,12 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from gateway.errors import InputError
 from gateway.planning.arguments import Arguments
-from gateway.planning.directus_filters import Filters, sort_of
 from gateway.planning.steps import Verb
 from gateway.planning.walked import Walked
 from gateway.schema.asks import Constant
-from gateway.schema.directus import DirectusById, DirectusGroups, DirectusItems, DirectusMatch
-from gateway.schema.directus_asks import (
+from gateway.schema.items.asks import (
     GroupValues,
     Item,
     ItemAsset,
@@ -31,45 +33,48 @@ from gateway.schema.directus_asks import (
     MeasuredObject,
     SingleItem,
 )
-from gateway.schema.directus_kinds import INT
-from gateway.schema.directus_types import result_kind
+from gateway.schema.items.bindings import ItemById, ItemGrouping, ItemListing, MatchedItem
+from gateway.schema.items.kinds import INT
+from gateway.schema.items.types import result_kind
 from gateway.schema.selection import TYPENAME
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Mapping, Sequence
+    from collections.abc import Hashable, Mapping
 
     from gateway.planning.arguments import PageLimits
     from gateway.planning.making import Making
     from gateway.planning.steps import Step
     from gateway.planning.variables import Variables
     from gateway.schema.catalog import Catalog, ColumnInfo, EntityInfo
-    from gateway.schema.directus_asks import DirectusAsk
-    from gateway.schema.directus_catalog import Collection
+    from gateway.schema.items.asks import ItemAsk
+    from gateway.schema.items.catalog import Collection
     from gateway.schema.selection import Field
 
 _FAR = 2**31 - 1
 _MAX_SEARCH = 1_000
-_COUNTS = {"totalCount": "total_count", "filterCount": "filter_count"}
+_COUNTS = {"totalCount", "filterCount"}
 
 
 # Arguments ---------------------------------------------------------------------------------------
 
 
 class ListSpec:
-    """The arguments of a list of `collection`; `path` leads to it from what is listed there."""
+    """The arguments of a list of `collection`; `path` leads to it from what is listed there.
+
+    `collection` None: of a list of several collections, which has a page only.
+    """
 
     def __init__(
         self,
         field: Field,
         collection: Collection | None,
-        catalog: Catalog,
-        limits: PageLimits,
-        path: Sequence[str] = (),
+        making: Making,
+        path: tuple[str, ...] = (),
     ) -> None:
         self._arguments = Arguments(field)
         self._collection = collection
-        self._collections = catalog.collections
-        self._limits = limits
+        self._collections = making.catalog.collections
+        self._planner = making.planner
         self._path = path
         self._known = self._read(self._arguments.read(_NONE)) if self._arguments.fixed else None
 
@@ -79,42 +84,27 @@ class ListSpec:
             return (), (self._known,)
         return (), (self._read(self._arguments.read(variables)),)
 
-    def _read(self, given: Mapping[str, Any]) -> ListValues:
-        values = _listed(given, self._limits)
-        if self._collection is None:
+    def _read(self, given: Mapping[str, Any]) -> Any:
+        values = _listed(given, self._planner.limits)
+        collection = self._collection
+        if collection is None or not (given.get("filter") or given.get("sort")):
             return values
-        where = given.get("filter")
-        filters = Filters(self._collections)
-        return replace(
-            values,
-            filter=filters.json(self._collection, where, self._path) if where else None,
-            sort=sort_of(self._collections, self._collection, given.get("sort"), self._path),
-        )
+        source = self._planner.preparer.item_source(collection.source)
+        where, order = source.narrowing(self._collections, collection, given, self._path)
+        return replace(values, filter=where, sort=order)
 
 
-class GroupSpec:
-    """The arguments of groups of `collection`."""
+class GroupSpec(ListSpec):
+    """The arguments of groups of a collection."""
 
-    def __init__(
-        self, field: Field, collection: Collection, catalog: Catalog, limits: PageLimits
-    ) -> None:
-        self._arguments = Arguments(field)
-        self._collection = collection
-        self._collections = catalog.collections
-        self._limits = limits
+    def __init__(self, field: Field, collection: Collection, making: Making) -> None:
+        self._columns = collection.columns
+        super().__init__(field, collection, making)
 
-    def read(self, variables: Variables) -> tuple[Hashable, tuple[Any, ...]]:
-        """No shape; the one value. Raises InputError."""
-        given = self._arguments.read(variables)
+    def _read(self, given: Mapping[str, Any]) -> Any:
         names = [getattr(one, "value", one) for one in given.get("groupBy") or ()]
-        by = tuple(dict.fromkeys(self._collection.columns[name].field for name in names))
-        where = given.get("filter")
-        values = replace(
-            _listed(given, self._limits),
-            filter=Filters(self._collections).json(self._collection, where) if where else None,
-            sort=by,
-        )
-        return (), (GroupValues(by, values),)
+        by = tuple(dict.fromkeys(self._columns[name].field for name in names))
+        return GroupValues(by, super()._read(given))
 
 
 class ItemKeySpec:
@@ -122,12 +112,11 @@ class ItemKeySpec:
 
     def __init__(self, field: Field, collection: Collection) -> None:
         self._arguments = Arguments(field)
-        self._bind = collection.key.kind.filter
+        self._bind = collection.key.kind.bind
 
     def read(self, variables: Variables) -> tuple[Hashable, tuple[Any, ...]]:
         """No shape; the key."""
-        value = self._arguments.read(variables)["id"]
-        return (), (str(value if self._bind is None else self._bind.bind(value, "id")),)
+        return (), (str(self._bind(self._arguments.read(variables)["id"], "id")),)
 
 
 _NONE: Any = None
@@ -159,7 +148,7 @@ def _wrong(name: str, right: str) -> InputError:
 # Selections --------------------------------------------------------------------------------------
 
 
-class DirectusSelection:
+class ItemSelection:
     """Selections of one outline in the making; other sources' steps join the `holes`."""
 
     def __init__(self, making: Making) -> None:
@@ -192,8 +181,7 @@ class DirectusSelection:
             return ItemOne(child.key, relation, self.item(child, relation.targets[0]))
         only = None if relation.any else self._catalog.collections[relation.targets[0]]
         path = () if relation.through is None else (relation.through,)
-        limits = self._making.planner.limits
-        spec = self._making.spec(ListSpec(child, only, self._catalog, limits, path))
+        spec = self._making.spec(ListSpec(child, only, self._making, path))
         items = tuple(self.item(child, target) for target in relation.targets)
         if relation.any and Walked(self._catalog, self._making.reader).walks_below(child):
             items = tuple(map(_telling, items))
@@ -203,14 +191,13 @@ class DirectusSelection:
         """A list from the root."""
         type_name = field.info.type_name if field.info else ""
         collection = self._shown(type_name)
-        limits = self._making.planner.limits
-        spec = self._making.spec(ListSpec(field, collection, self._catalog, limits))
+        spec = self._making.spec(ListSpec(field, collection, self._making))
         parts: list[Constant | ItemNodes | ItemCount] = []
         for child in self._below(field, type_name):
             if child.name == TYPENAME:
                 parts.append(Constant(child.key, type_name))
             elif child.name in _COUNTS:
-                parts.append(ItemCount(child.key, _COUNTS[child.name]))
+                parts.append(ItemCount(child.key, child.name))
             else:
                 parts.append(ItemNodes(child.key, self.item(child, collection.name)))
         return ItemList(collection, spec, tuple(parts))
@@ -219,8 +206,7 @@ class DirectusSelection:
         """What a list amounts to."""
         type_name = field.info.type_name if field.info else ""
         collection = self._shown(type_name)
-        limits = self._making.planner.limits
-        spec = self._making.spec(GroupSpec(field, collection, self._catalog, limits))
+        spec = self._making.spec(GroupSpec(field, collection, self._making))
         parts: list[Constant | Measured | MeasuredObject] = []
         for child in self._below(field, type_name):
             if child.name == TYPENAME:
@@ -260,15 +246,15 @@ def _telling(item: Item) -> Item:
 # Root fields and entity fields -------------------------------------------------------------------
 
 
-def ask_of(selection: DirectusSelection, field: Field, binding: Any) -> tuple[Verb, DirectusAsk]:
+def ask_of(selection: ItemSelection, field: Field, binding: Any) -> tuple[Verb, ItemAsk]:
     """What a root field without a key asks, or the item of an entity's field."""
     type_name = field.info.type_name if field.info else ""
-    if isinstance(binding, DirectusItems):
+    if isinstance(binding, ItemListing):
         return Verb.ITEMS, selection.list(field)
-    if isinstance(binding, DirectusGroups):
+    if isinstance(binding, ItemGrouping):
         return Verb.ITEM_GROUPS, selection.groups(field)
     item = selection.item(field, type_name)
-    if isinstance(binding, DirectusMatch):
+    if isinstance(binding, MatchedItem):
         return Verb.ITEMS_BY_KEY, ItemLookup(item, binding.match, binding.sort)
     if item.collection.singleton:
         return Verb.SINGLE_ITEM, SingleItem(item)
@@ -278,11 +264,11 @@ def ask_of(selection: DirectusSelection, field: Field, binding: Any) -> tuple[Ve
 def item_key(binding: Any, field: Field, catalog: Catalog) -> ItemKeySpec | None:
     """The reader of a root field's key, None where it has none."""
     type_name = field.info.type_name if field.info else ""
-    if not isinstance(binding, DirectusById) or catalog.collections[type_name].singleton:
+    if not isinstance(binding, ItemById) or catalog.collections[type_name].singleton:
         return None
     return ItemKeySpec(field, catalog.collections[type_name])
 
 
-def match_columns(binding: DirectusMatch, entity: EntityInfo) -> tuple[ColumnInfo, ...]:
+def match_columns(binding: MatchedItem, entity: EntityInfo) -> tuple[ColumnInfo, ...]:
     """The column of an entity whose value the item holds."""
     return (entity.attributes[binding.key],) if binding.key else entity.key

@@ -13,15 +13,14 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import orjson
 
 from gateway.errors import InputError
-from gateway.schema.directus_kinds import is_replaced
-from gateway.schema.kinds import TEXT
 from gateway.schema.shapes import MAX_CONDITIONS, MAX_DEPTH, MAX_IN
+from gateway.sources.directus.values import is_replaced
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from gateway.schema.directus_catalog import Collection, ItemColumn
-    from gateway.schema.directus_kinds import ItemKind
+    from gateway.schema.items.catalog import Collection, ItemColumn
+    from gateway.schema.items.kinds import ItemKind
 
 Condition: TypeAlias = "dict[str, Any]"
 
@@ -213,9 +212,9 @@ def _sort_key(
         collection, given = collections[relation.targets[0]], operand
 
 
-def item_value(kind: ItemKind, value: Any, where: str) -> Any:
+def _item_value(kind: ItemKind, value: Any, where: str) -> Any:
     """A coerced value as JSON for a filter. Raises InputError naming `where`."""
-    bound = (kind.filter or TEXT).bind(value, where)
+    bound = kind.bind(value, where)
     if is_replaced(bound):
         raise InputError(
             f"`{where}` must not be `true`, `false` or `null`, nor begin with `$NOW` or "
@@ -227,10 +226,10 @@ def item_value(kind: ItemKind, value: Any, where: str) -> Any:
 
 def _operand(column: ItemColumn, value: Any, where: str) -> Any:
     if not isinstance(value, list):
-        return item_value(column.kind, value, where)
+        return _item_value(column.kind, value, where)
     if len(value) > MAX_IN:
         raise InputError(f"`{where}` has more than {MAX_IN} values.")
-    return [item_value(column.kind, one, where) for one in value]
+    return [_item_value(column.kind, one, where) for one in value]
 
 
 def _logic(name: str, parts: list[list[Condition]]) -> list[Condition]:

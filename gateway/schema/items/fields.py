@@ -1,4 +1,4 @@
-"""Settles the fields bound to Directus: what classes say of collections, types and arguments."""
+"""Settles the fields bound to items: what classes say of collections, types and arguments."""
 
 from __future__ import annotations
 
@@ -14,26 +14,25 @@ from gateway.errors import ConfigurationError
 from gateway.schema.access import requirements_of
 from gateway.schema.arguments import argument
 from gateway.schema.bindings import Bound
-from gateway.schema.directus import (
-    DIRECTUS_FIELDS,
-    DIRECTUS_ROOTS,
-    CollectionOptions,
-    DirectusAsset,
-    DirectusField,
-    DirectusGroups,
-    DirectusItems,
-    DirectusLocal,
-    DirectusMatch,
-    DirectusRelation,
-    ItemGroups,
-    Items,
-)
-from gateway.schema.directus_catalog import Collection, ItemColumn, ItemRelation
-from gateway.schema.directus_kinds import item_kind
-from gateway.schema.directus_types import CollectionTypes, list_arguments, page_arguments
-from gateway.schema.directus_write_types import WriteTypes, members
-from gateway.schema.directus_writes import FILES, DirectusWrite
 from gateway.schema.entities import fields_of, optional
+from gateway.schema.items.bindings import (
+    ITEM_FIELDS,
+    AssetField,
+    CollectionOptions,
+    ItemField,
+    ItemGrouping,
+    ItemGroups,
+    ItemLink,
+    ItemListing,
+    Items,
+    ItemWriteField,
+    LocalRowField,
+    MatchedItem,
+)
+from gateway.schema.items.catalog import Collection, ItemColumn, ItemRelation
+from gateway.schema.items.inputs import WriteTypes
+from gateway.schema.items.kinds import item_kind
+from gateway.schema.items.types import CollectionTypes, list_arguments, page_arguments
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -44,8 +43,6 @@ if TYPE_CHECKING:
 
     from gateway.schema.catalog import EntityInfo
     from gateway.schema.inputs import Inputs
-
-DIRECTUS = (*DIRECTUS_FIELDS, *DIRECTUS_ROOTS, DirectusMatch, DirectusWrite)
 
 
 class CollectionFields:
@@ -64,10 +61,11 @@ class CollectionFields:
         self._entity = entity
         self._types: CollectionTypes | None = None
         self._filters: dict[str, tuple[type, type]] = {}
-        self._writes = WriteTypes(inputs)
         self._lists: dict[str, type] = {}
         self._groups: dict[str, list[type]] = {}
         self.by_class: dict[type, Collection] = {}
+        self._by_name: dict[str, Collection] = {}
+        self._writes = WriteTypes(inputs, self._by_name, self._open)
 
     @property
     def made_of(self) -> dict[str, str]:
@@ -87,7 +85,8 @@ class CollectionFields:
             return
         self._types = CollectionTypes(self._inputs)
         for cls in self._classes:
-            self.by_class[cls] = self._collection(cls, hints[cls])
+            one = self.by_class[cls] = self._collection(cls, hints[cls])
+            self._by_name[one.name] = one
         for one in self.by_class.values():
             self._filters[one.name] = self._types.declare(one.name, *self._open(one))
 
@@ -114,58 +113,58 @@ class CollectionFields:
         """
         where = f"{cls.__name__}.{field.python_name}"
         binding = field.binding
-        if isinstance(binding, DIRECTUS_FIELDS) and cls not in self.by_class:
-            raise ConfigurationError(f"{where}: this belongs on a class of a Directus collection.")
-        if isinstance(binding, DirectusField | DirectusAsset):
+        if isinstance(binding, ITEM_FIELDS) and cls not in self.by_class:
+            raise ConfigurationError(f"{where}: this belongs on a class of a collection.")
+        if isinstance(binding, ItemField | AssetField):
             field.settle(inner | None if nullable else inner, [])
             return
-        if isinstance(binding, DirectusRelation):
+        if isinstance(binding, ItemLink):
             field.settle(inner | None, self._relation_arguments(cls, field))
             return
         if not nullable:
-            raise ConfigurationError(f"{where}: a field of Directus must be `… | None`.")
-        if isinstance(binding, DirectusLocal):
+            raise ConfigurationError(f"{where}: a field of items must be `… | None`.")
+        if isinstance(binding, LocalRowField):
             field.settle(inner | None, [])
             return
-        if isinstance(binding, DirectusWrite):
+        if isinstance(binding, ItemWriteField):
             if not writes:
                 raise ConfigurationError(f"{where}: a field that writes is one of @mutations.")
             self._settle_write(field, binding, inner, where)
             return
-        form = {DirectusItems: Items, DirectusGroups: ItemGroups}.get(type(binding))
+        form = {ItemListing: Items, ItemGrouping: ItemGroups}.get(type(binding))
         target = self._target(inner, form, where)
-        if isinstance(binding, DirectusMatch):
+        if isinstance(binding, MatchedItem):
             self._check_match(cls, binding, target, where)
         made, arguments = self._root(binding, target)
         field.settle(made | None, arguments)
 
-    def _settle_write(self, field: Bound, binding: DirectusWrite, inner: Any, where: str) -> None:
+    def _settle_write(self, field: Bound, binding: ItemWriteField, inner: Any, where: str) -> None:
         element = typing.get_args(inner)[0] if typing.get_origin(inner) is list else inner
         collection = self.by_class.get(element)
         if collection is None or binding.many != (element is not inner):
             shape = "list[Collection]" if binding.many else "Collection"
             raise ConfigurationError(
-                f"{where}: annotate it `{shape} | None`, with a class of a Directus collection "
+                f"{where}: annotate it `{shape} | None`, with a class of a collection "
                 "that the domain lists among its `collections`."
             )
-        if collection.singleton or (binding.verb == "upload" and collection.collection != FILES):
-            what = f"a class of {FILES}" if binding.verb == "upload" else "no singleton"
+        if collection.singleton or (binding.verb == "upload" and not collection.files):
+            what = (
+                "a class of the collection of files" if binding.verb == "upload" else "no singleton"
+            )
             raise ConfigurationError(f"{where}: this writes {what}.")
-        by_name = {one.name: one for one in self.by_class.values()}
-        written = members(*self._open(collection), by_name)
-        field.settle(inner | None, self._writes.arguments(binding, collection, written))
+        field.settle(inner | None, self._writes.arguments(binding, collection))
 
     def _root(self, binding: Any, collection: Collection) -> tuple[Any, list[StrawberryArgument]]:
         types_ = self._types
-        if types_ is None or isinstance(binding, DirectusMatch):
+        if types_ is None or isinstance(binding, MatchedItem):
             return collection.cls, []
         name = collection.name
         made, sort = self._filters[name]
-        if isinstance(binding, DirectusItems):
+        if isinstance(binding, ItemListing):
             if name not in self._lists:
                 self._lists[name] = types_.list_type(collection)
             return self._lists[name], list_arguments(made, sort)
-        if isinstance(binding, DirectusGroups):
+        if isinstance(binding, ItemGrouping):
             columns = _sortable(self._open(collection)[0])
             if name not in self._groups:
                 self._groups[name] = types_.group_type(collection, columns)
@@ -183,7 +182,7 @@ class CollectionFields:
         if found is None:
             shape = "Collection" if form is None else f"{form.__name__}[Collection]"
             raise ConfigurationError(
-                f"{where}: annotate it `{shape} | None`, with a class of a Directus collection "
+                f"{where}: annotate it `{shape} | None`, with a class of a collection "
                 "that the domain lists among its `collections`."
             )
         return found
@@ -224,34 +223,35 @@ class CollectionFields:
             members.locals,
             members.assets,
             options.singleton,
+            options.files,
         )
 
     def _read_field(self, members: _Members, cls: type, field: Any, hint: Any) -> None:
         where = f"{cls.__name__}.{field.python_name}"
         if not isinstance(field, Bound):
             raise ConfigurationError(
-                f"{where}: a class of a Directus collection has only fields bound to Directus."
+                f"{where}: a class of a collection has only fields bound to its source."
             )
         name = self._converter.from_field(field)
         binding = field.binding
         inner, nullable = optional(hint)
-        if isinstance(binding, DirectusField):
+        if isinstance(binding, ItemField):
             own = binding.field or field.python_name.rstrip("_")
             members.columns[name] = ItemColumn(name, own, item_kind(inner, where), nullable)
-        elif isinstance(binding, DirectusRelation):
+        elif isinstance(binding, ItemLink):
             relation = self._relation(name, binding, inner, where, nullable=nullable)
             members.relations[name] = relation
-        elif isinstance(binding, DirectusLocal):
+        elif isinstance(binding, LocalRowField):
             members.locals[name] = (binding.field, self._local(inner, where))
-        elif isinstance(binding, DirectusAsset):
+        elif isinstance(binding, AssetField):
             if inner is not str or not nullable:
                 raise ConfigurationError(f"{where}: annotate it `str | None`.")
             members.assets[name] = binding.field
         else:
-            raise ConfigurationError(f"{where}: it is not bound to a field of Directus.")
+            raise ConfigurationError(f"{where}: it is not bound to a field of an item.")
 
     def _relation(
-        self, name: str, binding: DirectusRelation, inner: Any, where: str, *, nullable: bool
+        self, name: str, binding: ItemLink, inner: Any, where: str, *, nullable: bool
     ) -> ItemRelation:
         element = inner
         if binding.many:
@@ -266,7 +266,7 @@ class CollectionFields:
         for cls in classes:
             if cls not in self._classes:
                 raise ConfigurationError(
-                    f"{where}: {cls!r} is no class of a Directus collection that the domain lists "
+                    f"{where}: {cls!r} is no class of a collection that the domain lists "
                     "among its `collections`."
                 )
         targets = tuple(self._name(cls) for cls in classes)
@@ -278,6 +278,7 @@ class CollectionFields:
             nullable,
             binding.through,
             any=binding.any,
+            nested=binding.nested,
         )
 
     def _local(self, inner: Any, where: str) -> str:
@@ -288,9 +289,7 @@ class CollectionFields:
             )
         return entity.name
 
-    def _check_match(
-        self, cls: type, binding: DirectusMatch, target: Collection, where: str
-    ) -> None:
+    def _check_match(self, cls: type, binding: MatchedItem, target: Collection, where: str) -> None:
         if target.collection != binding.collection:
             raise ConfigurationError(
                 f"{where}: {target.name} shows the collection {target.collection}, not "
@@ -351,7 +350,7 @@ class _Members:
         for relation in self.relations.values():
             if relation.field in values:
                 raise ConfigurationError(
-                    f"{cls}: field {relation.field!r} of Directus is bound as a value and as a "
+                    f"{cls}: field {relation.field!r} is bound as a value and as a "
                     "relation; it can be asked for as one of them only."
                 )
         key = next((one for one in self.columns.values() if one.field == name), None)

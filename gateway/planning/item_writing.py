@@ -1,4 +1,4 @@
-"""Readers of fields that write to Directus: arguments in, what is written out. Pure."""
+"""Readers of fields that write items: arguments in, what is written out. Pure."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 from gateway.errors import InputError
 from gateway.planning.arguments import Arguments
-from gateway.schema.directus_write_types import members, reader
-from gateway.schema.directus_writes import MAX_ITEMS, DirectusWrite, WriteValues
+from gateway.schema.items.asks import MAX_ITEMS, WriteValues
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping, Sequence
 
+    from gateway.planning.making import Making
     from gateway.planning.variables import Variables
-    from gateway.schema.catalog import Catalog
-    from gateway.schema.directus_catalog import Collection
+    from gateway.schema.items.bindings import ItemWriteField
+    from gateway.schema.items.catalog import Collection
     from gateway.schema.selection import Field
 
 
@@ -22,13 +22,13 @@ class ItemWriteSpec:
     """The arguments of one write field."""
 
     def __init__(
-        self, field: Field, binding: DirectusWrite, collection: Collection, catalog: Catalog
+        self, field: Field, binding: ItemWriteField, collection: Collection, making: Making
     ) -> None:
         self._arguments = Arguments(field)
         self._binding = binding
-        self._read_key = reader(collection.key.kind)
-        # What no input shows is in none, so that all of them may stand here.
-        self._members = members(collection.columns, collection.relations, catalog.collections)
+        self._collection = collection
+        self._collections = making.catalog.collections
+        self._source = making.planner.preparer.item_source(collection.source)
 
     def read(self, variables: Variables) -> tuple[Hashable, tuple[Any, ...]]:
         """No shape; the `WriteValues`. Raises InputError naming what is wrong."""
@@ -58,13 +58,11 @@ class ItemWriteSpec:
         many = self._binding.many
         name = "ids" if many else "id"
         several = _bounded(given["ids"], "ids") if many else [given["id"]]
-        return tuple(dict.fromkeys(self._read_key(one, name) for one in several))
+        bind = self._collection.key.kind.bind
+        return tuple(dict.fromkeys(bind(one, name) for one in several))
 
-    def _item(self, given: Mapping[str, Any], where: str) -> dict[str, Any]:
-        return {
-            self._members[name].field: self._members[name].value(value, f"{where}.{name}")
-            for name, value in given.items()
-        }
+    def _item(self, given: Mapping[str, Any], where: str) -> Mapping[str, Any]:
+        return self._source.written(self._collections, self._collection, given, where)
 
 
 def _bounded(values: Sequence[Any], name: str) -> Sequence[Any]:

@@ -1,4 +1,4 @@
-"""Directus's collections in the catalog: which type shows which, and what its fields are there."""
+"""Collections in the catalog: which type shows which, and what its fields are in its source."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from gateway.schema.directus_kinds import ItemKind
+    from gateway.schema.items.kinds import ItemKind
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ItemColumn:
-    """A field that holds a value: its GraphQL name, and `field`, its name in Directus."""
+    """A field that holds a value: its GraphQL name, and `field`, its name in the source."""
 
     name: str
     field: str
@@ -27,7 +27,8 @@ class ItemRelation:
     """A field that leads to other items.
 
     `targets` are GraphQL types: one, or those of a union (`any` is then true: many to any).
-    `through` is the field of the junction that leads on, where there is a junction.
+    `through` is the field of the junction that leads on, where there is a junction. `nested`:
+    writes may make and change the related items too.
     """
 
     name: str
@@ -37,14 +38,15 @@ class ItemRelation:
     nullable: bool
     through: str | None = None
     any: bool = False
+    nested: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Collection:
-    """A GraphQL type (`name`) bound to a collection of Directus.
+    """A GraphQL type (`name`) bound to a collection of a source of items.
 
     All mappings are by GraphQL name. `locals` are fields that lead to an entity of the domain: the
-    field of Directus that holds its key, and the entity's GraphQL type. `singleton`: it has one
+    field that holds its key there, and the entity's GraphQL type. `singleton`: it has one
     item, without a list around it.
     """
 
@@ -58,5 +60,6 @@ class Collection:
     relations: Mapping[str, ItemRelation]
     locals: Mapping[str, tuple[str, str]]
     assets: Mapping[str, str]
-    """Fields that are the address of a file, by the field of Directus that holds its id."""
+    """Fields that are the address of a file, by the field that holds its id."""
     singleton: bool = False
+    files: bool = False

@@ -1,4 +1,4 @@
-"""What the planner asks of Directus: parts of an item, of a list, of groups, in response order.
+"""What the planner asks of items: parts of one, of a list, of groups, in response order.
 
 Plain values, equal when they ask the same. `spec` is the index of the argument reader whose one
 value the part uses.
@@ -7,14 +7,16 @@ value the part uses.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from gateway.schema.asks import Constant
-from gateway.schema.directus_catalog import Collection, ItemColumn, ItemRelation
-from gateway.schema.directus_kinds import ItemKind
+from gateway.schema.items.catalog import Collection, ItemColumn, ItemRelation
+from gateway.schema.items.kinds import ItemKind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
+
+    from gateway.schema.uploads import Upload
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +94,7 @@ class ItemNodes:
 
 @dataclass(frozen=True, slots=True)
 class ItemCount:
-    """A count of a list, by Directus's name: `total_count` or `filter_count`."""
+    """A count of a list: `totalCount`, or `filterCount` of what fits the filter."""
 
     key: str
     name: str
@@ -150,7 +152,7 @@ class SingleItem:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """A computed value: an aggregate `function` of Directus over a `field`, `*` for all items.
+    """A computed value: an aggregate `function` over a `field`, `*` for all items.
 
     An empty function is a value of `groupBy`: null where items are not grouped by it.
     """
@@ -189,16 +191,19 @@ class ItemGroupsAsk:
             yield from (one for one in inner if isinstance(one, Measured))
 
 
-DirectusAsk: TypeAlias = ItemList | ItemLookup | SingleItem | ItemGroupsAsk
+MAX_ITEMS = 1_000
+"""Items that one field may write."""
+
+ItemAsk: TypeAlias = ItemList | ItemLookup | SingleItem | ItemGroupsAsk
 
 
 @dataclass(frozen=True, slots=True)
 class ListValues:
-    """The arguments of a list as Directus takes them; `filter` is JSON."""
+    """The arguments of a list; `filter` and `sort` as the source has them."""
 
-    filter: bytes | None = None
+    filter: Any = None
     search: str | None = None
-    sort: tuple[str, ...] = ()
+    sort: Any = None
     limit: int | None = None
     offset: int | None = None
     page: int | None = None
@@ -206,7 +211,34 @@ class ListValues:
 
 @dataclass(frozen=True, slots=True)
 class GroupValues:
-    """The arguments of groups; `by` are fields of Directus."""
+    """The arguments of groups; `by` are fields by their names in the source."""
 
     by: tuple[str, ...]
     values: ListValues
+
+
+@dataclass(frozen=True, slots=True)
+class ItemWrite:
+    """A write, its arguments read by `spec`, and its items shown."""
+
+    verb: Literal["create", "update", "delete", "upload"]
+    shown: ItemLookup
+    spec: int
+
+    @property
+    def collection(self) -> Collection:
+        """Where the items are."""
+        return self.shown.collection
+
+
+@dataclass(frozen=True, slots=True)
+class WriteValues:
+    """The arguments of a write, by the source's names.
+
+    `items`: new ones, as JSON objects; of an update the one object of changes; of an upload what is
+    said of the file. `keys` are those of the items to change or delete.
+    """
+
+    items: tuple[Mapping[str, Any], ...] = ()
+    keys: tuple[Any, ...] = ()
+    file: Upload | None = None

@@ -1,4 +1,4 @@
-"""The generated types of Directus's collections: filters, orders, lists and groups."""
+"""The generated types of collections: filters, orders, lists and groups."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import strawberry
 
 from gateway.schema.arguments import argument
-from gateway.schema.directus_kinds import BIGINT, DECIMAL, FLOAT, INT
+from gateway.schema.items.kinds import BIGINT, DECIMAL, FLOAT, INT
 from gateway.schema.outputs import Member, make_type
 
 if TYPE_CHECKING:
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
     from strawberry.types.arguments import StrawberryArgument
 
-    from gateway.schema.directus_catalog import Collection, ItemColumn, ItemRelation
-    from gateway.schema.directus_kinds import ItemKind
     from gateway.schema.inputs import Inputs
+    from gateway.schema.items.catalog import Collection, ItemColumn, ItemRelation
+    from gateway.schema.items.kinds import ItemKind
 
 
 @strawberry.enum(description="Which way a list of items is sorted.")
 class SortDirection(enum.Enum):
-    """Directions of `sort`; where nulls stand is Directus's affair."""
+    """Directions of `sort`; where nulls stand is the source's affair."""
 
     ASC = "ASC"
     DESC = "DESC"
@@ -171,7 +171,7 @@ class CollectionTypes:
         return [
             argument("groupBy", by, "What the items of a group have in common; all are one group."),
             argument("filter", made | None, "Only items like this."),
-            argument("search", str | None, "Only items with these words, as Directus finds them."),
+            argument("search", str | None, "Only items with these words."),
             argument("limit", int | None, "How many groups at most, in the order of `groupBy`."),
         ]
 
@@ -180,8 +180,8 @@ def list_arguments(made: type, sort: type) -> list[StrawberryArgument]:
     """The arguments of a list of items, by its filter and order."""
     return [
         argument("filter", made | None, "Only items like this."),
-        argument("search", str | None, "Only items with these words, as Directus finds them."),
-        argument("sort", list[sort] | None, "The order; without one as Directus has it."),  # type: ignore[valid-type]  # made at run time
+        argument("search", str | None, "Only items with these words."),
+        argument("sort", list[sort] | None, "The order; without one as the source has it."),  # type: ignore[valid-type]  # made at run time
         *page_arguments(),
     ]
 

@@ -1,7 +1,7 @@
-"""What a field of Directus can hold: one row per annotation, for filtering and for reading answers.
+"""What a field of an item can hold: one row per annotation, for filtering and for reading answers.
 
-Directus writes one value in several ways (a `bigInteger` is a number on SQLite and text on
-PostgreSQL); `read` takes them all and gives the one that the GraphQL type says, as SQL's rows have
+A source may write one value in several ways, as its own database does (a large integer as a number
+or as text); `read` takes them all and gives the one that the GraphQL type says, as SQL's rows have
 it too.
 """
 
@@ -30,31 +30,6 @@ _INTEGER = re.compile(r"-?[0-9]{1,19}")
 _INT32 = 1 << 31
 
 
-_DYNAMIC = ("$NOW", "$CURRENT_")
-"""How texts begin for which Directus puts the time, or what it knows of who asks it."""
-_WORDS = frozenset({"true", "false", "null", "NULL"})
-"""Texts that Directus takes for other values in a filter."""
-
-
-def is_replaced(value: Any) -> bool:
-    """Whether Directus would put something else for a value in a filter."""
-    return isinstance(value, str) and (value.startswith(_DYNAMIC) or value in _WORDS)
-
-
-def key_of(key_type: type, value: Any) -> Any:
-    """A key as Directus is asked for it; None for what cannot be one."""
-    if is_replaced(value):
-        return None
-    if key_type is int:
-        return int(value) if _INTEGER.fullmatch(str(value)) else None
-    if key_type is uuid.UUID:
-        try:
-            return str(uuid.UUID(str(value)))
-        except ValueError:
-            return None
-    return value
-
-
 class Misshapen(ValueError):  # noqa: N818 - a condition to act on
     """A value that is not what its type says."""
 
@@ -65,7 +40,7 @@ class ItemKind:
 
     `annotation` is what Strawberry makes the GraphQL type of, `filter` the kind whose filter it
     has (None: only whether there is a value), `texts` whether it is filtered by parts of a text.
-    `read` takes a value of Directus's JSON, never null, and raises `Misshapen`; `plain` is the
+    `read` takes a value of the source's JSON, never null, and raises `Misshapen`; `plain` is the
     type whose JSON needs no reading, None where every value must be read.
     """
 
@@ -77,6 +52,11 @@ class ItemKind:
     sortable: bool = True
     number: bool = False
     plain: Any = None
+
+    @property
+    def bind(self) -> Callable[[Any, str], Any]:
+        """Checks a coerced value; takes a name for the error. Raises InputError."""
+        return (self.filter or kinds.TEXT).bind
 
 
 def _text(value: Any) -> str:
@@ -190,7 +170,7 @@ def item_kind(annotation: Any, where: str) -> ItemKind:
     """The kind of a field under its annotation, without `| None`.
 
     `where` names the field for the error message. Raises ConfigurationError for an annotation that
-    no value of Directus fits.
+    no value fits.
     """
     if typing.get_origin(annotation) is list:
         return _list_kind(item_kind(typing.get_args(annotation)[0], where))
@@ -201,7 +181,7 @@ def item_kind(annotation: Any, where: str) -> ItemKind:
             return kind
     known = ", ".join(getattr(kind.annotation, "__name__", kind.name) for kind in _KINDS)
     raise ConfigurationError(
-        f"{where}: a value of Directus cannot be {annotation!r}; write one of {known}, an Enum, "
+        f"{where}: a value of an item cannot be {annotation!r}; write one of {known}, an Enum, "
         "or a list of these."
     )
 
@@ -218,7 +198,7 @@ def _list_kind(item: ItemKind) -> ItemKind:
 
 
 def _enum_kind(annotation: type[enum.Enum]) -> ItemKind:
-    """A field with choices: the enum's values are Directus's, its names are GraphQL's."""
+    """A field with choices: the enum's values are the source's, its names are GraphQL's."""
     if not has_enum_definition(annotation):
         strawberry.enum(annotation, description=" ".join((annotation.__doc__ or "").split()))
     names = {str(member.value): name for name, member in annotation.__members__.items()}
