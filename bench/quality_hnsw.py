@@ -1,17 +1,19 @@
 """How much of the exact answer an HNSW graph finds: 10,000 items of the demo, 200 others asked.
 
-The engine compares all points unless it is told to build a graph; see
-`gateway.embedded.qdrant`. So this tells what a graph costs in hits and saves in time.
+The embedded Qdrant compares all points. So its engine builds the graph in a folder of its own:
+this tells what a graph costs in hits and saves in time.
 """
 
 from __future__ import annotations
 
-import asyncio
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import fmean
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+import qdrant_edge as edge
 from qdrant_client import AsyncQdrantClient, models
 
 from bench.load import LoadError
@@ -23,19 +25,16 @@ if TYPE_CHECKING:
 
     from gateway.embedded import EngineUrls
 
-COLLECTION = "quality_hnsw"
 POINTS = 10_000
 QUERIES = 200
 WIDTHS = (16, 32, 64, 128, 256)
 """`hnsw_ef`: how many candidates a search keeps; more finds more and takes longer."""
 
 # Both in KB of vectors; the defaults would leave so small a collection without a graph.
-OPTIMIZERS = models.OptimizersConfigDiff(indexing_threshold=1_000)
-GRAPH = models.HnswConfigDiff(m=16, ef_construct=100, full_scan_threshold=100)
+OPTIMIZERS = edge.EdgeOptimizersConfig(indexing_threshold=1_000)
+GRAPH = edge.HnswIndexConfig(m=16, ef_construct=100, full_scan_threshold=100)
 
 CALL_SECONDS = 60
-BUILD_SECONDS = 300.0
-_POLL_SECONDS = 0.2
 _PAGE = 1_000
 
 
@@ -59,10 +58,7 @@ class GraphQuality:
 
 
 async def evaluate(urls: EngineUrls, say: Callable[[str], None]) -> GraphQuality:
-    """Build a graph over a part of the demo's items and ask it for the neighbours of others.
-
-    The collection is removed at the end. Raises `LoadError` where the build does not end.
-    """
+    """Build a graph over a part of the demo's items and ask it for the neighbours of others."""
     client = AsyncQdrantClient(
         url=urls.qdrant,
         grpc_port=urls.qdrant_grpc_port,
@@ -72,21 +68,21 @@ async def evaluate(urls: EngineUrls, say: Callable[[str], None]) -> GraphQuality
     )
     try:
         points = await _items(client)
-        inside, outside = points[:POINTS], points[POINTS:]
-        queries = outside[:: max(1, len(outside) // QUERIES)][:QUERIES]
+    finally:
+        await client.close()
+    inside, outside = points[:POINTS], points[POINTS:]
+    queries = outside[:: max(1, len(outside) // QUERIES)][:QUERIES]
+    with TemporaryDirectory() as folder:
         say(f"building an HNSW graph over {len(inside):,} points")
-        took = await _build(client, inside)
+        shard, took = _build(Path(folder) / "shard", inside)
         say(f"asking it {len(queries)} times by {len(WIDTHS)} widths")
-        exact, alone = await _ask(client, queries, models.SearchParams(exact=True))
+        exact, alone = _ask(shard, queries, edge.SearchParams(exact=True))
         widths = []
         for ef in WIDTHS:
-            found, seconds = await _ask(client, queries, models.SearchParams(hnsw_ef=ef))
-            recall = fmean(map(agreement, exact, found))
-            widths.append(Width(ef, recall, alone / seconds))
-        return GraphQuality(len(inside), len(queries), took, tuple(widths))
-    finally:
-        await client.delete_collection(COLLECTION)
-        await client.close()
+            found, seconds = _ask(shard, queries, edge.SearchParams(hnsw_ef=ef))
+            widths.append(Width(ef, fmean(map(agreement, exact, found)), alone / seconds))
+        shard.close()
+    return GraphQuality(len(inside), len(queries), took, tuple(widths))
 
 
 async def _items(client: AsyncQdrantClient) -> list[models.Record]:
@@ -104,39 +100,30 @@ async def _items(client: AsyncQdrantClient) -> list[models.Record]:
     return found
 
 
-async def _build(client: AsyncQdrantClient, points: Sequence[models.Record]) -> float:
-    await client.delete_collection(COLLECTION)
-    size = len(_vector(points[0]))
-    params = models.VectorParams(size=size, distance=models.Distance.COSINE)
-    await client.create_collection(COLLECTION, vectors_config=params)
-    for start in range(0, len(points), _PAGE):
-        part = points[start : start + _PAGE]
-        batch = models.Batch(ids=[one.id for one in part], vectors=[_vector(one) for one in part])
-        await client.upsert(COLLECTION, batch, wait=True)
+def _build(folder: Path, points: Sequence[models.Record]) -> tuple[edge.EdgeShard, float]:
+    """A shard of the points with their graph, and the seconds that this took."""
+    params = edge.EdgeVectorParams(size=len(_vector(points[0])), distance=edge.Distance.Cosine)
+    folder.mkdir()
+    config = edge.EdgeConfig(vectors={"": params}, hnsw_config=GRAPH, optimizers=OPTIMIZERS)
+    shard = edge.EdgeShard.create(str(folder), config)
+    stored = [edge.Point(one.id, _vector(one), {}) for one in points]
+    shard.update(edge.UpdateOperation.upsert_points(stored))
     began = time.monotonic()
-    await client.update_collection(COLLECTION, hnsw_config=GRAPH, optimizers_config=OPTIMIZERS)
-    while time.monotonic() < began + BUILD_SECONDS:
-        info = await client.get_collection(COLLECTION)
-        if info.status == models.CollectionStatus.GREEN and info.indexed_vectors_count:
-            return time.monotonic() - began
-        await asyncio.sleep(_POLL_SECONDS)
-    raise LoadError(f"the HNSW graph was not built within {BUILD_SECONDS:.0f} s")
+    shard.optimize()
+    if not shard.info().indexed_vectors_count:
+        raise LoadError("the HNSW graph was not built")
+    return shard, time.monotonic() - began
 
 
-async def _ask(
-    client: AsyncQdrantClient, queries: Sequence[models.Record], params: models.SearchParams
+def _ask(
+    shard: edge.EdgeShard, queries: Sequence[models.Record], params: edge.SearchParams
 ) -> tuple[list[list[tuple[int, float]]], float]:
     """The ranking of each query, and the seconds that all of them took, one after another."""
     found, began = [], time.perf_counter()
     for query in queries:
-        answer = await client.query_points(
-            COLLECTION,
-            query=_vector(query),
-            search_params=params,
-            limit=DEPTH,
-            with_payload=False,
-        )
-        found.append([(int(one.id), one.score) for one in answer.points])
+        nearest = edge.Query.Nearest(_vector(query), None)
+        answer = shard.query(edge.QueryRequest(limit=DEPTH, query=nearest, params=params))
+        found.append([(int(one.id), one.score) for one in answer])
     return found, time.perf_counter() - began
 
 

@@ -27,8 +27,6 @@ from gateway.planning.plan import Planner
 from gateway.planning.subscribing import PreparedEvents
 from gateway.schema.uploads import UPLOAD
 from gateway.sources.contract import Budget
-from gateway.sync.compose import fillers_of
-from gateway.sync.jobs import sync_jobs
 from gateway.telemetry.counters import Traffic
 from gateway.transport.graphiql import graphiql_page, graphiql_routes
 from gateway.transport.http import GraphQLOverHTTP
@@ -51,7 +49,7 @@ from gateway.wiring import (
     stream_limits,
     subscriptions_of,
 )
-from gateway.working import worker_of, workflows_of, working
+from gateway.working import fillers_of, jobs_of, worker_of, workflows_of, working
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
@@ -133,7 +131,7 @@ class Gateway:
         self.engine.admit(costs, self.documents)
         self.cache = self._resolver_cache() if settings.cache.enabled else None
         self.engine.cached = self.cache.reads if self.cache else None
-        self.fillers = fillers_of(settings, self.domain.syncs, self.registry.vectors, self.embedder)
+        self.fillers = fillers_of(settings, self.domain, self.registry.vectors, self.embedder)
         self.datasources = datasources_of(settings)
         self.engine.datasources = self.datasources
         self.workflows = workflows_of(settings, self.domain, self.datasources, self.engine)
@@ -143,7 +141,7 @@ class Gateway:
         """What workers do for this gateway."""
         if self.workflows is not None:
             yield from self.workflows.jobs()
-        yield from sync_jobs(self.fillers)
+        yield from jobs_of(self.fillers)
 
     def _resolver_cache(self) -> ResolverCache:
         """The cache; a fill reads where it sees all that was committed before."""

@@ -1,4 +1,8 @@
-"""From settings to sources: one entry for each family, and nothing else knows how they are made."""
+"""From settings to sources: one entry for each family, and nothing else knows how they are made.
+
+An adapter is imported where its first source is made: a gateway without one has nothing of it, nor
+of its vendor's library, in memory. PostgreSQL alone is always there.
+"""
 
 from __future__ import annotations
 
@@ -14,17 +18,7 @@ from gateway.schema.state import Namespace, Namespaces
 from gateway.schema.state_fields import StateValue
 from gateway.schema.vector_writes import collections_of
 from gateway.sources.contract import Health
-from gateway.sources.directus.credentials import CallersToken, Login, StaticToken
-from gateway.sources.directus.sending import Sending
-from gateway.sources.directus.source import DirectusSource
-from gateway.sources.http import HttpService
 from gateway.sources.postgres.source import PostgresSource
-from gateway.sources.qdrant.source import QdrantSource
-from gateway.sources.redis.blobs import RedisBlobs
-from gateway.sources.redis.cache import RedisCacheStore
-from gateway.sources.redis.ratelimit import RedisRate
-from gateway.sources.redis.source import RedisSource
-from gateway.sources.upstream.source import UpstreamSource
 from gateway.transport.ratelimit import RateLimit
 from gateway.transport.streaming import StreamLimits
 
@@ -37,9 +31,18 @@ if TYPE_CHECKING:
     from gateway.schema.build import Api
     from gateway.schema.remote import UpstreamInfo
     from gateway.schema.vector_sync import VectorSync
-    from gateway.settings import Directus, Settings
+    from gateway.settings import Directus, Qdrant, Redis, Settings, Upstream
     from gateway.sources.contract import Budget
     from gateway.sources.directus.credentials import Credentials
+    from gateway.sources.directus.sending import Sending
+    from gateway.sources.directus.source import DirectusSource
+    from gateway.sources.http import HttpService
+    from gateway.sources.qdrant.source import QdrantSource
+    from gateway.sources.redis.blobs import RedisBlobs
+    from gateway.sources.redis.cache import RedisCacheStore
+    from gateway.sources.redis.ratelimit import RedisRate
+    from gateway.sources.redis.source import RedisSource
+    from gateway.sources.upstream.source import UpstreamSource
 
 
 def shared_vectors(settings: Settings) -> RedisBlobs | None:
@@ -55,6 +58,8 @@ def shared_documents(settings: Settings) -> RedisBlobs | None:
 def _blobs(settings: Settings, name: str, what: str) -> RedisBlobs | None:
     if not name:
         return None
+    from gateway.sources.redis.blobs import RedisBlobs  # noqa: PLC0415 - only where wanted
+
     one = settings.redis[name]
     return RedisBlobs(
         f"{_qualified('redis', name)} ({what})",
@@ -69,6 +74,8 @@ def rate_of(settings: Settings) -> RedisRate | None:
     rate_limit = settings.rate_limit
     if not rate_limit.requests:
         return None
+    from gateway.sources.redis.ratelimit import RedisRate  # noqa: PLC0415 - only where wanted
+
     one = settings.redis[rate_limit.redis]
     return RedisRate(
         f"{_qualified('redis', rate_limit.redis)} (rate limit)",
@@ -95,6 +102,8 @@ def cache_store(settings: Settings) -> RedisCacheStore | None:
     one = settings.redis.get(cache.redis)
     if one is None:
         return None
+    from gateway.sources.redis.cache import RedisCacheStore  # noqa: PLC0415 - only where wanted
+
     return RedisCacheStore(
         f"{_qualified('redis', cache.redis)} (cache)",
         one.url.reveal(),
@@ -146,42 +155,15 @@ def registry_of(settings: Settings, api: Api, embedder: Embedder) -> Registry:
             for name, one in settings.postgres.items()
         },
         vectors={
-            name: QdrantSource(
-                _qualified("qdrant", name),
-                one.url.reveal(),
-                grpc_port=one.grpc_port,
-                prefer_grpc=one.prefer_grpc,
-                api_key=one.api_key.reveal() or None,
-                timeout_seconds=one.timeout_seconds,
-                embedder=embedder,
-            )
+            name: _qdrant(_qualified("qdrant", name), one, embedder)
             for name, one in settings.qdrant.items()
         },
         state={
-            name: RedisSource(
-                _qualified("redis", name),
-                one.url.reveal(),
-                concurrency=one.concurrency,
-                connect_timeout=one.connect_timeout,
-                socket_timeout=one.socket_timeout,
-            )
-            for name, one in settings.redis.items()
+            name: _redis(_qualified("redis", name), one) for name, one in settings.redis.items()
         },
         namespaces=_namespaces(settings, api),
         upstreams={
-            name: UpstreamSource(
-                _qualified("upstream", name),
-                settings.upstream[name].url.reveal(),
-                info,
-                authorization=settings.upstream[name].authorization.reveal() or None,
-                forward=frozenset(settings.upstream[name].forward.split()),
-                concurrency=settings.upstream[name].concurrency,
-                connect_timeout=settings.upstream[name].connect_timeout,
-                max_bytes=settings.upstream[name].max_bytes,
-                trusted=settings.upstream[name].trusted,
-                subscriptions=settings.upstream[name].subscriptions,
-                subscriptions_url=settings.upstream[name].subscriptions_url.reveal() or None,
-            )
+            name: _upstream(_qualified("upstream", name), settings.upstream[name], info)
             for name, info in _upstreams(settings, api)
         },
         items={
@@ -191,8 +173,54 @@ def registry_of(settings: Settings, api: Api, embedder: Embedder) -> Registry:
     )
 
 
+def _qdrant(name: str, one: Qdrant, embedder: Embedder) -> QdrantSource:
+    from gateway.sources.qdrant.source import QdrantSource  # noqa: PLC0415 - only where wanted
+
+    return QdrantSource(
+        name,
+        one.url.reveal(),
+        grpc_port=one.grpc_port,
+        prefer_grpc=one.prefer_grpc,
+        api_key=one.api_key.reveal() or None,
+        timeout_seconds=one.timeout_seconds,
+        embedder=embedder,
+    )
+
+
+def _redis(name: str, one: Redis) -> RedisSource:
+    from gateway.sources.redis.source import RedisSource  # noqa: PLC0415 - only where wanted
+
+    return RedisSource(
+        name,
+        one.url.reveal(),
+        concurrency=one.concurrency,
+        connect_timeout=one.connect_timeout,
+        socket_timeout=one.socket_timeout,
+    )
+
+
+def _upstream(name: str, one: Upstream, info: UpstreamInfo) -> UpstreamSource:
+    from gateway.sources.upstream.source import UpstreamSource  # noqa: PLC0415 - only where wanted
+
+    return UpstreamSource(
+        name,
+        one.url.reveal(),
+        info,
+        authorization=one.authorization.reveal() or None,
+        forward=frozenset(one.forward.split()),
+        concurrency=one.concurrency,
+        connect_timeout=one.connect_timeout,
+        max_bytes=one.max_bytes,
+        trusted=one.trusted,
+        subscriptions=one.subscriptions,
+        subscriptions_url=one.subscriptions_url.reveal() or None,
+    )
+
+
 def _directus(name: str, one: Directus | None) -> DirectusSource:
     """A Directus; one that no setting locates answers errors."""
+    from gateway.sources.directus.source import DirectusSource  # noqa: PLC0415 - only where wanted
+
     if one is None:
         return DirectusSource(name, None)
     return DirectusSource(
@@ -206,6 +234,9 @@ def _directus(name: str, one: Directus | None) -> DirectusSource:
 
 def directus_sending(name: str, one: Directus) -> Sending:
     """What sends requests to a Directus, as whom its settings say."""
+    from gateway.sources.directus.sending import Sending  # noqa: PLC0415 - only where wanted
+    from gateway.sources.http import HttpService  # noqa: PLC0415 - only where wanted
+
     service = HttpService(
         name,
         one.url.reveal(),
@@ -217,12 +248,16 @@ def directus_sending(name: str, one: Directus) -> Sending:
 
 
 def _credentials(one: Directus, service: HttpService) -> Credentials:
+    from gateway.sources.directus import credentials  # noqa: PLC0415 - only where wanted
+
     if one.auth == "login":
         if not (one.email and one.password):
             name = service.name
             raise ConfigurationError(f'{name}.email, {name}.password: auth = "login" needs both.')
-        return Login(service, one.email, one.password.reveal())
-    return CallersToken() if one.auth == "caller" else StaticToken(one.token.reveal())
+        return credentials.Login(service, one.email, one.password.reveal())
+    if one.auth == "caller":
+        return credentials.CallersToken()
+    return credentials.StaticToken(one.token.reveal())
 
 
 def forwarded(settings: Settings) -> frozenset[str]:

@@ -14,12 +14,14 @@ from gateway.execution.exchange import GraphQLRequest
 from gateway.viewer import Viewer
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+    from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
 
     from gateway.context.registry import Datasources
+    from gateway.embedding.contract import Embedder
     from gateway.execution.engine import Engine
     from gateway.schema.build import Domain
     from gateway.settings import Settings
+    from gateway.sync.filling import Filler
     from gateway.workflows.context import Ask
     from gateway.workflows.declaring import Workflow
     from gateway.workflows.jobs import Job
@@ -38,6 +40,26 @@ def workflows_of(
     sources = datasources.by_name() if datasources is not None else {}
     asking = _asking(engine, settings.serve.deadline_seconds)
     return workflows_of(settings, domain.workflows, domain.nodes, sources, asking)
+
+
+def fillers_of(
+    settings: Settings, domain: Domain, engines: Mapping[str, Any], model: Embedder
+) -> Mapping[str, Filler]:
+    """By name the collections that are kept in step with rows; nothing is loaded where none is."""
+    if not (domain.syncs and engines):
+        return {}
+    from gateway.sync.compose import fillers_of  # noqa: PLC0415 - only where wanted
+
+    return fillers_of(settings, domain.syncs, engines, model)
+
+
+def jobs_of(fillers: Mapping[str, Filler]) -> list[Job]:
+    """The jobs that keep these collections in step."""
+    if not fillers:
+        return []
+    from gateway.sync.jobs import sync_jobs  # noqa: PLC0415 - only where wanted
+
+    return sync_jobs(fillers)
 
 
 def _asking(engine: Engine, seconds: float) -> Callable[[Workflow], Ask]:
@@ -68,27 +90,41 @@ def worker_of(settings: Settings, jobs: Iterable[Job]) -> Worker:
     """A worker for these jobs. Raises ConfigurationError where there is no database for them."""
     from gateway.workflows.worker import Worker  # noqa: PLC0415 - the job engine, for workers only
 
-    database = settings.postgres.get("default")
-    if database is None:
-        raise ConfigurationError(
-            "postgres.default.url (POSTGRES_URL): jobs are kept in this database."
-        )
     return Worker(
-        (database.direct_url or database.dsn).reveal(),
+        _database(settings),
         jobs,
         concurrency=settings.jobs.concurrency,
         lease=settings.jobs.lease_seconds,
     )
 
 
+def _watching(settings: Settings) -> Coroutine[Any, Any, None]:
+    """Says so in the log where no worker does our jobs."""
+    from gateway.sources.postgres.pool import Pool  # noqa: PLC0415 - only where jobs are
+    from gateway.workflows.attendance import tell_unattended  # noqa: PLC0415 - likewise
+
+    pool = Pool(_database(settings), name="plait-workflows", size=1)
+    return tell_unattended(pool, settings.jobs.lease_seconds)
+
+
+def _database(settings: Settings) -> str:
+    database = settings.postgres.get("default")
+    if database is None:
+        raise ConfigurationError(
+            "postgres.default.url (POSTGRES_URL): jobs are kept in this database."
+        )
+    return (database.direct_url or database.dsn).reveal()
+
+
 @asynccontextmanager
 async def working(settings: Settings, jobs: Iterable[Job]) -> AsyncIterator[None]:
-    """Do jobs during the block, where the settings want it in this process."""
-    wanted = list(jobs) if settings.jobs.inside else []
+    """Do jobs during the block, where the settings want it in this process; else see who does."""
+    wanted = list(jobs)
     if not wanted:
         yield
         return
-    task = asyncio.create_task(worker_of(settings, wanted).run(), name="jobs")
+    work = worker_of(settings, wanted).run() if settings.jobs.inside else _watching(settings)
+    task = asyncio.create_task(work, name="jobs")
     try:
         yield
     finally:

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
-import asyncpg
-
-from gateway.errors import PlaitError, SourceUnavailable
-from gateway.sources.postgres.connect import Connection, Connector
-from gateway.sources.postgres.faults import connect_fault, fault
+from gateway.errors import SourceUnavailable
+from gateway.sources.postgres.pool import Pool
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
@@ -74,36 +70,15 @@ class PostgresStore:
     ) -> None:
         self._prefix = prefix
         self._table = f'"{table}"'
-        self._connections = connections
-        self._timeout = timeout
         self._clock = clock
-        self._connect = Connector(
-            url,
-            application_name="plait-context",
-            read_only=False,
-            statement_timeout=timeout,
-            connect_timeout=timeout,
-            cached=20,
-            command_timeout=timeout,
-            as_bytes=False,
-        )
-        self._pool: asyncpg.Pool[asyncpg.Record] | None = None
+        self._connected = False
+        self._pool = Pool(url, name="plait-context", size=connections, timeout=timeout)
 
     async def connect(self) -> None:
         """See `Store`."""
-        if self._pool is not None:
+        if self._connected:
             return
-        try:
-            pool = await asyncpg.create_pool(
-                min_size=0,
-                max_size=self._connections,
-                connect=self._opened,
-                connection_class=Connection,
-                reset=_nothing,
-            )
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-            raise connect_fault(error) from error
-        self._pool = pool
+        self._connected = True
         try:
             await self._make_table()
         except BaseException:
@@ -112,9 +87,8 @@ class PostgresStore:
 
     async def disconnect(self) -> None:
         """See `Store`; what is under way is ended."""
-        pool, self._pool = self._pool, None
-        if pool is not None:
-            pool.terminate()
+        self._connected = False
+        await self._pool.close()
 
     async def ping(self) -> None:
         """See `Store`."""
@@ -166,15 +140,6 @@ class PostgresStore:
     def _sql(self, text: str) -> str:
         return text.format(table=self._table, live=_LIVE)
 
-    async def _opened(self, *_: Any, **__: Any) -> Connection:
-        """A new connection; opening one runs to its end though its caller may leave."""
-        opening = asyncio.ensure_future(self._connect())
-        try:
-            return await asyncio.shield(opening)
-        except asyncio.CancelledError:
-            opening.add_done_callback(_unwanted)
-            raise
-
     async def _make_table(self) -> None:
         async with self._connection() as connection:
             # Where there is a table, the right to make one is not needed.
@@ -190,32 +155,7 @@ class PostgresStore:
 
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[Any]:
-        """A connection of the pool; one whose call was cut is thrown away."""
-        if self._pool is None:
+        if not self._connected:
             raise SourceUnavailable("The datasource is not connected.")
-        try:
-            connection = await self._pool.acquire(timeout=self._timeout)
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-            raise fault(error) from error
-        try:
+        async with self._pool.connection() as connection:
             yield connection
-        except PlaitError:
-            raise
-        except Exception as error:
-            if not isinstance(error, asyncpg.PostgresError):
-                connection.terminate()
-            raise fault(error) from error
-        except BaseException:
-            connection.terminate()
-            raise
-        finally:
-            await self._pool.release(connection)
-
-
-def _unwanted(opening: asyncio.Future[Connection]) -> None:
-    if not opening.cancelled() and opening.exception() is None:
-        opening.result().terminate()
-
-
-async def _nothing(_: Any) -> None:
-    """No session state is ever set, so none is reset: it would be a round trip."""

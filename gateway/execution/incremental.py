@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from contextlib import aclosing
 from copy import copy
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from gateway.documents.incremental import if_variables
 from gateway.documents.splitting import split

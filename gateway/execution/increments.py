@@ -12,20 +12,18 @@ https://github.com/graphql/graphql-wg/blob/main/rfcs/DeferStream.md
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from gateway.documents.shares import KEY
 from gateway.execution.walk import encoded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from gateway.documents.shares import Keys, Owner
-
-Place: TypeAlias = tuple["str | int", ...]
-"""Where a value is in the answer."""
-Error: TypeAlias = "dict[str, Any]"
+    from gateway.execution.places import Error, Place
 
 
 class Form(StrEnum):
@@ -67,7 +65,9 @@ class Added:
     def _add(self, value: dict[str, Any], row: Mapping[str, Any], below: Place) -> None:
         new: dict[str, Any] = {}
         for key, part in row.items():
-            if key not in value:
+            if key == KEY:
+                value[key] = part
+            elif key not in value:
                 value[key] = new[key] = part
             elif isinstance(part, dict) and isinstance(value[key], dict):
                 self._add(value[key], part, (*below, key))

@@ -3,34 +3,32 @@
 from __future__ import annotations
 
 import asyncio
-from functools import partial
 from itertools import count
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 import orjson
 from graphql import IntValueNode, VariableNode
 
 from gateway.documents.shares import KEY, KEYS
-from gateway.errors import SourceDataError
 from gateway.execution.engine import Engine
 from gateway.execution.exchange import Answer, GraphQLRequest
 from gateway.execution.increments import WRITERS, Added, Pending
+from gateway.execution.places import at, clean, found, gone, of_row, placed, reached, upto
 from gateway.execution.walk import decoded
 from gateway.schema import opaque
 from gateway.schema.federation import ENTITIES
 from gateway.schema.selection import TYPENAME
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator, Sequence
+    from collections.abc import AsyncGenerator, Iterator, Sequence
 
-    from gateway.documents.shares import Cut, Owner, Path, Share
-    from gateway.execution.increments import Error, Form, Place
+    from gateway.documents.shares import Cut, Owner, Share
+    from gateway.execution.increments import Form
+    from gateway.execution.places import Error, Place
     from gateway.planning.variables import Variables
     from gateway.viewer import Viewer
 
-    Starts: TypeAlias = list[Callable[[], Coroutine[Any, Any, None]]]
-    """What is to be begun when the part before it is told."""
 
 ROWS = 500
 """Rows that one operation is asked about; those beyond are another's."""
@@ -73,6 +71,16 @@ class _Stream:
         self.entries.clear()
 
 
+class _Next:
+    """What is to be begun when the part before it is told: for a cut all its places together."""
+
+    def __init__(self) -> None:
+        self.cuts: dict[int, tuple[Cut, list[_Target]]] = {}
+        self.streams: list[tuple[_Stream, Pending]] = []
+        self.errors: list[Error] = []
+        """What went wrong with first entries of lists, which are told before."""
+
+
 class Parts:
     """The parts of one answer. `about_rows` is the engine for rows by key."""
 
@@ -104,34 +112,41 @@ class Parts:
         """All parts, of an operation whose first share was answered."""
         body: dict[str, Any] = decoded(first.body)
         self._data = body["data"]
-        starts: Starts = []
+        following = _Next()
         try:
             if self._data is not None:
-                starts, errors = await self._below(share, self._data, ())
-                if errors:
-                    body["errors"] = [*body.get("errors", ()), *errors]
+                await self._below(share, self._data, (), following)
+                if following.errors:
+                    body["errors"] = [*body.get("errors", ()), *following.errors]
             if not self._pending:
                 yield msgspec.structs.replace(first, body=orjson.dumps(body), freshness=None)
                 return
             told = self._writer.message(body, more=True)
             yield msgspec.structs.replace(first, body=told, freshness=None, more=True)
-            self._begin(starts)
+            self._begin(following)
             while self._pending:
                 await self._news.wait()
                 self._news.clear()
                 if self._broken is not None:
                     raise self._broken
                 more = bool(self._pending)
-                yield Answer(self._writer.message({}, more=more), more=more)
+                if self._writer.incremental or not more:
+                    yield Answer(self._writer.message({}, more=more), more=more)
         finally:
             for task in self._tasks:
                 task.cancel()
             if self._tasks:
                 await asyncio.wait(self._tasks)
 
-    def _begin(self, starts: Starts) -> None:
-        for start in starts:
-            task = asyncio.ensure_future(start())
+    def _begin(self, following: _Next) -> None:
+        works = [self._stream(*each) for each in following.streams]
+        for cut, targets in following.cuts.values():
+            works += [
+                self._deferred(cut, targets[first : first + ROWS])
+                for first in range(0, len(targets), ROWS)
+            ]
+        for work in works:
+            task = asyncio.ensure_future(work)
             self._tasks.add(task)
             task.add_done_callback(self._ended)
 
@@ -143,10 +158,9 @@ class Parts:
 
     # What is below an object ---------------------------------------------------------------------
 
-    async def _below(self, share: Share, value: Any, place: Place) -> tuple[Starts, list[Error]]:
+    async def _below(self, share: Share, value: Any, place: Place, following: _Next) -> None:
         """Find what a share left out below an object; streamed lists get their first entries."""
         streams = list(_streams(share, value, place))
-        starts: Starts = []
         for cut in share.cuts:
             targets = list(self._targets(cut, value, place))
             if cut.owners[0].count is not None:
@@ -155,23 +169,16 @@ class Parts:
             for target in targets:
                 for owner in cut.owners:
                     self._of(owner, (*target.place, *cut.chain)).open += 1
-            starts += [
-                partial(self._deferred, cut, targets[first : first + ROWS])
-                for first in range(0, len(targets), ROWS)
-            ]
-        _clean(value)
+            following.cuts.setdefault(id(cut.share), (cut, []))[1].extend(targets)
+        clean(value)
         for stream in streams:
             stream.hold()
-        errors: list[Error] = []
         for stream in streams:
-            below, wrong, failed = await self._entries(stream, self._first(stream.owner))
-            starts += below
-            errors += wrong
+            failed = await self._entries(stream, self._first(stream.owner), following)
             if stream.rest and not failed:
                 pending = self._of(stream.owner, stream.place)
                 pending.open, pending.value = 1, stream.entries
-                starts.append(partial(self._stream, stream, pending))
-        return starts, errors
+                following.streams.append((stream, pending))
 
     def _targets(self, cut: Cut, value: Any, place: Place) -> Iterator[_Target]:
         """The places where something was cut."""
@@ -197,7 +204,7 @@ class Parts:
 
     def _of(self, owner: Owner, place: Place) -> Pending:
         """What is to come of an owner, at or above a place."""
-        where = _upto(place, owner.depth, entered=owner.count is None)
+        where = upto(place, owner.depth, entered=owner.count is None)
         pending = self._pending.get((owner, where))
         if pending is None:
             pending = Pending(next(self._numbers), owner, where, None)
@@ -220,25 +227,25 @@ class Parts:
 
     async def _deferred(self, cut: Cut, targets: Sequence[_Target]) -> None:
         """Bring what a fragment left out, for all its places."""
-        starts: Starts = []
+        following = _Next()
         brought = await self._bring(cut, targets)
         for target, (row, errors) in zip(targets, brought, strict=True):
             place = (*target.place, *cut.chain)
             pendings = [self._of(owner, place) for owner in cut.owners]
-            placed = _placed(errors, target.place)
-            if _reached(row, cut.chain) is None:
+            wrong = placed(errors, target.place)
+            if reached(row, cut.chain) is None:
                 for pending in pendings:
                     pending.failed = True
-                pendings[0].errors += placed or [_gone(place)]
+                pendings[0].errors += wrong or [gone(place)]
             else:
                 added = Added(target.value, row)
-                below, wrong = await self._below(cut.share, target.value, target.place)
-                starts += below
-                self._writer.added(pendings[0], target.place, added, placed + wrong)
+                following.errors = wrong
+                await self._below(cut.share, target.value, target.place, following)
+                self._writer.added(pendings[0], target.place, added, wrong)
                 self._news.set()
             for pending in pendings:
                 self._close(pending)
-        self._begin(starts)
+        self._begin(following)
 
     async def _bring(self, cut: Cut, targets: Sequence[_Target]) -> list[_Brought]:
         """Run a cut's operation for these targets."""
@@ -262,98 +269,61 @@ class Parts:
         if cut.entity is None:
             return [_Brought(data, errors)]
         rows = data[ENTITIES] if data else [None] * len(targets)
-        return [_Brought(row, _of_row(number, errors)) for number, row in enumerate(rows)]
+        return [_Brought(row, of_row(number, errors)) for number, row in enumerate(rows)]
 
     # Lists ---------------------------------------------------------------------------------------
 
     async def _stream(self, stream: _Stream, pending: Pending) -> None:
         """Bring the rest of a list, some entries at a time."""
         while stream.rest and not pending.failed:
-            first = len(stream.entries)
-            starts, errors, pending.failed = await self._entries(stream, ENTRIES)
+            first, following = len(stream.entries), _Next()
+            pending.failed = await self._entries(stream, ENTRIES, following)
             if not pending.failed:
-                pending.errors += errors
+                pending.errors += following.errors
             if len(stream.entries) > first:
                 self._writer.entries(pending, first, stream.entries[first:])
                 self._news.set()
             if pending.failed:
-                pending.errors += errors
-            self._begin(starts)
+                pending.errors += following.errors
+            self._begin(following)
         self._close(pending)
 
-    async def _entries(self, stream: _Stream, number: int) -> tuple[Starts, list[Error], bool]:
+    async def _entries(self, stream: _Stream, number: int, following: _Next) -> bool:
         """Move the next entries of a list from its rest, with what was left out of them.
 
-        Those whose row is gone meanwhile are dropped. One that failed ends the list; the third
-        value is true then.
+        Those whose row is gone meanwhile are dropped. One that failed ends the list: whether one
+        did.
         """
         first, entries = stream.taken, stream.rest[:number]
         stream.taken, stream.rest = first + len(entries), stream.rest[number:]
-        wanted = [
-            {place: by[place] for place in range(first, stream.taken) if place in by}
-            for _, by in stream.targets
+        cuts = [
+            (cut, {which: by[which] for which in range(first, stream.taken) if which in by})
+            for cut, by in stream.targets
         ]
-        cuts = [cut for cut, _ in stream.targets]
-        brought = await asyncio.gather(
-            *(self._bring(cut, [*by.values()]) for cut, by in zip(cuts, wanted, strict=True))
-        )
-        rows = [dict(zip(by, got, strict=True)) for by, got in zip(wanted, brought, strict=True)]
-        starts: Starts = []
-        errors: list[Error] = []
-        for place, entry in enumerate(entries, first):
-            where = (*stream.place, len(stream.entries))
-            there = True
-            for cut, by, got in zip(cuts, wanted, rows, strict=True):
-                if place not in by:
-                    continue
-                target, (row, wrong) = by[place], got[place]
-                within = (*where, *target.place[len(where) :])
-                errors += _placed(wrong, within)
-                if row is None and wrong:
-                    return starts, errors, True
-                there = there and row is not None
-                if row is not None:
-                    Added(target.value, row)
-                    below, inside = await self._below(cut.share, target.value, within)
-                    starts += below
-                    errors += inside
-            if there:
-                stream.entries.append(entry)
-        return starts, errors, False
-
-
-# Places ------------------------------------------------------------------------------------------
-
-
-def found(value: Any, path: Path, place: Place) -> Iterator[tuple[Place, Any]]:
-    """Every value at a path, with its place; lists on the way are entered."""
-    if isinstance(value, list):
-        for number, one in enumerate(value):
-            yield from found(one, path, (*place, number))
-    elif not path:
-        yield place, value
-    elif isinstance(value, dict) and path[0] in value:
-        yield from found(value[path[0]], path[1:], (*place, path[0]))
-
-
-def at(value: Any, place: Place) -> Any:
-    """The value at a place."""
-    for step in place:
-        value = value[step]
-    return value
-
-
-def _upto(place: Place, depth: int, *, entered: bool) -> Place:
-    """The part of a place that has so many keys, with the numbers of entries behind the last."""
-    keys = 0
-    for number, step in enumerate(place):
-        if isinstance(step, str):
-            if keys == depth:
-                return place[:number]
-            keys += 1
-        elif keys == depth and not entered:
-            return place[:number]
-    return place
+        brought = await asyncio.gather(*(self._bring(cut, [*by.values()]) for cut, by in cuts))
+        rows = [
+            (cut, by, dict(zip(by, got, strict=True)))
+            for (cut, by), got in zip(cuts, brought, strict=True)
+        ]
+        for which, entry in enumerate(entries, first):
+            place = (*stream.place, len(stream.entries))
+            parts = [(cut, by[which], got[which]) for cut, by, got in rows if which in by]
+            wrong = [
+                error
+                for _, target, (_, errors) in parts
+                for error in placed(errors, (*place, *target.place[len(place) :]))
+            ]
+            following.errors += wrong
+            if any(row is None for _, _, (row, _) in parts):
+                if wrong:
+                    return True
+                continue
+            stream.entries.append(entry)
+            for cut, target, (row, _) in parts:
+                Added(target.value, row)
+                where = (*place, *target.place[len(place) :])
+                await self._below(cut.share, target.value, where, following)
+        return False
 
 
 def _streams(share: Share, value: Any, place: Place) -> Iterator[_Stream]:
@@ -376,44 +346,3 @@ def _assign(cut: Cut, targets: Sequence[_Target], streams: Sequence[_Stream]) ->
                 if target.place[:length] == stream.place
             }
             stream.targets.append((cut, own))
-
-
-def _clean(value: Any) -> None:
-    """Take out the keys of rows, for which no client asked."""
-    if isinstance(value, dict):
-        value.pop(KEY, None)
-        for one in value.values():
-            _clean(one)
-    elif isinstance(value, list):
-        for one in value:
-            _clean(one)
-
-
-def _reached(row: Any, chain: Path) -> Any:
-    """The object at the end of a chain; None where it is not there."""
-    for key in chain:
-        row = row[key] if isinstance(row, dict) else None
-    return row
-
-
-# Errors ------------------------------------------------------------------------------------------
-
-
-def _of_row(number: int, errors: Sequence[Error]) -> list[Error]:
-    """The errors of one row of `_entities`, or of all."""
-    found_here: list[Error] = []
-    for error in errors:
-        path = error.get("path") or []
-        if len(path) < 2 or path[1] == number:  # noqa: PLR2004 - the field and the row
-            found_here.append({**error, "path": path[2:]})
-    return found_here
-
-
-def _placed(errors: Sequence[Error], place: Place) -> list[Error]:
-    """Errors with the path that the client knows."""
-    return [{**error, "path": [*place, *(error.get("path") or ())]} for error in errors]
-
-
-def _gone(place: Place) -> Error:
-    error = SourceDataError("What this belongs to is not there any more.")
-    return {"message": error.message, "path": list(place), "extensions": error.extensions}

@@ -32,7 +32,6 @@ from gateway.schema.entities import entity_options, fields_of, optional, read_en
 from gateway.schema.federation import bind_entities, bind_service, schema_class, set_keys, told_to
 from gateway.schema.fulltext import full_text
 from gateway.schema.guards import field_infos, type_requirements
-from gateway.schema.incremental import INCREMENTAL
 from gateway.schema.inputs import Inputs
 from gateway.schema.items.bindings import ITEM_BINDINGS
 from gateway.schema.items.fields import CollectionFields
@@ -66,7 +65,7 @@ from gateway.schema.writes import children, conflict_columns, writable
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-    from graphql import GraphQLDirective, GraphQLField
+    from graphql import GraphQLField
     from strawberry.extensions import SchemaExtension
     from strawberry.types.arguments import StrawberryArgument
 
@@ -135,7 +134,7 @@ def build(domain: Domain, *, executor: type | None = None, incremental: bool = T
     `executor` is the execution context class for operations that graphql-core runs; `incremental`
     says that the schema has `@defer` and `@stream`.
     """
-    return _Builder(domain).build(executor, INCREMENTAL if incremental else ())
+    return _Builder(domain).build(executor, incremental=incremental)
 
 
 class _Builder:
@@ -163,7 +162,7 @@ class _Builder:
         if len(self.names) != len(classes):
             raise ConfigurationError("Two entities or collections have the same class name.")
 
-    def build(self, executor: type | None, directives: Sequence[GraphQLDirective]) -> Api:
+    def build(self, executor: type | None, *, incremental: bool) -> Api:
         hints = {cls: self._hints(cls) for cls in self.names.values()}
         for cls in self.domain.entities:
             found = read_entity(cls, hints[cls], self.domain.entities, self.converter)
@@ -197,10 +196,11 @@ class _Builder:
             types=[*self.names.values(), *self.domain.types],
             extensions=self.domain.extensions,
             execution_context_class=executor,
-            config=StrawberryConfig(scalar_map={**SCALARS, Vector: VECTOR, Upload: UPLOAD}),
+            config=StrawberryConfig(
+                scalar_map={**SCALARS, Vector: VECTOR, Upload: UPLOAD},
+                enable_experimental_incremental_execution=incremental,
+            ),
         )
-        core = schema._schema  # noqa: SLF001 - Strawberry offers no public way to its core schema
-        core.directives = (*core.directives, *directives)
         keys = self.domain.api_keys
         owner = key_owner(keys, self.named) if keys else None
         return Api(schema, self._catalog(schema), owner, self.domain.namespaces)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 from contextlib import asynccontextmanager, contextmanager
 
 import grpc
 import pytest
 from qdrant_client import AsyncQdrantClient
-from qdrant_client import models as m
 from qdrant_client.http.exceptions import UnexpectedResponse
 
 _numbers = itertools.count(1)
@@ -49,16 +47,6 @@ async def rest_client(url):
 def fresh_name():
     """A collection name no other test uses."""
     return f"engine_{next(_numbers)}"
-
-
-async def green(client, name):
-    """Wait until the collection's indexes are built; what it says about itself then."""
-    for _ in range(3_000):
-        info = await client.get_collection(name)
-        if info.status == m.CollectionStatus.GREEN:
-            return info
-        await asyncio.sleep(0.02)
-    pytest.fail(f"{name} is still being built")
 
 
 @contextmanager

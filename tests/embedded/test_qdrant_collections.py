@@ -29,8 +29,6 @@ async def test_a_collection_from_creation_to_deletion(client):
     assert await client.create_collection(
         name,
         vectors_config=VECTORS,
-        hnsw_config=m.HnswConfigDiff(m=32),
-        optimizers_config=m.OptimizersConfigDiff(indexing_threshold=7),
         metadata={"embedding_model": "tiny"},
     )
     assert await client.collection_exists(name)
@@ -39,8 +37,6 @@ async def test_a_collection_from_creation_to_deletion(client):
     assert info.status == m.CollectionStatus.GREEN
     assert info.points_count == 0
     assert info.config.params.vectors == VECTORS
-    assert (info.config.hnsw_config.m, info.config.hnsw_config.ef_construct) == (32, 100)
-    assert info.config.optimizer_config.indexing_threshold == 7
     assert info.config.metadata == {"embedding_model": "tiny"}
     assert await client.delete_collection(name) is True
     assert await client.delete_collection(name) is False
@@ -176,46 +172,27 @@ async def test_named_sparse_and_multiple_vectors(client):
         )
     with refused(grpc.StatusCode.INVALID_ARGUMENT, "single vector"):
         await client.query_points(name, query=[[1.0, 0.0]], using="title")
-    await client.delete_vectors(name, ["words"], [1])
-    await client.update_vectors(name, [m.PointVectors(id=2, vector={"title": [5.0, 5.0]})])
-    first, second = await client.retrieve(name, [1, 2], with_vectors=True)
-    assert set(first.vector) == {"title", "terms"}
-    assert second.vector["title"] == [5.0, 5.0]
 
 
-@pytest.mark.parametrize(
-    ("schema", "data_type"),
-    [
-        *((kind, kind) for kind in m.PayloadSchemaType),
-        (m.KeywordIndexParams(type=m.KeywordIndexType.KEYWORD, is_tenant=True), "keyword"),
-        (
-            m.IntegerIndexParams(type=m.IntegerIndexType.INTEGER, lookup=True, range=False),
-            "integer",
-        ),
-        (
-            m.TextIndexParams(
-                type=m.TextIndexType.TEXT,
-                tokenizer=m.TokenizerType.WORD,
-                lowercase=True,
-                min_token_len=2,
-                stopwords=m.StopwordsSet(languages=[m.Language.ENGLISH], custom=["foo"]),
-                stemmer=m.SnowballParams(
-                    type=m.Snowball.SNOWBALL, language=m.SnowballLanguage.ENGLISH
-                ),
-            ),
-            "text",
-        ),
-    ],
-)
-async def test_payload_indexes(client, schema, data_type):
-    """Created with or without parameters, shown, and deleted again."""
+@pytest.mark.parametrize("schema", list(m.PayloadSchemaType))
+async def test_payload_indexes(client, schema):
+    """Created, shown, and deleted again."""
     name = fresh_name()
     await client.create_collection(name, vectors_config=VECTORS)
     await client.create_payload_index(name, "field", schema)
     index = (await client.get_collection(name)).payload_schema["field"]
-    assert index.data_type == data_type
+    assert index.data_type == schema
     await client.delete_payload_index(name, "field")
     assert (await client.get_collection(name)).payload_schema == {}
+
+
+async def test_parameters_of_indexes(client):
+    """Refused: an index is made by its type alone."""
+    name = fresh_name()
+    await client.create_collection(name, vectors_config=VECTORS)
+    schema = m.KeywordIndexParams(type=m.KeywordIndexType.KEYWORD, is_tenant=True)
+    with refused(grpc.StatusCode.UNIMPLEMENTED, "parameters"):
+        await client.create_payload_index(name, "field", schema)
 
 
 async def test_health(client):
@@ -231,6 +208,8 @@ async def test_calls_it_does_not_have_say_their_name(client):
     await client.create_collection(name, vectors_config=VECTORS)
     for call, words in (
         (client.create_snapshot(name), ("the call Create", "/snapshots")),
+        (client.update_collection(name, metadata={"a": 1}), ("the call Update", "PATCH")),
+        (client.get_aliases(), ("ListAliases", "/aliases")),
         (client.search_matrix_pairs(name), ("SearchMatrixPairs", "/matrix/pairs")),
         (client.list_shard_keys(name), ("ListShardKeys", "/shards")),
     ):

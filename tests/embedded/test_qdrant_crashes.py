@@ -6,17 +6,13 @@ import random
 import signal
 
 import pytest
-from embedded.qdrant_calls import green, stock_client
+from embedded.qdrant_calls import stock_client
 from embedded.qdrant_served import serving
 from qdrant_client import models as m
 
 VECTORS = m.VectorParams(size=8, distance=m.Distance.DOT)
 COUNT = 400
 EVEN = m.Filter(must=[m.FieldCondition(key="even", match=m.MatchValue(value=True))])
-HNSW = {
-    "hnsw_config": m.HnswConfigDiff(m=4, full_scan_threshold=1),
-    "optimizers_config": m.OptimizersConfigDiff(indexing_threshold=1),
-}
 
 
 def kill(process):
@@ -45,7 +41,7 @@ async def stored(client, name="c"):
 
 
 async def test_every_kind_of_write(folder):
-    """Payloads, vectors and points, changed by ids and by filter, one by one and in a batch."""
+    """Payloads and points, changed by ids and by filter, one by one and in a batch."""
     with serving(folder) as (process, endpoint):
         async with stock_client(endpoint) as client:
             await fill(client)
@@ -54,9 +50,7 @@ async def test_every_kind_of_write(folder):
             await client.set_payload("c", {"y": {"z": [None]}}, points=EVEN)
             await client.overwrite_payload("c", {"only": "this"}, points=[5])
             await client.delete_payload("c", ["n"], points=[7])
-            await client.clear_payload("c", [9])
             await client.delete("c", [11, 13])
-            await client.update_vectors("c", [m.PointVectors(id=15, vector=[9.0] * 8)])
             await client.batch_update_points(
                 "c",
                 [
@@ -78,9 +72,7 @@ async def test_every_kind_of_write(folder):
             assert len(before) == 298
             assert before[1] == {"n": 1, "even": False, "x": 1}
             assert before[2] == {"n": 2, "even": True, "y": {"z": [None]}}
-            assert (before[5], before[9], before[7]) == ({"only": "this"}, {}, {"even": False})
-            (record,) = await client.retrieve("c", [15], with_vectors=True)
-            assert record.vector == [9.0] * 8
+            assert (before[5], before[7]) == ({"only": "this"}, {"even": False})
             assert "even" in (await client.get_collection("c")).payload_schema
 
 
@@ -111,45 +103,3 @@ async def test_killed_in_the_middle(folder, what):
         changed = set(range(COUNT)) - set(points)
     assert changed in (set(range(acknowledged)), set(range(acknowledged + 1)))
     assert acknowledged >= 50
-
-
-async def test_metadata_and_aliases(folder):
-    """What a collection is called and what is noted about it is kept too."""
-    with serving(folder) as (process, endpoint):
-        async with stock_client(endpoint) as client:
-            await client.create_collection("c", vectors_config=VECTORS, metadata={"a": 1})
-            await client.update_collection("c", metadata={"model": "tiny"})
-            made = m.CreateAlias(alias_name="also", collection_name="c")
-            await client.update_collection_aliases([m.CreateAliasOperation(create_alias=made)])
-        kill(process)
-    with serving(folder) as (_, endpoint):
-        async with stock_client(endpoint) as client:
-            info = await client.get_collection("also")
-            assert info.config.metadata == {"a": 1, "model": "tiny"}
-
-
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-async def test_a_build_that_is_cut_off(folder, number):
-    """It is begun again at the next start, with everything written beside it."""
-    with serving(folder) as (process, endpoint):
-        async with stock_client(endpoint) as client:
-            payloads = await fill(client)
-            await client.update_collection("c", **HNSW)
-            await client.delete("c", [0])
-            info = await client.get_collection("c")
-            assert info.status == m.CollectionStatus.YELLOW
-        process.send_signal(number)
-        process.wait(20)
-    del payloads[0]
-    with serving(folder) as (process, endpoint):
-        async with stock_client(endpoint) as client:
-            assert await stored(client) == payloads
-            info = await green(client, "c")
-            assert info.indexed_vectors_count > 0
-            assert await stored(client) == payloads
-        kill(process)
-    assert len(list((folder / "collections" / "kept-c").glob("shard*"))) == 1
-    with serving(folder) as (_, endpoint):
-        async with stock_client(endpoint) as client:
-            assert await stored(client) == payloads
-            assert (await client.get_collection("c")).indexed_vectors_count > 0

@@ -97,7 +97,7 @@ def test_a_directory_has_one_owner(folder):
         )
         assert second.returncode == 1
         assert second.stdout == ""
-        assert f"in use by another embedded Qdrant (process {process.pid})" in second.stderr
+        assert f"in use by another Plait (process {process.pid})" in second.stderr
         assert "Traceback" not in second.stderr
         process.kill()
     with serving(folder):

@@ -55,20 +55,6 @@ async def test_both_protocols_show_the_same(qdrant_endpoint, qdrant_rest_url):
         assert answers[0][0][1].payload == payload
 
 
-async def test_a_point_by_its_path(http, qdrant_rest_url):
-    """GET of one point: whole, or 404."""
-    name = fresh_name()
-    async with rest_client(qdrant_rest_url) as client:
-        await client.create_collection(name, vectors_config=VECTORS)
-        await client.upsert(name, [m.PointStruct(id=1, vector=[0.5, 1.0], payload={"a": 1})])
-    found = (await http.get(f"/collections/{name}/points/1")).json()
-    assert found["result"]["payload"] == {"a": 1}
-    assert found["result"]["vector"] == [0.5, 1.0]
-    assert found["status"] == "ok"
-    for path, status in (("2", 404), ("x", 400), (str(2**64), 400)):
-        assert (await http.get(f"/collections/{name}/points/{path}")).status_code == status
-
-
 async def test_signs_of_life(http):
     """For whoever watches over it, and for a client that compares versions."""
     for path in ("/healthz", "/livez", "/readyz"):

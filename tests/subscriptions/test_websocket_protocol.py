@@ -233,6 +233,8 @@ async def test_operations_of_a_connection_are_bounded(script: Script) -> None:
         assert (message["id"], message["type"]) == (third, "error")
         code = message["payload"][0]["extensions"]["code"]
         assert code == "SUBSCRIPTION_LIMIT_EXCEEDED"
+        assert script.traffic.refused == {code: 1}
+        assert script.traffic.connections == {"websocket": 1}
         await talk.say("complete", id=first)
         await talk.begin("count 1")
         assert await talk.next() == 0
@@ -299,6 +301,9 @@ async def test_a_client_that_reads_nothing_is_cut_off(script: Script) -> None:
         await until(lambda: script.running == 0)
         assert script.sent < 1_000
         writer.transport.abort()
+        assert script.traffic.slow == {"websocket": 1}
+        assert script.traffic.sent["websocket"] >= 3
+        await until(lambda: script.traffic.connections == {"websocket": 0})
 
 
 async def test_a_gateway_that_stops_says_so(script: Script) -> None:

@@ -6,12 +6,14 @@ import asyncio
 import hashlib
 import subprocess
 import sys
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 from telemetry.collector import collecting
 from telemetry.shelf import ask, served
 
+from gateway.errors import SourceConflict
 from gateway.sources.http import HttpService, Outgoing
 from gateway.telemetry.propagation import trace_headers
 
@@ -146,6 +148,42 @@ async def test_services_we_call_learn_of_the_trace(collector):
     finally:
         await service.close()
         await asyncio.to_thread(tracing.close)
+
+
+async def test_every_verb_of_a_writer_is_a_write(collector):
+    """What is awaited, or entered and left, is a span that services learn of; what is neither is not."""
+    from gateway.execution.traced import TracedWriter  # noqa: PLC0415 - an extra
+    from gateway.telemetry.tracing import Tracing  # noqa: PLC0415 - likewise
+
+    class Pen:
+        name = "pen"
+        inks = 3
+
+        def mix(self, ink):
+            return ink * 2
+
+        async def write(self, word):
+            return word, bool(trace_headers())
+
+        @asynccontextmanager
+        async def session(self):
+            yield self
+
+    tracing = Tracing(collector.url, service="shelf", ratio=1.0)
+    pen = TracedWriter(Pen(), tracing)
+    try:
+        with tracing.request():
+            assert (pen.inks, pen.mix(2)) == (3, 4)
+            assert await pen.write("sesame") == ("sesame", True)
+            with pytest.raises(SourceConflict):
+                async with pen.session():
+                    raise SourceConflict("serialization")
+    finally:
+        await asyncio.to_thread(tracing.close)
+    write, session = [span for span in collector.spans if span.name == "write pen"]
+    assert attributes(write)["plait.write"].string_value == "write"
+    assert (session.status.message, write.status.message) == ("SOURCE_ERROR", "")
+    assert len(collector.spans) == 3
 
 
 def test_without_traces_nothing_of_it_is_loaded():

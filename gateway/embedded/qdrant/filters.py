@@ -29,20 +29,16 @@ def filter_(message: pb.Filter, depth: int = 0) -> edge.Filter:
     """Read a filter with everything nested in it. Raises `Fault` for what the engine lacks."""
     if depth > _MAX_DEPTH:
         raise invalid(f"a filter may be nested {_MAX_DEPTH} levels deep")
-    least = None
     if message.HasField("min_should"):
-        conditions = _conditions(message.min_should.conditions, depth)
-        least = edge.MinShould(conditions, message.min_should.min_count)
+        raise unsupported("min_should")
     return edge.Filter(
         must=_conditions(message.must, depth) or None,
         should=_conditions(message.should, depth) or None,
         must_not=_conditions(message.must_not, depth) or None,
-        min_should=least,
     )
 
 
-def condition(message: pb.Condition, depth: int = 0) -> Any:
-    """Read one condition."""
+def _condition(message: pb.Condition, depth: int = 0) -> Any:
     kind = message.WhichOneof("condition_one_of")
     if kind is None:
         raise invalid("a filter condition is empty")
@@ -57,7 +53,7 @@ def condition(message: pb.Condition, depth: int = 0) -> Any:
 
 
 def _conditions(messages: Iterable[pb.Condition], depth: int) -> list[Any]:
-    return [condition(message, depth) for message in messages]
+    return [_condition(message, depth) for message in messages]
 
 
 def _field(message: Any) -> edge.FieldCondition:
@@ -67,6 +63,8 @@ def _field(message: Any) -> edge.FieldCondition:
         for name, read in _PARTS.items()
         if message.HasField(name)
     }
+    if message.HasField("geo_polygon"):
+        raise unsupported("geo_polygon")
     if message.HasField("datetime_range"):
         given["range"] = _datetime_range(message.datetime_range)
     if not given:
@@ -117,41 +115,23 @@ def _moment(message: Timestamp) -> str:
         raise invalid("a datetime is outside the years 1 to 9999") from None
 
 
-def geo_point(message: pb.GeoPoint) -> edge.GeoPoint:
-    """Read a point on the globe, degrees."""
+def _geo_point(message: pb.GeoPoint) -> edge.GeoPoint:
     return edge.GeoPoint(lon=message.lon, lat=message.lat)
 
 
 def _geo_box(message: pb.GeoBoundingBox) -> edge.GeoBoundingBox:
-    return edge.GeoBoundingBox(geo_point(message.top_left), geo_point(message.bottom_right))
+    return edge.GeoBoundingBox(_geo_point(message.top_left), _geo_point(message.bottom_right))
 
 
 def _geo_radius(message: pb.GeoRadius) -> edge.GeoRadius:
-    return edge.GeoRadius(geo_point(message.center), message.radius)
-
-
-def _geo_polygon(message: pb.GeoPolygon) -> edge.GeoPolygon:
-    holes = [_line(line) for line in message.interiors]
-    return edge.GeoPolygon(_line(message.exterior), holes or None)
-
-
-def _line(message: pb.GeoLineString) -> list[edge.GeoPoint]:
-    return [geo_point(point) for point in message.points]
-
-
-def _slice(message: pb.SliceCondition) -> Any:
-    if message.index >= message.total:
-        raise invalid(f"slice {message.index} is none of 0 to {message.total} - 1")
-    return edge.SliceCondition(message.total, message.index)  # type: ignore[attr-defined] # not in its stubs
+    return edge.GeoRadius(_geo_point(message.center), message.radius)
 
 
 _CONDITIONS: dict[str, Callable[[Any], Any]] = {
     "field": _field,
     "has_id": lambda message: edge.HasIdCondition(set(point_ids(message.has_id))),
-    "has_vector": lambda message: edge.HasVectorCondition(message.has_vector),
     "is_empty": lambda message: edge.IsEmptyCondition(message.key),
     "is_null": lambda message: edge.IsNullCondition(message.key),
-    "slice": _slice,
 }
 
 _MATCHES: dict[str, Callable[[Any], Any]] = {
@@ -161,9 +141,6 @@ _MATCHES: dict[str, Callable[[Any], Any]] = {
     "boolean": lambda value: edge.MatchValue(cast("bool", np.bool_(value))),
     "text": edge.MatchText,
     "text_any": edge.MatchTextAny,
-    "phrase": edge.MatchPhrase,
-    "prefix": edge.MatchPrefix,
-    "substring": edge.MatchSubstring,
     "keywords": lambda message: edge.MatchAny(list(message.strings)),
     "integers": lambda message: edge.MatchAny(list(message.integers)),
     "except_keywords": lambda message: edge.MatchExcept(list(message.strings)),
@@ -175,7 +152,6 @@ _PARTS: dict[str, Callable[[Any], Any]] = {
     "range": _range,
     "geo_bounding_box": _geo_box,
     "geo_radius": _geo_radius,
-    "geo_polygon": _geo_polygon,
     "values_count": _values_count,
     "is_empty": bool,
     "is_null": bool,

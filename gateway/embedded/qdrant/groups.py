@@ -1,23 +1,20 @@
 """The best groups of points by a payload field, composed of the engine's plain queries.
 
-Without prefetches the ranking of a point depends on nothing but the point. So the groups are found
-by asking for the best points outside the groups found so far, and filled by one query for each:
-exact, whatever the number of points. What is ranked by prefetches, at random or for diversity
-would be ranked otherwise under another filter: there the one ranking is divided up.
+The ranking of a point depends on nothing but the point. So the groups are found by asking for the
+best points outside the groups found so far, and filled by one query for each: exact, whatever the
+number of points.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeAlias
-from uuid import UUID
 
 import qdrant_edge as edge
 from qdrant_client import grpc as pb
 from qdrant_client.local.payload_value_extractor import value_by_key
 
-from gateway.embedded.qdrant.examples import Examples
-from gateway.embedded.qdrant.faults import invalid
-from gateway.embedded.qdrant.queries import engine_query, scored
+from gateway.embedded.qdrant.faults import invalid, unsupported
+from gateway.embedded.qdrant.queries import Examples, engine_query, scored
 from gateway.embedded.qdrant.reads import (
     MAX_LIMIT,
     record_message,
@@ -43,7 +40,6 @@ _SHARED = (
     *("collection_name", "prefetch", "query", "using", "filter", "params", "score_threshold"),
     *("with_payload", "with_vectors", "lookup_from", "shard_key_selector"),
 )
-_RANKED_AS_A_WHOLE = frozenset(("sample", "nearest_with_mmr", "text"))
 _INT64 = range(-(2**63), 2**63)
 
 
@@ -54,15 +50,10 @@ def _query_groups(shards: Shards, request: pb.QueryPointGroups) -> pb.QueryGroup
     size = requested_limit(request, "group_size", _DEFAULT_SIZE)
     if limit * size > MAX_LIMIT:
         raise invalid(f"limit times group_size must be at most {MAX_LIMIT}, got {limit * size}")
-    asked = _as_query(request)
-    grouping = _Grouping(shards, asked, request.group_by)
-    whole = asked.prefetch or asked.query.WhichOneof("variant") in _RANKED_AS_A_WHOLE
-    groups = grouping.divided(limit, size) if whole else grouping.filled(limit, size)
-    found = _lookup(shards, request.with_lookup, groups) if request.HasField("with_lookup") else {}
-    answers = [
-        pb.PointGroup(id=_group_id(value), hits=hits, lookup=found.get(value))
-        for value, hits in groups.items()
-    ]
+    if request.HasField("with_lookup"):
+        raise unsupported("groups looked up in another collection")
+    groups = _Grouping(shards, _as_query(request), request.group_by).filled(limit, size)
+    answers = [pb.PointGroup(id=_group_id(value), hits=hits) for value, hits in groups.items()]
     return pb.QueryGroupsResponse(result=pb.GroupsResult(groups=answers))
 
 
@@ -70,16 +61,7 @@ def _as_query(request: pb.QueryPointGroups) -> pb.QueryPoints:
     """The query that ranks the points, over those that have a value to group by."""
     given = {one.name: value for one, value in request.ListFields() if one.name in _SHARED}
     asked = pb.QueryPoints(**given)
-    for prefetch in asked.prefetch:
-        _multiply(prefetch, requested_limit(request, "group_size", _DEFAULT_SIZE))
     return _narrowed(asked, pb.Filter(must_not=[_condition(request.group_by, is_empty=True)]))
-
-
-def _multiply(prefetch: pb.PrefetchQuery, times: int) -> None:
-    """Let a prefetch find that many times more, so that groups fill up: as a real server does."""
-    prefetch.limit = min(requested_limit(prefetch) * times, MAX_LIMIT)
-    for inner in prefetch.prefetch:
-        _multiply(inner, times)
 
 
 def _narrowed(asked: pb.QueryPoints, further: pb.Filter) -> pb.QueryPoints:
@@ -100,23 +82,9 @@ class _Grouping:
 
     def __init__(self, shards: Shards, asked: pb.QueryPoints, key: str) -> None:
         self._collection: Collection = shards.get(asked.collection_name)
-        self._examples = Examples(shards, asked.collection_name, [asked])
+        self._examples = Examples(self._collection, [asked])
         self._asked = asked
         self._key = key
-
-    def divided(self, limit: int, size: int) -> Groups:
-        """The groups of one ranking, as long as it can be."""
-        asked = self._values_only(self._asked)
-        asked.limit = MAX_LIMIT
-        (ranked,) = self._run([asked])
-        chosen: Chosen = {}
-        for point in ranked:
-            for value in self._values(point):
-                if value in chosen or len(chosen) < limit:
-                    hits = chosen.setdefault(value, [])
-                    if len(hits) < size:
-                        hits.append(point)
-        return self._with_records(chosen)
 
     def filled(self, limit: int, size: int) -> Groups:
         """The best groups, each filled by a query of its own."""
@@ -178,7 +146,7 @@ class _Grouping:
 
     def _run(self, asked: Sequence[pb.QueryPoints]) -> list[list[edge.ScoredPoint]]:
         queries = [engine_query(one, self._examples) for one in asked]
-        with self._collection.reading() as shard:
+        with self._collection.using() as shard:
             return shard.query_batch(edge.QueryBatchRequest(queries))
 
     def _with_records(self, chosen: Chosen) -> Groups:
@@ -186,7 +154,7 @@ class _Grouping:
         wanted = {point.id for hits in chosen.values() for point in hits}
         payload = wanted_payload(self._asked.with_payload, default=False)
         vectors = wanted_vectors(self._asked.with_vectors)
-        with self._collection.reading() as shard:
+        with self._collection.using() as shard:
             found = shard.retrieve(list(wanted), payload, vectors)
         records = {record.id: record_message(record) for record in found}
         return {
@@ -220,30 +188,6 @@ def _group_id(value: GroupValue) -> pb.GroupId:
     if isinstance(value, str):
         return pb.GroupId(string_value=value)
     return pb.GroupId(unsigned_value=value) if value >= 0 else pb.GroupId(integer_value=value)
-
-
-def _lookup(
-    shards: Shards, wanted: pb.WithLookup, groups: Iterable[GroupValue]
-) -> dict[GroupValue, pb.RetrievedPoint]:
-    """The point of another collection whose id is the group's value, for groups that have one."""
-    ids = {value: one for value in groups if (one := _as_point_id(value)) is not None}
-    with shards.get(wanted.collection).reading() as shard:
-        records = shard.retrieve(
-            list(ids.values()),
-            wanted_payload(wanted.with_payload, default=True),
-            wanted_vectors(wanted.with_vectors),
-        )
-    found = {record.id: record_message(record) for record in records}
-    return {value: found[one] for value, one in ids.items() if one in found}
-
-
-def _as_point_id(value: GroupValue) -> int | UUID | None:
-    if isinstance(value, int):
-        return value if value >= 0 else None
-    try:
-        return UUID(value)
-    except ValueError:
-        return None
 
 
 GROUP_CALLS: dict[str, Call] = {"QueryGroups": _query_groups}

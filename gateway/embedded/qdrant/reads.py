@@ -53,33 +53,12 @@ def requested_limit(request: Any, field: str = "limit", default: int = _DEFAULT_
     return limit
 
 
-def order_by(message: pb.OrderBy) -> edge.OrderBy:
-    """Read an order by a payload field."""
-    start = message.start_from.WhichOneof("value")
-    if start is None:
-        begin = None
-    elif start == "timestamp":
-        begin = message.start_from.timestamp.ToJsonString()
-    else:
-        begin = getattr(message.start_from, start)
-    direction = edge.Direction.Desc if message.direction == pb.Desc else edge.Direction.Asc
-    return edge.OrderBy(message.key, direction, begin)
-
-
-def order_value_message(value: Any) -> pb.OrderValue | None:
-    """Write the value a point was ordered by; None where it was not."""
-    if value is None:
-        return None
-    return pb.OrderValue(int=value) if isinstance(value, int) else pb.OrderValue(float=value)
-
-
 def record_message(record: edge.Record) -> pb.RetrievedPoint:
     """Write a point that was read."""
     return pb.RetrievedPoint(
         id=point_id_message(record.id),
         payload=payload_message(record.payload),
         vectors=vectors_message(record.vector),
-        order_value=order_value_message(record.order_value),
     )
 
 
@@ -87,24 +66,23 @@ def _get(shards: Shards, request: pb.GetPoints) -> pb.GetResponse:
     ids = point_ids(request.ids)
     payload = wanted_payload(request.with_payload, default=False)
     vectors = wanted_vectors(request.with_vectors)
-    with shards.get(request.collection_name).reading() as shard:
+    with shards.get(request.collection_name).using() as shard:
         records = shard.retrieve(ids, payload, vectors)
     return pb.GetResponse(result=[record_message(record) for record in records])
 
 
 def _scroll(shards: Shards, request: pb.ScrollPoints) -> pb.ScrollResponse:
     collection = shards.get(request.collection_name)
-    if request.HasField("order_by") and request.HasField("offset"):
-        raise invalid("offset does not go with order_by; use start_from of order_by")
+    if request.HasField("order_by"):
+        raise unsupported("pages in the order of a field")
     asked = edge.ScrollRequest(
         offset=point_id(request.offset) if request.HasField("offset") else None,
         limit=requested_limit(request),
         filter=requested_filter(request),
         with_payload=wanted_payload(request.with_payload, default=True),
         with_vector=wanted_vectors(request.with_vectors),
-        order_by=order_by(request.order_by) if request.HasField("order_by") else None,
     )
-    with collection.reading() as shard:
+    with collection.using() as shard:
         records, following = shard.scroll(asked)
     next_offset = None if following is None else point_id_message(following)
     points = [record_message(record) for record in records]
@@ -115,7 +93,7 @@ def _count(shards: Shards, request: pb.CountPoints) -> pb.CountResponse:
     collection = shards.get(request.collection_name)
     exact = request.exact if request.HasField("exact") else True
     asked = edge.CountRequest(exact, requested_filter(request))
-    with collection.reading() as shard:
+    with collection.using() as shard:
         count = shard.count(asked)
     return pb.CountResponse(result=pb.CountResult(count=count))
 
@@ -123,7 +101,7 @@ def _count(shards: Shards, request: pb.CountPoints) -> pb.CountResponse:
 def _facet(shards: Shards, request: pb.FacetCounts) -> pb.FacetResponse:
     collection = shards.get(request.collection_name)
     limit, wanted = requested_limit(request), requested_filter(request)
-    with collection.reading() as shard:
+    with collection.using() as shard:
         found = shard.facet(edge.FacetRequest(request.key, limit, request.exact, wanted))
     hits = [pb.FacetHit(value=_facet_value(hit.value), count=hit.count) for hit in found.hits]
     return pb.FacetResponse(hits=hits)

@@ -15,7 +15,6 @@ from qdrant_client import grpc as pb
 
 from gateway.embedded.qdrant.access import KEY_VARIABLE, KeyRequired
 from gateway.embedded.qdrant.administration import COLLECTION_CALLS, HEALTH_CALLS
-from gateway.embedded.qdrant.aliases import ALIAS_CALLS
 from gateway.embedded.qdrant.groups import GROUP_CALLS
 from gateway.embedded.qdrant.queries import QUERY_CALLS
 from gateway.embedded.qdrant.reads import READ_CALLS
@@ -41,8 +40,7 @@ _OPTIONS = (
 )
 _CHANGES = (
     *WRITE_CALLS.values(),
-    *(COLLECTION_CALLS[name] for name in ("Create", "Update", "Delete")),
-    ALIAS_CALLS["UpdateAliases"],
+    *(COLLECTION_CALLS[name] for name in ("Create", "Delete")),
 )
 
 
@@ -99,11 +97,7 @@ def _server(shards: Shards, threads: Threads, key: str | None) -> grpc.aio.Serve
             pb.PointsServicer,
             READ_CALLS | WRITE_CALLS | QUERY_CALLS | GROUP_CALLS,
         ),
-        (
-            pb.add_CollectionsServicer_to_server,
-            pb.CollectionsServicer,
-            COLLECTION_CALLS | ALIAS_CALLS,
-        ),
+        (pb.add_CollectionsServicer_to_server, pb.CollectionsServicer, COLLECTION_CALLS),
         (pb.add_QdrantServicer_to_server, pb.QdrantServicer, HEALTH_CALLS),
         (pb.add_SnapshotsServicer_to_server, pb.SnapshotsServicer, {}),
     )

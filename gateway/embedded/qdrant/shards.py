@@ -1,7 +1,6 @@
 """The collections of a data directory: one open shard each, found by name.
 
-    DIR/owner.pid                     who owns the directory
-    DIR/aliases.pb                    second names of collections
+    DIR/lock                          who owns the directory
     DIR/collections/kept-NAME/        a collection, see `collection`
     DIR/collections/creating-NAME/    half made, removed at the next start
     DIR/collections/deleting-NAME/    half removed, likewise
@@ -18,10 +17,9 @@ from urllib.parse import quote, unquote
 
 import grpc
 
-from gateway.embedded.qdrant.aliases import Aliases
 from gateway.embedded.qdrant.collection import Collection, create_shard
 from gateway.embedded.qdrant.faults import Fault, invalid, missing
-from gateway.embedded.qdrant.ownership import Ownership
+from gateway.embedded.records import FolderLock
 from gateway.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -38,12 +36,11 @@ class Shards:
 
     def __init__(self, directory: Path) -> None:
         """Open everything. Raises `ConfigurationError` for a directory in use or unreadable."""
-        self._ownership = Ownership(directory)
+        directory.mkdir(parents=True, exist_ok=True)
+        self._lock = FolderLock(directory)
         self._directory = directory / "collections"
         self._directory.mkdir(exist_ok=True)
-        self.aliases = Aliases(directory / "aliases.pb")
-        self.changing = threading.Lock()
-        """Held by whoever changes which collections and aliases there are."""
+        self._changing = threading.Lock()
         self._open: dict[str, Collection] = {}
         for path in sorted(self._directory.iterdir()):
             if path.name.startswith(_KEPT):
@@ -56,13 +53,9 @@ class Shards:
         """The names of all collections, in alphabetical order."""
         return sorted(self._open)
 
-    def exists(self, name: str) -> bool:
-        """Whether there is a collection or an alias called `name`."""
-        return self._resolved(name) in self._open
-
     def get(self, name: str) -> Collection:
-        """The collection called `name`, be it an alias. Raises `Fault` NOT_FOUND."""
-        collection = self._open.get(self._resolved(name))
+        """The collection called `name`. Raises `Fault` NOT_FOUND."""
+        collection = self._open.get(name)
         if collection is None:
             raise missing(f"Collection `{name[:_MAX_NAME]}` doesn't exist!")
         return collection
@@ -71,22 +64,20 @@ class Shards:
         """Make a collection as `record` says. Raises `Fault` when it exists or is not possible."""
         name = record.collection_name
         kept, creating, _ = self._paths(name)
-        with self.changing:
-            if self.exists(name):
+        with self._changing:
+            if name in self._open:
                 raise Fault(grpc.StatusCode.ALREADY_EXISTS, f"Collection `{name}` already exists!")
             create_shard(creating, record)
             creating.rename(kept)
             self._open[name] = Collection(name, kept)
 
     def delete(self, name: str) -> bool:
-        """Remove a collection with its data and aliases; False when there was none."""
-        with self.changing:
+        """Remove a collection with its data; False when there was none."""
+        with self._changing:
             collection = self._open.pop(name, None)
             if collection is None:
                 return False
-            collection.builder.stop()
             kept, _, deleting = self._paths(name)
-            self.aliases.forget(name)
             kept.rename(deleting)
             collection.close()
             shutil.rmtree(deleting)
@@ -94,14 +85,11 @@ class Shards:
 
     def close(self) -> None:
         """Close every collection and release the directory."""
-        with self.changing:
+        with self._changing:
             for collection in self._open.values():
                 collection.close()
             self._open.clear()
-            self._ownership.release()
-
-    def _resolved(self, name: str) -> str:
-        return self.aliases.known().get(name, name)
+            self._lock.release()
 
     def _paths(self, name: str) -> tuple[Path, Path, Path]:
         encoded = quote(name, safe="")

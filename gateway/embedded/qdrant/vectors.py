@@ -92,22 +92,7 @@ def _plain(message: pb.Vector) -> EngineVector:
         return _sparse(message.sparse.indices, message.sparse.values)
     if variant == "multi_dense":
         return [list(row.data) for row in message.multi_dense.vectors]
-    if variant is not None:
-        raise unsupported(f"inference (a {variant} in place of a vector)")
-    return _deprecated(message)
-
-
-def _deprecated(message: pb.Vector) -> EngineVector:
-    """The flat form that clients sent before each kind of vector got a message of its own."""
-    if message.HasField("indices"):
-        return _sparse(message.indices.data, message.data)
-    data = list(message.data)
-    if not message.HasField("vectors_count"):
-        return data
-    if not message.vectors_count or len(data) % message.vectors_count:
-        raise invalid("a multi-vector does not divide evenly into its vectors")
-    step = len(data) // message.vectors_count
-    return [data[start : start + step] for start in range(0, len(data), step)]
+    raise unsupported(f"a vector given as {variant or 'flat numbers'}")
 
 
 def _sparse(indices: Sequence[int], values: Sequence[float]) -> edge.SparseVector:

@@ -13,10 +13,9 @@ from qdrant_client import grpc as pb
 
 from gateway.embedded.qdrant.faults import invalid, unsupported
 from gateway.embedded.qdrant.filters import filter_, requested_filter
-from gateway.embedded.qdrant.indexes import index_schema
 from gateway.embedded.qdrant.schema import member
 from gateway.embedded.qdrant.values import payload, point_id, point_ids
-from gateway.embedded.qdrant.vectors import kind_of, stored_vectors
+from gateway.embedded.qdrant.vectors import stored_vectors
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -83,35 +82,16 @@ def _delete_payload(_collection: Collection, request: Any) -> list[edge.UpdateOp
     return [_Operation.delete_payload(ids, list(request.keys))]
 
 
-def _clear_payload(_collection: Collection, request: Any) -> list[edge.UpdateOperation]:
-    ids, filter_given = _selected(request.points)
-    if filter_given is not None:
-        return [_Operation.clear_payload_by_filter(filter_given)]
-    return [_Operation.clear_payload(ids)]
-
-
-def _update_vectors(collection: Collection, request: Any) -> list[edge.UpdateOperation]:
-    points = [
-        edge.PointVectors(point_id(one.id), stored_vectors(one.vectors, collection.kinds))
-        for one in request.points
-    ]
-    return [_Operation.update_vectors(points, requested_filter(request, "update_filter"))]
-
-
-def _delete_vectors(collection: Collection, request: Any) -> list[edge.UpdateOperation]:
-    names = list(request.vectors.names)
-    for name in names:
-        kind_of(name, collection.kinds)
-    ids, filter_given = _selected(request.points_selector)
-    if filter_given is not None:
-        return [_Operation.delete_vectors_by_filter(filter_given, names)]
-    return [_Operation.delete_vectors(ids, names)]
-
-
 def _create_index(
     _collection: Collection, request: pb.CreateFieldIndexCollection
 ) -> list[edge.UpdateOperation]:
-    return [_Operation.create_field_index(request.field_name, index_schema(request))]
+    if request.HasField("field_index_params"):
+        raise unsupported("parameters of a payload index")
+    if not request.HasField("field_type"):
+        raise invalid(f"field {request.field_name!r}: say which type of index it gets")
+    kind = pb.FieldType.Name(request.field_type).removeprefix("FieldType")
+    schema = getattr(edge.PayloadSchemaType, kind)
+    return [_Operation.create_field_index(request.field_name, schema)]
 
 
 def _delete_index(
@@ -164,9 +144,6 @@ _BATCHED: dict[str, Build] = {
     "set_payload": _set_payload,
     "overwrite_payload": _overwrite_payload,
     "delete_payload": _delete_payload,
-    "clear_payload": _clear_payload,
-    "update_vectors": _update_vectors,
-    "delete_vectors": _delete_vectors,
 }
 
 WRITE_CALLS: dict[str, Call] = {
@@ -175,9 +152,6 @@ WRITE_CALLS: dict[str, Call] = {
     "SetPayload": _call(_set_payload),
     "OverwritePayload": _call(_overwrite_payload),
     "DeletePayload": _call(_delete_payload),
-    "ClearPayload": _call(_clear_payload),
-    "UpdateVectors": _call(_update_vectors),
-    "DeleteVectors": _call(_delete_vectors),
     "CreateFieldIndex": _call(_create_index),
     "DeleteFieldIndex": _call(_delete_index),
     "UpdateBatch": _update_batch,

@@ -99,7 +99,18 @@ class Pool:
         return self._pool
 
     async def _connected(self, *_: Any, **__: Any) -> Connection:
-        return await self._connect()
+        """A new connection; opening one runs to its end though its caller may leave."""
+        opening = asyncio.ensure_future(self._connect())
+        try:
+            return await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            opening.add_done_callback(_unwanted)
+            raise
+
+
+def _unwanted(opening: asyncio.Future[Connection]) -> None:
+    if not opening.cancelled() and opening.exception() is None:
+        opening.result().terminate()
 
 
 async def _nothing(_: Any) -> None:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
 
 from pydantic import TypeAdapter
 from qdrant_client import grpc as pb
 from qdrant_client.conversions.conversion import RestToGrpc
 from qdrant_client.http import models as m
 
-from gateway.embedded.qdrant.faults import invalid
+from gateway.embedded.qdrant.faults import unsupported
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -40,20 +39,48 @@ def read(form: Any, convert: Callable[[Any, str], Any]) -> Read:
     return lambda asked: convert(adapter.validate_json(asked.body), asked.collection)
 
 
-def change(form: Any, wrap: Callable[[Any], Any]) -> Read:
-    """A reader of bodies that change points: each is a batch of the one operation `wrap` gives."""
-    return read(form, lambda body, name: changes([wrap(body)], name))
+def change(form: Any, operation: type, name: str) -> Read:
+    """A reader of bodies that change points: each is a batch of the one `operation(name=body)`."""
 
+    def convert(body: Any, collection: str) -> pb.UpdateBatchPoints:
+        one = RestToGrpc.convert_points_update_operation(operation(**{name: body}))
+        return pb.UpdateBatchPoints(collection_name=collection, operations=[one])
 
-def changes(operations: list[Any], name: str) -> pb.UpdateBatchPoints:
-    """Several operations on the points of a collection."""
-    converted = [RestToGrpc.convert_points_update_operation(one) for one in operations]
-    return pb.UpdateBatchPoints(collection_name=name, operations=converted)
+    return read(form, convert)
 
 
 def named(message: type) -> Read:
     """A reader of requests that say nothing but the collection."""
     return lambda asked: message(collection_name=asked.collection)
+
+
+def creation(body: m.CreateCollection, name: str) -> pb.CreateCollection:
+    """A collection to be made."""
+    made = pb.CreateCollection(collection_name=name)
+    for option in body.model_fields_set:
+        given = getattr(body, option)
+        if given is None:
+            continue
+        if option == "vectors":
+            made.vectors_config.CopyFrom(RestToGrpc.convert_vectors_config(given))
+        elif option == "sparse_vectors":
+            made.sparse_vectors_config.CopyFrom(RestToGrpc.convert_sparse_vector_config(given))
+        elif option == "metadata":
+            made.metadata.MergeFrom(pb.Struct(fields=RestToGrpc.convert_payload(given)).fields)
+        else:
+            raise unsupported(f"the collection option {option}")
+    return made
+
+
+def index(body: m.CreateFieldIndex, name: str) -> pb.CreateFieldIndexCollection:
+    """A payload index to be made, by its type alone."""
+    request = pb.CreateFieldIndexCollection(collection_name=name, field_name=body.field_name)
+    if isinstance(body.field_schema, m.PayloadSchemaType):
+        kind = body.field_schema.value.capitalize()
+        request.field_type = pb.FieldType.Value(f"FieldType{kind}")
+    elif body.field_schema is not None:
+        raise unsupported("parameters of a payload index")
+    return request
 
 
 def retrieval(body: m.PointRequest, name: str) -> pb.GetPoints:
@@ -63,16 +90,6 @@ def retrieval(body: m.PointRequest, name: str) -> pb.GetPoints:
         ids=[RestToGrpc.convert_extended_point_id(one) for one in body.ids],
         with_payload=_payload(True if body.with_payload is None else body.with_payload),
         with_vectors=_vectors(body.with_vector),
-    )
-
-
-def retrieval_of_one(asked: Asked) -> pb.GetPoints:
-    """The point whose id is in the path, whole."""
-    return pb.GetPoints(
-        collection_name=asked.collection,
-        ids=[_id_of_path(asked.path["id"])],
-        with_payload=_payload(True),  # noqa: FBT003 - Qdrant's own "all of it"
-        with_vectors=_vectors(True),  # noqa: FBT003 - likewise
     )
 
 
@@ -87,7 +104,6 @@ def scroll(body: m.ScrollRequest, name: str) -> pb.ScrollPoints:
         with_payload=None if body.with_payload is None else _payload(body.with_payload),
         with_vectors=_vectors(body.with_vector),
         order_by=None if order is None else RestToGrpc.convert_order_by_interface(order),
-        shard_key_selector=_shard_key(body.shard_key),
     )
 
 
@@ -107,48 +123,24 @@ def facet(body: m.FacetRequest, name: str) -> pb.FacetCounts:
     )
 
 
-def query(body: m.QueryRequest, name: str) -> pb.QueryPoints:
-    """A ranking."""
-    return RestToGrpc.convert_query_request(body, name)
-
-
 def query_batch(body: m.QueryRequestBatch, name: str) -> pb.QueryBatchPoints:
     """Several rankings."""
-    return pb.QueryBatchPoints(
-        collection_name=name, query_points=[query(one, name) for one in body.searches]
-    )
+    asked = [RestToGrpc.convert_query_request(one, name) for one in body.searches]
+    return pb.QueryBatchPoints(collection_name=name, query_points=asked)
 
 
 def query_groups(body: m.QueryGroupsRequest, name: str) -> pb.QueryPointGroups:
     """The best groups of a ranking."""
-    wanted = m.QueryRequest(
-        **{
-            key: getattr(body, key)
-            for key in body.model_fields_set & m.QueryRequest.model_fields.keys()
-        }
-    )
-    ranking = query(wanted, name)
-    shared = {
-        field.name: value
-        for field, value in ranking.ListFields()
-        if field.name in pb.QueryPointGroups.DESCRIPTOR.fields_by_name
-    }
-    lookup = body.with_lookup
-    if isinstance(lookup, str):
-        lookup = m.WithLookup(collection=lookup)
+    if body.with_lookup is not None:
+        raise unsupported("groups looked up in another collection")
+    shared = body.model_fields_set & m.QueryRequest.model_fields.keys()
+    wanted = m.QueryRequest(**{key: getattr(body, key) for key in shared})
+    ranking = RestToGrpc.convert_query_request(wanted, name)
+    known = pb.QueryPointGroups.DESCRIPTOR.fields_by_name
+    given = {field.name: value for field, value in ranking.ListFields() if field.name in known}
     return pb.QueryPointGroups(
-        **(shared | {"limit": body.limit}),
-        group_by=body.group_by,
-        group_size=body.group_size,
-        with_lookup=None if lookup is None else RestToGrpc.convert_with_lookup(lookup),
+        **(given | {"limit": body.limit}), group_by=body.group_by, group_size=body.group_size
     )
-
-
-def aliases(asked: Asked) -> pb.ChangeAliases:
-    """Changes of aliases."""
-    body = m.ChangeAliasesOperation.model_validate_json(asked.body)
-    actions = [RestToGrpc.convert_alias_operations(one) for one in body.actions]
-    return pb.ChangeAliases(actions=actions)
 
 
 def _payload(wish: Any) -> pb.WithPayloadSelector:
@@ -161,16 +153,3 @@ def _vectors(wish: Any) -> pb.WithVectorsSelector | None:
 
 def _filter(body: m.Filter | None) -> pb.Filter | None:
     return None if body is None else RestToGrpc.convert_filter(body)
-
-
-def _shard_key(body: Any) -> Any:
-    return None if body is None else RestToGrpc.convert_shard_key_selector(body)
-
-
-def _id_of_path(text: str) -> pb.PointId:
-    if text.isdecimal() and int(text) < 2**64:
-        return pb.PointId(num=int(text))
-    try:
-        return pb.PointId(uuid=str(UUID(text)))
-    except ValueError:
-        raise invalid(f"point id {text[:64]!r} is neither an unsigned integer nor a UUID") from None
