@@ -20,6 +20,7 @@ from bench import (
     cache,
     cache_report,
     cache_stage,
+    contexts,
     picture,
     quality,
     report,
@@ -65,6 +66,7 @@ MOST_ROUNDS = 100
 MOST_SECONDS = 600
 QUALITY = "quality"
 SYNC = "sync"
+CONTEXTS = "contexts"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,8 @@ def main() -> int:
     try:
         if options.what == SYNC:
             return _run_sync(console, quick=options.quick)
+        if options.what == CONTEXTS:
+            return _run_contexts(console)
         plan = _plan(options)
         chosen = _chosen(options)
         figures, added = _run(console, plan, chosen.requests) if chosen.requests else ([], [])
@@ -125,10 +129,19 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "what",
         nargs="?",
-        choices=[QUALITY, SYNC],
-        help="only how good the hits are, or a backfill of vector sync; docs stay untouched",
+        choices=[QUALITY, SYNC, CONTEXTS],
+        help="only how good the hits are, backfills of vector sync, or reads of contexts under "
+        "load; docs stay untouched",
     )
     return parser.parse_args()
+
+
+def _run_contexts(console: Console) -> int:
+    """Measure reads of contexts while workflows run, and print them."""
+    with console.status("contexts") as status:
+        found = contexts.measure(status.update)
+    console.print(contexts.table(found))
+    return 0
 
 
 def _run_sync(console: Console, *, quick: bool) -> int:

@@ -130,7 +130,10 @@ def _resident_kb(pid: int) -> int:
 
 
 def _cpu_ticks(pid: int) -> int:
+    """What the process used, and those of its children that ended."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return 0  # it has just ended: its parent has its time
     # The second field is the program's name in brackets and may hold spaces.
-    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
-    user, system = fields.rpartition(")")[2].split()[11:13]
-    return int(user) + int(system)
+    return sum(map(int, fields.rpartition(")")[2].split()[11:15]))

@@ -7,6 +7,7 @@ local model, which takes the processors from all engines, and once by an embedde
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import time
 from array import array
@@ -52,7 +53,7 @@ ROWS = 1_000
 """The rows of the insert that the triggers are measured by."""
 REPEATS = 20
 SECONDS = 600.0
-_BATCH = 256
+_BATCH = 512
 
 _BODY = sa.Table(
     "bench_sync",
@@ -157,6 +158,7 @@ async def _measure(
 async def _backfill(stage: _Stage, name: str, embedder: Embedder) -> Backfill:
     """Fill the collection anew: a repair, since another model made what is there."""
     ours, probe = Server("the gateway", os.getpid(), 0), Probe()
+    gc.freeze()  # as a gateway that has started does
     try:
         stage.say("the embedder alone")
         before = await _alone(embedder, "before")

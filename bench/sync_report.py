@@ -64,13 +64,13 @@ def table(found: Backfill) -> Table:
 def sentences(found: Backfill) -> tuple[str, ...]:
     """The ratio, where the processor's time went, and the event loop's longest block."""
     spent = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in found.cpu.items())
-    whole = sum(found.cpu.values())
+    whole = sum(found.cpu.values()) / found.seconds
     kept = "less" if found.busiest_ms <= LONGEST_MS else "MORE"
+    own = f"{found.busiest_ms:.1f} ms of its own work, {kept} than {LONGEST_MS:.0f}"
     return (
         f"{found.share:.2f} of the embedder's own rate.",
-        f"Processor: {spent}; {whole / found.seconds:.2f} processors for {found.seconds:.1f} s.",
-        f"The event loop's longest block: {found.busiest_ms:.1f} ms of its own work, {kept} than "
-        f"{LONGEST_MS:.0f}; a timer was {found.longest_ms:.1f} ms late at most.",
+        f"Processor: {spent}; {whole:.2f} processors for {found.seconds:.1f} s.",
+        f"The loop's longest block: {own}; a timer was {found.longest_ms:.1f} ms late at most.",
     )
 
 

@@ -18,6 +18,7 @@ from gateway.documents.compose import costs_of, named_of, store_of
 from gateway.domain import built, load_domain
 from gateway.embedding.compose import embedder_of
 from gateway.errors import ConfigurationError, SourceError
+from gateway.execution.incremental import Incremental
 from gateway.execution.resolver_cache import ResolverCache, refresh
 from gateway.execution.statements import NamedQuery
 from gateway.identity.compose import identity_of
@@ -80,7 +81,7 @@ class Gateway:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.domain = load_domain(settings)
-        self.api = built(self.domain)
+        self.api = built(self.domain, incremental=settings.serve.incremental > 0)
         self.embedder = embedder_of(settings.embedding, shared_vectors(settings))
         self.registry = registry_of(settings, self.api, self.embedder)
         self.observed = Observation(settings)
@@ -123,6 +124,8 @@ class Gateway:
             anonymous_writes=settings.identity.anonymous == "all",
         )
         self.subscriptions = subscriptions_of(settings, self.engine, self.registry)
+        self.incremental = Incremental(self.engine, most=settings.serve.incremental)
+        self.subscriptions.incremental = self.incremental
         self.traffic = Traffic()
         self.rate = rate_of(settings)
         self.rate_limit = rate_limit_of(settings, self.rate)
@@ -334,6 +337,7 @@ def app_of(gateway: Gateway) -> ASGIApp:
         traffic=gateway.traffic,
         keepable=settings.cache.http,
         events=EventStreams(gateway.subscriptions, limits, gateway.traffic),
+        incremental=gateway.incremental,
         limits=HttpLimits(
             max_body_bytes=settings.limits.max_body_bytes,
             max_batch=settings.limits.batch,

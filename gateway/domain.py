@@ -36,12 +36,12 @@ def load_domain(settings: Settings) -> Domain:
 
 def load_api(settings: Settings) -> Api:
     """The built schema and its catalog."""
-    return built(load_domain(settings))
+    return built(load_domain(settings), incremental=settings.serve.incremental > 0)
 
 
-def built(domain: Domain) -> Api:
+def built(domain: Domain, *, incremental: bool = True) -> Api:
     """Its schema and catalog, plain resolvers included."""
-    api = build(domain, executor=WalkingExecutor)
+    api = build(domain, executor=WalkingExecutor, incremental=incremental)
     install_resolvers(api)
     return api
 

@@ -56,6 +56,7 @@ def make_cache(
         shared = SharedLevel(
             store,
             clocks.steady,
+            clocks.wall,
             max_value=options.max_value_bytes,
             compress_above=options.compress_above,
             failures=options.breaker_failures,
@@ -68,6 +69,7 @@ def make_cache(
     filling = Filling(
         memory,
         shared,
+        coherence,
         flights,
         clocks,
         seconds=options.fill_seconds,

@@ -8,13 +8,10 @@ from __future__ import annotations
 import asyncio
 import fnmatch
 import logging
-from contextlib import suppress
-from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from gateway.caching.filling import Fill
-from gateway.caching.outcome import Answer, State, own_copy
-from gateway.caching.shared import CacheFault
+from gateway.caching.outcome import Answer, State, joined
 from gateway.caching.tags import EVERYTHING
 from gateway.errors import SourceError, SourceTimeout
 
@@ -22,19 +19,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from gateway.caching.coherence import Coherence
-    from gateway.caching.filling import Clocks, Filling, Load
+    from gateway.caching.filling import Clocks, Due, Filling, Load
     from gateway.caching.flight import Flight, Flights
     from gateway.caching.memory import Memory, Slot
     from gateway.caching.policy import Policy
-    from gateway.caching.shared import Found, SharedLevel
+    from gateway.caching.shared import SharedLevel
     from gateway.sources.cache import SharedStore
 
 _LOG = logging.getLogger(__name__)
 
 MOST_BY_PATTERN = 10_000
 """Tags that one pattern may invalidate."""
-_RETRY_SECONDS = 1.0
-"""After a refresh that failed."""
 
 
 class Want(NamedTuple):
@@ -69,7 +64,6 @@ class Cache:
         self._flights = flights
         self._filling = filling
         self._clock = clocks.steady
-        self._wall = clocks.wall
         self._counts = dict.fromkeys(State, 0)
         self._invalidations: set[asyncio.Task[bool]] = set()
 
@@ -126,6 +120,29 @@ class Cache:
         self._counts[State.MEMORY] += 1
         return slot.value, now - slot.made_at
 
+    def rows_at_hand(self, keys: Sequence[bytes]) -> tuple[list[bytes | None], list[int], float]:
+        """What memory may serve under these keys at this moment.
+
+        A value for each, None where there is none; the places of those, to be fetched; and the age
+        of the oldest.
+        """
+        if not self.leased:
+            return [None] * len(keys), list(range(len(keys))), 0.0
+        find, now = self.memory.find, self._clock()
+        oldest = now
+        values: list[bytes | None] = []
+        missing: list[int] = []
+        for place, key in enumerate(keys):
+            slot = find(key)
+            if slot is None or now >= slot.early_at:
+                missing.append(place)
+                values.append(None)
+                continue
+            values.append(slot.value)
+            oldest = min(oldest, slot.made_at)
+        self._counts[State.MEMORY] += len(keys) - len(missing)
+        return values, missing, now - oldest
+
     async def fetch(  # noqa: PLR0913 - what is wanted, and how
         self,
         wants: Sequence[Want],
@@ -149,7 +166,7 @@ class Cache:
         now = self._clock()
         coherence = self._coherence
         leased = coherence is None or coherence.leased
-        due: list[tuple[int, Slot]] = []
+        due: list[tuple[Due, Slot]] = []
         answers: list[Answer | None] = []
         missing: list[int] = []
         for place, want in enumerate(wants):
@@ -159,11 +176,11 @@ class Cache:
                 missing.append(place)
                 continue
             if now >= slot.early_at and not slot.refreshing:
-                due.append((place, slot))
+                due.append(((want.key, (EVERYTHING, *want.tags), place), slot))
             state = State.MEMORY if now < slot.fresh_until else State.STALE
             answers.append(Answer(slot.value, state, now - slot.made_at))
         if due:
-            self._refresh(wants, due, fill)
+            self._filling.refresh(due, fill)
         if missing:
             await self._missing(wants, missing, fill, answers)
         found = [answer for answer in answers if answer is not None]
@@ -213,101 +230,17 @@ class Cache:
             self._coherence.start()
         leased = self.leased
         waiting: dict[int, Flight] = {}
-        rest: list[int] = []
+        mine: list[Flight] = []
         for place in places:
-            key = wants[place].key
-            flight = self._flights.under_lease(key) if leased else self._flights.unbegun(key)
-            if flight is None:
-                rest.append(place)
-            else:
-                waiting[place] = flight
-        mine: list[Flight] = []
-        if rest and (self._shared is None or fill.local):
-            mine = self._take_off(wants, [(place, None) for place in rest], waiting)
-        elif rest and self._shared is not None:
-            mine = await self._look_up(self._shared, wants, rest, fill, answers, waiting)
-        if mine:
-            self._filling.start(mine, fill)
-        if waiting:
-            await self._wait(waiting, mine, fill.deadline, answers)
-
-    async def _look_up(  # noqa: PLR0913, PLR0917 - one caller's state
-        self,
-        shared: SharedLevel,
-        wants: Sequence[Want],
-        places: Sequence[int],
-        fill: Fill,
-        answers: list[Answer | None],
-        waiting: dict[int, Flight],
-    ) -> list[Flight]:
-        """Answer what Redis has; the flights that are ours to fill."""
-        memory = self.memory
-        tags = {place: (EVERYTHING, *wants[place].tags) for place in places}
-        since = memory.moment
-        cells = {place: memory.cells(tags[place]) for place in places}
-        found: list[Found] | None = None
-        if not self._owes(tags.values()):
-            with suppress(CacheFault):
-                found = await shared.look_up([(wants[place].key, tags[place]) for place in places])
-        if found is None:
-            values = await fill.load(places, fill.deadline)
-            for place, value in zip(places, values, strict=True):
-                answers[place] = Answer(value, State.BYPASS)
-            return []
-        due: list[tuple[int, Slot]] = []
-        absent: list[tuple[int, Found | None]] = []
-        for place, one in zip(places, found, strict=True):
-            entry = one.entry
-            age = None if entry is None else self._filling.age(entry)
-            if entry is None or age is None or age >= entry.fresh_for + entry.stale_for:
-                absent.append((place, one))
-                continue
-            key = wants[place].key
-            slot = memory.put(key, entry, age=age, since=since, cells=cells[place])
-            fresh = age < entry.fresh_for
-            answers[place] = Answer(entry.value, State.SHARED if fresh else State.STALE, age)
-            if self._clock() >= slot.early_at and not slot.refreshing:
-                due.append((place, slot))
-        if due:
-            self._refresh(wants, due, fill)
-        return self._take_off(wants, absent, waiting)
-
-    def _take_off(
-        self,
-        wants: Sequence[Want],
-        absent: Sequence[tuple[int, Found | None]],
-        waiting: dict[int, Flight],
-    ) -> list[Flight]:
-        """Join flights where that is allowed; the new ones of the others."""
-        leased = self.leased
-        mine: list[Flight] = []
-        for place, found in absent:
             key, tags = wants[place]
-            flight = self._flights.unbegun(key)
-            if flight is None and leased:
-                flight = self._flights.under_lease(key)
-            if flight is None and found is not None:
-                flight = self._flights.with_versions(key, found.versions)
+            flight = self._flights.under_lease(key) if leased else self._flights.unbegun(key)
             if flight is None:
                 flight = self._flights.take_off(key, (EVERYTHING, *tags), place)
                 mine.append(flight)
-                self._keep_spare(flight, found)
             waiting[place] = flight
-        return mine
-
-    def _keep_spare(self, flight: Flight, found: Found | None) -> None:
-        """What may be given should the source fail: a stale entry that nothing invalidated."""
-        if found is not None:
-            flight.stamp = found.stamp
-        if found is not None and found.entry is not None:
-            entry, age = found.entry, self._filling.age(found.entry)
-            if age is not None and age < entry.fresh_for + entry.error_for:
-                flight.spare = (entry, age)
-                flight.newer_than = entry.created
-            return
-        slot = self.memory.find(flight.key) if self._shared is None else None
-        if slot is not None and self._clock() < slot.error_until:
-            flight.spare = (slot.entry, self._clock() - slot.made_at)
+        if mine:
+            self._filling.start(mine, fill)
+        await self._wait(waiting, mine, fill.deadline, answers)
 
     async def _wait(
         self,
@@ -326,48 +259,20 @@ class Cache:
                 answers[place] = Answer(late, State.MISS)
                 continue
             answer = flight.future.result()
-            if flight not in own:
-                state = State.JOINED if answer.state is State.MISS else answer.state
-                answer = Answer(own_copy(answer.value), state, answer.age)
-            answers[place] = answer
-
-    def _owes(self, tags: Iterable[Iterable[str]]) -> bool:
-        """Whether an invalidation of one of these has not reached the shared store yet."""
-        owed: Any = self._coherence.owed if self._coherence is not None else ()
-        return bool(owed) and any(tag in owed for own in tags for tag in own)
+            answers[place] = answer if flight in own else joined(answer)
 
     async def _anew(self, wants: Sequence[Want], fill: Fill) -> list[Answer]:
-        """Fill whatever is there, or wait for who does so already."""
+        """Fill whatever is there, each key once."""
         waiting: dict[int, Flight] = {}
-        mine = self._take_off(wants, [(place, None) for place in range(len(wants))], waiting)
-        for flight in mine:
-            flight.newer_than = self._wall()
-        if mine:
-            self._filling.start(mine, fill)
+        mine: dict[bytes, Flight] = {}
+        for place, (key, tags) in enumerate(wants):
+            if key not in mine:
+                mine[key] = self._flights.take_off(key, (EVERYTHING, *tags), place)
+                mine[key].newer_than = self._filling.now_ms()
+            waiting[place] = mine[key]
+        own = list(mine.values())
+        if own:
+            self._filling.start(own, fill)
         answers: list[Answer | None] = [None] * len(wants)
-        await self._wait(waiting, mine, fill.deadline, answers)
+        await self._wait(waiting, own, fill.deadline, answers)
         return [answer for answer in answers if answer is not None]
-
-    # Refreshes ---------------------------------------------------------------------------------
-
-    def _refresh(self, wants: Sequence[Want], due: Sequence[tuple[int, Slot]], fill: Fill) -> None:
-        """Read anew in the background, unless that is under way."""
-        mine: list[Flight] = []
-        slots: list[Slot] = []
-        for place, slot in due:
-            key, tags = wants[place]
-            if self._flights.unbegun(key) or self._flights.under_lease(key):
-                continue
-            flight = self._flights.take_off(key, (EVERYTHING, *tags), place)
-            flight.newer_than = slot.entry.created
-            slot.refreshing = True
-            mine.append(flight)
-            slots.append(slot)
-            flight.future.add_done_callback(partial(self._refreshed, slot))
-        if mine:
-            self._filling.start(mine, fill)
-
-    def _refreshed(self, slot: Slot, _: object) -> None:
-        """A slot that is still there was not replaced: its refresh failed, and comes again."""
-        slot.refreshing = False
-        slot.early_at = self._clock() + _RETRY_SECONDS

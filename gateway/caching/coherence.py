@@ -84,10 +84,9 @@ class Coherence:
         """Whether memory may be served from at this moment."""
         return self._clock() < self._leased_until
 
-    @property
-    def owed(self) -> set[str]:
-        """Tags whose invalidation has not reached the store yet."""
-        return self._owed
+    def owes(self, tags: Iterable[str]) -> bool:
+        """Whether the invalidation of one of these has not reached the store yet."""
+        return bool(self._owed) and not self._owed.isdisjoint(tags)
 
     def start(self) -> None:
         """Begin to listen, once; connects again for as long as it lives."""

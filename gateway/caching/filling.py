@@ -1,38 +1,49 @@
-"""Answers that are in no level: who asks the source, who waits, and what is kept of it.
+"""Answers that are not in memory: who asks the source, who waits, and what is kept of it.
 
-A fill begins with the versions of its tags. Across replicas the one that gets the lock of a key
-asks the source; the others look for its answer, and ask themselves when the lock is free again
-without one, or when half of their time is gone.
+One look into the shared level gives what is there, and for what is not the versions with which a
+fill begins. Across replicas the one that gets the lock of a key asks the source; the others look
+for its answer, and ask themselves when the lock is free again without one, or when most of their
+time is gone. Whoever waits is answered before anything is stored.
 """
 
 from __future__ import annotations
 
 import asyncio
 import random
-import secrets
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from gateway.caching.entry import Entry
 from gateway.caching.outcome import Answer, State
-from gateway.caching.shared import CacheFault
+from gateway.caching.shared import CacheFault, Search
 from gateway.errors import SourceUnavailable
+from gateway.sources.cache import Lock
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from gateway.caching.coherence import Coherence
     from gateway.caching.flight import Flight, Flights
-    from gateway.caching.memory import Memory
+    from gateway.caching.memory import Memory, Slot
     from gateway.caching.policy import Policy
     from gateway.caching.shared import Found, SharedLevel
 
 Load: TypeAlias = Callable[[Sequence[int], float], Awaitable[Sequence[Any]]]
 """(places of wants, deadline) → a value for each: JSON, None, or what is wrong with it."""
 
+Due: TypeAlias = tuple[bytes, tuple[str, ...], int]
+"""What is to be read anew: a key, its tags, and which of its caller's wants it is."""
+
 SKEW = 1.0
 """Seconds by which an entry may come from the future, as clocks differ."""
 _TAG_MARGIN = 60.0
+_RETRY_SECONDS = 1.0
+"""After a refresh that failed."""
+_AFTERWARDS = 0.001
+"""Seconds in which answers leave before they are stored."""
 _CLOSE_SECONDS = 1.0
 _PATIENCE = 0.75
 """The part of its time that a reader waits for another replica's answer."""
@@ -68,6 +79,7 @@ class Filling:
         self,
         memory: Memory,
         shared: SharedLevel | None,
+        coherence: Coherence | None,
         flights: Flights,
         clocks: Clocks,
         *,
@@ -78,6 +90,7 @@ class Filling:
     ) -> None:
         self._memory = memory
         self._shared = shared
+        self._coherence = coherence
         self._flights = flights
         self._clocks = clocks
         self._seconds = seconds
@@ -92,6 +105,25 @@ class Filling:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
+    def refresh(self, due: Sequence[tuple[Due, Slot]], fill: Fill) -> None:
+        """Read anew in the background what is served meanwhile, unless that is under way."""
+        mine: list[Flight] = []
+        for (key, tags, place), slot in due:
+            if self._flights.unbegun(key) or self._flights.under_lease(key):
+                continue
+            flight = self._flights.take_off(key, tags, place)
+            flight.newer_than = _ms(slot.entry.created)
+            slot.refreshing = True
+            mine.append(flight)
+            flight.future.add_done_callback(partial(self._refreshed, slot))
+        if mine:
+            self.start(mine, fill)
+
+    def _refreshed(self, slot: Slot, _: object) -> None:
+        """A slot that is still there was not replaced: its refresh failed, and comes again."""
+        slot.refreshing = False
+        slot.early_at = self._clocks.steady() + _RETRY_SECONDS
+
     async def close(self) -> None:
         """Let what is under way end, for a moment; then who waits gets `SourceUnavailable`."""
         if self._tasks:
@@ -101,91 +133,119 @@ class Filling:
         if self._tasks:
             await asyncio.wait(self._tasks)
 
-    def age(self, entry: Entry) -> float | None:
+    def now_ms(self) -> int:
+        """Milliseconds of the wall clock."""
+        return _ms(self._clocks.wall())
+
+    def _age(self, entry: Entry) -> float | None:
         """Seconds since the entry's source was asked; None where that lies ahead."""
         age = self._clocks.wall() - entry.created
         return None if age < -SKEW else max(age, 0.0)
 
     async def _run(self, flights: Sequence[Flight], fill: Fill) -> None:
+        left = Answer(SourceUnavailable("The gateway is shutting down."), State.MISS)
         try:
             await self._fill(flights, fill)
         except Exception as error:  # noqa: BLE001 - it belongs to those who wait
-            for flight in flights:
-                flight.land(Answer(error, State.MISS))
+            left = Answer(error, State.MISS)
         finally:
             for flight in flights:
-                self._flights.landed(flight)
-                flight.land(Answer(SourceUnavailable("The gateway is shutting down."), State.MISS))
+                if not flight.follows:
+                    self._flights.landed(flight)
+                    flight.land(left)
 
     async def _fill(self, flights: Sequence[Flight], fill: Fill) -> None:
         for flight in flights:
             flight.begun = True
         if self._shared is None or fill.local:
-            await self._load(flights, fill, None)
+            for flight in flights:
+                self._keep_own_spare(flight)
+            await self._load(flights, fill)
             return
-        mine, others, token = await self._begin(self._shared, flights, fill)
+        mine, others = await self._look(self._shared, flights, fill)
         if not others:
-            await self._load(mine, fill, token)
+            await self._load(mine, fill)
             return
         async with asyncio.TaskGroup() as group:
-            if mine:
-                group.create_task(self._load(mine, fill, token))
+            group.create_task(self._load(mine, fill))
             group.create_task(self._follow(self._shared, others, fill, group))
 
-    async def _begin(
-        self, shared: SharedLevel, flights: Sequence[Flight], fill: Fill
-    ) -> tuple[list[Flight], list[Flight], bytes | None]:
-        """Those to load here, those that another replica loads, and the token of our locks."""
-        token = secrets.token_bytes(8)
-        policy = fill.policy
+    async def _look(
+        self, shared: SharedLevel, flights: Sequence[Flight], fill: Fill, *, again: bool = False
+    ) -> tuple[list[Flight], list[Flight]]:
+        """Give what is there; of the rest what to load here, and what another replica loads."""
+        coherence = self._coherence
+        if coherence is not None and any(coherence.owes(flight.tags) for flight in flights):
+            return list(flights), []
+        try:
+            found = await shared.look([self._search(flight, fill.policy) for flight in flights])
+        except CacheFault:
+            return list(flights), []
+        due: list[tuple[Due, Slot]] = []
+        left = [
+            (flight, one)
+            for flight, one in zip(flights, found, strict=True)
+            if not self._landed(flight, one, due)
+        ]
+        if due:
+            self.refresh(due, fill)
+        mine = [flight for flight, one in left if _begins(flight, one, again=again)]
+        others = [
+            flight
+            for flight, one in left
+            if one.lock is Lock.OTHERS and not self._flights.joins(flight, one.versions)
+        ]
+        unclear = [flight for flight, one in left if not (one.lock or again)]
+        if unclear:  # what counts for the store is cut short, or changed
+            for flight in unclear:
+                flight.newer_than = self.now_ms()
+            more, rest = await self._look(shared, unclear, fill, again=True)
+            return mine + more, others + rest
+        return mine, others
+
+    def _search(self, flight: Flight, policy: Policy) -> Search:
         lifetime = policy.max_age + max(policy.stale_while_revalidate, policy.stale_if_error)
-        tags = dict.fromkeys(tag for flight in flights for tag in flight.tags)
-        try:
-            versions, locked = await shared.begin(
-                list(tags),
-                [flight.key for flight in flights],
-                token,
-                tag_ms=round((lifetime + self._seconds + _TAG_MARGIN) * 1_000),
-                lock_ms=round(self._seconds * 1_000),
+        return Search(
+            flight.key,
+            flight.tags,
+            flight.newer_than,
+            tag_ms=_ms(lifetime + self._seconds + _TAG_MARGIN),
+            lock_ms=_ms(self._seconds),
+        )
+
+    def _landed(self, flight: Flight, found: Found, due: list[tuple[Due, Slot]]) -> bool:
+        """Give what was found, if it counts; else it may stand in should the source fail."""
+        entry = found.entry
+        age = None if entry is None else self._age(entry)
+        if entry is None or age is None:
+            return False
+        if age < entry.fresh_for + entry.stale_for and _ms(entry.created) > flight.newer_than:
+            slot = self._memory.put(
+                flight.key, entry, age=age, since=flight.since, cells=flight.cells
             )
-        except CacheFault:
-            return list(flights), [], None
-        for flight in flights:
-            flight.versions = {tag: versions[tag] for tag in flight.tags}
-        mine, others, changed = [], [], []
-        for flight, stamp in zip(flights, locked, strict=True):
-            if stamp is None:
-                others.append(flight)
-            elif flight.stamp in {None, stamp}:
-                mine.append(flight)
-            else:
-                changed.append(flight)
-        if changed:
-            mine += await self._look_again(shared, changed, token)
-        return mine, others, token
+            state = State.SHARED if age < entry.fresh_for else State.STALE
+            self._flights.landed(flight)
+            flight.land(Answer(entry.value, state, age))
+            if self._clocks.steady() >= slot.early_at:
+                due.append(((flight.key, flight.tags, flight.place), slot))
+            return True
+        if age < entry.fresh_for + entry.error_for:
+            flight.spare = (entry, age)
+        return False
 
-    async def _look_again(
-        self, shared: SharedLevel, flights: Sequence[Flight], token: bytes
-    ) -> list[Flight]:
-        """Of those whose answer came between our look and our lock, what it did not settle."""
-        try:
-            found = await shared.look_up([(flight.key, flight.tags) for flight in flights])
-            left = [
-                flight
-                for flight, one in zip(flights, found, strict=True)
-                if not self._landed(flight, one)
-            ]
-            unlock: dict[bytes, Entry | None] = {
-                flight.key: None for flight in flights if flight not in left
-            }
-            if unlock:
-                await shared.store(unlock, token)
-        except CacheFault:
-            return [flight for flight in flights if not flight.future.done()]
-        return left
+    def _keep_own_spare(self, flight: Flight) -> None:
+        slot = self._memory.find(flight.key)
+        now = self._clocks.steady()
+        if slot is not None and now < slot.error_until:
+            flight.spare = (slot.entry, now - slot.made_at)
 
-    async def _load(self, flights: Sequence[Flight], fill: Fill, token: bytes | None) -> None:
-        """Ask the source, give the answers, keep them. Without a token none is kept in Redis."""
+    async def _load(self, flights: Sequence[Flight], fill: Fill) -> None:
+        """Ask the source, give the answers, keep them: in Redis those that we have locks of.
+
+        What could not be looked for is kept nowhere.
+        """
+        if not flights:
+            return
         clocks = self._clocks
         created, started = clocks.wall(), clocks.steady()
         deadline = max(fill.deadline, asyncio.get_running_loop().time() + self._seconds)
@@ -195,24 +255,35 @@ class Filling:
         except Exception as error:  # noqa: BLE001 - every one of them gets it
             values = [error] * len(flights)
         cost = clocks.steady() - started
-        kept: dict[bytes, Entry | None] = {}
+        alone = self._shared is None or fill.local
+        kept: dict[bytes, dict[bytes, Entry | None]] = {}
         for flight, value in zip(flights, values, strict=True):
             self._flights.landed(flight)  # a failure is forgotten from here on
-            if value is None or isinstance(value, bytes):
-                entry = self._entry(value, created, cost, fill.policy, flight.versions or {})
-                self._memory.put(
-                    flight.key, entry, age=cost, since=flight.since, cells=flight.cells
-                )
-                flight.land(Answer(value, State.MISS))
-                kept[flight.key] = entry
+            entry = None
+            versions = {} if alone else flight.versions
+            state = State.BYPASS if versions is None else State.MISS
+            if not (value is None or isinstance(value, bytes)):
+                flight.land(_spare(flight, value, state))
             else:
-                flight.land(_spare(flight, value))
-                kept[flight.key] = None
-        if self._shared is not None and token is not None:
-            try:
-                await self._shared.store(kept, token)
-            except CacheFault:
-                return
+                if versions is not None:
+                    entry = self._entry(value, created, cost, fill.policy, versions)
+                    self._memory.put(
+                        flight.key, entry, age=cost, since=flight.since, cells=flight.cells
+                    )
+                flight.land(Answer(value, state))
+            if flight.token is not None:
+                kept.setdefault(flight.token, {})[flight.key] = entry
+        if self._shared is not None and kept:
+            await self._store(self._shared, kept)
+
+    async def _store(
+        self, shared: SharedLevel, kept: Mapping[bytes, Mapping[bytes, Entry | None]]
+    ) -> None:
+        """Keep entries in Redis by the tokens of their locks, once the answers have left."""
+        await asyncio.sleep(_AFTERWARDS)
+        for token, entries in kept.items():
+            with suppress(CacheFault):
+                await shared.store(entries, token)
 
     def _entry(
         self,
@@ -220,7 +291,7 @@ class Filling:
         created: float,
         cost: float,
         policy: Policy,
-        versions: Mapping[str, bytes],
+        versions: Mapping[str, bytes | None],
     ) -> Entry:
         fresh = min(policy.max_age, self._most_seconds) * (1 - self._jitter * self._chance())
         rest = self._most_seconds - fresh
@@ -231,7 +302,7 @@ class Filling:
             stale_for=min(policy.stale_while_revalidate, rest),
             error_for=min(policy.stale_if_error, rest),
             cost=cost,
-            versions=versions,
+            versions={tag: own for tag, own in versions.items() if own is not None},
         )
 
     # What other replicas load ------------------------------------------------------------------
@@ -251,37 +322,34 @@ class Filling:
         while left:
             await asyncio.sleep(pause * (0.5 + self._chance()))
             pause = min(pause * 1.6, _LONGEST_PAUSE)
-            try:
-                found = await shared.look_up([(flight.key, flight.tags) for flight in left])
-            except CacheFault:
-                await self._load(left, fill, None)
-                return
-            pairs = zip(left, found, strict=True)
-            left = [flight for flight, one in pairs if not self._landed(flight, one)]
+            mine, left = await self._look(shared, left, fill)
+            if mine:
+                group.create_task(self._load(mine, fill))
             if left and clock() >= patience:
-                await self._load(left, fill, None)
+                for flight in left:
+                    flight.versions = {}
+                await self._load(left, fill)
                 return
-            if left:
-                mine, left, token = await self._begin(shared, left, fill)
-                if mine:
-                    group.create_task(self._load(mine, fill, token))
 
-    def _landed(self, flight: Flight, found: Found) -> bool:
-        """Give what another replica stored since, if it did."""
-        entry = found.entry
-        age = None if entry is None else self.age(entry)
-        if entry is None or age is None or age >= entry.fresh_for:
-            return False
-        if entry.created <= flight.newer_than:
-            return False
-        self._memory.put(flight.key, entry, age=age, since=flight.since, cells=flight.cells)
-        flight.land(Answer(entry.value, State.SHARED, age))
+
+def _begins(flight: Flight, found: Found, *, again: bool) -> bool:
+    """Whether the flight is ours to fill, and with which versions it begins."""
+    if found.lock is Lock.OURS:
+        flight.versions, flight.token = found.versions, found.token
         return True
+    if found.lock is Lock.NONE or (again and found.lock is Lock.NOT_NEEDED):
+        flight.versions = {}
+        return True
+    return False
 
 
-def _spare(flight: Flight, error: Any) -> Answer:
+def _spare(flight: Flight, error: Any, state: State) -> Answer:
     """A stale answer where there is one that may stand in for the error."""
     if flight.spare is None:
-        return Answer(error, State.MISS)
+        return Answer(error, state)
     entry, age = flight.spare
     return Answer(entry.value, State.STALE, age)
+
+
+def _ms(seconds: float) -> int:
+    return round(seconds * 1_000)

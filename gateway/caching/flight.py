@@ -11,6 +11,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from gateway.caching.outcome import joined
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -24,22 +26,25 @@ class Flight:
 
     `place`: which of its caller's wants it is. `since`, `cells`: the moment it began and its tags'
     in memory. `versions`: those it began with in the shared store, once they are known; `begun`
-    says that they have been asked for. `newer_than`: when the answer that it replaces was made.
-    `stamp`: how what was stored began when it was looked for; None: it does not matter.
-    `spare`: what to give, of what age, should the source fail.
+    says that they have been asked for, `token` that the lock there is ours. `newer_than`: when the
+    answer that it replaces was made, in milliseconds of the wall clock. `before`: the flight whose
+    place it took; `follows`: it will land as that one does. `spare`: what to give, of what age,
+    should the source fail.
     """
 
     __slots__ = (
+        "before",
         "begun",
         "cells",
+        "follows",
         "future",
         "key",
         "newer_than",
         "place",
         "since",
         "spare",
-        "stamp",
         "tags",
+        "token",
         "versions",
     )
 
@@ -51,20 +56,18 @@ class Flight:
         self.place = place
         self.since = since
         self.cells = cells
-        self.newer_than = float("-inf")
-        self.stamp: bytes | None = None
+        self.newer_than = 0
         self.begun = False
-        self.versions: Mapping[str, bytes] | None = None
+        self.before: Flight | None = None
+        self.follows = False
+        self.token: bytes | None = None
+        self.versions: Mapping[str, bytes | None] | None = None
         self.spare: tuple[Entry, float] | None = None
         self.future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
 
-    def began_with(self, versions: Mapping[str, bytes | None]) -> bool:
-        """Whether a read that found these versions may have its answer."""
-        own = self.versions
-        return own is not None and all(own.get(tag) == versions[tag] for tag in self.tags)
-
     def land(self, answer: Answer) -> None:
         """Give the answer to all who wait."""
+        self.before = None
         if not self.future.done():
             self.future.set_result(answer)
 
@@ -83,6 +86,7 @@ class Flights:
         """A new flight, from this moment on the one that is joined."""
         memory = self._memory
         flight = Flight(key, tags, place, memory.moment, memory.cells(tags))
+        flight.before = self._flights.get(key)
         self._flights[key] = flight
         return flight
 
@@ -98,10 +102,25 @@ class Flights:
         flight = self._flights.get(key)
         return flight if flight is not None and not flight.begun else None
 
-    def with_versions(self, key: bytes, versions: Mapping[str, bytes | None]) -> Flight | None:
-        """The flight that began with these versions."""
-        flight = self._flights.get(key)
-        return flight if flight is not None and flight.began_with(versions) else None
+    def joins(self, flight: Flight, versions: Mapping[str, bytes | None]) -> bool:
+        """Leave a flight to the one before, where that began with the versions that it found.
+
+        Whether that is so; then the answer of the one before is its answer, too.
+        """
+        before = flight.before
+        own = None if before is None else before.versions
+        if before is None or own is None or flight.newer_than:
+            return False
+        if any(versions[tag] is None or own.get(tag) != versions[tag] for tag in flight.tags):
+            return False
+
+        def land(future: asyncio.Future[Answer]) -> None:
+            self.landed(flight)
+            flight.land(joined(future.result()))
+
+        flight.versions, flight.follows = versions, True
+        before.future.add_done_callback(land)
+        return True
 
     def landed(self, flight: Flight) -> None:
         """Forget it."""

@@ -60,12 +60,19 @@ def entry_keys(
     plan: bytes, arguments: tuple[Any, ...], keys: Sequence[Sequence[Any]], viewer: Hashable = None
 ) -> list[bytes]:
     """`entry_key` for each of many rows of one plan. Raises UncacheableError."""
-    before, after = b"l3:" + canonical(arguments), canonical(viewer)
-    texts = [before + canonical(tuple(key)) + after for key in keys]
-    return [
-        blake2b(text, digest_size=KEY_BYTES, key=plan, person=b"plait-entry").digest()
-        for text in texts
-    ]
+    begin = blake2b(
+        b"l3:" + canonical(arguments), digest_size=KEY_BYTES, key=plan, person=b"plait-entry"
+    )
+    after = canonical(viewer)
+    found = []
+    for key in keys:
+        one = begin.copy()
+        if len(key) == 1 and type(key[0]) is int:
+            one.update(b"l1:i%d;%b" % (key[0], after))
+        else:
+            one.update(canonical(tuple(key)) + after)
+        found.append(one.digest())
+    return found
 
 
 def canonical(value: Any) -> bytes:

@@ -123,6 +123,9 @@ class Memory:
         if slot is None:
             return None
         since = slot.since
+        if since == self.moment:  # nothing at all was invalidated since
+            self._slots.move_to_end(key)
+            return slot
         if since >= self._floor:
             for cell in slot.cells:
                 if cell.last > since:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from gateway.errors import SourceError
 
@@ -30,10 +30,15 @@ class Answer(NamedTuple):
     age: float = 0.0
 
 
-def own_copy(value: Any) -> Any:
-    """An error that several get, as one's own: raising one object twice tangles its traces."""
-    if not isinstance(value, SourceError):
-        return value
-    own = type(value)(value.message, code=value.code, extensions=value.details)
-    own.__cause__ = value
-    return own
+def joined(answer: Answer) -> Answer:
+    """The answer of another's call, as somebody's own.
+
+    Errors are copied: raising one object twice tangles its traces.
+    """
+    state = State.JOINED if answer.state in {State.MISS, State.BYPASS} else answer.state
+    value = answer.value
+    if isinstance(value, SourceError):
+        own = type(value)(value.message, code=value.code, extensions=value.details)
+        own.__cause__ = value
+        value = own
+    return Answer(value, state, answer.age)

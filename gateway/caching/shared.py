@@ -1,19 +1,21 @@
 """The shared level: look-ups of one moment in one round trip, behind a breaker.
 
 A look-up joins those that have not been sent. What comes back is an entry whose tags have the very
-versions that the store has now, or none. Faults are raised as `CacheFault`, after the breaker has
-heard of them; whoever catches it goes on without.
+versions that the store has now, or the lock under which to make one, or that somebody else has it.
+Faults are raised as `CacheFault`, after the breaker has heard of them; whoever catches it goes on
+without.
 """
 
 from __future__ import annotations
 
 import asyncio
+import secrets
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from gateway.caching.entry import MAX_TAGS, Entry, decode, encode
 from gateway.errors import SourceError
 from gateway.sources.breaker import Breaker
-from gateway.sources.cache import STAMP_BYTES, Stored
+from gateway.sources.cache import Lock, Looked, Sought, Stored
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -31,30 +33,57 @@ class CacheFault(Exception):  # noqa: N818 - a condition, as in gateway.errors
     """The store could not be asked; nothing is known."""
 
 
-class Found(NamedTuple):
-    """What a look-up gave: a valid entry or None, and the versions that the tags have now.
+class Search(NamedTuple):
+    """What is looked for; an entry that was made before `newer_than` does not count.
 
-    `stamp`: how what is stored there begins, valid or not.
+    Milliseconds of the wall clock; `tag_ms` and `lock_ms` are those that a fill needs.
+    """
+
+    key: bytes
+    tags: tuple[str, ...]
+    newer_than: int
+    tag_ms: int
+    lock_ms: int
+
+
+class Found(NamedTuple):
+    """What a look-up gave: a valid entry or None, and who fills what does not count.
+
+    `versions` are those the tags had at that moment, None where nobody needs them; `token` is that
+    of a lock of ours.
     """
 
     entry: Entry | None
+    lock: Lock
+    token: bytes
     versions: Mapping[str, bytes | None]
-    stamp: bytes
 
 
 class _Batch:
     """Look-ups that go together."""
 
     def __init__(self) -> None:
-        self.keys: dict[bytes, tuple[str, ...]] = {}
-        self.tags: dict[str, None] = {}
+        self.wanted: dict[bytes, Sought] = {}
+        self.names: dict[bytes, tuple[str, ...]] = {}
+        self.tags: dict[str, int] = {}
+        self.tag_ms = self.lock_ms = 0
+        self.token = secrets.token_bytes(8)
         self.future: asyncio.Future[Mapping[bytes, Found] | None] = (
             asyncio.get_running_loop().create_future()
         )
 
     @property
     def full(self) -> bool:
-        return len(self.keys) + len(self.tags) >= MOST_KEYS
+        return len(self.wanted) + len(self.tags) >= MOST_KEYS
+
+    def add(self, one: Search) -> None:
+        places = tuple([self.tags.setdefault(tag, len(self.tags) + 1) for tag in one.tags])
+        before = self.wanted.get(one.key)
+        newer_than = one.newer_than if before is None else max(one.newer_than, before.newer_than)
+        self.wanted[one.key] = Sought(one.key, places, newer_than)
+        self.names[one.key] = one.tags
+        self.tag_ms = max(self.tag_ms, one.tag_ms)
+        self.lock_ms = max(self.lock_ms, one.lock_ms)
 
 
 class SharedLevel:
@@ -68,6 +97,7 @@ class SharedLevel:
         self,
         store: SharedStore,
         clock: Callable[[], float],
+        wall: Callable[[], float],
         *,
         max_value: int,
         compress_above: int = 0,
@@ -75,6 +105,7 @@ class SharedLevel:
         seconds: float = 1.0,
     ) -> None:
         self._store = store
+        self._wall = wall
         self._max_value = max_value
         self._compress_above = compress_above
         self._reads = Breaker(failures, seconds, clock)
@@ -88,40 +119,26 @@ class SharedLevel:
         """Whether reads are let through, as far as is known."""
         return not self._reads.open
 
-    async def look_up(self, wants: Sequence[tuple[bytes, tuple[str, ...]]]) -> list[Found]:
-        """For each key and its tags what is there. Raises CacheFault."""
+    async def look(self, wanted: Sequence[Search]) -> list[Found]:
+        """For each of them what is there, and who fills it. Raises CacheFault."""
         batches: dict[_Batch, None] = {}
         homes = []
-        for key, tags in wants:
+        for one in wanted:
             batch = self._open
             if batch is None or batch.full:
                 batch = self._open = _Batch()
                 self._send_soon(batch)
-            batch.keys[key] = tags
-            batch.tags.update(dict.fromkeys(tags))
+            batch.add(one)
             batches[batch] = None
             homes.append(batch)
         answers = {batch: await asyncio.shield(batch.future) for batch in batches}
         found = []
-        for (key, _), batch in zip(wants, homes, strict=True):
+        for one, batch in zip(wanted, homes, strict=True):
             answer = answers[batch]
             if answer is None:
                 raise CacheFault
-            found.append(answer[key])
+            found.append(answer[one.key])
         return found
-
-    async def begin(
-        self, tags: Sequence[str], keys: Sequence[bytes], token: bytes, *, tag_ms: int, lock_ms: int
-    ) -> tuple[Mapping[str, bytes], list[bytes | None]]:
-        """A fill's versions, and of keys it has the lock of how their entries begin.
-
-        Raises CacheFault.
-        """
-        found, locked = await self._guarded(
-            self._writes,
-            lambda: self._store.begin(tags, keys, token, tag_ms=tag_ms, lock_ms=lock_ms),
-        )
-        return dict(zip(tags, found, strict=True)), locked
 
     async def store(self, entries: Mapping[bytes, Entry | None], token: bytes) -> None:
         """Keep entries that nothing invalidated since they were begun; None gives up a lock.
@@ -185,35 +202,31 @@ class SharedLevel:
                 batch.future.set_result(answer)
 
     async def _read(self, batch: _Batch) -> Mapping[bytes, Found]:
-        keys = list(batch.keys)
-        tags = list(batch.tags)
-        data, read = await self._guarded(self._reads, lambda: self._store.read(keys, tags))
-        versions = dict(zip(tags, read, strict=True))
-        entries = {
-            key: None if one is None else decode(key, one, most=self._max_value)
-            for key, one in zip(keys, data, strict=True)
-        }
-        more = {
-            tag: None
-            for entry in entries.values()
-            if entry is not None
-            for tag in entry.versions
-            if tag not in versions
-        }
-        if more:
-            _, read = await self._guarded(self._reads, lambda: self._store.read((), list(more)))
-            versions.update(zip(more, read, strict=True))
-        stamps = {key: (one or b"")[:STAMP_BYTES] for key, one in zip(keys, data, strict=True)}
+        wanted = list(batch.wanted.values())
+        versions, looked = await self._guarded(
+            self._reads,
+            lambda: self._store.look(
+                list(batch.tags),
+                wanted,
+                batch.token,
+                now_ms=round(self._wall() * 1_000),
+                tag_ms=batch.tag_ms,
+                lock_ms=batch.lock_ms,
+            ),
+        )
+        by_tag = dict(zip(batch.tags, versions, strict=True))
         return {
-            key: Found(
-                _valid(entries[key], versions), {tag: versions[tag] for tag in own}, stamps[key]
-            )
-            for key, own in batch.keys.items()
+            one.key: self._found(batch, one.key, answer, by_tag)
+            for one, answer in zip(wanted, looked, strict=True)
         }
 
-
-def _valid(entry: Entry | None, versions: Mapping[str, bytes | None]) -> Entry | None:
-    """The entry, if nothing that it depends on was invalidated."""
-    if entry is None or any(versions[tag] != own for tag, own in entry.versions.items()):
-        return None
-    return entry
+    def _found(
+        self, batch: _Batch, key: bytes, looked: Looked, versions: Mapping[str, bytes | None]
+    ) -> Found:
+        entry = None if looked.data is None else decode(key, looked.data, most=self._max_value)
+        if entry is not None and any(
+            versions.get(tag) != own for tag, own in entry.versions.items()
+        ):
+            entry = None
+        own = {tag: versions[tag] for tag in batch.names[key]} if looked.lock else {}
+        return Found(entry, looked.lock, batch.token, own)

@@ -13,6 +13,7 @@ from graphql import (
     BooleanValueNode,
     DirectiveNode,
     FragmentSpreadNode,
+    OperationDefinitionNode,
     VariableNode,
     Visitor,
     visit,
@@ -22,9 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from graphql import (
+        DefinitionNode,
         DocumentNode,
         FragmentDefinitionNode,
-        OperationDefinitionNode,
         SelectionSetNode,
         ValueNode,
     )
@@ -90,6 +91,16 @@ def directives_of(written: Written) -> Iterator[DirectiveNode]:
                     waiting.append(written.fragments[node.name.value].selection_set)
             elif node.selection_set is not None:  # type: ignore[attr-defined]  # the other two have one
                 waiting.append(node.selection_set)  # type: ignore[attr-defined]  # likewise
+
+
+def written(
+    node: DefinitionNode, fragments: Mapping[str, FragmentDefinitionNode]
+) -> Written | None:
+    """An operation as written, where it has `@defer` or `@stream`."""
+    if not isinstance(node, OperationDefinitionNode):
+        return None
+    found = Written(node, fragments)
+    return None if next(directives_of(found), None) is None else found
 
 
 def if_variables(written: Written) -> tuple[str, ...]:

@@ -100,6 +100,7 @@ class Share(NamedTuple):
 
 
 def join(keys: Keys, others: Keys) -> None:
+    """Add other response keys to some."""
     for key, below in others.items():
         known = keys.get(key)
         if known is not None and below is not None:
@@ -109,10 +110,12 @@ def join(keys: Keys, others: Keys) -> None:
 
 
 def response_key(node: FieldNode) -> str:
+    """The key under which a field's value is in the answer."""
     return node.alias.value if node.alias else node.name.value
 
 
 def merged(node: FieldNode, sets: Sequence[SelectionSetNode]) -> FieldNode:
+    """The field with the selections of all its nodes."""
     if len(sets) == 1 and node.selection_set is sets[0]:
         return node
     return selecting(node, [each for one in sets for each in one.selections])
@@ -131,30 +134,35 @@ def selecting(node: FieldNode, asked: Sequence[SelectionNode]) -> FieldNode:
 
 
 def aliased(name: str) -> FieldNode:
+    """A field of ours, under the key that is taken out of answers again."""
     return FieldNode(
         name=NameNode(value=name), alias=NameNode(value=KEY), arguments=(), directives=()
     )
 
 
-def named(name: str) -> NamedTypeNode:
+def _named(name: str) -> NamedTypeNode:
     return NamedTypeNode(name=NameNode(value=name))
 
 
 _KEYS_VARIABLE = VariableNode(name=NameNode(value=KEYS))
 KEYS_DEFINITION = VariableDefinitionNode(
     variable=_KEYS_VARIABLE,
-    type=NonNullTypeNode(type=ListTypeNode(type=NonNullTypeNode(type=named("_Any")))),
+    type=NonNullTypeNode(type=ListTypeNode(type=NonNullTypeNode(type=_named("_Any")))),
     directives=(),
 )
 
 
-def rows(entity: str, asked: list[SelectionNode]) -> FieldNode:
-    """`_entities(representations: …) { ... on Entity { … } }`."""
+def on_type(name: str, asked: Sequence[SelectionNode]) -> InlineFragmentNode:
+    """A fragment for objects of one type."""
     below = SelectionSetNode(selections=tuple(asked))
-    part = InlineFragmentNode(type_condition=named(entity), directives=(), selection_set=below)
+    return InlineFragmentNode(type_condition=_named(name), directives=(), selection_set=below)
+
+
+def rows(entity: str, asked: Sequence[SelectionNode]) -> FieldNode:
+    """`_entities(representations: …) { ... on Entity { … } }`."""
     return FieldNode(
         name=NameNode(value=ENTITIES),
         arguments=(ArgumentNode(name=NameNode(value="representations"), value=_KEYS_VARIABLE),),
         directives=(),
-        selection_set=SelectionSetNode(selections=(part,)),
+        selection_set=SelectionSetNode(selections=(on_type(entity, asked),)),
     )

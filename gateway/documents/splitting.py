@@ -18,48 +18,43 @@ for a number of entries at once.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from graphql import (
     DocumentNode,
     FieldNode,
-    FragmentSpreadNode,
-    InlineFragmentNode,
-    NamedTypeNode,
-    NameNode,
     OperationDefinitionNode,
     OperationType,
     SelectionSetNode,
     get_named_type,
     get_nullable_type,
-    is_leaf_type,
     is_list_type,
 )
 
-from gateway.documents.incremental import DEFER, STREAM, argument, directive, holds, without
+from gateway.documents.gathering import Gatherer
+from gateway.documents.incremental import STREAM, argument, without
 from gateway.documents.shares import (
     KEYS_DEFINITION,
     Cut,
-    Keys,
     Listed,
     Owner,
     Path,
     Share,
     aliased,
-    join,
     merged,
-    response_key,
+    on_type,
     rows,
     selecting,
 )
 from gateway.documents.store import Operation, Parsed
-from gateway.schema.selection import TYPENAME, Reader
+from gateway.schema.selection import TYPENAME
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
     from graphql import DirectiveNode, SelectionNode
 
+    from gateway.documents.gathering import Fields, Sets
     from gateway.documents.incremental import Written
     from gateway.schema.catalog import Catalog
 
@@ -67,9 +62,6 @@ MAX_VISITS = 5_000
 """Selections looked at for one operation; those of an interface are, for each of its types."""
 MAX_CUTS = 200
 """Operations that one may be split into. Beyond either bound it is answered whole."""
-
-_Fields: TypeAlias = dict[str, list[FieldNode]]
-_Sets: TypeAlias = "Sequence[SelectionSetNode]"
 
 
 class TooManyParts(Exception):  # noqa: N818 - a condition to act on, not a failure
@@ -115,8 +107,8 @@ class _Claim(NamedTuple):
     """What one owner leaves out of an object, and what others want below that."""
 
     owner: Owner
-    fields: _Fields
-    owed: dict[Owner, _Fields]
+    fields: Fields
+    owed: dict[Owner, Fields]
 
 
 class _Gathering:
@@ -139,10 +131,8 @@ class _Splitting:
         self._catalog = catalog
         self._operation = operation
         self._written = written
-        self._conditions = conditions
-        self._reader = Reader(catalog, written.fragments, conditions)
+        self._gatherer = Gatherer(catalog, written, conditions)
         self._visits = self._cuts = 0
-        self._known: dict[int, bool] = {}
 
     def whole(self) -> Share:
         node = self._written.node
@@ -159,8 +149,8 @@ class _Splitting:
     def _object(
         self,
         place: _Place,
-        sets: _Sets,
-        owed: Iterable[tuple[Owner, _Sets]],
+        sets: Sets,
+        owed: Iterable[tuple[Owner, Sets]],
         gathering: _Gathering,
         streamed: Owner | None = None,
     ) -> list[SelectionNode]:
@@ -168,11 +158,7 @@ class _Splitting:
         self._visits += 1
         if self._visits > MAX_VISITS:
             raise TooManyParts
-        gathered: dict[Owner | None, _Fields] = {None: {}}
-        for owner, theirs in ((None, sets), *owed):
-            visited: set[str] = set()
-            for selection_set in theirs:
-                self._gather(place, selection_set, owner, gathered, visited)
+        gathered = self._gatherer.gathered(place.type_name, len(place.path), sets, owed)
         return self._fields(self._anchored(place), gathered, gathering, streamed)
 
     def _anchored(self, place: _Place) -> _Place:
@@ -181,55 +167,10 @@ class _Splitting:
         anchor = _Anchor(place.type_name, place.path)
         return _Place(place.type_name, place.path, anchor, ())
 
-    def _gather(
-        self,
-        place: _Place,
-        selection_set: SelectionSetNode,
-        owner: Owner | None,
-        gathered: dict[Owner | None, _Fields],
-        visited: set[str],
-    ) -> None:
-        """The fields of an object, by who asks for them."""
-        fields = gathered.setdefault(owner, {})
-        for node in selection_set.selections:
-            if not self._reader.included(node.directives or ()):
-                continue
-            if isinstance(node, FieldNode):
-                fields.setdefault(response_key(node), []).append(node)
-                continue
-            deferred = self._active(node, DEFER)
-            if isinstance(node, FragmentSpreadNode):
-                if deferred is None and node.name.value in visited:
-                    continue
-                visited.add(node.name.value)
-            below = self._fragment(node, place.type_name)
-            if below is None:
-                continue
-            if deferred is None:
-                self._gather(place, below, owner, gathered, visited)
-            else:
-                keys = self._keys((below,))
-                one = Owner(deferred, len(place.path), parent=owner, keys=keys)
-                self._gather(place, below, one, gathered, set())
-
-    def _fragment(self, node: SelectionNode, type_name: str) -> SelectionSetNode | None:
-        """What a fragment selects of an object; None where it is for other types."""
-        if isinstance(node, FragmentSpreadNode):
-            found = self._written.fragments[node.name.value]
-            condition: NamedTypeNode | None = found.type_condition
-            below = found.selection_set
-        elif isinstance(node, InlineFragmentNode):
-            condition, below = node.type_condition, node.selection_set
-        else:
-            return None
-        if condition is None or self._reader.applies(condition.name.value, type_name):
-            return below
-        return None
-
     def _fields(
         self,
         place: _Place,
-        gathered: dict[Owner | None, _Fields],
+        gathered: dict[Owner | None, Fields],
         gathering: _Gathering,
         streamed: Owner | None = None,
     ) -> list[SelectionNode]:
@@ -262,7 +203,9 @@ class _Splitting:
         anchor = _Anchor(entity, start)
         below = _Gathering(len(start))
         there = place._replace(anchor=anchor)
-        asked = self._fields(there, {None: claim.fields, **claim.owed}, below)
+        theirs: dict[Owner | None, Fields] = {None: claim.fields}
+        theirs.update(claim.owed)
+        asked = self._fields(there, theirs, below)
         for link in reversed(place.chain):
             asked = [selecting(link, asked)]
         if place.chain and anchor.used and entity:
@@ -284,95 +227,59 @@ class _Splitting:
         place: _Place,
         key: str,
         nodes: list[FieldNode],
-        owed: list[tuple[Owner, _Sets]],
+        owed: list[tuple[Owner, Sets]],
         gathering: _Gathering,
         streamed: Owner | None,
     ) -> FieldNode:
         """A field that is asked for at once, perhaps without all that is below it."""
         node, path = nodes[0], (*place.path, key)
-        parent = self._catalog.schema.type_map[place.type_name]
-        definition = self._catalog.schema.get_field(parent, node.name.value)  # type: ignore[arg-type]  # an object type
+        parent: Any = self._catalog.schema.type_map[place.type_name]
+        definition = self._catalog.schema.get_field(parent, node.name.value)
         type_ = get_nullable_type(definition.type) if definition else None
         listed = is_list_type(type_)
-        stream = self._active(node, STREAM) if listed and streamed is None else None
+        named: Any = get_named_type(type_)
+        sets = [each.selection_set for each in nodes if each.selection_set is not None]
+        if streamed is not None:
+            if listed or named.name not in self._catalog.entities:
+                return merged(node, sets)  # an entry's row comes later, all else with the entry
+            owed, sets = [(streamed, sets)], []
+        stream = self._gatherer.active(node, STREAM) if listed else None
         owner = None
         if stream is not None:
             count = argument(stream, "initialCount")
             owner = Owner(stream, len(path), count=0 if count is None else count)
             gathering.lists.append(Listed(path[gathering.start :], owner))
-        sets = [each.selection_set for each in nodes if each.selection_set is not None]
-        named = get_named_type(type_) if type_ is not None else None
-        if named is None or is_leaf_type(named):
-            return node
-        if streamed is not None:
-            # An entry's row comes later, all else with the entry.
-            if listed or named.name not in self._catalog.entities:
-                return merged(node, sets)
-            owed, sets = [(streamed, sets)], []
-        elif owner is not None:
-            sets += [one for _, theirs in owed for one in theirs]
-            owed = []
+            sets, owed = [*sets, *(one for _, theirs in owed for one in theirs)], []
             if named.name in self._catalog.entities:
                 owed, sets, owner = [(owner, sets)], [], None
-        elif not owed and not any(map(self._is_split, sets)):
+        split = owed or any(map(self._gatherer.is_split, sets))
+        if not sets and not owed:
+            return node
+        if (owner is None and not split) or (owner and named.name in self._catalog.possible):
             return merged(node, sets)
         info = self._catalog.fields.get((place.type_name, node.name.value))
         anchor, chain = place.anchor, (*place.chain, node)
         if listed or info is None or info.plain:
             anchor, chain = None, ()
-        possible = self._catalog.possible.get(named.name)
-        if possible is not None and owner is not None:
-            return merged(node, sets)
-        if possible is None:
+        if named.name not in self._catalog.possible:
             there = _Place(named.name, path, anchor, chain)
             return selecting(node, self._object(there, sets, owed, gathering, owner))
-        parts: list[SelectionNode] = []
-        for name in sorted(possible):
-            there = _Place(name, path, None, ())
-            asked = self._object(there, sets, owed, gathering, owner)
-            condition = NamedTypeNode(name=NameNode(value=name))
-            below = SelectionSetNode(selections=tuple(asked))
-            parts.append(InlineFragmentNode(type_condition=condition, selection_set=below))
-        return selecting(node, parts)
+        there = _Place("", path, None, ())
+        return selecting(node, self._by_type(there, named.name, sets, owed, gathering))
 
-    def _active(self, node: SelectionNode, name: str) -> DirectiveNode | None:
-        """The directive of this name, where it is to be followed."""
-        found = directive(node, name)
-        return found if found is not None and holds(found, self._conditions) else None
-
-    def _is_split(self, selection_set: SelectionSetNode) -> bool:
-        """Whether something below is to come later."""
-        known = self._known.get(id(selection_set))
-        if known is None:
-            known = any(map(self._splits, selection_set.selections))
-            self._known[id(selection_set)] = known
-        return known
-
-    def _splits(self, node: SelectionNode) -> bool:
-        if self._active(node, DEFER) or self._active(node, STREAM):
-            return True
-        if isinstance(node, FragmentSpreadNode):
-            return self._is_split(self._written.fragments[node.name.value].selection_set)
-        below: SelectionSetNode | None = node.selection_set  # type: ignore[attr-defined]  # the other two have one
-        return below is not None and self._is_split(below)
-
-    def _keys(self, sets: _Sets) -> Keys:
-        """What is selected and not deferred, whatever the types."""
-        found: Keys = {}
-        for selection_set in sets:
-            for node in selection_set.selections:
-                if not self._reader.included(node.directives or ()):
-                    continue
-                if isinstance(node, FieldNode):
-                    below = self._keys((node.selection_set,)) if node.selection_set else None
-                    join(found, {response_key(node): below})
-                elif self._active(node, DEFER) is None:
-                    if isinstance(node, FragmentSpreadNode):
-                        within = self._written.fragments[node.name.value].selection_set
-                    else:
-                        within = node.selection_set  # type: ignore[attr-defined]  # an inline fragment
-                    join(found, self._keys((within,)))
-        return found
+    def _by_type(
+        self,
+        place: _Place,
+        abstract: str,
+        sets: Sets,
+        owed: list[tuple[Owner, Sets]],
+        gathering: _Gathering,
+    ) -> list[SelectionNode]:
+        """What is asked of an object at once that may be of several types."""
+        return [
+            on_type(name, self._object(place._replace(type_name=name), sets, owed, gathering))
+            for name in sorted(self._catalog.possible[abstract])
+        ]
 
     # Operations ----------------------------------------------------------------------------------
 
@@ -405,15 +312,15 @@ class _Splitting:
 
 
 def _claimed(
-    at_once: _Fields, gathered: Mapping[Owner | None, _Fields]
-) -> tuple[list[_Claim], dict[str, list[tuple[Owner, _Sets]]]]:
+    at_once: Fields, gathered: Mapping[Owner | None, Fields]
+) -> tuple[list[_Claim], dict[str, list[tuple[Owner, Sets]]]]:
     """What each owner leaves out of an object, and what they want below what is asked at once."""
     claims: list[_Claim] = []
-    owed: dict[str, list[tuple[Owner, _Sets]]] = {}
+    owed: dict[str, list[tuple[Owner, Sets]]] = {}
     for owner, fields in gathered.items():
         if owner is None:
             continue
-        own: _Fields = {}
+        own: Fields = {}
         for key, nodes in fields.items():
             sets = [node.selection_set for node in nodes if node.selection_set is not None]
             if key in at_once:

@@ -15,12 +15,7 @@ from graphql import (
     parse,
 )
 
-from gateway.documents.incremental import (
-    Written,
-    directives_of,
-    may_be_incremental,
-    without,
-)
+from gateway.documents.incremental import may_be_incremental, without, written
 from gateway.documents.limits import DocumentLimits, enforce, scan
 from gateway.documents.refusal import InvalidDocument, reported
 from gateway.documents.validation import Validator
@@ -30,6 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from graphql import DocumentNode, GraphQLSchema, VariableDefinitionNode
+
+    from gateway.documents.incremental import Written
 
 _BYTES_PER_TOKEN = 550
 """Memory of a parsed token with its node and location, measured; the most that was seen."""
@@ -90,10 +87,7 @@ class Document:
         for each, own in zip(whole.definitions, node.definitions, strict=True):
             if isinstance(each, OperationDefinitionNode):
                 name = each.name.value if each.name else None
-                written = Written(own, fragments) if whole is not node else None
-                if written is not None and next(directives_of(written), None) is None:
-                    written = None
-                self._operations[name] = Operation(parsed, each, written)
+                self._operations[name] = Operation(parsed, each, written(own, fragments))
 
     def operation(self, name: str | None) -> Operation:
         """The operation of that name; without a name, the only one there is.

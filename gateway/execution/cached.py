@@ -231,9 +231,10 @@ class FetchReads:
     ) -> Value:
         """The one value of a plan without keys. Raises as `Groups.single` does."""
         groups = self._owner.groups_of(self._fetch)
-        wants = self._wants(arguments, None)
-        if wants is None:
+        names = self._names(arguments, None)
+        if names is None:
             return await groups.single(prepared, arguments, scope, deadline)
+        wants = [Want(names[0], self._owner.known(self._fetch).tags)]
 
         async def load(_places: Sequence[int], until: float) -> list[Value]:
             return [await groups.single(prepared, arguments, scope, until)]
@@ -250,35 +251,45 @@ class FetchReads:
         deadline: float,
     ) -> list[Value]:
         """One value per key; those that are in no level in one call. Raises as `Groups.by_key`."""
-        groups = self._owner.groups_of(self._fetch)
-        wants = self._wants(arguments, keys)
-        if wants is None:
+        groups, request = self._owner.groups_of(self._fetch), self._request
+        names = self._names(arguments, keys)
+        if names is None:
             return await groups.by_key(prepared, keys, arguments, scope, deadline)
+        values: list[Value] = []
+        missing: Sequence[int] = range(len(keys))
+        if not request.refresh and request.told is None:
+            at_hand, missing, age = self._owner.cache.rows_at_hand(names)
+            request.age = max(request.age, age)
+            values += at_hand
+        if not missing:
+            return values
+        known = self._owner.known(self._fetch)
+        wants = [Want(names[place], _tags(known, keys[place])) for place in missing]
 
         async def load(places: Sequence[int], until: float) -> list[Value]:
-            missing = [keys[place] for place in places]
-            return await groups.by_key(prepared, missing, arguments, scope, until)
+            asked = [keys[missing[place]] for place in places]
+            return await groups.by_key(prepared, asked, arguments, scope, until)
 
-        return await self._fetched(wants, load, deadline)
+        found = await self._fetched(wants, load, deadline)
+        if len(found) == len(keys):
+            return found
+        for place, value in zip(missing, found, strict=True):
+            values[place] = value
+        return values
 
-    def _wants(self, arguments: tuple[Any, ...], keys: Sequence[Key] | None) -> list[Want] | None:
-        """What to ask the cache for; None where it must not be asked."""
+    def _names(self, arguments: tuple[Any, ...], keys: Sequence[Key] | None) -> list[bytes] | None:
+        """The names of the answers in the cache; None where it must not be asked."""
         fetch = self._fetch
         viewer = None
         if fetch.caching is not None and fetch.caching.policy.private:
             viewer = self._request.viewer
             if viewer[SUBJECT] is None:
                 return None
-        known = self._owner.known(fetch)
+        plan = self._owner.known(fetch).plan
         try:
             if keys is None:
-                return [Want(entry_key(known.plan, arguments, None, viewer), known.tags)]
-            return [
-                Want(name, _tags(known, key))
-                for name, key in zip(
-                    entry_keys(known.plan, arguments, keys, viewer), keys, strict=True
-                )
-            ]
+                return [entry_key(plan, arguments, None, viewer)]
+            return entry_keys(plan, arguments, keys, viewer)
         except UncacheableError:
             return None
 

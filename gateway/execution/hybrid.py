@@ -18,7 +18,8 @@ from gateway.planning.hybrid import Mode
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from gateway.execution.narrowing import Request, Row
+    from gateway.execution.asking import Request
+    from gateway.execution.narrowing import Row
     from gateway.planning.hybrid import Fusion
     from gateway.planning.narrowing import Ranked
     from gateway.sources.contract import Key, Value

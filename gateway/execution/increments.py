@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from gateway.documents.shares import KEY
+from gateway.execution.places import at
 from gateway.execution.walk import encoded
 
 if TYPE_CHECKING:
@@ -36,11 +37,11 @@ class Form(StrEnum):
 class Pending:
     """A deferred fragment or a streamed list, at one place of the answer.
 
-    `value` is the object or list itself; `open` counts what is still to come of it. A stream that
-    `failed` has an entry that could not be had.
+    `value` is the object or list itself; `open` counts what is still to come of it; `members` are
+    what came, by places below it. A stream that `failed` has an entry that could not be had.
     """
 
-    __slots__ = ("errors", "failed", "identity", "open", "owner", "place", "value")
+    __slots__ = ("errors", "failed", "identity", "members", "open", "owner", "place", "value")
 
     def __init__(self, identity: int, owner: Owner, place: Place, value: Any) -> None:
         self.identity = str(identity)
@@ -50,6 +51,7 @@ class Pending:
         self.open = 0
         self.failed = False
         self.errors: list[Error] = []
+        self.members: list[tuple[Place, dict[str, Any]]] = []
 
 
 class Added:
@@ -87,6 +89,7 @@ class LegacyWriter:
     def added(self, pending: Pending, place: Place, added: Added, errors: Sequence[Error]) -> None:
         """Something of a fragment came, below the object at `place`."""
         pending.errors += errors
+        pending.members += _inside(pending, place, added)
 
     def entries(self, pending: Pending, first: int, values: list[Any]) -> None:
         """The next entries of a list came; `first` is the number of the first."""
@@ -97,6 +100,8 @@ class LegacyWriter:
         """Nothing more comes of it."""
         if pending.owner.count is None:
             shown = None if pending.failed else selected(pending.value, pending.owner.keys)
+            for inside, members in () if pending.failed else pending.members:
+                at(shown, inside).update(members)
             self._append(pending, {"data": encoded(shown), "path": list(pending.place)})
         elif pending.failed:
             path = [*pending.place, len(pending.value)]
@@ -136,9 +141,8 @@ class CurrentWriter(LegacyWriter):
     def added(self, pending: Pending, place: Place, added: Added, errors: Sequence[Error]) -> None:
         """What is new, at each place below the fragment's; nothing of it is sent before its end."""
         left = list(errors)
-        for below, members in added.members:
+        for inside, members in _inside(pending, place, added):
             part: dict[str, Any] = {"id": pending.identity, "data": encoded(members)}
-            inside = (*place, *below)[len(pending.place) :]
             if inside:
                 part["subPath"] = list(inside)
             if left:
@@ -176,6 +180,11 @@ WRITERS: Mapping[Form, type[LegacyWriter]] = {
     Form.LEGACY: LegacyWriter,
     Form.CURRENT: CurrentWriter,
 }
+
+
+def _inside(pending: Pending, place: Place, added: Added) -> list[tuple[Place, dict[str, Any]]]:
+    start = len(pending.place)
+    return [((*place, *below)[start:], members) for below, members in added.members]
 
 
 def selected(value: Any, keys: Keys | None) -> Any:

@@ -42,16 +42,8 @@ class Written:
 
     def _items(self, prepared: Any) -> None:
         """Note what a write of items may reach, whichever types show it."""
-        collections = self._catalog.collections
-        reached = {prepared.shown.types[0]: None}
-        for name in (found := list(reached)):
-            for relation in collections[name].relations.values():
-                written = relation.nested or (relation.many and relation.through is None)
-                fresh = [one for one in relation.targets if written and one not in reached]
-                reached |= dict.fromkeys(fresh)
-                found += fresh if relation.nested else []
-        places = {(collections[name].source, collections[name].collection) for name in reached}
-        shown = collections.values()
+        places = {(one.source, one.collection) for one in prepared.reached}
+        shown = self._catalog.collections.values()
         self._note(one.name for one in shown if (one.source, one.collection) in places)
 
     def rows(self, write: Write, keys: Sequence[Key]) -> None:

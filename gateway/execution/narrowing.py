@@ -20,10 +20,10 @@ from gateway.execution.narrowing_tactics import Way
 from gateway.planning.arguments import Sought
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Hashable, Iterable, Mapping, Sequence
+    from collections.abc import Coroutine, Iterable, Sequence
 
-    from gateway.execution.groups import Groups
-    from gateway.execution.narrowing_tactics import Choice, Tactics, Trace
+    from gateway.execution.asking import Request
+    from gateway.execution.narrowing_tactics import Choice
     from gateway.planning.narrowing import Bound, Ranked, RowSide
     from gateway.sources.contract import Key, Prepared, Value
 
@@ -32,33 +32,6 @@ Row = list[Any]
 
 Found = list[list[Row] | PlaitError | None]
 """The hits of each target, None where its point is not stored."""
-
-
-@dataclass(slots=True)
-class Request:
-    """What a request's executions have in common: its queues, readers' values, scope, deadline."""
-
-    groups: Mapping[str, Groups]
-    values: tuple[tuple[Any, ...], ...]
-    scope: Hashable
-    deadline: float
-    tactics: Tactics
-    trace: Trace
-
-    async def single(self, prepared: Any, arguments: tuple[Any, ...]) -> Any:
-        """The one value of a request without keys; raises the error it is."""
-        value = await self.groups[prepared.source].single(
-            prepared, arguments, self.scope, self.deadline
-        )
-        if isinstance(value, PlaitError):
-            raise value
-        return value
-
-    async def by_key(self, prepared: Prepared, keys: Sequence[Key], wish: Any) -> list[Value]:
-        """One value per key."""
-        return await self.groups[prepared.source].by_key(
-            prepared, keys, (wish,), self.scope, self.deadline
-        )
 
 
 class Targets:

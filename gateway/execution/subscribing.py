@@ -22,6 +22,7 @@ from gateway.execution.engine import PLANNED, spliced
 from gateway.execution.exchange import Answer
 from gateway.execution.executor import execute_walked, source_events
 from gateway.execution.failures import ours
+from gateway.execution.increments import Form
 from gateway.execution.walk import Walk
 from gateway.execution.waves import Waves
 from gateway.planning.explanation import explanation
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from gateway.documents.store import Operation
     from gateway.execution.engine import Engine
     from gateway.execution.exchange import GraphQLRequest
+    from gateway.execution.incremental import Incremental
     from gateway.execution.subscribing_events import EventSources, Happening
     from gateway.planning.outline import Outline
     from gateway.planning.steps import Plan, Root
@@ -84,6 +86,8 @@ class Subscriptions:
         self, engine: Engine, events: EventSources, *, seconds: float = 2.0, most: int = 10_000
     ) -> None:
         self._engine = engine
+        self.incremental: Incremental | None = None
+        """What answers in parts, where anything does; set once, before the first request."""
         self._events = events
         self._seconds = seconds
         self._most = most
@@ -95,7 +99,7 @@ class Subscriptions:
     ) -> AsyncGenerator[Answer, None]:
         """The answers to an operation: one to a query or a mutation, else one for each event.
 
-        Each event is answered as to whom `live` says is asking then. Of a refusal `executed` is
+        One that asks for it is answered in parts.         Each event is answered as to whom `live` says is asking then. Of a refusal `executed` is
         false, or it is raised as PlaitError, as is what ends a stream later.
         """
         try:
@@ -104,6 +108,18 @@ class Subscriptions:
             operation = document.operation(request.operation_name)
             if operation.kind != "subscription":
                 viewer = await now(live)
+                if operation.written is not None and self.incremental is not None:
+                    parts = self.incremental.answers(
+                        request,
+                        viewer,
+                        allow_mutations=allow_mutations,
+                        deadline=self.deadline(),
+                        form=Form.LEGACY,
+                    )
+                    async with aclosing(parts):
+                        async for part in parts:
+                            yield part
+                    return
                 yield await engine.answer(
                     request, viewer, allow_mutations=allow_mutations, deadline=self.deadline()
                 )

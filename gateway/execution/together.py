@@ -59,18 +59,22 @@ class Bundle:
             self._sent.cancel()
 
     async def _send(self) -> list[list[Value]]:
-        parts = self._parts
-        first = parts[0].prepared
-        together = Together(first.source, False, tuple(part.prepared for part in parts))  # noqa: FBT003 - by_key
-        arguments = tuple((tuple(part.keys), part.arguments) for part in parts)
-        try:
-            answers: Any = await self._groups.single(
-                together, arguments, self._scope, self._deadline
-            )
-        except Exception as error:  # noqa: BLE001 - the fields of this bundle fail, no others
-            return [[ours(error)] * (len(part.keys) or 1) for part in parts]
-        values: list[list[Value]] = answers
-        return values
+        return await sent_together(self._groups, self._parts, self._scope, self._deadline)
+
+
+async def sent_together(
+    groups: Groups, parts: Sequence[Wanted], scope: Hashable, deadline: float
+) -> list[list[Value]]:
+    """The values of every part; where all failed, the error is in every place."""
+    first = parts[0].prepared
+    together = Together(first.source, False, tuple(part.prepared for part in parts))  # noqa: FBT003 - by_key
+    arguments = tuple((tuple(part.keys), part.arguments) for part in parts)
+    try:
+        answers: Any = await groups.single(together, arguments, scope, deadline)
+    except Exception as error:  # noqa: BLE001 - the fields of these parts fail, no others
+        return [[ours(error)] * (len(part.keys) or 1) for part in parts]
+    values: list[list[Value]] = answers
+    return values
 
 
 def bundles(

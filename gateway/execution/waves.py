@@ -11,11 +11,12 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from gateway.errors import PlaitError
+from gateway.execution.asking import Request
 from gateway.execution.failures import Failures, ours
 from gateway.execution.groups.identity import identity
 from gateway.execution.holes import Call, believing, joined, split
 from gateway.execution.hybrid import ranked_hits
-from gateway.execution.narrowing import Request, found_keys
+from gateway.execution.narrowing import found_keys
 from gateway.execution.narrowing_tactics import NO_TRACE, Tactics
 from gateway.execution.together import Bundle, Wanted, bundles
 from gateway.schema.rules import VIEWER_SPEC
@@ -58,6 +59,7 @@ class Waves:
         "failures",
         "groups",
         "mutations",
+        "request",
         "scope",
         "shared",
         "tactics",
@@ -82,6 +84,7 @@ class Waves:
         self.tactics: Tactics | None = None
         self.trace = NO_TRACE
         self.cache: CacheRequest | None = None
+        self.request: Request | None = None
         self.bundles: dict[Hashable, Bundle] = {}
         self.shared: dict[Prepared, asyncio.Future[list[Value]]] = {}
 
@@ -295,8 +298,12 @@ class Waves:
         )
 
     def _request(self) -> Request:
-        tactics = self.tactics or Tactics()
-        return Request(self.groups, self.values, self.scope, self.deadline, tactics, self.trace)
+        if self.request is None:
+            tactics = self.tactics or Tactics()
+            self.request = Request(
+                self.groups, self.values, self.scope, self.deadline, tactics, self.trace
+            )
+        return self.request
 
     async def _fill(self, level: Sequence[tuple[Fetch, list[Value]]]) -> list[list[Value]]:
         """The same answers with their holes filled."""

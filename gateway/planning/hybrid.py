@@ -64,14 +64,17 @@ class FusionSpec:
         self._arguments = Arguments(field)
         self._entity = entity
         self._catalog = catalog
+        literal = self._arguments.literal
+        self._plain = "mode" in literal and _mode(self._arguments.constant("mode")) is None
 
     def read(self, variables: Variables) -> tuple[Hashable, tuple[Any, ...]]:
         """The mode as the shape, None for vectors alone; the fusion. Raises InputError."""
-        values = self._arguments.read(variables)
-        name = getattr(values.get("mode"), "value", values.get("mode"))
-        if name not in {mode.value for mode in Mode}:
+        if self._plain:
             return None, ()
-        mode = Mode(name)
+        values = self._arguments.read(variables)
+        mode = _mode(values.get("mode"))
+        if mode is None:
+            return None, ()
         _check_company(mode, values)
         return mode, (_fusion(values),)
 
@@ -86,10 +89,18 @@ _WORDS_ALONE = PageShape(
 )
 
 
+def _mode(given: Any) -> Mode | None:
+    """The mode, None for vectors alone."""
+    name = getattr(given, "value", given)
+    return Mode(name) if name in {mode.value for mode in Mode} else None
+
+
 def _check_company(mode: Mode, values: Mapping[str, Any]) -> None:
     """Refuse what a ranking by words cannot do, rather than leave it out."""
     if values.get("text") is None:
         raise _wrong("text", f"must be given with mode {mode}, which looks for its words")
+    if values.get("sparse") is not None:
+        raise _wrong("sparse", f"is fused with vectors and does not go with mode {mode}")
     if values.get("filter") is not None:
         raise _wrong("filter", f"is on points alone and does not go with mode {mode}; use `where`")
     if mode is Mode.TEXT and values.get("scoreThreshold") is not None:

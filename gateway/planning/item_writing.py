@@ -27,7 +27,6 @@ class ItemWriteSpec:
         self._arguments = Arguments(field)
         self._binding = binding
         self._collection = collection
-        self._collections = making.catalog.collections
         self._source = making.planner.preparer.item_source(collection.source)
 
     def read(self, variables: Variables) -> tuple[Hashable, tuple[Any, ...]]:
@@ -62,7 +61,7 @@ class ItemWriteSpec:
         return tuple(dict.fromkeys(bind(one, name) for one in several))
 
     def _item(self, given: Mapping[str, Any], where: str) -> Mapping[str, Any]:
-        return self._source.written(self._collections, self._collection, given, where)
+        return self._source.written(self._collection, given, where)
 
 
 def _bounded(values: Sequence[Any], name: str) -> Sequence[Any]:

@@ -73,7 +73,6 @@ class ListSpec:
     ) -> None:
         self._arguments = Arguments(field)
         self._collection = collection
-        self._collections = making.catalog.collections
         self._planner = making.planner
         self._path = path
         self._known = self._read(self._arguments.read(_NONE)) if self._arguments.fixed else None
@@ -90,7 +89,7 @@ class ListSpec:
         if collection is None or not (given.get("filter") or given.get("sort")):
             return values
         source = self._planner.preparer.item_source(collection.source)
-        where, order = source.narrowing(self._collections, collection, given, self._path)
+        where, order = source.narrowing(collection, given, self._path)
         return replace(values, filter=where, sort=order)
 
 
@@ -179,7 +178,7 @@ class ItemSelection:
         relation = collection.relations[name]
         if not relation.many:
             return ItemOne(child.key, relation, self.item(child, relation.targets[0]))
-        only = None if relation.any else self._catalog.collections[relation.targets[0]]
+        only = None if relation.any else relation.to[0]
         path = () if relation.through is None else (relation.through,)
         spec = self._making.spec(ListSpec(child, only, self._making, path))
         items = tuple(self.item(child, target) for target in relation.targets)

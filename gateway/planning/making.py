@@ -142,7 +142,7 @@ class Making(Selections):
         """A place for another source's value; its step joins the `holes`."""
         binding = child.info.binding if child.info else None
         slot = len(holes)
-        if isinstance(binding, b.Nearest):
+        if isinstance(binding, b.Vectors):
             holes.append(self.vectors(child, binding))
             return asks.Hole(child.key, slot, entity.key)
         if isinstance(binding, RemoteObject):

@@ -114,29 +114,18 @@ if TYPE_CHECKING:
             """Objects by key; the result also has `viewer_slots`."""
 
     class ItemSource(Source, Protocol):
-        """Has items in collections: compiles reads and writes, and puts arguments in its terms.
-
-        `collections` are the catalog's, by type; arguments come coerced, by their GraphQL names.
-        """
+        """Has items: compiles reads and writes, and puts coerced arguments in its terms."""
 
         def prepare(self, ask: ItemAsk | ItemWrite) -> Any:
             """What is read or written; the result also has `slots`."""
 
         def narrowing(
-            self,
-            collections: Mapping[str, Collection],
-            collection: Collection,
-            given: Mapping[str, Any],
-            path: tuple[str, ...],
+            self, collection: Collection, given: Mapping[str, Any], path: tuple[str, ...]
         ) -> tuple[Hashable, Hashable]:
             """The `filter` and `sort` of a list, to which `path` leads; raises InputError."""
 
         def written(
-            self,
-            collections: Mapping[str, Collection],
-            collection: Collection,
-            given: Mapping[str, Any],
-            where: str,
+            self, collection: Collection, given: Mapping[str, Any], where: str
         ) -> Mapping[str, Any]:
             """What an input says of an item; raises InputError naming a member of `where`."""
 

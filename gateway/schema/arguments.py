@@ -59,7 +59,7 @@ def arguments_for(  # noqa: PLR0911 - one return per sort of binding
     if isinstance(binding, m.WriteBinding):
         return _write(binding, entity, inputs[entity.name], writes[entity.name])
     if isinstance(binding, b.Vectors) and binding.reading in _RANKED:
-        fused = isinstance(binding, b.Search)
+        fused = binding.reading is Reading.SEARCH
         return narrowing_arguments(entity, inputs[entity.name][0], fused=fused)
     return []
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import string
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, Unpack
 
 from strawberry.annotation import StrawberryAnnotation
 from strawberry.federation.schema_directives import Requires
@@ -96,7 +96,7 @@ class Listing(Binding):
     `near` is the vector search that may narrow it.
     """
 
-    near: Search | None = None
+    near: Vectors | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,24 +116,10 @@ class Vectors(Binding):
     `opened` are then the patterns of the names it may have.
     """
 
-    reading: ClassVar[Reading]
+    reading: Reading
     collection: VectorCollection | None
     source: str = "default"
     opened: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Search(Vectors):
-    """A root field that searches a vector collection whose points are rows of an entity."""
-
-    reading = Reading.SEARCH
-
-
-@dataclass(frozen=True, slots=True)
-class Nearest(Vectors):
-    """An entity field: the rows whose vectors are nearest to this row's own."""
-
-    reading = Reading.NEAREST
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,7 +262,7 @@ def listing(
     With the vector collection `near` of vector source `source` it takes an argument `near`, which
     narrows the list to the rows whose points are nearest to a text, a vector or a point.
     """
-    search = None if near is None else Search(declared(near), source)
+    search = None if near is None else Vectors(Reading.SEARCH, declared(near), source)
     return bound(Listing(search), options)
 
 
@@ -293,7 +279,7 @@ def search(
     A collection given by its name alone has no declared payload; `size` is then the dimension of
     its vectors: where it is known, another one is refused at once.
     """
-    return bound(Search(declared(collection, size), source), options)
+    return bound(Vectors(Reading.SEARCH, declared(collection, size), source), options)
 
 
 def nearest(
@@ -304,7 +290,7 @@ def nearest(
     **options: Any,
 ) -> Any:
     """An entity's nearest neighbours: `similar: "Hits[Trend] | None" = nearest(TRENDS)`."""
-    return bound(Nearest(declared(collection), source), options)
+    return bound(Vectors(Reading.NEAREST, declared(collection), source), options)
 
 
 def declared(collection: str | VectorCollection, size: int | None = None) -> VectorCollection:

@@ -13,6 +13,7 @@ from gateway.schema.items.bindings import ItemWriteField
 from gateway.schema.mutations import Delete, Update, WriteBinding
 from gateway.schema.state_fields import KEPT, StateRoot, StateValue, StateWrite, fits_kept
 from gateway.schema.subscriptions import Change, Changes, EventBinding, Messages
+from gateway.schema.vector_reading import Reading
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -23,12 +24,11 @@ _ON_ENTITIES = (
     b.HasOne,
     b.HasMany,
     b.ManyThrough,
-    b.Nearest,
     b.Counter,
     StateValue,
 )
 _ON_ROOTS = (
-    *(b.ByKey, b.Listing, b.Search, StateRoot, StateWrite, WriteBinding, EventBinding),
+    *(b.ByKey, b.Listing, StateRoot, StateWrite, WriteBinding, EventBinding),
     ItemWriteField,
 )
 
@@ -74,8 +74,10 @@ def check_field(where: str, binding: b.Binding, inner: Any, *, nullable: bool, r
     `inner` is the annotation without `| None`. Raises ConfigurationError naming the field and
     what would be right.
     """
-    over_vectors = isinstance(binding, b.Vectors) and not isinstance(binding, b.Nearest)
-    if isinstance(binding, _ON_ENTITIES if root else _ON_ROOTS) or (over_vectors and not root):
+    misplaced = isinstance(binding, _ON_ENTITIES if root else _ON_ROOTS)
+    if isinstance(binding, b.Vectors):
+        misplaced = root is (binding.reading is Reading.NEAREST)
+    if misplaced:
         place, other = ("a root class", "an entity") if root else ("an entity", "a root class")
         raise ConfigurationError(
             f"{where}: {_function(binding)} has no meaning on {place}; it belongs on {other}."
@@ -105,25 +107,29 @@ def _wanted(binding: b.Binding) -> str | None:
         return f"what is annotated {KEPT[binding.kind]}"
     if isinstance(binding, WriteBinding) and binding.many:
         return "rows, `list[Entity] | None`"
-    if isinstance(binding, b.Vectors) and binding.collection is None:
-        return None
+    if isinstance(binding, b.Vectors):
+        return "hits, `Hits[Entity] | None`" if _gives_hits(binding) else None
     return next((says for kind, says in _GIVES.items() if isinstance(binding, kind)), None)
 
 
 _GIVES: dict[type[b.Binding] | tuple[type[b.Binding], ...], str] = {
     (b.ByKey, WriteBinding): "one row, `Entity | None`",
     b.Listing: "a list, `Connection[Entity] | None`",
-    (b.Search, b.Nearest): "hits, `Hits[Entity] | None`",
     b.Counter: "a number, `int | None`",
     Changes: "changes, `Change[Entity] | None`",
 }
+
+
+def _gives_hits(binding: b.Vectors) -> bool:
+    """Whether it must be annotated as hits; how others are is checked with their types."""
+    return binding.collection is not None and binding.reading in {Reading.SEARCH, Reading.NEAREST}
 
 
 def _fits(binding: b.Binding, inner: Any) -> bool:
     origin = typing.get_origin(inner)
     if isinstance(binding, b.Listing | Changes):
         return origin is (Change if isinstance(binding, Changes) else Connection)
-    if isinstance(binding, b.Search | b.Nearest):
+    if isinstance(binding, b.Vectors):
         return origin is Hits
     if isinstance(binding, b.Counter):
         return inner is int
@@ -145,7 +151,6 @@ _NAMES: dict[type[b.Binding], str] = {
     b.HasOne: "has_one()",
     b.HasMany: "has_many()",
     b.ManyThrough: "many_through()",
-    b.Nearest: "nearest()",
     b.Counter: "state_counter()",
     StateRoot: "a field of StateQueries",
     StateWrite: "a field of StateMutations",
@@ -154,8 +159,6 @@ _NAMES: dict[type[b.Binding], str] = {
     Messages: "a field of StateSubscriptions",
     b.ByKey: "by_key()",
     b.Listing: "listing()",
-    b.Search: "search()",
-    b.Vectors: "a reading of a vector collection",
 }
 
 
@@ -166,4 +169,7 @@ def _function(binding: b.Binding) -> str:
         return f"{type(binding).__name__.lower()}{many}()"
     if isinstance(binding, StateValue):
         return f"state_{binding.kind}()"
+    if isinstance(binding, b.Vectors):
+        one = {Reading.SEARCH: "search()", Reading.NEAREST: "nearest()"}
+        return one.get(binding.reading, "a reading of a vector collection")
     return next(_NAMES[kind] for kind in type(binding).__mro__ if kind in _NAMES)

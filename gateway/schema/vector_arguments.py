@@ -12,7 +12,7 @@ from gateway.errors import ConfigurationError
 from gateway.schema.arguments import argument
 from gateway.schema.vector_inputs import VectorInputs
 from gateway.schema.vector_reading import Reading
-from gateway.schema.vectors import SparseVector, VectorExample, VectorFilter
+from gateway.schema.vectors import SparseFusion, SparseVector, VectorExample, VectorFilter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -109,7 +109,9 @@ class VectorArguments:
 
     def _near(self, collection: VectorCollection | None) -> list[StrawberryArgument]:
         sparse = collection is None or bool(collection.sparse)
-        by = argument("sparse", SparseVector | None, "Find what is near this sparse vector.")
+        by = argument(
+            "sparse", SparseVector | None, "Find what is near this sparse vector: alone, or fused."
+        )
         return [
             argument("text", str | None, "Find what means something like this."),
             argument("vector", list[float] | None, "Find what is near this vector."),
@@ -142,7 +144,10 @@ class VectorArguments:
 
     def search(self, collection: VectorCollection | None, label: str | None) -> Any:
         """Of a search."""
-        return [*self._near(collection), *_WINDOW, *self._narrowed(collection, label)]
+        sparse = collection is None or bool(collection.sparse)
+        says = "How `sparse` is fused with `text` or `vector`, where both are given."
+        fusion = [argument("fusion", SparseFusion | None, says)] if sparse else []
+        return [*self._near(collection), *_WINDOW, *self._narrowed(collection, label), *fusion]
 
     def nearest(self, collection: VectorCollection | None, label: str | None) -> Any:
         """Of the neighbours of a row."""

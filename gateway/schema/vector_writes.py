@@ -8,14 +8,16 @@
         delete_trend_points: VectorWrite | None = delete_points(TRENDS)
 
 Without a collection an argument names it. Such fields, and those that look after collections, are
-for the role `admin`, unless the field says who else may use it.
+for the role `admin`, unless the field says who else may use it. The options of each are `source`,
+the vector source's name; `opened`, the patterns of the names that the argument may have; and those
+of every field.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from gateway.schema.access import ACCESS
 from gateway.schema.bindings import Binding, Vectors, bound
@@ -81,139 +83,73 @@ class VectorAct:
     parts: tuple[HitPart, ...]
 
 
-Opened: TypeAlias = "Sequence[str]"
-
-
-def upsert_points(
-    collection: VectorCollection | None = None,
-    *,
-    source: str = "default",
-    opened: Opened = ("*",),
-    **options: Any,
-) -> Any:
+def upsert_points(collection: VectorCollection | None = None, **options: Any) -> Any:
     """Stores points, in place of those with the same ids: by vector, or by text."""
-    return _on_points(Operation.UPSERT, collection, source, opened, options)
+    return _field(Operation.UPSERT, collection, **options)
 
 
-def set_payload(
-    collection: VectorCollection | None = None,
-    *,
-    source: str = "default",
-    opened: Opened = ("*",),
-    **options: Any,
-) -> Any:
+def set_payload(collection: VectorCollection | None = None, **options: Any) -> Any:
     """Sets fields of the payload of points; the other fields stay."""
-    return _on_points(Operation.SET_PAYLOAD, collection, source, opened, options)
+    return _field(Operation.SET_PAYLOAD, collection, **options)
 
 
-def overwrite_payload(
-    collection: VectorCollection | None = None,
-    *,
-    source: str = "default",
-    opened: Opened = ("*",),
-    **options: Any,
-) -> Any:
+def overwrite_payload(collection: VectorCollection | None = None, **options: Any) -> Any:
     """Replaces the whole payload of points."""
-    return _on_points(Operation.OVERWRITE_PAYLOAD, collection, source, opened, options)
+    return _field(Operation.OVERWRITE_PAYLOAD, collection, **options)
 
 
-def delete_payload(
-    collection: VectorCollection | None = None,
-    *,
-    source: str = "default",
-    opened: Opened = ("*",),
-    **options: Any,
-) -> Any:
+def delete_payload(collection: VectorCollection | None = None, **options: Any) -> Any:
     """Deletes fields of the payload of points."""
-    return _on_points(Operation.DELETE_PAYLOAD, collection, source, opened, options)
+    return _field(Operation.DELETE_PAYLOAD, collection, **options)
 
 
-def delete_points(
-    collection: VectorCollection | None = None,
-    *,
-    source: str = "default",
-    opened: Opened = ("*",),
-    **options: Any,
-) -> Any:
+def delete_points(collection: VectorCollection | None = None, **options: Any) -> Any:
     """Deletes points, by ids or by a filter."""
-    return _on_points(Operation.DELETE_POINTS, collection, source, opened, options)
+    return _field(Operation.DELETE_POINTS, collection, **options)
 
 
-def create_collection(
-    *,
-    source: str = "default",
-    opened: Opened = ("*",),
-    **options: Any,
-) -> Any:
+def create_collection(**options: Any) -> Any:
     """A root field of type `CollectionWrite | None` that creates a vector collection."""
-    return _administers(Operation.CREATE_COLLECTION, source, opened, options)
+    return _field(Operation.CREATE_COLLECTION, None, **options)
 
 
-def delete_collection(
-    *,
-    source: str = "default",
-    opened: Opened = ("*",),
-    **options: Any,
-) -> Any:
+def delete_collection(**options: Any) -> Any:
     """Deletes a vector collection with all its points."""
-    return _administers(Operation.DELETE_COLLECTION, source, opened, options)
+    return _field(Operation.DELETE_COLLECTION, None, **options)
 
 
-def create_payload_index(
-    *,
-    source: str = "default",
-    opened: Opened = ("*",),
-    **options: Any,
-) -> Any:
+def create_payload_index(**options: Any) -> Any:
     """Indexes a payload field of a vector collection, for filters on it."""
-    return _administers(Operation.CREATE_INDEX, source, opened, options)
+    return _field(Operation.CREATE_INDEX, None, **options)
 
 
-def delete_payload_index(
-    *,
-    source: str = "default",
-    opened: Opened = ("*",),
-    **options: Any,
-) -> Any:
+def delete_payload_index(**options: Any) -> Any:
     """Removes the index of a payload field."""
-    return _administers(Operation.DELETE_INDEX, source, opened, options)
+    return _field(Operation.DELETE_INDEX, None, **options)
 
 
-def vector_collections(
-    *,
-    source: str = "default",
-    opened: Opened = ("*",),
-    **options: Any,
-) -> Any:
+def vector_collections(**options: Any) -> Any:
     """All vector collections: a root field of type `list[VectorCollectionInfo] | None`."""
-    return _administers(Operation.COLLECTIONS, source, opened, options)
+    return _field(Operation.COLLECTIONS, None, **options)
 
 
-def vector_collection(
-    *,
-    source: str = "default",
-    opened: Opened = ("*",),
-    **options: Any,
-) -> Any:
+def vector_collection(**options: Any) -> Any:
     """One vector collection by its name, or null."""
-    return _administers(Operation.COLLECTION, source, opened, options)
+    return _field(Operation.COLLECTION, None, **options)
 
 
-def _on_points(
+def _field(
     operation: Operation,
     collection: VectorCollection | None,
-    source: str,
-    opened: Opened,
-    options: dict[str, Any],
+    *,
+    source: str = "default",
+    opened: Sequence[str] = ("*",),
+    **options: Any,
 ) -> Any:
-    if collection is None:
-        return _administers(operation, source, opened, options)
-    return bound(VectorChange(operation, collection, source), options)
-
-
-def _administers(operation: Operation, source: str, opened: Opened, options: dict[str, Any]) -> Any:
+    if collection is not None:
+        return bound(VectorChange(operation, collection, source), options)
     if not options.keys() & set(ACCESS):
-        options = {**options, "roles": (ADMIN,)}
+        options["roles"] = (ADMIN,)
     return bound(VectorChange(operation, None, source, tuple(opened)), options)
 
 

@@ -42,6 +42,24 @@ class SparseVector:
     values: list[float]
 
 
+@strawberry.input(
+    description="How hits near a sparse vector are fused with those near `text` or `vector`: by "
+    "reciprocal rank, `1 / (k + rank / weight)` summed over both."
+)
+class SparseFusion:
+    """The constant, the weights, and how far into either ranking it looks."""
+
+    using: str | None = strawberry.field(
+        default=UNSET, description="The sparse vector's name; the only one there is by default."
+    )
+    vector: float = strawberry.field(default=1.0, description="The weight of `text` or `vector`.")
+    sparse: float = strawberry.field(default=1.0, description="The weight of `sparse`.")
+    k: int = 60
+    candidates: int = strawberry.field(
+        default=100, description="How many hits of either ranking count."
+    )
+
+
 @strawberry.input(description="A point liked or disliked.", one_of=True)
 class VectorExample:
     """Exactly one way to say it."""

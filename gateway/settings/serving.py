@@ -49,6 +49,15 @@ class Serve(Section, frozen=True, kw_only=True):
     introspection: Annotated[
         bool, Meta(description="Answer introspection, and explain plans to whoever asks.")
     ] = True
+    incremental: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=1_000_000,
+            description="Answers in parts at once (`@defer`, `@stream`), in a process; others come "
+            "whole; 0 leaves the directives out.",
+        ),
+    ] = 1_000
     suggestions: Annotated[
         bool,
         Meta(description="Suggest names for misspelt ones, which tells the schema bit by bit."),

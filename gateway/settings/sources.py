@@ -246,7 +246,7 @@ class Embedding(Section, frozen=True, kw_only=True):
     kind: Annotated[
         Literal["local", "http"],
         Meta(
-            description="`local`: a small model in the process (the extra `demo`); "
+            description="`local`: a small model in a process beside it (the extra `demo`); "
             "`http`: an OpenAI-compatible service."
         ),
     ] = "local"

@@ -12,7 +12,7 @@ class Sync(Section, frozen=True, kw_only=True):
 
     batch: Annotated[
         int, Meta(ge=1, le=2_000, description="Rows that are read, embedded and stored at once.")
-    ] = 256
+    ] = 512
     attempts: Annotated[
         int,
         Meta(ge=1, le=100, description="Attempts at a row whose text or point is refused."),

@@ -7,6 +7,7 @@ are not valid, so a store may lose anything at any time.
 
 from __future__ import annotations
 
+from enum import IntEnum
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
@@ -14,8 +15,33 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
 
-STAMP_BYTES = 64
-"""As many bytes tell an entry from the one that was there before."""
+class Sought(NamedTuple):
+    """One entry to look for, and its tags by their places among those of the call.
+
+    `newer_than`: milliseconds of the wall clock; an entry that is not newer does not count.
+    """
+
+    key: bytes
+    tags: tuple[int, ...]
+    newer_than: int
+
+
+class Lock(IntEnum):
+    """Who fills what is not there."""
+
+    NOT_NEEDED = 0
+    """There is an entry that counts, as far as the store can see."""
+    OURS = 1
+    OTHERS = 2
+    NONE = 3
+    """The store takes no writes: whoever asks may fill, and cannot keep."""
+
+
+class Looked(NamedTuple):
+    """What was there: an entry under the tags' current versions, else None."""
+
+    data: bytes | None
+    lock: Lock
 
 
 class Stored(NamedTuple):
@@ -67,19 +93,22 @@ class SharedStore(Protocol):
     async def close(self) -> None:
         """Release everything; idempotent, bounded in time."""
 
-    async def read(
-        self, keys: Sequence[bytes], tags: Sequence[str]
-    ) -> tuple[list[bytes | None], list[bytes | None]]:
-        """The entries, and the tags' versions as they are no earlier than the entries."""
+    async def look(  # noqa: PLR0913 - what is looked for, and for how long it is ours
+        self,
+        tags: Sequence[str],
+        wanted: Sequence[Sought],
+        token: bytes,
+        *,
+        now_ms: int,
+        tag_ms: int,
+        lock_ms: int,
+    ) -> tuple[list[bytes | None], list[Looked]]:
+        """Entries that count, and for the others all that a fill needs to begin, in one moment.
 
-    async def begin(
-        self, tags: Sequence[str], keys: Sequence[bytes], token: bytes, *, tag_ms: int, lock_ms: int
-    ) -> tuple[list[bytes], list[bytes | None]]:
-        """Before a source is asked: the tags' versions, made where there are none, and the locks.
-
-        Every tag is kept for at least `tag_ms` more. For each key, None where somebody else has
-        its lock, else the first `STAMP_BYTES` of the entry that is there, by which the caller sees
-        whether it came since it looked.
+        The tags' versions come first. An entry counts while its tags have their current versions,
+        by its times at `now_ms` of the wall clock. For one that does not the lock is taken, unless
+        somebody has it; then its tags have versions, made where there are none, and are kept for at
+        least `tag_ms` more.
         """
 
     async def store(

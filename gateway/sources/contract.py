@@ -2,7 +2,7 @@ r"""What a source is to the engine: prepare once, execute in batches, never outl
 
 Every source answers in *response shape*: JSON bytes that go into the response as they are. Where
 an answer needs a value of another source it leaves a **hole**, which the engine fills before the
-bytes leave (`gateway.execution.splice`):
+bytes leave (`gateway.execution.holes`):
 
     TAB [slot,key1,key2,…] TAB        e.g.  {"title":"x","views":\t[0,12]\t}
 

@@ -54,7 +54,7 @@ class Points(Protocol):
 class Options:
     """`batch`: rows at once. `attempts`: at a row that fails. `seconds`: for each call."""
 
-    batch: int = 256
+    batch: int = 512
     attempts: int = 5
     seconds: float = 30.0
 

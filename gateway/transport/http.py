@@ -20,6 +20,7 @@ from gateway.transport.caching_headers import (
 from gateway.transport.csrf import require_intent
 from gateway.transport.limits import HttpLimits
 from gateway.transport.multipart import UploadDesk, is_form
+from gateway.transport.multipart_mixed import Mixed
 from gateway.transport.negotiation import DEFAULT, EVENT_STREAM, negotiate
 from gateway.transport.ratelimit import retry_after
 from gateway.transport.request import decode_body, decode_query_string, is_json
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
     from starlette.types import Receive, Scope, Send
 
+    from gateway.transport.multipart_mixed import InParts
     from gateway.transport.negotiation import MediaType
     from gateway.transport.ratelimit import RateLimit
     from gateway.transport.sse import EventStreams
@@ -94,6 +96,7 @@ class GraphQLOverHTTP:
         credentials: Sequence[str] = (),
         keepable: bool = True,
         events: EventStreams | None = None,
+        incremental: InParts | None = None,
         limits: HttpLimits | None = None,
         rate: RateLimit | None = None,
         traffic: Traffic | None = None,
@@ -106,6 +109,7 @@ class GraphQLOverHTTP:
         self._identify = identify
         self._keepable = keepable
         self._events = events
+        self._incremental = incremental
         self._vary = varying(("Accept", *credentials, *sorted(forward)))
         self._forward = frozenset(name.encode() for name in forward)
         self._limits = limits or HttpLimits()
@@ -118,7 +122,7 @@ class GraphQLOverHTTP:
         """Answer one HTTP request; when its client leaves, stop and say nothing."""
         headers = dict(scope["headers"])
         get = scope["method"] == "GET"
-        media = DEFAULT
+        media, mixed = DEFAULT, None
         extra: list[tuple[bytes, bytes]] = NO_STORE.copy() if get else []
         try:
             media = negotiate(headers.get(b"accept"))
@@ -126,7 +130,12 @@ class GraphQLOverHTTP:
                 media = DEFAULT
                 await self._stream(scope, headers, receive, send)
                 return
-            answer = await self._exchange(scope, headers, receive)
+            if media.parts is not None and self._incremental is not None:
+                mixed = Mixed(self._incremental, media.parts, send, self._vary)
+            answer = await self._exchange(scope, headers, receive, mixed)
+            if mixed is not None and mixed.begun:
+                await mixed.close(self._limits.grace_seconds)
+                return
             status = 200 if answer.executed else media.status(answer.code)
             body = answer.body
             if get and answer.freshness is not None and self._keepable:
@@ -149,7 +158,7 @@ class GraphQLOverHTTP:
         await _send(send, status, media, body, extra)
 
     async def _exchange(
-        self, scope: Scope, headers: Mapping[bytes, bytes], receive: Receive
+        self, scope: Scope, headers: Mapping[bytes, bytes], receive: Receive, mixed: Mixed | None
     ) -> Answer:
         """Read the request and answer it, watching the time and the client.
 
@@ -164,7 +173,7 @@ class GraphQLOverHTTP:
                 received = await self._receive(scope, headers, receive)
                 deadline = clock() + limits.answer_seconds
                 watch.body_is_read(until=deadline + limits.grace_seconds)
-                return await self._answer(scope, received, deadline)
+                return await self._answer(scope, received, deadline, mixed)
         except Stalled:
             upload = self._is_upload(scope, headers)
             seconds = limits.upload_seconds if upload else limits.body_seconds
@@ -219,7 +228,11 @@ class GraphQLOverHTTP:
                 return await self._answer(scope, form.requests, deadline)
 
     async def _answer(
-        self, scope: Scope, received: GraphQLRequest | list[GraphQLRequest], deadline: float
+        self,
+        scope: Scope,
+        received: GraphQLRequest | list[GraphQLRequest],
+        deadline: float,
+        mixed: Mixed | None = None,
     ) -> Answer:
         """Tell who asks, and answer."""
         viewer = self._identify(scope["headers"])
@@ -233,6 +246,10 @@ class GraphQLOverHTTP:
             )
         allow_mutations = scope["method"] == "POST"
         if isinstance(received, GraphQLRequest):
+            if mixed is not None:
+                return await mixed.answer(
+                    received, viewer, allow_mutations=allow_mutations, deadline=deadline
+                )
             return await self._ask(received, viewer, allow_mutations, deadline)
         answers = await asyncio.gather(
             *(self._ask(each, viewer, allow_mutations, deadline) for each in received)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from gateway.errors import HTTP_STATUS, Code, RequestError
+from gateway.execution.increments import Form
 
 _MAX_ACCEPT_BYTES = 1_024
 _MAX_RANGES = 32
@@ -13,10 +14,14 @@ _MAX_RANGES = 32
 
 @dataclass(frozen=True, slots=True)
 class MediaType:
-    """A response media type. `lenient`: errors of a well-formed request are status 200."""
+    """A response media type. `lenient`: errors of a well-formed request are status 200.
+
+    `parts`: how an answer in parts may be written instead, None where the client takes none.
+    """
 
     content_type: bytes
     lenient: bool
+    parts: Form | None = None
 
     def status(self, code: Code | None) -> int:
         """The HTTP status of a response of which nothing was executed."""
@@ -55,6 +60,11 @@ _OFFERS: dict[tuple[bytes, bytes], MediaType] = {
     (b"*", b"*"): DEFAULT,
     (b"text", b"event-stream"): EVENT_STREAM,
 }
+_MIXED = (b"multipart", b"mixed")
+_FORMS: dict[tuple[bytes, bytes], Form] = {
+    (b"deferspec", b"20220824"): Form.LEGACY,
+    (b"incrementalspec", b"v0.2"): Form.CURRENT,
+}
 _RANK = {GRAPHQL: 3, LEGACY: 2, DEFAULT: 1, EVENT_STREAM: 0}
 
 
@@ -62,20 +72,39 @@ _RANK = {GRAPHQL: 3, LEGACY: 2, DEFAULT: 1, EVENT_STREAM: 0}
 def negotiate(accept: bytes | None) -> MediaType:
     """Choose the response media type: highest quality first, then the most specific.
 
-    Raises `RequestError` (NOT_ACCEPTABLE) if nothing we can write is acceptable.
+    Whoever takes `multipart/mixed` too gets that where an answer has parts, and only there. Raises
+    `RequestError` (NOT_ACCEPTABLE) if nothing we can write is acceptable.
     """
     if accept is None or not accept.strip():
         return DEFAULT
     if len(accept) > _MAX_ACCEPT_BYTES:
         raise _refused()
+    ranges = accept.lower().split(b",")[:_MAX_RANGES]
     candidates = [
         (quality, _RANK[offer], offer)
-        for quality, offer in map(_range, accept.lower().split(b",")[:_MAX_RANGES])
+        for quality, offer in map(_range, ranges)
         if offer is not None and quality > 0
     ]
-    if not candidates:
+    parts = next((form for form in map(_form, ranges) if form is not None), None)
+    if not candidates and parts is None:
         raise _refused()
-    return max(candidates, key=lambda candidate: candidate[:2])[2]
+    best = max(candidates, key=lambda candidate: candidate[:2])[2] if candidates else DEFAULT
+    return best if parts is None or best is EVENT_STREAM else replace(best, parts=parts)
+
+
+def _form(text: bytes) -> Form | None:
+    """How a client that takes `multipart/mixed` reads it; the older way where it does not say."""
+    media_range, *parameters = (part.strip() for part in text.split(b";"))
+    if media_range.partition(b"/")[::2] != _MIXED:
+        return None
+    found: Form | None = Form.LEGACY
+    for parameter in parameters:
+        name, _, value = (part.strip() for part in parameter.partition(b"="))
+        if name == b"q" and not _quality(value):
+            return None
+        if name.endswith(b"spec"):
+            found = _FORMS.get((name, value.strip(b'"')))
+    return found
 
 
 def _range(text: bytes) -> tuple[float, MediaType | None]:
@@ -100,6 +129,7 @@ def _quality(value: bytes) -> float:
 
 def _refused() -> RequestError:
     return RequestError(
-        "Responses are application/graphql-response+json, application/json or text/event-stream.",
+        "Responses are application/graphql-response+json, application/json, text/event-stream "
+        "or, in parts, multipart/mixed.",
         code=Code.NOT_ACCEPTABLE,
     )

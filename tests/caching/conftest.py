@@ -73,6 +73,11 @@ async def read(cache, table, *names, policy=MINUTE, seconds=5.0):
     return await cache.fetch([want(name) for name in names], policy, table.loader(names), deadline)
 
 
+async def in_redis(cache, key):
+    """Whether an entry stands under that key."""
+    return await cache.store._one("TYPE", cache.store._entry(key)) == b"string"
+
+
 async def until(condition, seconds=5.0):
     """Wait for a condition; fails when it does not come true."""
     for _ in range(round(seconds / 0.002)):

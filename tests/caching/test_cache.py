@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from caching.conftest import MINUTE, Table, Times, read, until, want
+from caching.conftest import MINUTE, Table, Times, in_redis, read, until, want
 
 from gateway.caching.assembly import Options
 from gateway.caching.outcome import State
@@ -36,7 +36,7 @@ async def stored(cache, *names):
     """Wait until Redis has these rows: answers leave before they are stored."""
     keys = [want(name).key for name in names]
     for _ in range(1_000):
-        if None not in (await cache.store.read(keys, ()))[0]:
+        if all(await asyncio.gather(*(in_redis(cache, key) for key in keys))):
             return
         await asyncio.sleep(0.002)
     raise AssertionError("never stored")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from caching.conftest import Table, read, until, want
+from caching.conftest import Table, in_redis, read, until, want
 from redis.asyncio import Redis
 
 from gateway.caching.assembly import Options
@@ -82,7 +82,7 @@ async def test_a_write_while_it_is_gone_is_made_up_for(make, own):
         assert [one.value for one in await read(here, table, "a")] == [b"new"]
     finally:
         own.processes["valkey"].thaw()
-    await until(lambda: here.leased and not here._coherence.owed)
+    await until(lambda: here.leased and not here._coherence._owed)
     there = await make(url=own.urls.redis, options=FAST)
     for cache in (here, there):
         assert [one.value for one in await read(cache, table, "a")] == [b"new"]
@@ -146,7 +146,7 @@ async def test_a_read_only_server_still_reads(make, own, client):
         assert (await read(cache, table, "a"))[0].state is State.BYPASS
     finally:
         await client.replicaof("NO", "ONE")
-    await until(lambda: cache.leased and not cache._coherence.owed)
+    await until(lambda: cache.leased and not cache._coherence._owed)
 
 
 @pytest.mark.parametrize("harm", ["noise", "cut", "foreign", "empty"])
@@ -212,7 +212,7 @@ async def test_odd_names(make, own):
 async def until_stored(cache, *names):
     keys = [want(name).key for name in names]
     for _ in range(1_000):
-        if None not in (await cache.store.read(keys, ()))[0]:
+        if all(await asyncio.gather(*(in_redis(cache, key) for key in keys))):
             return
         await asyncio.sleep(0.002)
     raise AssertionError("never stored")

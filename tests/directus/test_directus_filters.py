@@ -19,7 +19,7 @@ ARTICLE = COLLECTIONS["Article"]
 
 
 def translated(given: dict[str, Any], path: tuple[str, ...] = ()) -> Any:
-    found = Filters(COLLECTIONS).json(ARTICLE, given, path)
+    found = Filters().json(ARTICLE, given, path)
     return None if found is None else orjson.loads(found)
 
 
@@ -139,7 +139,7 @@ def test_bounds():
 def test_sorts():
     """By paths of Directus's names."""
     given = [{"author": {"name": "DESC"}}, {"about": "ASC"}]
-    assert sort_of(COLLECTIONS, ARTICLE, given) == ("-author.name", "trend_id")
-    assert sort_of(COLLECTIONS, ARTICLE, [{"slug": "DESC"}], ("far",)) == ("-far.slug",)
+    assert sort_of(ARTICLE, given) == ("-author.name", "trend_id")
+    assert sort_of(ARTICLE, [{"slug": "DESC"}], ("far",)) == ("-far.slug",)
     with pytest.raises(InputError):
-        sort_of(COLLECTIONS, ARTICLE, [{"slug": "ASC"}] * (MAX_SORT + 1))
+        sort_of(ARTICLE, [{"slug": "ASC"}] * (MAX_SORT + 1))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
+import newsroom
 import pytest
 from newsroom import Newsroom, Recording, running
 from strawberry import ID  # noqa: TC002 - Strawberry reads annotations at run time
@@ -26,7 +27,7 @@ from gateway import (
 )
 from gateway.errors import InputError
 from gateway.schema.build import build
-from gateway.schema.items.asks import MAX_ITEMS
+from gateway.schema.items.asks import MAX_ITEMS, Item, ItemLookup, ItemWrite
 from gateway.schema.shapes import MAX_DEPTH
 from gateway.sources.directus.credentials import StaticToken
 from gateway.sources.directus.source import DirectusSource
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
 
     import httpx
     from instance import Directus
+
+    from gateway.schema.items.catalog import Collection
 
 
 @directus_collection("articles", key_type=int)
@@ -121,7 +124,7 @@ COLLECTIONS = API.catalog.collections
 
 def written(given: dict[str, Any]) -> Any:
     """What an input becomes for Directus."""
-    return DirectusSource("directus", None).written(COLLECTIONS, COLLECTIONS["Story"], given, "set")
+    return DirectusSource("directus", None).written(COLLECTIONS["Story"], given, "set")
 
 
 def test_schema() -> None:
@@ -185,6 +188,20 @@ def test_many_to_any() -> None:
     }
 
 
+def test_what_a_write_reaches() -> None:
+    """Collections that inputs make or change items of, through any number of them, and by key."""
+
+    def reached(collection: Collection) -> list[str]:
+        shown = ItemLookup(Item(collection, ()), "id")
+        return [one.name for one in ItemWrite("create", shown, 0).reached()]
+
+    assert reached(COLLECTIONS["Story"]) == ["Story", "Writer", "Remark", "Label", "Text", "Saying"]
+    assert reached(COLLECTIONS["Writer"])[:2] == ["Writer", "Story"]
+    assert reached(COLLECTIONS["Label"]) == ["Label"]
+    by_key = build(newsroom.DOMAIN).catalog.collections["Article"]
+    assert reached(by_key) == ["Article", "Comment"]
+
+
 def deep(levels: int) -> dict[str, Any]:
     given: dict[str, Any] = {"title": "x"}
     for _ in range(levels):
@@ -199,7 +216,7 @@ def deep(levels: int) -> dict[str, Any]:
             {"comments": {"set": [], "remove": ["1"]}},
             "`set.comments.set` says all that are related",
         ),
-        ({"comments": {"add": [{"key": str(one)} for one in range(MAX_ITEMS + 1)]}}, "more than"),
+        ({"comments": {"add": [{"key": str(one)} for one in range(MAX_ITEMS + 1)]}}, "goes beyond"),
         (deep(MAX_DEPTH), "nested deeper than"),
         ({"author": {"create": {"name": "\0"}}}, "`set.author.create.name` must be text without"),
     ],
@@ -216,8 +233,8 @@ def test_refused(given: dict[str, Any], says: str) -> None:
 @asynccontextmanager
 async def stories(directus: Directus) -> AsyncIterator[Newsroom]:
     sending = Recording(HttpService("directus", directus.url), StaticToken(directus.token))
-    async with running(sending, domain=DOMAIN) as newsroom:
-        yield newsroom
+    async with running(sending, domain=DOMAIN) as room:
+        yield room
 
 
 SHOWN = (
@@ -243,9 +260,9 @@ async def test_all_at_once(directus: Directus, admin: httpx.AsyncClient) -> None
             "set": [{"text": {"create": {"text": "T"}}}, {"saying": {"create": {"source": "S"}}}]
         },
     }
-    async with stories(directus) as newsroom:
-        made = (await newsroom.data(CREATE, input=given))["createStory"]
-        assert [method for method, _ in newsroom.requests] == ["POST"]
+    async with stories(directus) as room:
+        made = (await room.data(CREATE, input=given))["createStory"]
+        assert [method for method, _ in room.requests] == ["POST"]
         assert made["author"]["name"] == "N Writer"
         assert [one["text"] for one in made["comments"]] == ["N 1", "N 2"]
         assert [one["name"] for one in made["tags"]] == ["ai", "n-new"]
@@ -267,11 +284,18 @@ async def test_all_at_once(directus: Directus, admin: httpx.AsyncClient) -> None
             "tags": {"add": [{"key": "2"}]},
             "blocks": {"add": [{"text": {"create": {"text": "T 2"}}}]},
         }
-        changed = (await newsroom.data(UPDATE, id=made["id"], set=changes))["updateStory"]
+        changed = (await room.data(UPDATE, id=made["id"], set=changes))["updateStory"]
         assert changed["author"] == {"id": made["author"]["id"], "name": "N Renamed"}
         assert [one["text"] for one in changed["comments"]] == ["N 2b", "N 3"]
         assert [one["name"] for one in changed["tags"]] == ["ai", "n-new", "web"]
         assert [one.get("text") for one in changed["blocks"]] == ["T", None, "T 2"]
+
+        missing = {"update": {"key": "77777", "set": {"text": "N"}}}
+        body = await room.ask(UPDATE, id=made["id"], set={"comments": {"add": [missing]}})
+        assert code(body) == "FORBIDDEN"
+        missing = {"update": {"key": "77777", "set": {"name": "N Renamed"}}}
+        created = await room.data(UPDATE, id=made["id"], set={"author": missing})
+        assert created["updateStory"]["author"] == {"id": "77777", "name": "N Renamed"}
 
         none: dict[str, Any] = {
             "author": None,
@@ -279,11 +303,11 @@ async def test_all_at_once(directus: Directus, admin: httpx.AsyncClient) -> None
             "tags": {"set": []},
             "blocks": {"set": []},
         }
-        emptied = (await newsroom.data(UPDATE, id=made["id"], set=none))["updateStory"]
+        emptied = (await room.data(UPDATE, id=made["id"], set=none))["updateStory"]
         assert emptied["author"] is None
         assert emptied["comments"] == emptied["tags"] == emptied["blocks"] == []
 
-        body = await newsroom.ask(
+        body = await room.ask(
             UPDATE, id=made["id"], set={"comments": {"add": [{"key": "1", "create": {}}]}}
         )
         assert code(body) == "BAD_USER_INPUT"

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
 from functools import partial
 from typing import Any
 
 import pytest
-from standin import READ, WRITE, Asked, data, drip, refusal, reply, sending, soon
+from standin import READ, WRITE, Asked, Pieces, data, drip, refusal, reply, sending, soon
 
 from gateway.errors import Code, SourceError
 from gateway.sources.directus.credentials import StaticToken
@@ -137,6 +138,10 @@ WRONG = {
     "deep JSON": (reply(b'{"data":' + b"[" * 200_000 + b"]" * 200_000 + b"}"), Code.SOURCE_ERROR),
     "no UTF-8": (reply(b'{"data":"\xff"}'), Code.SOURCE_ERROR),
     "too large": (reply({"data": "x" * 500_000}), Code.SOURCE_ERROR),
+    "small until it is unpacked": (
+        reply(gzip.compress(b'{"data":"' + b"x" * 20_000_000 + b'"}'), content_encoding="gzip"),
+        Code.SOURCE_ERROR,
+    ),
     "no HTTP": (b"SSH-2.0-OpenSSH_9\r\n", Code.SOURCE_UNAVAILABLE),
     "a redirect": (reply(b"", 302, location="http://127.0.0.1:1/"), Code.SOURCE_ERROR),
 }
@@ -151,6 +156,24 @@ async def test_answers_that_are_none(name: str) -> None:
             await made.ask(READ, soon())
     assert caught.value.code is code
     assert "hunter2" not in f"{caught.value.message} {caught.value.extensions}"
+
+
+async def test_an_answer_without_an_end() -> None:
+    """100 MB in pieces of no announced number: the connection is closed soon after the limit."""
+    taken = 0
+
+    async def pieces(_asked: Asked) -> Pieces:
+        nonlocal taken
+        yield b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n"
+        while taken < 100_000_000:
+            taken += 100_000
+            yield b"%x\r\n%b\r\n" % (100_000, b" " * 100_000)
+
+    async with sending(pieces, max_bytes=450_000) as (made, _):
+        with pytest.raises(SourceError) as caught:
+            await made.ask(READ, soon())
+    assert caught.value.code is Code.SOURCE_ERROR
+    assert taken < 20_000_000
 
 
 async def test_an_answer_that_drips() -> None:

@@ -100,7 +100,7 @@ class Notes:
         deadline = asyncio.get_running_loop().time() + 10
         (vector,) = await self.embedder.embed([text], deadline)
         found = await self.engine.administration.run(
-            lambda client: client.query_points(self.sync.name, vector, limit=1), None
+            lambda client: client.query_points(self.sync.name, vector.tolist(), limit=1), None
         )
         return found.points[0].id if found.points else None
 

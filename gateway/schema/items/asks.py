@@ -225,10 +225,17 @@ class ItemWrite:
     shown: ItemLookup
     spec: int
 
-    @property
-    def collection(self) -> Collection:
-        """Where the items are."""
-        return self.shown.collection
+    def reached(self) -> list[Collection]:
+        """Where items may be written: its own collection, and those that inputs lead to."""
+        nested: list[Collection] = [self.shown.collection]
+        led: list[Collection] = []
+        for one in nested:
+            for relation in one.relations.values():
+                if relation.nested:
+                    nested += [target for target in relation.to if target not in nested]
+                elif relation.many and relation.through is None:
+                    led += relation.to
+        return [*nested, *led]
 
 
 @dataclass(frozen=True, slots=True)

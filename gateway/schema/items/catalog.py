@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from dataclasses import field as member
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ class ItemRelation:
 
     `targets` are GraphQL types: one, or those of a union (`any` is then true: many to any).
     `through` is the field of the junction that leads on, where there is a junction. `nested`:
-    writes may make and change the related items too.
+    writes may make and change the related items too. `known` are the schema's collections, by type.
     """
 
     name: str
@@ -39,6 +40,12 @@ class ItemRelation:
     through: str | None = None
     any: bool = False
     nested: bool = False
+    known: Mapping[str, Collection] = member(default_factory=dict, repr=False)
+
+    @property
+    def to(self) -> tuple[Collection, ...]:
+        """The collections of its targets."""
+        return tuple(self.known[name] for name in self.targets)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -65,7 +65,7 @@ class CollectionFields:
         self._groups: dict[str, list[type]] = {}
         self.by_class: dict[type, Collection] = {}
         self._by_name: dict[str, Collection] = {}
-        self._writes = WriteTypes(inputs, self._by_name, self._open)
+        self._writes = WriteTypes(inputs, self._open)
 
     @property
     def made_of(self) -> dict[str, str]:
@@ -139,14 +139,7 @@ class CollectionFields:
         field.settle(made | None, arguments)
 
     def _settle_write(self, field: Bound, binding: ItemWriteField, inner: Any, where: str) -> None:
-        element = typing.get_args(inner)[0] if typing.get_origin(inner) is list else inner
-        collection = self.by_class.get(element)
-        if collection is None or binding.many != (element is not inner):
-            shape = "list[Collection]" if binding.many else "Collection"
-            raise ConfigurationError(
-                f"{where}: annotate it `{shape} | None`, with a class of a collection "
-                "that the domain lists among its `collections`."
-            )
+        collection = self._target(inner, list if binding.many else None, where)
         if collection.singleton or (binding.verb == "upload" and not collection.files):
             what = (
                 "a class of the collection of files" if binding.verb == "upload" else "no singleton"
@@ -279,6 +272,7 @@ class CollectionFields:
             binding.through,
             any=binding.any,
             nested=binding.nested,
+            known=self._by_name,
         )
 
     def _local(self, inner: Any, where: str) -> str:

@@ -29,14 +29,10 @@ _ADD = "Besides those that are related."
 
 
 class WriteTypes:
-    """Makes the inputs of writes, each when a field first takes it.
+    """Makes the inputs of writes, each when a field first takes it."""
 
-    `collections` are those of the schema, by type.
-    """
-
-    def __init__(self, inputs: Inputs, collections: Mapping[str, Collection], shown: Open) -> None:
+    def __init__(self, inputs: Inputs, shown: Open) -> None:
         self._inputs = inputs
-        self._collections = collections
         self._shown = shown
         self._made: dict[str, type | None] = {}
 
@@ -85,13 +81,13 @@ class WriteTypes:
         return rows
 
     def _by_key(self, relation: ItemRelation) -> tuple[Any, str]:
-        key: Any = self._collections[relation.targets[0]].key.kind.annotation
+        key: Any = relation.to[0].key.kind.annotation
         if not relation.many:
             return key | None, "The related item, by its key."
         return list[key] | None, "The related items, by their keys, instead of those that are."
 
     def _nested(self, collection: Collection, relation: ItemRelation) -> tuple[str, str]:
-        targets = [self._collections[name] for name in relation.targets]
+        targets = relation.to
         of = [self._reference(target) for target in targets]
         one = of[0]
         name = targets[0].name

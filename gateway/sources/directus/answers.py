@@ -76,7 +76,10 @@ def looked_up(prepared: PreparedLookup, data: bytes, keys: Sequence[Key], most: 
     by_key: dict[str, Any] = {}
     items = _list(data)
     if not prepared.unique and len(items) >= most:
-        raise SourceRefused(f"Directus has too many items with the same `{prepared.match}`.")
+        raise SourceRefused(
+            f"Directus found {most} items by `{prepared.match}`, so that some may be missing; "
+            "make it unique there, or raise `max_items`."
+        )
     for item in items:
         own = item.get(prepared.match) if isinstance(item, dict) else None
         if own is not None:

@@ -48,14 +48,13 @@ MAX_SORT = 8
 
 
 class Filters:
-    """Translates the filters of one request. `collections` are the catalog's, by type.
+    """Translates the filters of one request.
 
     Of a condition with several parts below `_some` or `_none` Directus takes no notice. So these
     hold single parts only; what `some` says else is joined, which is possible once for each path.
     """
 
-    def __init__(self, collections: Mapping[str, Collection], argument: str = "filter") -> None:
-        self._collections = collections
+    def __init__(self, argument: str = "filter") -> None:
         self._argument = argument
         self._count = 0
         self._joined: set[tuple[str, ...]] = set()
@@ -100,7 +99,7 @@ class Filters:
         depth: int,
     ) -> list[Condition]:
         relation = collection.relations[name]
-        target = self._collections[relation.targets[0]]
+        target = relation.to[0]
         whole = (*path, relation.field)
         if not relation.many:
             return self._all(target, operand, whole, depth + 1)
@@ -182,7 +181,6 @@ class Filters:
 
 
 def sort_of(
-    collections: Mapping[str, Collection],
     collection: Collection,
     given: Sequence[Mapping[str, Any]] | None,
     path: Sequence[str] = (),
@@ -190,15 +188,10 @@ def sort_of(
     """A coerced `sort` as Directus takes it: `-author.name`. Raises InputError."""
     if len(given or ()) > MAX_SORT:
         raise InputError(f"`sort` has more than {MAX_SORT} keys.")
-    return tuple(_sort_key(collections, collection, one, [*path]) for one in given or ())
+    return tuple(_sort_key(collection, one, [*path]) for one in given or ())
 
 
-def _sort_key(
-    collections: Mapping[str, Collection],
-    collection: Collection,
-    given: Mapping[str, Any],
-    path: list[str],
-) -> str:
+def _sort_key(collection: Collection, given: Mapping[str, Any], path: list[str]) -> str:
     while True:
         ((name, operand),) = given.items()
         if name in collection.columns:
@@ -209,7 +202,7 @@ def _sort_key(
         path.append(relation.field)
         if len(path) > MAX_DEPTH:
             raise InputError(f"`sort` is nested deeper than {MAX_DEPTH} levels.")
-        collection, given = collections[relation.targets[0]], operand
+        collection, given = relation.to[0], operand
 
 
 def _item_value(kind: ItemKind, value: Any, where: str) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from gateway.schema.items.catalog import Collection
+from gateway.schema.items.catalog import Collection, ItemColumn, ItemRelation
 from gateway.schema.items.kinds import ItemKind
 
 _ELSEWHERE = "spec"
@@ -16,7 +16,7 @@ def outline(value: Any) -> Any:
     """An ask, or a part of one, as JSON values: response keys, what stands there, how read."""
     if isinstance(value, tuple):
         return [outline(part) for part in value]
-    if isinstance(value, Collection | ItemKind):
+    if isinstance(value, Collection | ItemColumn | ItemRelation | ItemKind):
         return value.name
     if dataclasses.is_dataclass(value):
         names = [one.name for one in dataclasses.fields(value) if one.name != _ELSEWHERE]

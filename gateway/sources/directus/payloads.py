@@ -26,10 +26,9 @@ _EXACT = 1 << 53
 
 
 class Payload:
-    """Translates one item and what is written with it. `collections` are the catalog's, by type."""
+    """Translates one item and what is written with it."""
 
-    def __init__(self, collections: Mapping[str, Collection]) -> None:
-        self._collections = collections
+    def __init__(self) -> None:
         self._count = 0
 
     def item(
@@ -70,7 +69,7 @@ class Payload:
         self, relation: ItemRelation, said: Mapping[str, Any], where: str, depth: int
     ) -> dict[str, list[Any]]:
         """What is added to related items, and what is taken from them."""
-        key = self._collections[relation.targets[0]].key
+        key = relation.to[0].key
         made: dict[str, list[Any]] = {"create": [], "update": [], "delete": []}
         for one in said.get("add", ()):
             item = self._one(relation, one, f"{where}.add", depth)
@@ -86,12 +85,15 @@ class Payload:
         """A related item, or the row of the junction that leads to it."""
         self._count += 1
         if self._count > MAX_ITEMS:
-            raise InputError(f"`{where}`: more than {MAX_ITEMS} related items are written at once.")
-        target = self._collections[relation.targets[0]]
+            raise InputError(
+                f"`{where}` goes beyond {MAX_ITEMS} related items, the most that one item may be "
+                "written with."
+            )
+        target = relation.to[0]
         if relation.any:
             ((name, given),) = given.items()
-            names = {_member(one): one for one in relation.targets}
-            target, where = self._collections[names[name]], f"{where}.{name}"
+            target = next(one for one in relation.to if _member(one.name) == name)
+            where = f"{where}.{name}"
         if relation.nested:
             made = self._reference(target, given, where, depth)
         else:

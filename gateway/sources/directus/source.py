@@ -72,29 +72,18 @@ class DirectusSource:
         return read
 
     def narrowing(
-        self,
-        collections: Mapping[str, Collection],
-        collection: Collection,
-        given: Mapping[str, Any],
-        path: tuple[str, ...],
+        self, collection: Collection, given: Mapping[str, Any], path: tuple[str, ...]
     ) -> tuple[bytes | None, tuple[str, ...]]:
         """The `filter` as JSON, and the `sort`. Pure. Raises InputError."""
         where = given.get("filter")
-        filters = Filters(collections)
-        return (
-            filters.json(collection, where, path) if where else None,
-            sort_of(collections, collection, given.get("sort"), path),
-        )
+        found = Filters().json(collection, where, path) if where else None
+        return found, sort_of(collection, given.get("sort"), path)
 
     def written(
-        self,
-        collections: Mapping[str, Collection],
-        collection: Collection,
-        given: Mapping[str, Any],
-        where: str,
+        self, collection: Collection, given: Mapping[str, Any], where: str
     ) -> Mapping[str, Any]:
         """What an input says of an item, as JSON. Pure. Raises InputError."""
-        return Payload(collections).item(collection, given, where)
+        return Payload().item(collection, given, where)
 
     def _prepared(self, ask: ItemAsk) -> Any:
         """A read, of whatever kind."""

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     from gateway.schema.items.asks import ItemWrite, WriteValues
+    from gateway.schema.items.catalog import Collection
     from gateway.sources.contract import Key, Value
     from gateway.sources.directus.prepared import PreparedLookup, Slots
     from gateway.sources.directus.sending import Sending
@@ -41,6 +42,7 @@ class PreparedWrite(Prepared):
     verb: str
     shown: PreparedLookup
     slots: Slots
+    reached: Sequence[Collection]
 
 
 def prepare_write(ask: ItemWrite, shown: PreparedLookup) -> PreparedWrite:
@@ -51,6 +53,7 @@ def prepare_write(ask: ItemWrite, shown: PreparedLookup) -> PreparedWrite:
         verb=ask.verb,
         shown=shown,
         slots=((ask.spec, 0), *shown.slots),
+        reached=ask.reached(),
     )
 
 

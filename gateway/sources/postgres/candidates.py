@@ -63,6 +63,7 @@ class MatchingRows:
     constants: tuple[Any, ...]
 
 
+@lru_cache(maxsize=256)
 def matching(
     source: str,
     catalog: Catalog,
@@ -70,7 +71,10 @@ def matching(
     where: WhereShape | None,
     portion: int = KEYS_AT_ONCE,
 ) -> MatchingRows:
-    """Compile the statements of an entity with one key column. Pure."""
+    """Compile the statements of an entity with one key column. Pure.
+
+    Those that ask for the same rows get the same statements, which their executions may share.
+    """
     build = Build(catalog, {})
     rows = build.alias(entity.table, "t")
     (info,) = entity.key
@@ -101,6 +105,7 @@ def matching(
     )
 
 
+@lru_cache(maxsize=256)
 def ranked_by_words(
     source: str, catalog: Catalog, entity: EntityInfo, where: WhereShape | None
 ) -> Statement:

@@ -26,7 +26,11 @@ MAX_NEAREST = 100
 MAX_OFFSET = 10_000
 MAX_DIMENSIONS = 65_536
 MAX_TEXT = 8_192
+MAX_K = 1_000
+MAX_WEIGHT = 1_000.0
 DEFAULT_LIMIT = 10
+DEFAULT_K = 60
+DEFAULT_CANDIDATES = 100
 _LARGEST = 3.4028235e38
 """The largest 32-bit float."""
 _INDEXES = range(2**32)
@@ -42,12 +46,27 @@ class Sparse:
 
 
 @dataclass(frozen=True, slots=True)
+class Fusion:
+    """How a dense and a sparse ranking are fused by reciprocal rank.
+
+    A hit's score is the sum of `1 / (k + rank / weight)` over the rankings it is in, ranks from 1,
+    of which the first `candidates` count. `using` names the sparse vector.
+    """
+
+    using: str
+    vector: float = 1.0
+    sparse: float = 1.0
+    k: int = DEFAULT_K
+    candidates: int = DEFAULT_CANDIDATES
+
+
+@dataclass(frozen=True, slots=True)
 class Search:
     """A search by exactly one of `vector`, `sparse`, `text` or `point_id`.
 
-    `using` names the vector to search by, None the collection's own. `collection` is its name,
-    where an argument gave it. `among` are the points a `where` leaves, `exact` asks for every
-    vector's true distance.
+    With a `fusion` it is by `sparse` and one of `vector` and `text`. `using` names the vector to
+    search by, None the collection's own. `collection` is its name, where an argument gave it.
+    `among` are the points a `where` leaves, `exact` asks for every vector's true distance.
     """
 
     vector: tuple[float, ...] | None = None
@@ -58,6 +77,7 @@ class Search:
     score_threshold: float | None = None
     filter: Filter | None = None
     sparse: Sparse | None = None
+    fusion: Fusion | None = None
     using: str | None = None
     collection: str | None = None
     among: Among | None = None
@@ -86,6 +106,7 @@ def search_arguments(  # noqa: PLR0913 - the arguments of the GraphQL field, one
     score_threshold: Any = None,
     filter: Mapping[str, Any] | None = None,  # noqa: A002 - likewise
     sparse: Any = None,
+    fusion: Fusion | None = None,
     using: str | None = None,
     collection: str | None = None,
     dimensions: int | None = None,
@@ -98,7 +119,7 @@ def search_arguments(  # noqa: PLR0913 - the arguments of the GraphQL field, one
     """
     near = {"vector": vector, "text": text, "id": id, "sparse": sparse}
     given = [name for name, value in near.items() if value is not None]
-    if len(given) != 1:
+    if len(given) != 1 and not (fusion and len(given) == 2 and id is None):  # noqa: PLR2004 - fused
         got = " and ".join(given) or "none of them"
         raise InputError(f"give exactly one of vector, text and id; got {got}")
     if text is not None:
@@ -112,9 +133,30 @@ def search_arguments(  # noqa: PLR0913 - the arguments of the GraphQL field, one
         score_threshold=threshold(score_threshold),
         filter=optional_filter(filter, fields),
         sparse=None if sparse is None else parse_sparse(sparse),
+        fusion=fusion,
         using=using,
         collection=collection,
     )
+
+
+def fusion_arguments(given: Mapping[str, Any], using: str) -> Fusion:
+    """How two rankings are fused, `using` naming the sparse vector. Raises `InputError`."""
+    return Fusion(
+        using,
+        vector=_weight(given.get("vector"), "fusion.vector"),
+        sparse=_weight(given.get("sparse"), "fusion.sparse"),
+        k=whole(given.get("k"), "fusion.k", 1, MAX_K, DEFAULT_K),
+        candidates=whole(
+            given.get("candidates"), "fusion.candidates", 1, MAX_LIMIT, DEFAULT_CANDIDATES
+        ),
+    )
+
+
+def _weight(value: Any, name: str) -> float:
+    number = 1.0 if value is None else float(value)
+    if not 0 < number <= MAX_WEIGHT:
+        raise InputError(f"{name} must be above 0 and at most {MAX_WEIGHT:g}")
+    return number
 
 
 def nearest_arguments(

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
-    from gateway.sources.qdrant.arguments import Nearest, Search, Sparse
+    from gateway.sources.qdrant.arguments import Fusion, Nearest, Search, Sparse
     from gateway.sources.qdrant.filters import Filter
     from gateway.sources.qdrant.ids import PointId
     from gateway.sources.qdrant.narrowing import Among
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     Near: TypeAlias = tuple[float, ...] | Sparse | PointId
     """A vector, or the stored point whose vector is meant; that point is not among the hits."""
 
-    Target: TypeAlias = "Near | Liked"
+    Target: TypeAlias = "Near | Liked | Fused"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,15 @@ class Liked:
     positive: tuple[Near, ...]
     negative: tuple[Near, ...]
     strategy: Strategy
+
+
+@dataclass(frozen=True, slots=True)
+class Fused:
+    """Two rankings as one: near `dense` and near `sparse`."""
+
+    dense: tuple[float, ...]
+    sparse: Sparse
+    fusion: Fusion
 
 
 @dataclass(frozen=True, slots=True)

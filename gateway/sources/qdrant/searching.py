@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from gateway.embedding.contract import check_embeddable
 from gateway.errors import Code, InputError, SourceDataError, SourceRefused
 from gateway.sources.qdrant.arguments import Nearest, Search, check_dimensions
-from gateway.sources.qdrant.ask import Ask, Liked, ask
+from gateway.sources.qdrant.ask import Ask, Fused, Liked, ask
 from gateway.sources.qdrant.ids import point_id
 from gateway.sources.qdrant.own_points import own_points
 from gateway.sources.qdrant.prepared import PreparedNearest
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from gateway.embedding.contract import Embedder
     from gateway.errors import PlaitError
     from gateway.sources.contract import Key, Value
-    from gateway.sources.qdrant.ask import Near
+    from gateway.sources.qdrant.ask import Near, Target
     from gateway.sources.qdrant.ids import PointId
     from gateway.sources.qdrant.prepared import PreparedHits
     from gateway.sources.qdrant.session import Session
@@ -105,7 +105,9 @@ class Searching:
 
     async def _about(self, part: Part, wish: Any, texts: Mapping[str, Any], deadline: float) -> Ask:
         if not isinstance(wish, Recommend):
-            target = await self._near(part, wish, wish.using, texts, deadline)
+            target: Target = await self._near(part, wish, wish.using, texts, deadline)
+            if wish.fusion is not None and wish.sparse is not None and isinstance(target, tuple):
+                target = Fused(target, wish.sparse, wish.fusion)
             return ask(part.prepared, target, wish, wish.offset)
         sides = [
             tuple([await self._near(part, one, wish.using, texts, deadline) for one in side])
@@ -133,7 +135,7 @@ class Searching:
     ) -> Near:
         if given.point_id is not None:
             return given.point_id
-        if given.sparse is not None:
+        if given.sparse is not None and given.text is None and given.vector is None:
             return given.sparse
         collection = part.prepared.collection
         vector = using or collection.vector

@@ -18,20 +18,24 @@ from qdrant_client import AsyncQdrantClient, models
 from qdrant_client import grpc as pb
 from qdrant_client.conversions.conversion import RestToGrpc, payload_to_grpc
 
-from gateway.sources.qdrant.arguments import Sparse
-from gateway.sources.qdrant.ask import Liked
+from gateway.sources.qdrant.ask import Fused
 from gateway.sources.qdrant.narrowing_wire import grpc_among, rest_among
 from gateway.sources.qdrant.native_filters import native_filter
 from gateway.sources.qdrant.shape import Hit
+from gateway.sources.qdrant.targets_wire import (
+    grpc_id,
+    grpc_prefetches,
+    grpc_ranking,
+    rest_prefetches,
+    rest_ranking,
+)
 from gateway.sources.qdrant.trees import Group
-from gateway.sources.qdrant.wishes import Strategy
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from gateway.sources.qdrant.address import Address
-    from gateway.sources.qdrant.ask import Ask, Near, Target
-    from gateway.sources.qdrant.ids import PointId
+    from gateway.sources.qdrant.ask import Ask
     from gateway.sources.qdrant.points import Point
     from gateway.sources.qdrant.prepared import PayloadWish
     from gateway.sources.qdrant.wishes import Grouped
@@ -46,13 +50,6 @@ _GRPC_OPTIONS = {
     "grpc.keepalive_time_ms": 30_000,
     "grpc.keepalive_timeout_ms": 5_000,
     "grpc.enable_retries": 0,
-}
-
-
-_GRPC_STRATEGIES = {
-    Strategy.AVERAGE_VECTOR: "AverageVector",
-    Strategy.BEST_SCORE: "BestScore",
-    Strategy.SUM_SCORES: "SumScores",
 }
 
 
@@ -208,12 +205,15 @@ def _headers(api_key: str | None) -> dict[str, str] | None:
 
 
 def _grpc_query(collection: str, ask: Ask) -> pb.QueryPoints:
+    fused = isinstance(ask.target, Fused)
+    wanted, params = _grpc_filter(ask), pb.SearchParams(exact=True) if ask.exact else None
     return pb.QueryPoints(
         collection_name=collection,
-        query=_grpc_ranking(ask.target),
-        using=ask.using,
-        filter=_grpc_filter(ask),
-        params=pb.SearchParams(exact=True) if ask.exact else None,
+        query=grpc_ranking(ask.target),
+        prefetch=grpc_prefetches(ask, wanted, params),
+        using=None if fused else ask.using,
+        filter=None if fused else wanted,
+        params=None if fused else params,
         score_threshold=ask.score_threshold,
         limit=ask.limit,
         offset=ask.offset,
@@ -222,39 +222,14 @@ def _grpc_query(collection: str, ask: Ask) -> pb.QueryPoints:
     )
 
 
-def _grpc_ranking(target: Target) -> pb.Query:
-    if not isinstance(target, Liked):
-        return pb.Query(nearest=_grpc_input(target))
-    return pb.Query(
-        recommend=pb.RecommendInput(
-            positive=[_grpc_input(one) for one in target.positive],
-            negative=[_grpc_input(one) for one in target.negative],
-            strategy=pb.RecommendStrategy.Value(_GRPC_STRATEGIES[target.strategy]),
-        )
-    )
-
-
-def _grpc_input(given: Near) -> pb.VectorInput:
-    if isinstance(given, tuple):
-        return pb.VectorInput(dense=pb.DenseVector(data=given))
-    if isinstance(given, Sparse):
-        sparse = pb.SparseVector(values=given.values, indices=given.indices)
-        return pb.VectorInput(sparse=sparse)
-    return pb.VectorInput(id=_grpc_id(given))
-
-
 def _grpc_filter(ask: Ask) -> pb.Filter | None:
     native = native_filter(ask.filter)
     wanted = None if native is None else RestToGrpc.convert_filter(native)
     return wanted if ask.among is None else grpc_among(wanted, ask.among)
 
 
-def _grpc_id(value: PointId) -> pb.PointId:
-    return pb.PointId(num=value) if isinstance(value, int) else pb.PointId(uuid=value)
-
-
 def _grpc_point(point: Point) -> pb.PointStruct:
-    made = pb.PointStruct(id=_grpc_id(point.id), payload=payload_to_grpc(dict(point.payload)))
+    made = pb.PointStruct(id=grpc_id(point.id), payload=payload_to_grpc(dict(point.payload)))
     made.vectors.vector.dense.MergeFromString(_packed(point.vector))
     return made
 
@@ -342,37 +317,20 @@ def _floats(numbers: Any) -> Any:
 
 def _rest_query(ask: Ask) -> models.QueryRequest:
     wish = ask.with_payload
+    fused = isinstance(ask.target, Fused)
+    wanted, params = _rest_filter(ask), models.SearchParams(exact=True) if ask.exact else None
     return models.QueryRequest(
-        query=_rest_ranking(ask.target),
-        using=ask.using,
-        filter=_rest_filter(ask),
-        params=models.SearchParams(exact=True) if ask.exact else None,
+        query=rest_ranking(ask.target),
+        prefetch=rest_prefetches(ask, wanted, params),
+        using=None if fused else ask.using,
+        filter=None if fused else wanted,
+        params=None if fused else params,
         score_threshold=ask.score_threshold,
         limit=ask.limit,
         offset=ask.offset,
         with_payload=list(wish) if isinstance(wish, tuple) else wish,
         with_vector=ask.with_vectors,
     )
-
-
-def _rest_ranking(target: Target) -> Any:
-    if not isinstance(target, Liked):
-        return models.NearestQuery(nearest=_rest_input(target))
-    return models.RecommendQuery(
-        recommend=models.RecommendInput(
-            positive=[_rest_input(one) for one in target.positive],
-            negative=[_rest_input(one) for one in target.negative],
-            strategy=models.RecommendStrategy(target.strategy.value),
-        )
-    )
-
-
-def _rest_input(given: Near) -> Any:
-    if isinstance(given, tuple):
-        return list(given)
-    if isinstance(given, Sparse):
-        return models.SparseVector(indices=list(given.indices), values=list(given.values))
-    return given
 
 
 def _rest_filter(ask: Ask) -> models.Filter | None:

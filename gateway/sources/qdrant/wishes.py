@@ -18,10 +18,12 @@ from gateway.sources.qdrant.arguments import (
     DEFAULT_LIMIT,
     MAX_LIMIT,
     MAX_OFFSET,
+    Fusion,
     Nearest,
     Search,
     Sparse,
     check_words,
+    fusion_arguments,
     nearest_arguments,
     optional_filter,
     parse_sparse,
@@ -215,7 +217,12 @@ class _Read:
     def search(self, given: Mapping[str, Any] | None = None) -> Search:
         """A search; `given` where it is one of several."""
         one = self.values if given is None else given
-        using = self.using(one, sparse=one.get("sparse") is not None)
+        sparse = one.get("sparse") is not None
+        dense = any(one.get(name) is not None for name in ("text", "vector"))
+        fusion = self._fusion(one) if sparse and dense else None
+        if fusion is None and one.get("fusion") is not None:
+            raise InputError("fusion is of sparse and one of text and vector; give both")
+        using = self.using(one, sparse=sparse and not dense)
         return search_arguments(
             vector=one.get("vector"),
             text=one.get("text"),
@@ -225,11 +232,17 @@ class _Read:
             score_threshold=one.get("scoreThreshold"),
             filter=one.get("filter"),
             sparse=one.get("sparse"),
+            fusion=fusion,
             using=using,
             collection=self.named,
             dimensions=self._dimensions(using),
             fields=self.fields,
         )
+
+    def _fusion(self, given: Mapping[str, Any]) -> Fusion:
+        fusion: Mapping[str, Any] = given.get("fusion") or {}
+        using = self.using({"using": fusion.get("using")}, sparse=True)
+        return fusion_arguments(fusion, using or "")
 
     def nearest(self) -> Nearest:
         return nearest_arguments(
@@ -276,8 +289,11 @@ class _Read:
 
     def groups(self) -> Grouped:
         values = self.values
+        search = self.search({**values, "limit": None})
+        if search.fusion is not None:
+            raise InputError("sparse is not fused in groups; give it alone, or leave it out")
         return Grouped(
-            search=self.search({**values, "limit": None}),
+            search=search,
             by=self._key("groupBy"),
             limit=whole(values.get("limit"), "limit", 1, MAX_GROUPS, DEFAULT_LIMIT),
             size=whole(values.get("groupSize"), "groupSize", 1, MAX_GROUP_SIZE, _GROUP_SIZE),

@@ -13,13 +13,14 @@ from __future__ import annotations
 import asyncio
 import math
 from contextlib import asynccontextmanager, suppress
+from struct import pack
 from typing import TYPE_CHECKING, Any
 
 import orjson
 from redis.exceptions import NoScriptError, RedisError
 
 from gateway.errors import ConfigurationError, SourceError, SourceRefused
-from gateway.sources.cache import STAMP_BYTES, Acknowledged, Bumped, Mark, Notice, Stored
+from gateway.sources.cache import Acknowledged, Bumped, Lock, Looked, Mark, Notice, Sought, Stored
 from gateway.sources.redis import cache_scripts as lua
 from gateway.sources.redis.connection import CREDENTIAL_ERRORS, cancellable, our_errors
 from gateway.sources.redis.link import Command
@@ -80,26 +81,27 @@ class RedisCacheStore:
             async with asyncio.timeout(_CLOSE_SECONDS):
                 await self._link.close()
 
-    async def read(
-        self, keys: Sequence[bytes], tags: Sequence[str]
-    ) -> tuple[list[bytes | None], list[bytes | None]]:
-        """One MGET, entries first: a tag's version is never older than an entry beside it."""
-        names = [*map(self._entry, keys), *map(self._tag, tags)]
-        if not names:
-            return [], []
-        found = await self._ask(self._one("MGET", *names))
-        return found[: len(keys)], found[len(keys) :]
-
-    async def begin(
-        self, tags: Sequence[str], keys: Sequence[bytes], token: bytes, *, tag_ms: int, lock_ms: int
-    ) -> tuple[list[bytes], list[bytes | None]]:
-        """The tags' versions, made where there are none, and how entries begin we got locks of."""
+    async def look(  # noqa: PLR0913 - what is looked for, and for how long it is ours
+        self,
+        tags: Sequence[str],
+        wanted: Sequence[Sought],
+        token: bytes,
+        *,
+        now_ms: int,
+        tag_ms: int,
+        lock_ms: int,
+    ) -> tuple[list[bytes | None], list[Looked]]:
+        """Entries that count, and the locks of the others with their tags' versions."""
         names = [*map(self._tag, tags)]
-        for key in keys:
-            names += (self._lock(key), self._entry(key))
-        given: list[Any] = [len(tags), token, tag_ms, lock_ms, STAMP_BYTES]
-        found = await self._ask(self._run(lua.BEGIN, names, given))
-        return found[: len(tags)], found[len(tags) :]
+        given: list[Any] = [len(tags), token, tag_ms, lock_ms, now_ms, len(self._tag(""))]
+        for one in wanted:
+            names += (self._entry(one.key), self._lock(one.key))
+            given.append(pack(f"<QH{len(one.tags)}H", one.newer_than, len(one.tags), *one.tags))
+        found = await self._ask(self._run(lua.LOOK, names, given))
+        rest = iter(found[len(tags) :])
+        return found[: len(tags)], [
+            Looked(data, Lock(lock)) for data, lock in zip(rest, rest, strict=True)
+        ]
 
     async def store(
         self, versions: Mapping[str, bytes], entries: Sequence[Stored], token: bytes
@@ -112,8 +114,8 @@ class RedisCacheStore:
         for entry in entries:
             names += (self._entry(entry.key), self._lock(entry.key))
             milliseconds = 0 if entry.data is None else entry.milliseconds
-            given += (entry.data or b"", milliseconds, len(entry.tags))
-            given += [places[tag] for tag in entry.tags]
+            own = [places[tag] for tag in entry.tags]
+            given += (entry.data or b"", milliseconds, pack(f"<{len(own)}H", *own))
         return [kept == 1 for kept in await self._ask(self._run(lua.STORE, names, given))]
 
     async def bump(self, tags: Sequence[str], node: str, epoch: str) -> Bumped:

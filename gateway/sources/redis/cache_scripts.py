@@ -18,31 +18,68 @@ class Script:
         self.digest = sha1(text.encode(), usedforsecurity=False).hexdigest()
 
 
-BEGIN = Script(
+LOOK = Script(
     """
--- KEYS: tags, then lock and entry of each. ARGV: number of tags, token, milliseconds of tags, of
--- locks, how many bytes an entry is known by.
+-- KEYS: tags, then entry and lock of each. ARGV: number of tags, token, milliseconds of tags, of
+-- locks, of now, how long the prefix of a tag is; then of each entry, packed: what it must be newer
+-- than, number of tags, their places. The numbers in an entry's head are those of `caching.entry`.
 local tags = tonumber(ARGV[1])
-local found = {}
+local now = tonumber(ARGV[5])
+local found = redis.call('MGET', unpack(KEYS, 1, tags))
+local written = {}  -- a tag and its version as an entry has them
 for i = 1, tags do
-  local version = redis.call('GET', KEYS[i])
+  local version = found[i]
   if version then
-    redis.call('PEXPIRE', KEYS[i], ARGV[3], 'GT')
-  else
-    version = ARGV[2]
-    redis.call('SET', KEYS[i], version, 'PX', ARGV[3])
+    local name = string.sub(KEYS[i], ARGV[6] + 1)
+    written[i] = struct.pack('<I2I1', #name, #version) .. name .. version
   end
-  found[i] = version
 end
-for i = tags + 1, #KEYS, 2 do
-  local held = redis.call('SET', KEYS[i], ARGV[2], 'NX', 'PX', ARGV[4])
-  if held then
-    held = redis.pcall('GETRANGE', KEYS[i + 1], 0, ARGV[5] - 1)
-    if type(held) == 'table' then
-      held = ''  -- something of another type, which storing will replace
+local kept = {}
+local function keep(i)
+  if kept[i] == nil then
+    local answer
+    if found[i] then
+      answer = redis.pcall('PEXPIRE', KEYS[i], ARGV[3], 'GT')
+    else
+      answer = redis.pcall('SET', KEYS[i], ARGV[2], 'PX', ARGV[3])
+    end
+    kept[i] = type(answer) ~= 'table' or answer.err == nil
+    if kept[i] and not found[i] then
+      found[i] = ARGV[2]
     end
   end
-  found[#found + 1] = held
+  return kept[i]
+end
+local function lock(name, places)
+  local held = redis.pcall('SET', name, ARGV[2], 'NX', 'PX', ARGV[4])
+  if not held then
+    return 2
+  end
+  local ours = held.err == nil
+  for _, i in ipairs(places) do
+    ours = ours and keep(i)
+  end
+  return ours and 1 or 3
+end
+for at = 7, #ARGV do
+  local place = tags + 2 * (at - 6) - 1
+  local newer, count = struct.unpack('<I8I2', ARGV[at])
+  local places = {struct.unpack('<' .. string.rep('I2', count), ARGV[at], 11)}
+  places[count + 1] = nil  -- where the reading ended
+  local versions = ''
+  for n = 1, count do
+    versions = versions .. (written[places[n]] or '?')
+  end
+  local data = redis.pcall('GET', KEYS[place])
+  local counts = false
+  if type(data) ~= 'string' or string.sub(data, 48, 47 + #versions) ~= versions then
+    data = false
+  else
+    local created, fresh, stale = struct.unpack('<I8I4I4', data, 6)
+    counts = created > newer and created <= now + 1000 and now < created + fresh + stale
+  end
+  found[#found + 1] = data
+  found[#found + 1] = counts and 0 or lock(KEYS[place + 1], places)
 end
 return found
 """
@@ -51,21 +88,19 @@ return found
 STORE = Script(
     """
 -- KEYS: tags, then entry and lock of each. ARGV: number of tags, token, versions, then of each
--- entry: data, milliseconds (0: only give up the lock), number of tags, their places.
+-- entry: data, milliseconds (0: only give up the lock), the places of its tags, packed.
 local tags = tonumber(ARGV[1])
 local same = {}
 for i = 1, tags do
   same[i] = redis.call('GET', KEYS[i]) == ARGV[2 + i]
 end
 local kept = {}
-local place = tags + 1
 local at = 3 + tags
-while place < #KEYS do
+for place = tags + 1, #KEYS, 2 do
   local entry, lock = KEYS[place], KEYS[place + 1]
-  local count = tonumber(ARGV[at + 2])
   local current = ARGV[at + 1] ~= '0'
-  for i = at + 3, at + 2 + count do
-    current = current and same[tonumber(ARGV[i])]
+  for i = 1, #ARGV[at + 2], 2 do
+    current = current and same[struct.unpack('<I2', ARGV[at + 2], i)]
   end
   if redis.call('GET', lock) == ARGV[2] then
     redis.call('DEL', lock)
@@ -74,8 +109,7 @@ while place < #KEYS do
     redis.call('SET', entry, ARGV[at], 'PX', ARGV[at + 1])
   end
   kept[#kept + 1] = current and 1 or 0
-  place = place + 2
-  at = at + 3 + count
+  at = at + 3
 end
 return kept
 """

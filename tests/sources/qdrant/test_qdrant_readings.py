@@ -13,15 +13,7 @@ from toy.profiles import examples
 
 from gateway.errors import Code, SourceDataError, SourceError, SourceRefused, SourceTimeout
 from gateway.schema import asks
-from gateway.schema.vector_bindings import (
-    FacetCounts,
-    PointCount,
-    PointPage,
-    PointsById,
-    Recommend,
-    SearchBatch,
-    SearchGroups,
-)
+from gateway.schema.bindings import Vectors
 from gateway.schema.vector_reading import Reading
 from gateway.sources.contract import Batch, Budget, Together
 from gateway.sources.qdrant import (
@@ -106,7 +98,8 @@ async def test_all_travel_in_one_call(source, collection, calls):
     search = prepare_search("vectors", collection, (ID, SCORE))
     near = prepare_nearest("vectors", collection, (ID,))
     recommend = source.arguments(
-        Recommend(collection), {"positive": [{"id": 1}], "negative": [{"vector": [0, 1]}]}
+        Vectors(Reading.RECOMMEND, collection),
+        {"positive": [{"id": 1}], "negative": [{"vector": [0, 1]}]},
     )
     answers = await together(
         source,
@@ -174,7 +167,7 @@ async def test_one_wrong_part_is_its_own_error(source, collection, calls):
 async def test_a_batch_of_searches(source, collection, ask, calls):
     """Several searches of one field are one call; their order is kept, a missing point is named."""
     prepared = prepare_search("vectors", collection, (ID,))
-    binding = SearchBatch(collection)
+    binding = Vectors(Reading.BATCH, collection)
     wish = source.arguments(
         binding, {"searches": [{"vector": [1, 0], "limit": 1}, {"id": 6, "limit": 2}]}
     )
@@ -208,7 +201,7 @@ async def test_neighbours_by_a_key_in_the_payload(source, collection, ask, calls
 
 async def test_groups(source, collection, ask):
     """The best groups first, each with its best hits; a missing point is the client's error."""
-    binding = SearchGroups(collection)
+    binding = Vectors(Reading.GROUPS, collection)
     hits = asks.HitPart("hits", "hits", parts=(asks.HitPart("id", "id"),))
     parts = (asks.HitPart("k", "key"), hits)
     values = {"groupBy": "owner", "vector": [1, 0], "limit": 2, "groupSize": 1}
@@ -223,7 +216,7 @@ async def test_groups(source, collection, ask):
 
 async def test_facets(source, collection, ask):
     """The most frequent values first; of equally frequent ones the first by name."""
-    binding = FacetCounts(collection)
+    binding = Vectors(Reading.FACET, collection)
     parts = (asks.HitPart("value", "value"), asks.HitPart("count", "count"))
     values = {"key": "side", "filter": {"place": {"gt": 1}}}
     assert await read(source, ask, binding, values, *parts) == [
@@ -238,7 +231,7 @@ async def test_every_point_once_whatever_the_page(source, collection, ask):
         collection.name,
         [Point("ffffffff-ffff-ffff-ffff-ffffffffffff", [0.0, 0.0]), Point(2**64 - 1, [0.0, 0.0])],
     )
-    binding = PointPage(collection)
+    binding = Vectors(Reading.PAGE, collection)
     info = (asks.HitPart("next", "hasNextPage"), asks.HitPart("end", "endCursor"))
     parts = (
         asks.HitPart("nodes", "nodes", parts=(asks.HitPart("id", "id"),)),
@@ -261,21 +254,21 @@ async def test_every_point_once_whatever_the_page(source, collection, ask):
 
 
 READINGS = {
-    Reading.FACET: (FacetCounts, {"key": "side"}),
-    Reading.GROUPS: (SearchGroups, {"groupBy": "owner", "vector": [1, 0]}),
-    Reading.POINTS: (PointsById, {"ids": ["1"]}),
-    Reading.COUNT: (PointCount, {}),
-    Reading.PAGE: (PointPage, {}),
+    Reading.FACET: {"key": "side"},
+    Reading.GROUPS: {"groupBy": "owner", "vector": [1, 0]},
+    Reading.POINTS: {"ids": ["1"]},
+    Reading.COUNT: {},
+    Reading.PAGE: {},
 }
 
 
 @pytest.mark.parametrize("reading", READINGS)
 async def test_a_frozen_engine_costs_the_deadline(own_qdrant, source, collection, ask, reading):
     """Each reading ends in a typed error at its deadline, and works again afterwards."""
-    binding, values = READINGS[reading]
+    binding, values = Vectors(reading, collection), READINGS[reading]
     tree = asks.VectorTree(reading, collection, "T", ())
     prepared = source.prepare_tree(tree, fields={})
-    wish = source.arguments(binding(collection), values)
+    wish = source.arguments(binding, values)
     process = own_qdrant.processes["qdrant"]
     process.freeze()
     try:
@@ -289,10 +282,10 @@ async def test_a_frozen_engine_costs_the_deadline(own_qdrant, source, collection
 @pytest.mark.parametrize("reading", READINGS)
 async def test_an_unknown_collection(source, ask, reading):
     """It is the client's error where an argument named it, and the operator's where a binding did."""
-    kind, values = READINGS[reading]
+    values = READINGS[reading]
     for binding, code in (
-        (kind(None, opened=("*",)), Code.BAD_USER_INPUT),
-        (kind(VectorCollection("nobody")), Code.SOURCE_ERROR),
+        (Vectors(reading, None, opened=("*",)), Code.BAD_USER_INPUT),
+        (Vectors(reading, VectorCollection("nobody")), Code.SOURCE_ERROR),
     ):
         tree = asks.VectorTree(reading, binding.collection, "T", ())
         wish = source.arguments(binding, {**values, "collection": "nobody"})
@@ -334,7 +327,7 @@ def test_the_same_selection_as_the_engine(local, payload, paths):
 async def test_a_facet_without_an_index_is_a_typed_error(source, collection, ask):
     """What the engine refuses to count is that field's error, in its words about the request."""
     with pytest.raises(SourceError) as raised:
-        await read(source, ask, FacetCounts(collection), {"key": "owner"})
+        await read(source, ask, Vectors(Reading.FACET, collection), {"key": "owner"})
     assert raised.value.code in {Code.SOURCE_DATA, Code.SOURCE_ERROR}
 
 

@@ -20,15 +20,8 @@ from gateway.errors import (
     SourceUnavailable,
 )
 from gateway.schema import asks
-from gateway.schema.bindings import Search
-from gateway.schema.vector_bindings import (
-    FacetCounts,
-    PointCount,
-    PointPage,
-    PointsById,
-    Recommend,
-    SearchGroups,
-)
+from gateway.schema.bindings import Vectors
+from gateway.schema.vector_reading import Reading
 from gateway.sources.contract import Budget
 from gateway.sources.qdrant import (
     HitField,
@@ -222,7 +215,7 @@ SAYS = b'{"id":"5","payload":{"a":1},"vectors":{"v":[0.1,2.0]}}'
 GROUPS = asks.HitPart("hits", "hits", parts=(*HIT_PARTS, asks.HitPart("score", "score")))
 READINGS = {
     "groups": (
-        SearchGroups,
+        Reading.GROUPS,
         {"groupBy": "g", "vector": [1, 2], "using": "v"},
         (asks.HitPart("key", "key"), GROUPS),
         {"groups": [{"id": "x", "hits": [POINT]}]},
@@ -230,7 +223,7 @@ READINGS = {
         b'[{"key":"x","hits":[' + SAYS[:-1] + b',"score":0.1}]}]',
     ),
     "facets": (
-        FacetCounts,
+        Reading.FACET,
         {"key": "g"},
         (asks.HitPart("value", "value"), asks.HitPart("count", "count")),
         {"hits": [{"value": "x", "count": 1}, {"value": True, "count": 2}]},
@@ -238,16 +231,16 @@ READINGS = {
         b'[{"value":true,"count":2},{"value":"x","count":1}]',
     ),
     "points": (
-        PointsById,
+        Reading.POINTS,
         {"ids": ["7", "5"]},
         HIT_PARTS,
         [POINT],
         "POST /collections/c/points",
         b"[null," + SAYS + b"]",
     ),
-    "count": (PointCount, {}, (), {"count": 12}, "POST /collections/c/points/count", b"12"),
+    "count": (Reading.COUNT, {}, (), {"count": 12}, "POST /collections/c/points/count", b"12"),
     "page": (
-        PointPage,
+        Reading.PAGE,
         {"first": 1},
         (asks.HitPart("nodes", "nodes", parts=HIT_PARTS),),
         {"points": [POINT], "next_page_offset": 6},
@@ -260,8 +253,8 @@ READINGS = {
 @pytest.mark.parametrize("name", READINGS)
 async def test_other_readings(server, source, ask, name):
     """Each is the call it should be, and has the shape it has over gRPC."""
-    kind, values, parts, result, line, expected = READINGS[name]
-    binding = kind(VectorCollection("c", vectors={"v": 2}))
+    reading, values, parts, result, line, expected = READINGS[name]
+    binding = Vectors(reading, VectorCollection("c", vectors={"v": 2}))
     tree = asks.VectorTree(binding.reading, binding.collection, "T", parts)
     prepared = source.prepare_tree(tree, fields={})
     wish = source.arguments(binding, values)
@@ -281,7 +274,7 @@ async def test_examples_and_sparse_vectors(server, source, ask):
     prepared = prepare_search("vectors", collection, HIT)
     server.answers = [(200, json.dumps(HITS))]
     liked = {"positive": [{"id": "5"}, {"vector": [1, 2]}], "negative": [{"id": 6}], "using": "v"}
-    wish = source.arguments(Recommend(collection), liked)
+    wish = source.arguments(Vectors(Reading.RECOMMEND, collection), liked)
     assert await ask(source, prepared, arguments=(wish,))
     (sent,) = server.requests[-1][2]["searches"]
     assert sent["using"] == "v"
@@ -293,7 +286,7 @@ async def test_examples_and_sparse_vectors(server, source, ask):
         }
     }
     sparse = {"sparse": {"indices": [2**32 - 1], "values": [0.5]}}
-    wish = source.arguments(Search(collection), sparse)
+    wish = source.arguments(Vectors(Reading.SEARCH, collection), sparse)
     assert await ask(source, prepared, arguments=(wish,))
     (sent,) = server.requests[-1][2]["searches"]
     assert sent["using"] == "w"

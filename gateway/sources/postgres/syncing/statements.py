@@ -28,7 +28,7 @@ _ROWS = """
 SELECT asked.key, found.text, found.payload, found.content_hash, found.payload_hash,
     known.model AS known_model, known.content_hash AS known_content,
     known.payload_hash AS known_payload
-FROM unnest($1::text[]) WITH ORDINALITY AS asked (key, place)
+FROM unnest(string_to_array($1, ' ')) WITH ORDINALITY AS asked (key, place)
 LEFT JOIN LATERAL (
     SELECT one.text, one.payload, {hashes} FROM ({one} WHERE {key} = {asked}) AS one
     WHERE NOT {blank}
@@ -75,6 +75,8 @@ FROM ({one}) AS one
 @dataclass(frozen=True, slots=True)
 class Statements:
     """`rows` reads the rows of some keys beside what was embedded of them; `drift` compares all.
+
+    The keys are `$1`, with spaces between them.
 
     `tally` counts the rows, those without a text, and those whose text is longer than `$1`.
     """

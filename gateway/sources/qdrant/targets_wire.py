@@ -1,0 +1,126 @@
+"""What a ranking goes by, on either wire. Imports the client library."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from qdrant_client import grpc as pb
+from qdrant_client import models
+
+from gateway.sources.qdrant.arguments import Sparse
+from gateway.sources.qdrant.ask import Fused, Liked
+from gateway.sources.qdrant.wishes import Strategy
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from gateway.sources.qdrant.ask import Ask, Near, Target
+    from gateway.sources.qdrant.ids import PointId
+
+_GRPC_STRATEGIES = {
+    Strategy.AVERAGE_VECTOR: "AverageVector",
+    Strategy.BEST_SCORE: "BestScore",
+    Strategy.SUM_SCORES: "SumScores",
+}
+
+
+def grpc_ranking(target: Target) -> pb.Query:
+    """The ranking of a query; of `Fused`, what is made of its prefetches."""
+    if isinstance(target, Fused):
+        return pb.Query(rrf=pb.Rrf(k=_constant(target), weights=_weights(target)))
+    if not isinstance(target, Liked):
+        return pb.Query(nearest=_grpc_input(target))
+    return pb.Query(
+        recommend=pb.RecommendInput(
+            positive=[_grpc_input(one) for one in target.positive],
+            negative=[_grpc_input(one) for one in target.negative],
+            strategy=pb.RecommendStrategy.Value(_GRPC_STRATEGIES[target.strategy]),
+        )
+    )
+
+
+def grpc_prefetches(
+    ask: Ask, wanted: pb.Filter | None, params: pb.SearchParams | None
+) -> list[pb.PrefetchQuery]:
+    """The rankings that are fused, of points that `wanted` lets through; none of other targets."""
+    return [
+        pb.PrefetchQuery(
+            query=pb.Query(nearest=_grpc_input(near)),
+            using=using,
+            filter=wanted,
+            params=params,
+            limit=depth,
+        )
+        for near, using, depth in _fused(ask)
+    ]
+
+
+def _grpc_input(given: Near) -> pb.VectorInput:
+    if isinstance(given, tuple):
+        return pb.VectorInput(dense=pb.DenseVector(data=given))
+    if isinstance(given, Sparse):
+        sparse = pb.SparseVector(values=given.values, indices=given.indices)
+        return pb.VectorInput(sparse=sparse)
+    return pb.VectorInput(id=grpc_id(given))
+
+
+def grpc_id(value: PointId) -> pb.PointId:
+    """An id as a message."""
+    return pb.PointId(num=value) if isinstance(value, int) else pb.PointId(uuid=value)
+
+
+def rest_ranking(target: Target) -> Any:
+    """See `grpc_ranking`."""
+    if isinstance(target, Fused):
+        return models.RrfQuery(rrf=models.Rrf(k=_constant(target), weights=_weights(target)))
+    if not isinstance(target, Liked):
+        return models.NearestQuery(nearest=_rest_input(target))
+    return models.RecommendQuery(
+        recommend=models.RecommendInput(
+            positive=[_rest_input(one) for one in target.positive],
+            negative=[_rest_input(one) for one in target.negative],
+            strategy=models.RecommendStrategy(target.strategy.value),
+        )
+    )
+
+
+def rest_prefetches(
+    ask: Ask, wanted: models.Filter | None, params: models.SearchParams | None
+) -> list[models.Prefetch] | None:
+    """See `grpc_prefetches`."""
+    return [
+        models.Prefetch(
+            query=models.NearestQuery(nearest=_rest_input(near)),
+            using=using,
+            filter=wanted,
+            params=params,
+            limit=depth,
+        )
+        for near, using, depth in _fused(ask)
+    ] or None
+
+
+def _rest_input(given: Near) -> Any:
+    if isinstance(given, tuple):
+        return list(given)
+    if isinstance(given, Sparse):
+        return models.SparseVector(indices=list(given.indices), values=list(given.values))
+    return given
+
+
+def _fused(ask: Ask) -> Iterator[tuple[Near, str | None, int]]:
+    """The rankings that are fused: near to what, by which vector, how far."""
+    target = ask.target
+    if isinstance(target, Fused):
+        depth = max(target.fusion.candidates, ask.offset + ask.limit)
+        yield target.dense, ask.using, depth
+        yield target.sparse, target.fusion.using, depth
+
+
+def _constant(target: Fused) -> int:
+    """The engine's: with ranks from 0, it sums `1 / (constant + (rank + 1) / weight - 1)`."""
+    return target.fusion.k + 1
+
+
+def _weights(target: Fused) -> list[float]:
+    return [target.fusion.vector, target.fusion.sparse]
