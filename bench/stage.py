@@ -25,7 +25,10 @@ KEPT = database.ROOT / ".plait" / "bench"
 """Where engines, logs and scripts of the bench live between runs."""
 
 CONFIG = Path(__file__).with_name("plait.toml")
-_OURS = ("PLAIT_", "POSTGRES_", "QDRANT_", "REDIS_", "DATASOURCE_", "UPSTREAM_", "BENCH_")
+_OURS = (
+    *("PLAIT_", "POSTGRES_", "QDRANT_", "REDIS_"),
+    *("DATASOURCE_", "UPSTREAM_", "DIRECTUS_", "BENCH_"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +104,7 @@ def staged(say: Callable[[str], None]) -> Iterator[Stage]:
                     "plait-upstream",
                     PLAIT_RESOLVERS="bench.upstream_domain",
                     UPSTREAM_SERVICE_URL=upstream.url,
+                    DIRECTUS_URL=upstream.url.removesuffix(upstream.path),
                 ),
                 STRAWBERRY: uvicorn(
                     "strawberry-upstream",

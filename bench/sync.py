@@ -158,7 +158,8 @@ async def _measure(
 async def _backfill(stage: _Stage, name: str, embedder: Embedder) -> Backfill:
     """Fill the collection anew: a repair, since another model made what is there."""
     ours, probe = Server("the gateway", os.getpid(), 0), Probe()
-    gc.freeze()  # as a gateway that has started does
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 50)  # both as a gateway that has started does
     try:
         stage.say("the embedder alone")
         before = await _alone(embedder, "before")

@@ -11,14 +11,17 @@ from bench.workloads import WORKLOADS
 if TYPE_CHECKING:
     from bench.servers import Server
 
-JOINING = next(workload for workload in WORKLOADS if workload.name == "W6")
+JOINING = [workload for workload in WORKLOADS if workload.name in {"W6", "D1"}]
 
 
 def check_calls(gateway: Server, upstream: Server) -> None:
     """Raise `ReplyError` unless one request for joined rows is one request to the upstream."""
     ask(upstream.port, ASKED, "")
-    for body in JOINING.bodies():
-        ask(gateway.port, gateway.path, body)
-    asked = int(ask(upstream.port, ASKED, ""))
-    if asked != len(JOINING.bodies()):
-        raise ReplyError(f"{JOINING.name} asked its upstream {asked} times a request, not once")
+    for workload in JOINING:
+        for body in workload.bodies():
+            ask(gateway.port, gateway.path, body)
+        asked = int(ask(upstream.port, ASKED, ""))
+        if asked != len(workload.bodies()):
+            raise ReplyError(
+                f"{workload.name} asked its upstream {asked} times a request, not once"
+            )

@@ -1,4 +1,4 @@
-"""The gateway's domain in the proxying workloads: an upstream, and rows of ours joined with it."""
+"""The gateway's domain in the proxying workloads: rows joined with an upstream and Directus."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from gateway import (
     Domain,
     Remote,
     Upstream,
+    directus_collection,
+    directus_item,
     entity,
     listing,
     queries,
@@ -22,6 +24,15 @@ NAME = "service"
 """The upstream's name: the bench sets its address as UPSTREAM_SERVICE_URL."""
 
 
+@directus_collection("articles", key_type=int)
+class Article:
+    """What was written about a trend."""
+
+    id: ID
+    title: str | None
+    slug: str | None
+
+
 @entity(models.trends)
 class Trend:
     """A topic that was ranked and analysed."""
@@ -29,6 +40,7 @@ class Trend:
     id: ID
     title: str
     owner: Remote | None = remote(NAME, "Member", "id")
+    article: Article | None = directus_item("articles", match="trend_id")
 
 
 @queries
@@ -41,5 +53,6 @@ class Queries:
 domain = Domain(
     entities=[Trend],
     queries=[Queries],
+    collections=[Article],
     upstreams=[Upstream(NAME, Path(__file__).with_name("upstream.graphql"))],
 )

@@ -7,6 +7,7 @@ a DataLoader for the join, Strawberry's parser and validation caches. Reads `BEN
 
 from __future__ import annotations
 
+import json
 import os
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -53,6 +54,15 @@ class Member:
 
 
 @strawberry.type
+class Article:
+    """What was written about a trend."""
+
+    id: strawberry.ID
+    title: str
+    slug: str
+
+
+@strawberry.type
 class Trend:
     """A topic that was ranked and analysed."""
 
@@ -63,6 +73,11 @@ class Trend:
     async def owner(self, info: strawberry.Info[Context, None]) -> Member | None:
         """Who looks after it."""
         return await info.context.owners.load(str(self.id))
+
+    @strawberry.field
+    async def article(self, info: strawberry.Info[Context, None]) -> Article | None:
+        """What was written about it."""
+        return await info.context.articles.load(str(self.id))
 
 
 @strawberry.input
@@ -115,6 +130,7 @@ class Context:
     client: httpx.AsyncClient
     pool: asyncpg.Pool
     owners: DataLoader[str, Member | None]
+    articles: DataLoader[str, Article | None]
 
 
 async def post(client: httpx.AsyncClient, query: str, variables: dict[str, Any]) -> dict[str, Any]:
@@ -133,7 +149,15 @@ def context_for(client: httpx.AsyncClient, pool: asyncpg.Pool) -> Context:
         data = await post(client, ENTITIES, {"keys": asked})
         return [Member(**one) if one else None for one in data["_entities"]]
 
-    return Context(client, pool, DataLoader(load))
+    async def load_articles(keys: list[str]) -> list[Article | None]:
+        where = json.dumps({"trend_id": {"_in": keys}})
+        asked = {"fields": "id,trend_id,title,slug", "filter": where, "limit": str(len(keys))}
+        response = await client.get("/items/articles", params=asked)
+        response.raise_for_status()
+        found = {str(one.pop("trend_id")): Article(**one) for one in response.json()["data"]}
+        return [found.get(key) for key in keys]
+
+    return Context(client, pool, DataLoader(load), DataLoader(load_articles))
 
 
 class View(GraphQL[Context, None]):

@@ -1,6 +1,7 @@
 """The upstream of the proxying workloads: a GraphQL service of a small cost, always the same.
 
-It knows the two questions of `bench/upstream.graphql`. A document is parsed once, a member's JSON
+It knows the two questions of `bench/upstream.graphql`, and answers look-ups of articles by their
+trends as Directus does. A document is parsed once, a member's JSON
 made once for each selection, and then a request costs a look at its body and the joining of
 members. `POST /asked` answers with how many requests came since it was asked last.
 """
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs
 
 import orjson
 from graphql import FieldNode, InlineFragmentNode, OperationDefinitionNode, VariableNode, parse
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     Message: TypeAlias = MutableMapping[str, Any]
 
 ASKED = "/asked"
+ITEMS = "/items/articles"
 MEMBERS = 100
 """How many members one list has."""
 
@@ -38,6 +41,31 @@ def member(number: int) -> dict[str, str]:
         "joined": f"20{number % 20 + 10}-{number % 12 + 1:02d}-01",
         "about": f"Has written {number * 37 % 1000} notes and read many more.",
     }
+
+
+@lru_cache(100_000)
+def article(trend: int, fields: tuple[str, ...]) -> bytes:
+    """What is known of the article on a trend, as JSON."""
+    known = {
+        "id": trend + 1_000,
+        "trend_id": trend,
+        "title": f"What trend {trend} is about",
+        "slug": f"trend-{trend}",
+    }
+    return orjson.dumps({name: known[name] for name in fields})
+
+
+def items(query: bytes, body: bytes) -> bytes:
+    """Directus's answer to a look-up by `trend_id`, by GET or by SEARCH."""
+    if body:
+        asked = orjson.loads(body)["query"]
+        fields, condition = asked["fields"], asked["filter"]
+    else:
+        given = parse_qs(query.decode())
+        fields, condition = given["fields"][0].split(","), orjson.loads(given["filter"][0])
+    wanted = tuple(fields)
+    found = [article(int(one), wanted) for one in condition["trend_id"]["_in"]]
+    return b'{"data":[' + b",".join(found) + b"]}"
 
 
 class Question:
@@ -117,7 +145,13 @@ class Service:
             body += message.get("body", b"")
             if not message.get("more_body"):
                 break
-        content = self._count() if scope["path"] == ASKED else self._answer(orjson.loads(body))
+        if scope["path"] == ASKED:
+            content = self._count()
+        elif scope["path"] == ITEMS:
+            self._asked += 1
+            content = items(scope["query_string"], body)
+        else:
+            content = self._answer(orjson.loads(body))
         headers = [
             (b"content-type", b"application/json"),
             (b"content-length", b"%d" % len(content)),

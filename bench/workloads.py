@@ -1,7 +1,7 @@
 """What is asked: the documents, their rotating variables, and the ratios that are promised.
 
 In a `v` workload consecutive requests differ, so that the requests under way at one moment cannot
-share an answer; W2v and W6v share at most the request that looks several keys up.
+share an answer; W2v, W6v and D1v share at most the request that looks several keys up.
 """
 
 # ruff: noqa: RUF001 - ratios are written with a multiplication sign, ranges with a dash
@@ -133,7 +133,7 @@ def _every(step: int, last: int) -> tuple[Mapping[str, Any], ...]:
 
 
 NONCES = 500
-"""How many different lists W5v and W6v ask for in turn."""
+"""How many different lists W5v, W6v and D1v ask for in turn."""
 
 
 def _members(fields: str) -> str:
@@ -142,6 +142,7 @@ def _members(fields: str) -> str:
 
 _MEMBER = "id name email city joined about"
 _OWNED = "{ nodes { id title owner { name email city } } }"
+_WRITTEN = "{ nodes { id title article { title slug } } }"
 
 CATEGORIES = [category.name for category in TrendCategory]
 SOURCES = [source.name for source in ItemSource]
@@ -244,6 +245,21 @@ WORKLOADS: tuple[Workload, ...] = (
         "W6v",
         "the same, 500 pages in turn",
         f"query ($after: ID!) {{ trends(first: 50, where: {{id: {{gt: $after}}}}) {_OWNED} }}",
+        None,
+        tuple({"after": str(index)} for index in range(NONCES)),
+        proxies=True,
+    ),
+    Workload(
+        "D1",
+        "50 rows, each with its item of Directus",
+        f"{{ trends(first: 50) {_WRITTEN} }}",
+        None,
+        proxies=True,
+    ),
+    Workload(
+        "D1v",
+        "the same, 500 pages in turn",
+        f"query ($after: ID!) {{ trends(first: 50, where: {{id: {{gt: $after}}}}) {_WRITTEN} }}",
         None,
         tuple({"after": str(index)} for index in range(NONCES)),
         proxies=True,

@@ -120,7 +120,7 @@ def _database(settings: Settings) -> str:
 async def working(settings: Settings, jobs: Iterable[Job]) -> AsyncIterator[None]:
     """Do jobs during the block, where the settings want it in this process; else see who does."""
     wanted = list(jobs)
-    if not wanted:
+    if not wanted or not (settings.jobs.inside or "default" in settings.postgres):
         yield
         return
     work = worker_of(settings, wanted).run() if settings.jobs.inside else _watching(settings)

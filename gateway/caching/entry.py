@@ -12,6 +12,7 @@ from __future__ import annotations
 import struct
 import zlib
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -114,6 +115,7 @@ def decode(key: bytes, data: bytes, *, most: int) -> Entry | None:
     )
 
 
+@lru_cache(4_096)
 def _tag(name: str, version: bytes) -> bytes:
     text = name.encode()
     return struct.pack("<HB", len(text), len(version)) + text + version

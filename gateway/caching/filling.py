@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -42,8 +41,6 @@ SKEW = 1.0
 _TAG_MARGIN = 60.0
 _RETRY_SECONDS = 1.0
 """After a refresh that failed."""
-_AFTERWARDS = 0.001
-"""Seconds in which answers leave before they are stored."""
 _CLOSE_SECONDS = 1.0
 _PATIENCE = 0.75
 """The part of its time that a reader waits for another replica's answer."""
@@ -256,7 +253,7 @@ class Filling:
             values = [error] * len(flights)
         cost = clocks.steady() - started
         alone = self._shared is None or fill.local
-        kept: dict[bytes, dict[bytes, Entry | None]] = {}
+        kept: dict[bytes, tuple[Entry | None, bytes]] = {}
         for flight, value in zip(flights, values, strict=True):
             self._flights.landed(flight)  # a failure is forgotten from here on
             entry = None
@@ -272,18 +269,9 @@ class Filling:
                     )
                 flight.land(Answer(value, state))
             if flight.token is not None:
-                kept.setdefault(flight.token, {})[flight.key] = entry
+                kept[flight.key] = (entry, flight.token)
         if self._shared is not None and kept:
-            await self._store(self._shared, kept)
-
-    async def _store(
-        self, shared: SharedLevel, kept: Mapping[bytes, Mapping[bytes, Entry | None]]
-    ) -> None:
-        """Keep entries in Redis by the tokens of their locks, once the answers have left."""
-        await asyncio.sleep(_AFTERWARDS)
-        for token, entries in kept.items():
-            with suppress(CacheFault):
-                await shared.store(entries, token)
+            self._shared.keep(kept)
 
     def _entry(
         self,

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from gateway.caching.entry import MAX_TAGS, Entry, decode, encode
@@ -25,8 +26,13 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 MOST_KEYS = 1_000
-"""Keys and tags of one round trip; more look-ups go in further ones."""
+"""Keys and tags of one round trip; more look-ups go in further ones. Entries that may wait."""
 _FLYING = 4
+_AFTERWARDS = 0.002
+"""Seconds in which answers leave, and further ones come, before they are stored."""
+_MOST_BYTES = 4 << 20
+"""Bytes of values that may wait to be stored, unless they are of one fill."""
+_CLOSE_SECONDS = 1.0
 
 
 class CacheFault(Exception):  # noqa: N818 - a condition, as in gateway.errors
@@ -113,6 +119,9 @@ class SharedLevel:
         self._open: _Batch | None = None
         self._room = asyncio.Semaphore(_FLYING)
         self._tasks: set[asyncio.Task[None]] = set()
+        self._kept: dict[bytes, tuple[Entry | None, bytes]] = {}
+        self._kept_bytes = 0
+        self._keeper: asyncio.Task[None] | None = None
 
     @property
     def ready(self) -> bool:
@@ -140,29 +149,57 @@ class SharedLevel:
             found.append(answer[one.key])
         return found
 
-    async def store(self, entries: Mapping[bytes, Entry | None], token: bytes) -> None:
-        """Keep entries that nothing invalidated since they were begun; None gives up a lock.
+    def keep(self, entries: Mapping[bytes, tuple[Entry | None, bytes]]) -> None:
+        """Store soon, with all that comes meanwhile, what nothing invalidated since it was begun.
 
-        One that is too large is not kept. Raises CacheFault.
+        With each the token of its lock; None only gives that up. What is too large is not kept, nor
+        is anything while too much waits: then the locks end by themselves.
         """
-        versions: dict[str, bytes] = {}
-        stored: list[Stored] = []
-        for key, entry in entries.items():
-            data = None
-            if entry is not None and self._storable(entry):
-                data = encode(key, entry, compress_above=self._compress_above)
-                versions.update(entry.versions)
-            tags = tuple(entry.versions) if entry is not None and data is not None else ()
-            kept_ms = 0 if entry is None else max(1, round(entry.lifetime * 1_000))
-            stored.append(Stored(key, data, kept_ms, tags))
-        await self._guarded(self._writes, lambda: self._store.store(versions, stored, token))
+        size = sum(len(entry.value or b"") for entry, _ in entries.values() if entry)
+        many = len(self._kept) + len(entries) > MOST_KEYS or self._kept_bytes + size > _MOST_BYTES
+        if not (self._kept and many):
+            self._kept.update(entries)
+            self._kept_bytes += size
+        if self._keeper is None:
+            self._keeper = asyncio.ensure_future(self._keep())
+
+    async def _keep(self) -> None:
+        """Store what waits, one round trip after the other."""
+        try:
+            await asyncio.sleep(_AFTERWARDS)
+            while self._kept:
+                kept, self._kept, self._kept_bytes = self._kept, {}, 0
+                with suppress(CacheFault):
+                    await self._store_all(kept)
+        finally:
+            self._keeper = None
+
+    async def _store_all(self, kept: Mapping[bytes, tuple[Entry | None, bytes]]) -> None:
+        # Of one tag there may be two versions: of a fill from before a write, and from after it.
+        places: dict[tuple[str, bytes], int] = {}
+        stored = []
+        for key, (entry, token) in kept.items():
+            if entry is None or not self._storable(entry):
+                stored.append(Stored(key, None, 0, token, ()))
+                continue
+            data = encode(key, entry, compress_above=self._compress_above)
+            own = [places.setdefault(one, len(places) + 1) for one in entry.versions.items()]
+            milliseconds = max(1, round(entry.lifetime * 1_000))
+            stored.append(Stored(key, data, milliseconds, token, tuple(own)))
+        await self._guarded(self._writes, lambda: self._store.store(list(places), stored))
 
     def _storable(self, entry: Entry) -> bool:
         small = len(entry.value or b"") <= self._max_value
         return small and len(entry.versions) <= MAX_TAGS
 
     async def close(self) -> None:
-        """End the round trips under way; whoever waits for one goes on without."""
+        """Store what waits, for a moment; end the round trips under way.
+
+        Whoever waits for one goes on without.
+        """
+        if self._keeper is not None:
+            self._tasks.add(self._keeper)
+            await asyncio.wait([self._keeper], timeout=_CLOSE_SECONDS)
         for task in list(self._tasks):
             task.cancel()
         if self._tasks:

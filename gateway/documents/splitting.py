@@ -204,7 +204,7 @@ class _Splitting:
         below = _Gathering(len(start))
         there = place._replace(anchor=anchor)
         theirs: dict[Owner | None, Fields] = {None: claim.fields}
-        theirs.update(claim.owed)
+        theirs.update(claim.owed.items())
         asked = self._fields(there, theirs, below)
         for link in reversed(place.chain):
             asked = [selecting(link, asked)]

@@ -1,6 +1,6 @@
 """The local model, in a process of its own: texts come in by a socket, vectors go out.
 
-    python -I local_model.py DESCRIPTOR
+    python -P local_model.py DESCRIPTOR
 
 It ends when the other side of the socket is closed, which is when its owner ends, however that
 happens. What the package of the model does, its memory and its hold of the interpreter's lock, is
@@ -81,8 +81,9 @@ def _received(channel: socket.socket, size: int) -> bytes | None:
 
 def main(descriptor: int) -> None:
     """Answer on the socket of this descriptor."""
-    # The owner ends us; Ctrl-C in a terminal reaches every process.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # The owner ends us, when it needs us no more: these reach every process of a terminal or unit.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
     # One processor is ours. Several threads were no faster beside a busy gateway.
     os.environ |= {"TOKENIZERS_PARALLELISM": "false", "OPENBLAS_NUM_THREADS": "1"}
     logging.basicConfig(level=logging.WARNING)  # before the package sets it to INFO

@@ -51,7 +51,7 @@ class ModelProcess:
         with theirs:
             # Our own interpreter and program, a descriptor for its argument.
             process = subprocess.Popen(  # noqa: S603
-                [sys.executable, "-I", str(PROGRAM), str(theirs.fileno())],
+                [sys.executable, "-P", str(PROGRAM), str(theirs.fileno())],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 pass_fds=(theirs.fileno(),),

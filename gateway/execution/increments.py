@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from gateway.documents.shares import KEY
-from gateway.execution.places import at
+from gateway.execution.places import at, gone
 from gateway.execution.walk import encoded
 
 if TYPE_CHECKING:
@@ -38,10 +38,21 @@ class Pending:
     """A deferred fragment or a streamed list, at one place of the answer.
 
     `value` is the object or list itself; `open` counts what is still to come of it; `members` are
-    what came, by places below it. A stream that `failed` has an entry that could not be had.
+    what came, by places below it. A stream that `failed` has an entry that could not be had. What
+    is `lost` stands within a fragment that failed.
     """
 
-    __slots__ = ("errors", "failed", "identity", "members", "open", "owner", "place", "value")
+    __slots__ = (
+        "errors",
+        "failed",
+        "identity",
+        "lost",
+        "members",
+        "open",
+        "owner",
+        "place",
+        "value",
+    )
 
     def __init__(self, identity: int, owner: Owner, place: Place, value: Any) -> None:
         self.identity = str(identity)
@@ -49,7 +60,7 @@ class Pending:
         self.place = place
         self.value = value
         self.open = 0
-        self.failed = False
+        self.failed = self.lost = False
         self.errors: list[Error] = []
         self.members: list[tuple[Place, dict[str, Any]]] = []
 
@@ -98,6 +109,8 @@ class LegacyWriter:
 
     def closed(self, pending: Pending) -> None:
         """Nothing more comes of it."""
+        if pending.lost:
+            return
         if pending.owner.count is None:
             shown = None if pending.failed else selected(pending.value, pending.owner.keys)
             for inside, members in () if pending.failed else pending.members:
@@ -160,8 +173,8 @@ class CurrentWriter(LegacyWriter):
     def closed(self, pending: Pending) -> None:
         """Tell its end, and why it failed where it did."""
         told: dict[str, Any] = {"id": pending.identity}
-        if pending.errors:
-            told["errors"] = pending.errors
+        if pending.errors or pending.failed:
+            told["errors"] = pending.errors or [gone(pending.place)]
         self.completed.append(told)
 
     def message(self, body: Mapping[str, Any], *, more: bool) -> bytes:

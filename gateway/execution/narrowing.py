@@ -84,6 +84,7 @@ class Narrowed:
         if ranked.rows is None:
             raise TypeError("no rows narrow this search")
         self._request = request
+        self._ranked = ranked
         self._native = ranked.native
         self._rankings = ranked.rankings
         self._rows: RowSide = ranked.rows
@@ -115,6 +116,9 @@ class Narrowed:
                 self._request.trace.record(self._path, choice, Way.ROWS_FIRST, rows=len(seen))
                 return await self._among(seen, [], final)
         await self._locate()
+        sides = self._rankings.sides(self._wish)
+        if sides:
+            return await self._fused(sides, final)
         if seen is None or choice.estimated:
             hits = await self._vectors_first(depth, choice)
             if hits is not None:
@@ -177,6 +181,17 @@ class Narrowed:
         return await self._targets.answers(final.prepared, wish, len(keys) + len(ids))
 
     # The two ways
+
+    async def _fused(self, sides: Sequence[tuple[Any, int]], final: _Final) -> list[Value]:
+        """Among the first points of each ranking, all ranks are those among all of the rows."""
+        request, ranked, keys = self._request, self._ranked, self._targets.keys
+        found = await both(
+            *[
+                Narrowed(request, ranked, wish, keys, self._path).found(depth)
+                for wish, depth in sides
+            ]
+        )
+        return await self._among([], _ids([hits for side in found for hits in side]), final)
 
     async def _in_portions(
         self, seen: list[Any] | None, depth: int, choice: Choice, final: _Final
@@ -275,9 +290,9 @@ def _ids(found: Found) -> list[Any]:
     return list(dict.fromkeys(row[0] for row in rows))
 
 
-async def both(first: Coroutine[Any, Any, Any], second: Coroutine[Any, Any, Any]) -> list[Any]:
-    """Both results; where one fails the other is ended, and that failure raised."""
-    tasks = [asyncio.ensure_future(one) for one in (first, second)]
+async def both(*work: Coroutine[Any, Any, Any]) -> list[Any]:
+    """All results; where one fails the others are ended, and that failure raised."""
+    tasks = [asyncio.ensure_future(one) for one in work]
     try:
         return list(await asyncio.gather(*tasks))
     finally:

@@ -79,6 +79,8 @@ class _Next:
         self.streams: list[tuple[_Stream, Pending]] = []
         self.errors: list[Error] = []
         """What went wrong with first entries of lists, which are told before."""
+        self.waits: set[Pending] = set()
+        """Fragments within which it is, and which are not whole yet."""
 
 
 class Parts:
@@ -103,6 +105,7 @@ class Parts:
         self._writer = WRITERS[form]()
         self._numbers = count()
         self._pending: dict[tuple[Owner, Place], Pending] = {}
+        self._within: dict[Pending, list[_Next]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._news = asyncio.Event()
         self._broken: BaseException | None = None
@@ -222,6 +225,24 @@ class Parts:
             pending.value = at(self._data, pending.place)
         self._writer.closed(pending)
         self._news.set()
+        for following in self._within.pop(pending, ()):
+            following.waits.discard(pending)
+            if pending.failed:
+                self._drop(following, pending.place)
+            if not following.waits:
+                self._begin(following)
+
+    def _drop(self, following: _Next, place: Place) -> None:
+        """Give up what is within a fragment that failed."""
+        lost = [pending for _, pending in following.streams if _is_below(pending.place, place)]
+        following.streams = [each for each in following.streams if each[1] not in lost]
+        for cut, targets in following.cuts.values():
+            for target in [one for one in targets if _is_below(one.place, place)]:
+                targets.remove(target)
+                lost += [self._of(owner, (*target.place, *cut.chain)) for owner in cut.owners]
+        for pending in lost:
+            pending.failed = pending.lost = True
+            self._close(pending)
 
     # Fragments -----------------------------------------------------------------------------------
 
@@ -245,7 +266,12 @@ class Parts:
                 self._news.set()
             for pending in pendings:
                 self._close(pending)
-        self._begin(following)
+            if pendings[0].open:
+                following.waits.add(pendings[0])
+        for pending in following.waits:
+            self._within.setdefault(pending, []).append(following)
+        if not following.waits:
+            self._begin(following)
 
     async def _bring(self, cut: Cut, targets: Sequence[_Target]) -> list[_Brought]:
         """Run a cut's operation for these targets."""
@@ -324,6 +350,10 @@ class Parts:
                 where = (*place, *target.place[len(place) :])
                 await self._below(cut.share, target.value, where, following)
         return False
+
+
+def _is_below(place: Place, other: Place) -> bool:
+    return place[: len(other)] == other
 
 
 def _streams(share: Share, value: Any, place: Place) -> Iterator[_Stream]:

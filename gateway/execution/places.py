@@ -86,5 +86,6 @@ def placed(errors: Sequence[Error], place: Place) -> list[Error]:
 
 
 def gone(place: Place) -> Error:
+    """The error of something that was there when its place was found."""
     error = SourceDataError("What this belongs to is not there any more.")
     return {"message": error.message, "path": list(place), "extensions": error.extensions}

@@ -118,6 +118,9 @@ if TYPE_CHECKING:
         def by_text(self, wish: Any) -> str | None:
             """The text of a search, None where it is by something else."""
 
+        def sides(self, wish: Any) -> Sequence[tuple[Any, int]]:
+            """The rankings that a search near a vector fuses, and how far; none where it is one."""
+
         def at(self, wish: Any, vector: bytes) -> Any:
             """The same search by the vector that `target` gave."""
 

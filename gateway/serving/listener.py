@@ -1,6 +1,7 @@
-"""uvicorn, with bounds on how long and how large a request's head may be.
+"""uvicorn, with bounds on a request's head, in time and size, and on the time to take an answer.
 
-uvicorn itself waits for ever for a head and gathers a header of any size. The body is bounded by
+uvicorn itself waits for ever for a head, gathers headers and trailers of any size, takes trailers
+for headers, and keeps an answer for as long as its client does not read it. The body is bounded by
 the application, which knows the request's deadline; what a client still sends after its answer
 gets no more time than a head.
 """
@@ -87,11 +88,15 @@ class ListenerConfig(uvicorn.Config):
             **options,
         )
         self.header_seconds = serve.header_seconds
+        self.send_seconds = serve.send_seconds
         self.max_header_bytes = limits.max_header_bytes
 
 
 class BoundedHttpProtocol(HttpToolsProtocol):
-    """One connection: closed when a head is late, answered 431 when it is too large."""
+    """One connection: closed when a head is late, answered 431 when it is too large.
+
+    It is aborted when too much of an answer waits for the client for too long.
+    """
 
     config: ListenerConfig
 
@@ -100,9 +105,11 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         # A request's target may hold a document; whoever sets up logging cannot turn this on.
         self.access_log = False
         self._late: asyncio.TimerHandle | None = None
+        self._untaken: asyncio.TimerHandle | None = None
         self._in_head = False
         self._upgraded = False
         self._unparsed = 0
+        self._bodied = False
         self._fits = True
         self._most = self.config.max_header_bytes
         self._too_large = False
@@ -113,8 +120,9 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._expect_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the timer with the connection."""
+        """Forget the timers with the connection."""
         self._head_came()
+        self._taken()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -122,13 +130,31 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         all_of_it = self._in_head or self._has_answered()
         # A head that begins and ends in so few bytes need not be measured.
         self._fits = not self._in_head and len(data) <= self._most
+        in_body = self._in_body()
+        self._bodied = False
         super().data_received(data)
         if self._in_head:
             self._unparsed += len(data) if all_of_it else 0
             if self._unparsed > self._most:
                 self._refuse()
+        elif in_body:
+            # Trailers and chunks' extensions: all that may come between a head and a head.
+            self._unparsed = 0 if self._bodied else self._unparsed + len(data)
+            if self._unparsed > self._most:
+                self._refuse_body()
         if self._late is None and (self._in_head or self._is_idle()):
             self._expect_head()
+
+    def pause_writing(self) -> None:
+        """The client takes less than it gets: begin its time."""
+        super().pause_writing()
+        if self._untaken is None:
+            self._untaken = self.loop.call_later(self.config.send_seconds, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """It took nearly all."""
+        super().resume_writing()
+        self._taken()
 
     def on_message_begin(self) -> None:
         """A head begins."""
@@ -145,7 +171,15 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         ):
             self._too_large = True
             raise ValueError  # ends the parsing; uvicorn then answers through send_400_response
+        self._unparsed = 0
+        # uvicorn adds trailers to its own list, where they would count as what a proxy has checked.
+        self.scope["headers"] = self.headers.copy()
         super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """A piece of the body."""
+        self._bodied = True
+        super().on_body(body)
 
     def send_400_response(self, msg: str) -> None:
         """Answer what cannot be parsed, or is too large, and close."""
@@ -172,6 +206,16 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def _size_of_head(self) -> int:
         return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
 
+    def _in_body(self) -> bool:
+        cycle: Any = self.cycle
+        return cycle is not None and cycle.more_body and not self._in_head
+
+    def _refuse_body(self) -> None:
+        if self.cycle.response_started:
+            self.transport.close()
+        else:
+            self._refuse()
+
     def _refuse(self) -> None:
         self.transport.write(_TOO_LARGE)
         self.transport.close()
@@ -192,6 +236,11 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         if self._late is not None:
             self._late.cancel()
             self._late = None
+
+    def _taken(self) -> None:
+        if self._untaken is not None:
+            self._untaken.cancel()
+            self._untaken = None
 
     def _close_late(self) -> None:
         self._late = None

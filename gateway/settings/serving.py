@@ -33,6 +33,10 @@ class Serve(Section, frozen=True, kw_only=True):
         float,
         Meta(gt=0, le=600, description="Seconds a client may take to send a request's body."),
     ] = 10.0
+    send_seconds: Annotated[
+        float,
+        Meta(gt=0, le=3600, description="Seconds a client may take to read an answer."),
+    ] = 60.0
     upload_seconds: Annotated[
         float,
         Meta(gt=0, le=3600, description="Seconds to send a form with files; then for its answer."),

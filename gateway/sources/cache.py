@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Sought(NamedTuple):
-    """One entry to look for, and its tags by their places among those of the call.
+    """One entry to look for, and its tags by their places among those of the call, from 1.
 
     `newer_than`: milliseconds of the wall clock; an entry that is not newer does not count.
     """
@@ -45,13 +45,17 @@ class Looked(NamedTuple):
 
 
 class Stored(NamedTuple):
-    """One entry to store: its bytes, how long to keep them, and its tags."""
+    """One entry to store: its bytes, how long to keep them, and the token of the lock on its key.
+
+    `tags`: the places of its tags among the versions of the call.
+    """
 
     key: bytes
     data: bytes | None
-    """None only gives up the lock on the key."""
+    """None only gives up the lock."""
     milliseconds: int
-    tags: tuple[str, ...]
+    token: bytes
+    tags: tuple[int, ...]
 
 
 class Mark(NamedTuple):
@@ -112,11 +116,11 @@ class SharedStore(Protocol):
         """
 
     async def store(
-        self, versions: Mapping[str, bytes], entries: Sequence[Stored], token: bytes
+        self, versions: Sequence[tuple[str, bytes]], entries: Sequence[Stored]
     ) -> list[bool]:
         """Keep entries whose tags all have these versions still; gives up their locks.
 
-        Which of them were kept.
+        Which of them were kept. Places of tags count from 1.
         """
 
     async def bump(self, tags: Sequence[str], node: str, epoch: str) -> Bumped:

@@ -1,12 +1,13 @@
 """The bench's upstream answers as its schema says, and as a GraphQL server would."""
 
 import json
+from urllib.parse import quote
 
 import pytest
 from graphql import build_schema, execute, parse, validate
 
 from bench.upstream_domain import domain
-from bench.upstream_server import MEMBERS, Question, member
+from bench.upstream_server import MEMBERS, Question, items, member
 from bench.workloads import WORKLOADS
 
 SDL = domain.upstreams[0].sdl.read_text()
@@ -49,6 +50,15 @@ def test_it_answers_as_graphql_core_does(document, variables):
     )
     assert whole.errors is None
     assert json.loads(Question(document).answer(variables)) == {"data": whole.data}
+
+
+def test_items_are_looked_up_as_of_directus():
+    """By GET with parameters, by SEARCH with a body."""
+    query = {"fields": ["trend_id", "slug"], "filter": {"trend_id": {"_in": ["7", 3]}}}
+    url = f"fields=trend_id,slug&filter={quote(json.dumps(query['filter']))}&limit=2"
+    found = {"data": [{"trend_id": 7, "slug": "trend-7"}, {"trend_id": 3, "slug": "trend-3"}]}
+    assert json.loads(items(url.encode(), b"")) == found
+    assert json.loads(items(b"", json.dumps({"query": query}).encode())) == found
 
 
 def test_a_list_has_the_size_of_the_definition():

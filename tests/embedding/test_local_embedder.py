@@ -167,7 +167,7 @@ def test_loads_without_a_network():
         "program = sys.argv.pop(1)\n"
         "runpy.run_path(program, run_name='__main__')\n"
     )
-    command = [sys.executable, "-I", "-c", guarded, str(PROGRAM), str(theirs.fileno())]
+    command = [sys.executable, "-P", "-c", guarded, str(PROGRAM), str(theirs.fileno())]
     with ours, subprocess.Popen(command, pass_fds=(theirs.fileno(),)) as process:
         theirs.close()
         ours.settimeout(60)

@@ -8,6 +8,7 @@ from gateway import (
     Connection,
     Domain,
     Hits,
+    VectorCollection,
     belongs_to,
     entity,
     has_many,
@@ -25,6 +26,9 @@ artists = sa.Table(
     sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("country", sa.Text),
 )
+ETCHED = VectorCollection("etched", 4, sparse=("terms",))
+"""Paintings by a dense and a sparse vector."""
+
 paintings = sa.Table(
     "paintings",
     metadata,
@@ -80,6 +84,7 @@ class GalleryQueries:
     paintings: Connection[Painting] | None = listing(near="paintings")
     artists: Connection[Artist] | None = listing()
     search_paintings: Hits[Painting] | None = search("paintings")
+    search_etched: Hits[Painting] | None = search(ETCHED)
     recommend_paintings: Hits[Painting] | None = recommend("paintings")
     search_prints: Hits[Print] | None = search("prints")
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import httpx
@@ -213,6 +215,31 @@ def test_a_client_that_leaves_takes_its_work_along(batch: int) -> None:
             eventually(lambda: engine.waiting == batch)
         eventually(lambda: engine.cancelled == batch)
         assert httpx.get(server.url, params={"query": "{echo}"}).json() == {"data": {"echo": None}}
+
+
+@pytest.mark.parametrize(("headers", "requests"), [("Connection: close\r\n", 1), ("", 1), ("", 3)])
+def test_an_answer_that_nobody_reads_is_given_up(headers: str, requests: int) -> None:
+    """Megabytes that wait for a client are not kept for as long as it likes, nor what is behind."""
+    fields = " ".join(f"a{n}: echo(text: $t)" for n in range(18))
+    query = {"query": f"query ($t: String) {{ {fields} }}", "variables": {"t": "x" * 900_000}}
+    body = json.dumps(query).encode()
+    head = f"{HEAD}{headers}Content-Length: {len(body)}\r\n\r\n".encode()
+    engine = ToyEngine()
+    with serving(engine, send_seconds=0.2) as server:
+        state = server.server.server_state
+        with server.connect() as connection:
+            sent = (connection, (head + body) * requests)
+            sender = threading.Thread(target=send_all, args=sent)
+            sender.start()
+            eventually(lambda: bool(engine.requests))
+            eventually(lambda: not state.connections and not state.tasks)
+            sender.join()
+
+
+def send_all(connection: socket.socket, data: bytes) -> None:
+    """Send, unless the server has enough of us."""
+    with suppress(OSError):
+        connection.sendall(data)
 
 
 def test_a_client_that_leaves_during_its_body_is_forgotten() -> None:

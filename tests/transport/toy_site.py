@@ -43,12 +43,12 @@ def client_of(app: ASGIApp) -> httpx.AsyncClient:
 class Server:
     """uvicorn in a thread, serving one site on a free loopback port."""
 
-    def __init__(self, app: ASGIApp, *, header_seconds: float, max_header_bytes: int) -> None:
+    def __init__(self, app: ASGIApp, *, max_header_bytes: int, **seconds: float) -> None:
         self.socket = socket.create_server(("127.0.0.1", 0))
         self.port: int = self.socket.getsockname()[1]
         config = ListenerConfig(
             app,
-            Serve(header_seconds=header_seconds),
+            Serve(**seconds),
             Limits(max_header_bytes=max_header_bytes),
             log_level="critical",
         )
@@ -70,9 +70,13 @@ def serving(
     *,
     header_seconds: float = 30.0,
     max_header_bytes: int = 16_384,
+    **seconds: float,
 ) -> Iterator[Server]:
     server = Server(
-        site_of(engine, limits), header_seconds=header_seconds, max_header_bytes=max_header_bytes
+        site_of(engine, limits),
+        header_seconds=header_seconds,
+        max_header_bytes=max_header_bytes,
+        **seconds,
     )
     server.thread.start()
     try:

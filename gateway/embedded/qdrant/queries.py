@@ -1,4 +1,7 @@
-"""Ranking calls: query and query_batch, by a vector, a stored point, or liked and disliked ones."""
+"""Ranking calls: query and query_batch.
+
+By a vector, a stored point, liked and disliked ones, or several rankings fused by reciprocal rank.
+"""
 
 from __future__ import annotations
 
@@ -25,8 +28,10 @@ if TYPE_CHECKING:
     from gateway.embedded.qdrant.rpc import Call
     from gateway.embedded.qdrant.shards import Shards
 
+    Asked = pb.QueryPoints | pb.PrefetchQuery
+
 _MAX_BATCH = 1_000
-_UNSUPPORTED = ("prefetch", "lookup_from", "shard_key_selector")
+_UNSUPPORTED = ("lookup_from", "shard_key_selector")
 _UNSUPPORTED_PARAMS = ("quantization", "acorn", "idf")
 
 
@@ -69,7 +74,7 @@ class Examples:
         """Read them at once. Raises `Fault` naming a point that is absent."""
         self._kinds = collection.kinds
         self._vectors: dict[EngineId, Any] = {}
-        ids = {one for asked in queries for one in _referenced(asked.query)}
+        ids = {one for asked in queries for one in _named_in(asked)}
         if not ids:
             return
         with collection.using() as shard:
@@ -93,23 +98,31 @@ class Examples:
 
 def engine_query(asked: pb.QueryPoints, examples: Examples) -> edge.QueryRequest:
     """Read a query. Raises `Fault` for what it may not be."""
-    _only_supported("queries with", asked, _UNSUPPORTED)
-    _only_supported("the search parameter", asked.params, _UNSUPPORTED_PARAMS)
     if asked.offset > MAX_LIMIT:
         raise invalid(f"offset must be from 0 to {MAX_LIMIT}, got {asked.offset}")
-    params = asked.params
     return edge.QueryRequest(
-        limit=requested_limit(asked),
         offset=asked.offset,
-        query=_ranking(asked, examples) if asked.HasField("query") else None,
-        filter=_without(set(_referenced(asked.query)), requested_filter(asked)),
-        score_threshold=asked.score_threshold if asked.HasField("score_threshold") else None,
-        params=edge.SearchParams(
-            hnsw_ef=params.hnsw_ef or None, exact=params.exact, indexed_only=params.indexed_only
-        ),
         with_vector=wanted_vectors(asked.with_vectors),
         with_payload=wanted_payload(asked.with_payload, default=False),
+        **_common(asked, examples),
     )
+
+
+def _common(asked: Asked, examples: Examples) -> dict[str, Any]:
+    """What a query and those whose results it fuses have in common."""
+    _only_supported("queries with", asked, _UNSUPPORTED)
+    _only_supported("the search parameter", asked.params, _UNSUPPORTED_PARAMS)
+    params = asked.params
+    return {
+        "limit": requested_limit(asked),
+        "query": _ranking(asked, examples) if asked.HasField("query") else None,
+        "prefetches": [edge.Prefetch(**_common(one, examples)) for one in asked.prefetch] or None,
+        "filter": _without(set(_referenced(asked.query)), requested_filter(asked)),
+        "score_threshold": asked.score_threshold if asked.HasField("score_threshold") else None,
+        "params": edge.SearchParams(
+            hnsw_ef=params.hnsw_ef or None, exact=params.exact, indexed_only=params.indexed_only
+        ),
+    }
 
 
 def _only_supported(what: str, message: Any, without: tuple[str, ...]) -> None:
@@ -125,7 +138,7 @@ def _without(ids: set[EngineId], wanted: edge.Filter | None) -> edge.Filter | No
     return edge.Filter(must=[wanted] if wanted else None, must_not=[edge.HasIdCondition(ids)])
 
 
-def _ranking(asked: pb.QueryPoints, examples: Examples) -> Any:
+def _ranking(asked: Asked, examples: Examples) -> Any:
     """What the results are ranked by, as the engine takes it."""
     query, using = asked.query, asked.using
     kind = query.WhichOneof("variant")
@@ -133,6 +146,8 @@ def _ranking(asked: pb.QueryPoints, examples: Examples) -> Any:
         raise invalid("the query is empty")
     if kind == "nearest":
         return edge.Query.Nearest(examples.vector(query.nearest, using), using or None)
+    if kind == "rrf" and query.rrf.HasField("k"):
+        return edge.Fusion.Rrf(query.rrf.k, list(query.rrf.weights) or None)
     if kind != "recommend":
         raise unsupported(f"the query {kind}")
     message = query.recommend
@@ -145,6 +160,12 @@ def _ranking(asked: pb.QueryPoints, examples: Examples) -> Any:
         liked = edge.RecommendQuery(positive, negative)
         return edge.Query.RecommendSumScores(liked, using or None)
     return edge.Query.Nearest(_average(positive, negative), using or None)
+
+
+def _named_in(asked: Asked) -> list[EngineId]:
+    """The stored points that a query and those it fuses name."""
+    below = [one for prefetch in asked.prefetch for one in _named_in(prefetch)]
+    return [*_referenced(asked.query), *below]
 
 
 def _referenced(query: pb.Query) -> list[EngineId]:

@@ -71,22 +71,28 @@ def _items(shape: ObjectShape, data: bytes, errors: list[PlaitError]) -> Any:
 def looked_up(prepared: PreparedLookup, data: bytes, keys: Sequence[Key], most: int) -> list[Value]:
     """The items in the order of the keys; where several have a key, the first.
 
-    Raises SourceRefused where as many came as were asked for at `most`: some may be missing.
+    Where as many came as were asked for at `most`, a key without any is an error, not known to have
+    none.
     """
     by_key: dict[str, Any] = {}
     items = _list(data)
-    if not prepared.unique and len(items) >= most:
-        raise SourceRefused(
-            f"Directus found {most} items by `{prepared.match}`, so that some may be missing; "
-            "make it unique there, or raise `max_items`."
-        )
     for item in items:
         own = item.get(prepared.match) if isinstance(item, dict) else None
         if own is not None:
             by_key.setdefault(same_key(own), item)
     (shape,) = prepared.selection.shapes
-    asked = [key_of(prepared.key_type, key) for (key,) in keys]
-    return [_one(shape, None if key is None else by_key.get(same_key(key))) for key in asked]
+    absent = None
+    if not prepared.unique and len(items) >= most:
+        absent = SourceRefused(
+            f"Directus gave {most} items by `{prepared.match}`, the most it is asked for, and none "
+            "for this value; make the field unique there, or raise `max_items`."
+        )
+    values: list[Value] = []
+    for (given,) in keys:
+        key = key_of(prepared.key_type, given)
+        item = None if key is None else by_key.get(same_key(key))
+        values.append(absent if item is None and key is not None else _one(shape, item))
+    return values
 
 
 def same_key(value: Any) -> str:

@@ -1,7 +1,7 @@
 """Qdrant: vector search in response shape, over gRPC or REST.
 
 `qdrant_client` is imported when a source opens and nowhere else in the gateway: it costs a second
-and 55 MB.
+and 50 MB.
 """
 
 from gateway.sources.qdrant.arguments import (

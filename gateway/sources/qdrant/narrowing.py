@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from gateway.sources.contract import Prepared
-from gateway.sources.qdrant.arguments import Sparse
+from gateway.sources.qdrant.arguments import Search, Sparse
 from gateway.sources.qdrant.ids import point_id
 from gateway.sources.qdrant.shape import OPTIONS, HitKind, Shape
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from gateway.sources.qdrant.arguments import Nearest, Search
+    from gateway.sources.qdrant.arguments import Nearest
     from gateway.sources.qdrant.ids import PointId
     from gateway.sources.qdrant.prepared import PayloadWish, PreparedHits, VectorCollection
     from gateway.sources.qdrant.shape import Hit, HitField
@@ -102,6 +102,16 @@ class Rankings:
     def by_text(self, wish: Wish) -> str | None:
         """The text of a search, None where it is by something else."""
         return getattr(wish, "text", None)
+
+    def sides(self, wish: Wish) -> Sequence[tuple[Search, int]]:
+        """The rankings that a search by a vector fuses, and how far; none where it is one."""
+        fusion = getattr(wish, "fusion", None)
+        if not isinstance(wish, Search) or fusion is None:
+            return ()
+        depth = max(fusion.candidates, wish.offset + wish.limit)
+        alone = replace(wish, fusion=None, score_threshold=None, offset=0, limit=depth)
+        by_sparse = replace(alone, vector=None, using=fusion.using)
+        return (replace(alone, sparse=None), depth), (by_sparse, depth)
 
     def at(self, wish: Search, vector: bytes) -> Search:
         """The same search by a vector, as the value of `target` has it."""

@@ -59,7 +59,7 @@ class RedisCacheStore:
         self._name = name
         self._prefix = b"{%b}:" % prefix.encode()
         self._timeout = timeout
-        times = Times(connect=connect_timeout, answer=timeout)
+        times = Times(connect=connect_timeout, answer=None)  # every round trip has one timer
         self._link = make_link(name, url, connections=connections, times=times)
         self._room = asyncio.Semaphore(connections)
         self._state = self._prefix + b"state"
@@ -104,18 +104,16 @@ class RedisCacheStore:
         ]
 
     async def store(
-        self, versions: Mapping[str, bytes], entries: Sequence[Stored], token: bytes
+        self, versions: Sequence[tuple[str, bytes]], entries: Sequence[Stored]
     ) -> list[bool]:
         """Keep entries whose tags all have these versions still; gives up their locks."""
-        tags = list(versions)
-        places = {tag: place for place, tag in enumerate(tags, 1)}
-        names = [*map(self._tag, tags)]
-        given: list[Any] = [len(tags), token, *versions.values()]
+        names = [self._tag(tag) for tag, _ in versions]
+        given: list[Any] = [len(names), *(version for _, version in versions)]
         for entry in entries:
             names += (self._entry(entry.key), self._lock(entry.key))
             milliseconds = 0 if entry.data is None else entry.milliseconds
-            own = [places[tag] for tag in entry.tags]
-            given += (entry.data or b"", milliseconds, pack(f"<{len(own)}H", *own))
+            places = pack(f"<{len(entry.tags)}H", *entry.tags)
+            given += (entry.data or b"", milliseconds, entry.token, places)
         return [kept == 1 for kept in await self._ask(self._run(lua.STORE, names, given))]
 
     async def bump(self, tags: Sequence[str], node: str, epoch: str) -> Bumped:

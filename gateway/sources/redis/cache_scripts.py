@@ -87,29 +87,29 @@ return found
 
 STORE = Script(
     """
--- KEYS: tags, then entry and lock of each. ARGV: number of tags, token, versions, then of each
--- entry: data, milliseconds (0: only give up the lock), the places of its tags, packed.
+-- KEYS: tags, then entry and lock of each. ARGV: number of tags, versions, then of each entry:
+-- data, milliseconds (0: only give up the lock), the lock's token, the places of its tags, packed.
 local tags = tonumber(ARGV[1])
 local same = {}
 for i = 1, tags do
-  same[i] = redis.call('GET', KEYS[i]) == ARGV[2 + i]
+  same[i] = redis.call('GET', KEYS[i]) == ARGV[1 + i]
 end
 local kept = {}
-local at = 3 + tags
+local at = 2 + tags
 for place = tags + 1, #KEYS, 2 do
   local entry, lock = KEYS[place], KEYS[place + 1]
   local current = ARGV[at + 1] ~= '0'
-  for i = 1, #ARGV[at + 2], 2 do
-    current = current and same[struct.unpack('<I2', ARGV[at + 2], i)]
+  for i = 1, #ARGV[at + 3], 2 do
+    current = current and same[struct.unpack('<I2', ARGV[at + 3], i)]
   end
-  if redis.call('GET', lock) == ARGV[2] then
+  if redis.call('GET', lock) == ARGV[at + 2] then
     redis.call('DEL', lock)
   end
   if current then
     redis.call('SET', entry, ARGV[at], 'PX', ARGV[at + 1])
   end
   kept[#kept + 1] = current and 1 or 0
-  at = at + 3
+  at = at + 4
 end
 return kept
 """

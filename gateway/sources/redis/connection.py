@@ -33,7 +33,7 @@ CREDENTIAL_ERRORS = (
 
 
 def make_pool(
-    name: str, url: str, *, connections: int, connect_timeout: float, socket_timeout: float
+    name: str, url: str, *, connections: int, connect_timeout: float, socket_timeout: float | None
 ) -> ConnectionPool:
     """A pool that opens at most `connections`, tries everything once and waits for nothing long.
 
@@ -57,7 +57,7 @@ def make_pool(
     return pool
 
 
-def client_settings(connect_timeout: float, socket_timeout: float) -> dict[str, Any]:
+def client_settings(connect_timeout: float, socket_timeout: float | None) -> dict[str, Any]:
     """What every connection is made with, whatever its URL says. Seconds."""
     return {
         "socket_connect_timeout": connect_timeout,

@@ -32,10 +32,10 @@ _SENTINEL_PORT = 26_379
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """Seconds to connect, and to wait for an answer."""
+    """Seconds to connect, and to wait for an answer; None where the caller bounds that itself."""
 
     connect: float
-    answer: float
+    answer: float | None
 
 
 @dataclass(frozen=True, slots=True)

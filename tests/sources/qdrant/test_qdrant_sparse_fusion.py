@@ -12,8 +12,8 @@ from qdrant_client import AsyncQdrantClient
 from qdrant_client import models as m
 
 from gateway.errors import InputError
-from gateway.schema.bindings import Search
-from gateway.schema.vector_bindings import SearchBatch, SearchGroups
+from gateway.schema.bindings import Vectors
+from gateway.schema.vector_reading import Reading
 from gateway.sources.qdrant import HitField, HitKind, VectorCollection, prepare_search
 
 COUNT, DIMENSIONS, TERMS = 60, 4, 12
@@ -96,7 +96,7 @@ async def test_fused_hits_are_the_oracles(  # noqa: PLR0913, PLR0917 - each is d
         "offset": offset,
         "filter": None if odd is None else {"odd": {"match": odd}},
     }
-    wish = engine.arguments(Search(COLLECTION), values)
+    wish = engine.arguments(Vectors(Reading.SEARCH, COLLECTION), values)
     (value,) = await ask(engine, prepare_search("vectors", COLLECTION, HIT), arguments=(wish,))
     among = None
     if odd is not None:
@@ -125,11 +125,13 @@ async def test_the_score_is_what_is_documented(engine, ask):
     alone = {}
     for name, left in (("vector", "sparse"), ("sparse", "vector")):
         values = {key: value for key, value in fused.items() if key != left}
-        wish = engine.arguments(Search(COLLECTION), values)
+        wish = engine.arguments(Vectors(Reading.SEARCH, COLLECTION), values)
         (value,) = await ask(engine, prepare_search("vectors", COLLECTION, HIT), arguments=(wish,))
         ranked = [hit["id"] for hit in orjson.loads(value)]
         alone[name] = {key: rank for rank, key in enumerate(ranked, 1)}
-    wish = engine.arguments(Search(COLLECTION), {**fused, "fusion": {"sparse": 0.5}})
+    wish = engine.arguments(
+        Vectors(Reading.SEARCH, COLLECTION), {**fused, "fusion": {"sparse": 0.5}}
+    )
     (value,) = await ask(engine, prepare_search("vectors", COLLECTION, HIT), arguments=(wish,))
     for hit in orjson.loads(value):
         shares = [
@@ -157,29 +159,29 @@ async def test_several_travel_in_one_call(engine, ask, monkeypatch):
         {"sparse": sparse, "limit": 3},
         {"vector": [1, 0, 0, 0], "limit": 3},
     ]
-    wish = engine.arguments(SearchBatch(COLLECTION), {"searches": searches})
+    wish = engine.arguments(Vectors(Reading.BATCH, COLLECTION), {"searches": searches})
     (value,) = await ask(engine, prepare_search("vectors", COLLECTION, HIT), arguments=(wish,))
     assert [len(hits) for hits in orjson.loads(value)] == [3, 3, 3]
     assert sent == [3]
 
 
 @pytest.mark.parametrize(
-    ("binding", "values", "named"),
+    ("reading", "values", "named"),
     [
-        (Search, {"vector": [1, 0, 0, 0], "fusion": {}}, "fusion"),
-        (Search, {"sparse": {"indices": [1], "values": [1]}, "fusion": {}}, "fusion"),
-        (Search, {"id": 1, "sparse": {"indices": [1], "values": [1]}}, "exactly one"),
-        (Search, {"fusion": {"k": 0}}, "fusion.k"),
-        (Search, {"fusion": {"sparse": 0.0}}, "fusion.sparse"),
-        (Search, {"fusion": {"vector": float("inf")}}, "fusion.vector"),
-        (Search, {"fusion": {"candidates": 1001}}, "fusion.candidates"),
-        (Search, {"fusion": {"using": "meaning"}}, "using"),
-        (SearchGroups, {"groupBy": "odd", "groupSize": 1}, "groups"),
+        (Reading.SEARCH, {"vector": [1, 0, 0, 0], "fusion": {}}, "fusion"),
+        (Reading.SEARCH, {"sparse": {"indices": [1], "values": [1]}, "fusion": {}}, "fusion"),
+        (Reading.SEARCH, {"id": 1, "sparse": {"indices": [1], "values": [1]}}, "exactly one"),
+        (Reading.SEARCH, {"fusion": {"k": 0}}, "fusion.k"),
+        (Reading.SEARCH, {"fusion": {"sparse": 0.0}}, "fusion.sparse"),
+        (Reading.SEARCH, {"fusion": {"vector": float("inf")}}, "fusion.vector"),
+        (Reading.SEARCH, {"fusion": {"candidates": 1001}}, "fusion.candidates"),
+        (Reading.SEARCH, {"fusion": {"using": "meaning"}}, "using"),
+        (Reading.GROUPS, {"groupBy": "odd", "groupSize": 1}, "groups"),
     ],
 )
-async def test_what_cannot_be_fused_is_named(source, binding, values, named):
+async def test_what_cannot_be_fused_is_named(source, reading, values, named):
     """Before any engine is called."""
     both = {"vector": [1, 0, 0, 0], "sparse": {"indices": [1], "values": [1.0]}}
     given = values if {"vector", "sparse", "id"} & set(values) else both | values
     with pytest.raises(InputError, match=named):
-        source.arguments(binding(COLLECTION), given)
+        source.arguments(Vectors(reading, COLLECTION), given)
