@@ -89,7 +89,8 @@ def measure(say: Callable[[str], None], seconds: float = SECONDS) -> Load:
 def table(found: Load) -> Table:
     """The reads of each source, for people."""
     title = f"contexts read while {RUNS} workflows run ({found.runs / found.seconds:,.0f} runs/s)"
-    shown = Table("ms", title=title)
+    shown = Table(title=title)
+    shown.add_column("ms", no_wrap=True)
     for name in ("reads", "p50", "p99", "longest", "p99 promised", f"{ENTRIES:,} saved", "loaded"):
         shown.add_column(name, justify="right")
     for one in found.reads:

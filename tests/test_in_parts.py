@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-import httpx
 import orjson
 import pytest
 from operations.stage import Addresses, Stage, fill, served
-from toy.clients import put_together
+from toy.clients import parts_of, put_together
 
 from gateway.execution.exchange import GraphQLRequest
 from gateway.execution.increments import Form
@@ -22,11 +22,16 @@ from gateway.viewer import Viewer
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    import httpx
     from conftest import FreshDatabase
 
 ADMIN = Viewer(subject="ann", roles=frozenset({"admin"}))
-APOLLO = "multipart/mixed;deferSpec=20220824,application/graphql-response+json,application/json;q=0.9"
-APOLLO_4 = "multipart/mixed;incrementalSpec=v0.2,application/graphql-response+json,application/json;q=0.9"
+APOLLO = (
+    "multipart/mixed;deferSpec=20220824,application/graphql-response+json,application/json;q=0.9"
+)
+APOLLO_4 = (
+    "multipart/mixed;incrementalSpec=v0.2,application/graphql-response+json,application/json;q=0.9"
+)
 URQL = "application/graphql-response+json, application/json, text/event-stream, multipart/mixed"
 GRAPHIQL = "application/json, multipart/mixed"
 SUBSCRIBING = "multipart/mixed;boundary=graphql;subscriptionSpec=1.0,application/json"
@@ -53,19 +58,6 @@ async def post(stage: Stage, query: str, accept: str, **body: Any) -> httpx.Resp
     return await stage.client.post(
         "/graphql", json={"query": query, **body}, headers={"accept": accept}
     )
-
-
-def parts_of(response: httpx.Response) -> list[dict[str, Any]]:
-    """The parts of a response, read as the RFC says; asserts its framing to the byte."""
-    assert response.status_code == 200
-    kind = response.headers["content-type"]
-    assert kind.startswith('multipart/mixed; boundary="-"; ')
-    assert response.headers["cache-control"] == "no-store"
-    before, *parts, after = response.content.split(b"\r\n---")
-    assert (before, after) == (b"", b"--\r\n")
-    head = b"\r\ncontent-type: application/json; charset=utf-8\r\n\r\n"
-    assert all(part.startswith(head) for part in parts)
-    return [orjson.loads(part.removeprefix(head)) for part in parts]
 
 
 async def whole(stage: Stage, query: str) -> dict[str, Any]:
@@ -184,14 +176,35 @@ async def test_a_client_that_leaves_ends_the_work(stage: Stage) -> None:
     assert not [task for task in asyncio.all_tasks() if "Parts" in repr(task)]
 
 
-async def test_too_many_at_once_come_whole(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_too_many_at_once_come_whole(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     """The bound on answers in parts refuses nobody."""
     monkeypatch.setattr(stage.gateway.incremental, "_most", 0)
     response = await post(stage, DEFERRED, APOLLO)
     assert "json" in response.headers["content-type"]
     assert response.json()["data"]["trend"]["title"]
+
+
+async def test_after_a_write_parts_show_what_it_wrote(stage: Stage) -> None:
+    """They are read where it is seen, after it is committed."""
+    query = """mutation ($input: TopicInsert!) { insertTopic(input: $input) {
+        id ... @defer { title trends { totalCount } } } }"""
+    topic = {"title": "In parts", "summary": "", "category": "TECHNOLOGY", "language": "en"}
+    parts = parts_of(await post(stage, query, APOLLO, variables={"input": topic}))
+    assert parts[0]["data"]["insertTopic"].keys() == {"id"}
+    data = put_together(parts)["data"]["insertTopic"]
+    assert data["title"] == "In parts"
+    assert data["trends"] == {"totalCount": 0}
+
+
+async def test_persisted_documents_come_in_parts(stage: Stage) -> None:
+    """A document may be named by its hash, as anywhere."""
+    digest = sha256(STREAMED.encode()).hexdigest()
+    extensions = {"persistedQuery": {"version": 1, "sha256Hash": digest}}
+    first = parts_of(await post(stage, STREAMED, APOLLO_4, extensions=extensions))
+    named = await stage.client.post(
+        "/graphql", json={"extensions": extensions}, headers={"accept": APOLLO_4}
+    )
+    assert put_together(parts_of(named)) == put_together(first)
 
 
 async def test_an_event_stream_has_the_same_parts(stage: Stage) -> None:

@@ -1,8 +1,9 @@
 """Golden operations: what is asked, what is answered, by which plan and with how many requests.
 
 A folder of `operations/` holds `query.graphql`, where it takes some `variables.json`, and what is
-expected: `response.json` and `plan.txt`. `PLAIT_GOLDEN=write pytest tests/test_operations.py`
-writes the expected files anew; the change of the files is then what is to be reviewed.
+expected: `response.json` and `plan.txt`, and `parts.json` where it has `@defer` or `@stream`.
+`PLAIT_GOLDEN=write pytest tests/test_operations.py` writes the expected files anew; the change of
+the files is then what is to be reviewed.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from operations.layout import json_text, plan_text
 from operations.stage import HERE, Addresses, Stage, fill, served
+from toy.clients import parts_of
 
 from gateway.execution.narrowing_tactics import Tactics
 
@@ -105,11 +107,21 @@ async def test_operation(name: str, stage: Stage) -> None:
 
     expect(HERE / name / "response.json", json_text(answer) + "\n")
     expect(HERE / name / "plan.txt", plan_text(plan, made, taken))
+    if "@defer" in query or "@stream" in query:
+        parts = json.dumps(await in_parts(stage, query, variables), ensure_ascii=False, indent=2)
+        expect(HERE / name / "parts.json", parts + "\n")
     most = fewest(plan)
     assert set(most) >= {source for source, count in made.items() if count}
     assert all(made[source] <= count for source, count in most.items())
     if set(most) == {"postgres"}:
         assert made["postgres"] == most["postgres"]
+
+
+async def in_parts(stage: Stage, query: str, variables: Mapping[str, Any]) -> list[Any]:
+    """The parts of an answer, as they come."""
+    body = {"query": query, "variables": variables}
+    accept = {"accept": "multipart/mixed;incrementalSpec=v0.2"}
+    return parts_of(await stage.client.post("/graphql", json=body, headers=accept))
 
 
 async def test_operations_at_once(stage: Stage) -> None:
@@ -128,4 +140,4 @@ def test_every_folder_is_an_operation() -> None:
     needed = {"query.graphql", "response.json", "plan.txt"}
     for folder in folders:
         found = {path.name for path in folder.iterdir()}
-        assert found - {"variables.json"} == needed, folder.name
+        assert found - {"variables.json", "parts.json"} == needed, folder.name

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import os
+import secrets
 import signal
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -11,7 +13,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gateway.cli.demo_key import use_key
 from gateway.cli.output import console
 from gateway.errors import ConfigurationError
 
@@ -49,7 +50,7 @@ def demo(
         try:
             with engines:
                 _use(engines.urls)
-                key = use_key(folder)
+                key = _use_key(folder)
                 # The domain's own settings for its demo give way to the environment's.
                 wishes = getattr(_loader(load()), "SETTINGS", {})
                 os.environ |= {**wishes, **os.environ}
@@ -194,3 +195,24 @@ def _stopping_on_sigterm() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def _use_key(folder: Path) -> str:
+    """The API key of the demo in `folder`, which the settings of this process know from now on.
+
+    It is made at the first run. Its bearer may write and see everything in a demo that listens on
+    loopback alone.
+    """
+    path = folder / "api.key"
+    try:
+        key = path.read_text("ascii").strip()
+    except FileNotFoundError:
+        key = f"plait_{secrets.token_urlsafe(32)}"
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:  # noqa: PTH123 - by descriptor, so that the file never was readable by others
+            file.write(f"{key}\n")
+    os.environ |= {
+        "PLAIT_API_KEY_DEMO_HASH": hashlib.sha256(key.encode()).hexdigest(),
+        "PLAIT_API_KEY_DEMO_SUBJECT": "demo",
+        "PLAIT_API_KEY_DEMO_ROLES": "editor admin",
+    }
+    return key

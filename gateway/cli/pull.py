@@ -9,12 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gateway.cli import pull_directus, pull_upstream
-from gateway.cli.output import FAILED, console
-from gateway.cli.pulled import show, summarise, write_changes
-from gateway.errors import ConfigurationError
+from gateway.cli.output import console
+from gateway.cli.pulled import Check, Force, Write, check_options, finish
 
 if TYPE_CHECKING:
-    from gateway.scaffold.comparing import FileChange
     from gateway.scaffold.selection import Selection
     from gateway.settings import Settings
     from gateway.sources.postgres.introspection.catalogue import Database
@@ -46,12 +44,9 @@ def pull(  # noqa: PLR0913 - one parameter per option
     into: Annotated[
         Path | None, typer.Option(help="The package's folder.", show_default="that of `resolvers`")
     ] = None,
-    force: Annotated[
-        list[Path] | None,
-        typer.Option(help="A file to write although it was changed by hand; repeatable."),
-    ] = None,
-    write: Annotated[bool, typer.Option("--write", help="Write the files.")] = False,
-    check: Annotated[bool, typer.Option("--check", help="Compare without showing a diff.")] = False,
+    force: Force = None,
+    write: Write = False,
+    check: Check = False,
 ) -> None:
     """Write a resolvers package for the tables of a database, or show how it would change.
 
@@ -60,8 +55,7 @@ def pull(  # noqa: PLR0913 - one parameter per option
     """
     if context.invoked_subcommand is not None:
         return
-    if write and check:
-        raise ConfigurationError("--write and --check exclude each other")
+    check_options(write=write, check=check)
     from gateway.scaffold.changes import changes
     from gateway.scaffold.comparing import compare
     from gateway.scaffold.package_text import files_of
@@ -76,13 +70,8 @@ def pull(  # noqa: PLR0913 - one parameter per option
     files = files_of(plan(database, selection), selection)
     found = compare(folder, files, {path.resolve() for path in force or ()})
     before = {change.path: change.before for change in found if change.before is not None}
-    _summarise(database, changes(before, files) if before else [], found)
-    if write:
-        write_changes(folder, found)
-    elif not check:
-        show(found)
-    if any(change.state != "same" and not (write and change.may_be_written) for change in found):
-        raise typer.Exit(FAILED)
+    _tell_news(database, changes(before, files) if before else [])
+    finish(folder, found, write=write, check=check)
 
 
 def _selection(
@@ -109,7 +98,7 @@ def _read(settings: Settings, selection: Selection) -> Database:
     return asyncio.run(read_database(url, selection.schemas, pooled=pooled))
 
 
-def _summarise(database: Database, news: list[str], found: list[FileChange]) -> None:
+def _tell_news(database: Database, news: list[str]) -> None:
     say = console()
     for name in database.barred:
         say.print(
@@ -117,4 +106,3 @@ def _summarise(database: Database, news: list[str], found: list[FileChange]) -> 
         )
     for line in news:
         say.print(f"in the database: {line}", markup=False, soft_wrap=True)
-    summarise(found)

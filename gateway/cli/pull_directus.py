@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gateway.cli.output import FAILED
-from gateway.cli.pulled import show, summarise, write_changes
+from gateway.cli.pulled import Check, Force, Write, check_options, finish
 from gateway.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -29,20 +28,16 @@ def directus(  # noqa: PLR0913 - one parameter per option
     into: Annotated[
         Path | None, typer.Option(help="The folder.", show_default="directus/ below `resolvers`")
     ] = None,
-    force: Annotated[
-        list[Path] | None,
-        typer.Option(help="A file to write although it was changed by hand; repeatable."),
-    ] = None,
-    write: Annotated[bool, typer.Option("--write", help="Write the files.")] = False,
-    check: Annotated[bool, typer.Option("--check", help="Compare without showing a diff.")] = False,
+    force: Force = None,
+    write: Write = False,
+    check: Check = False,
 ) -> None:
     """Write a class for each collection of a Directus, or show how they would change.
 
     Without --write nothing is written, and the exit code is 1 where there are differences. It is
     asked as the settings say, so that a token that may read its settings is needed.
     """
-    if write and check:
-        raise ConfigurationError("--write and --check exclude each other")
+    check_options(write=write, check=check)
     from gateway.scaffold.comparing import compare
     from gateway.scaffold.directus_design import design
     from gateway.scaffold.directus_text import files_of
@@ -54,13 +49,7 @@ def directus(  # noqa: PLR0913 - one parameter per option
     if not classes:
         raise ConfigurationError("it shows no collection; may its token read /collections?")
     found = compare(folder, files_of(classes, source), {path.resolve() for path in force or ()})
-    summarise(found)
-    if write:
-        write_changes(folder, found)
-    elif not check:
-        show(found)
-    if any(change.state != "same" and not (write and change.may_be_written) for change in found):
-        raise typer.Exit(FAILED)
+    finish(folder, found, write=write, check=check)
 
 
 def _read(settings: Settings, source: str) -> Instance:

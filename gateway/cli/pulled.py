@@ -1,17 +1,27 @@
-"""How the commands that pull say what would be written, and write it."""
+"""What the commands that pull have in common: options, and how a comparison ends."""
 
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
-from gateway.cli.output import console
+import typer
+
+from gateway.cli.output import FAILED, console
+from gateway.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from gateway.scaffold.comparing import FileChange
+
+Force: TypeAlias = Annotated[
+    list[Path] | None,
+    typer.Option(help="A file to write although it was changed by hand; repeatable."),
+]
+Write: TypeAlias = Annotated[bool, typer.Option("--write", help="Write the files.")]
+Check: TypeAlias = Annotated[bool, typer.Option("--check", help="Compare without showing a diff.")]
 
 _COLOURS = {"+": "green", "-": "red", "@": "cyan"}
 _NOTES = {
@@ -20,8 +30,27 @@ _NOTES = {
 }
 
 
-def summarise(found: Sequence[FileChange]) -> None:
-    """Say how each file that differs stands to what would be written."""
+def check_options(*, write: bool, check: bool) -> None:
+    """Raise `ConfigurationError` where both are wanted."""
+    if write and check:
+        raise ConfigurationError("--write and --check exclude each other")
+
+
+def finish(folder: Path, found: Sequence[FileChange], *, write: bool, check: bool) -> None:
+    """Say how each file stands to what would be written; write, or show the differences.
+
+    Raises `typer.Exit` with 1 where a difference is left.
+    """
+    _summarise(found)
+    if write:
+        _write(folder, found)
+    elif not check:
+        _show(found)
+    if any(change.state != "same" and not (write and change.may_be_written) for change in found):
+        raise typer.Exit(FAILED)
+
+
+def _summarise(found: Sequence[FileChange]) -> None:
     say = console()
     for change in found:
         if change.state != "same":
@@ -32,8 +61,7 @@ def summarise(found: Sequence[FileChange]) -> None:
     say.print(f"{same} of {len(found)} files are as they would be written", soft_wrap=True)
 
 
-def show(found: Sequence[FileChange]) -> None:
-    """Print the differences."""
+def _show(found: Sequence[FileChange]) -> None:
     from rich.console import Console
     from rich.text import Text
 
@@ -44,8 +72,7 @@ def show(found: Sequence[FileChange]) -> None:
                 out.print(Text(line, style=_COLOURS.get(line[:1], "")))
 
 
-def write_changes(folder: Path, found: Sequence[FileChange]) -> None:
-    """Write the files that may be written."""
+def _write(folder: Path, found: Sequence[FileChange]) -> None:
     from gateway.scaffold.writing import write
 
     changes = [change for change in found if change.may_be_written]

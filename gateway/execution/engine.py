@@ -132,7 +132,7 @@ class Engine:
             return self.store.load(request.document)
         return await self._named.load(request, deadline)
 
-    async def answer(
+    async def answer(  # noqa: PLR0913 - all but the first two are named
         self,
         request: GraphQLRequest,
         viewer: Viewer,

@@ -31,7 +31,7 @@ class MeteredEngine(Engine):
         super().__init__(*collaborators, **options)
         self.counters = counters
 
-    async def answer(
+    async def answer(  # noqa: PLR0913 - as of `Engine`
         self,
         request: GraphQLRequest,
         viewer: Viewer,

@@ -190,11 +190,11 @@ class Parts:
             return
         names = [info.name for info in self._engine.api.catalog.entities[cut.entity].key]
         for where, one in found(value, cut.path, place):
-            if isinstance(one, dict) and KEY in one:
-                head, parts = opaque.decode(one[KEY]) or ("", ())
-                if head == cut.entity:
-                    key = dict(zip(names, parts, strict=True))
-                    yield _Target(where, one, {TYPENAME: head, **key})
+            shown = one.get(KEY) if isinstance(one, dict) else None
+            head, parts = (isinstance(shown, str) and opaque.decode(shown)) or ("", ())
+            if head == cut.entity and len(parts) == len(names):
+                key = dict(zip(names, parts, strict=True))
+                yield _Target(where, one, {TYPENAME: head, **key})
 
     def _first(self, owner: Owner) -> int:
         """How many entries of a list come at once."""

@@ -39,7 +39,7 @@ class TracedEngine(MeteredEngine):
         self._tracing = tracing
         self.compiling = TracedCompiling(tracing)
 
-    async def answer(
+    async def answer(  # noqa: PLR0913 - as of `Engine`
         self,
         request: GraphQLRequest,
         viewer: Viewer,

@@ -87,13 +87,13 @@ class RepresentationsSpec:
             return _wrong(place, "its `__typename` is no entity of this subgraph")
         entity = self._catalog.entities[name]
         label, columns = self._which_key(entity, given)
-        names = ", ".join(info.name for info in columns)
-        missing = [info.name for info in columns if info.name not in given]
-        if missing:
-            return _wrong(place, f"it lacks the key field `{missing[0]}`")
+        for info in columns:
+            if info.name not in given:
+                return _wrong(place, f"it lacks the key field `{info.name}`")
         try:
             key = tuple([_part(info, given[info.name]) for info in columns])
         except InputError:
+            names = ", ".join(info.name for info in columns)
             return _wrong(place, f"its key ({names}) has a value of the wrong kind")
         believed = {}
         for field, attribute in entity.required.items():

@@ -1,18 +1,24 @@
-"""What would be written beside what is there: which files may be, and which a person changed."""
+"""What would be written beside what is there: which files may be, and which a person changed.
+
+The first line of a written file is a hash of the rest, by which a person's changes are seen.
+"""
 
 from __future__ import annotations
 
 import difflib
 from dataclasses import dataclass
 from enum import StrEnum
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from gateway.errors import ConfigurationError
-from gateway.scaffold.stamp import is_untouched, stamp_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
     from pathlib import Path
+
+
+_BEGINS = "# plait pull wrote this: "
 
 
 class State(StrEnum):
@@ -108,3 +114,23 @@ def read(path: Path) -> str | None:
         return None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"cannot read {path}: {type(error).__name__}") from None
+
+
+def stamped(body: str) -> str:
+    """The body under its hash."""
+    return f"{_BEGINS}{_hash(body)}\n{body}"
+
+
+def stamp_of(text: str) -> str | None:
+    """The hash in the first line, None where there is none: then `plait pull` did not write it."""
+    first = text.partition("\n")[0]
+    return first.removeprefix(_BEGINS).strip() if first.startswith(_BEGINS) else None
+
+
+def is_untouched(text: str) -> bool:
+    """Whether the file is as it was written."""
+    return stamp_of(text) == _hash(text.partition("\n")[2])
+
+
+def _hash(body: str) -> str:
+    return sha256(body.encode()).hexdigest()[:32]

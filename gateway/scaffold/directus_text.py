@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gateway.scaffold import naming
+from gateway.scaffold.comparing import stamped
 from gateway.scaffold.package_text import INDEX
-from gateway.scaffold.stamp import stamped
 from gateway.scaffold.text import Literal, assignment, call, docstring, imports, listed
 
 if TYPE_CHECKING:

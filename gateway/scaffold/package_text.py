@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from gateway.scaffold.comparing import stamped
 from gateway.scaffold.models_text import model_files
-from gateway.scaffold.stamp import stamped
 from gateway.scaffold.subject_text import subject_files
 from gateway.scaffold.text import assignment, call, comment, imports, listed
 

@@ -20,14 +20,17 @@ from graphql import (
     GraphQLScalarType,
     GraphQLSchema,
     GraphQLUnionType,
+    ListValueNode,
+    NullValueNode,
+    ObjectValueNode,
     build_schema,
+    coerce_input_literal,
     is_list_type,
     is_non_null_type,
     is_required_argument,
 )
 
 from gateway.errors import ConfigurationError
-from gateway.schema.defaults import tell_defaults
 from gateway.schema.relations import joining_column
 from gateway.schema.remote import (
     Finder,
@@ -130,7 +133,7 @@ class _Stitching:
             self._retype(type_)
         for type_ in self.types.values():
             for member in getattr(type_, "fields", {}).values():
-                tell_defaults(member)
+                _tell_defaults(member)
         self.joins: dict[tuple[str, str], EntityInfo] = {}
         self._add_roots()
 
@@ -220,7 +223,7 @@ class _Stitching:
             fields = {name: field for name, field in theirs.fields.items() if name not in _SUBGRAPH}
             for name, field in fields.items():
                 self._retype_field(field)
-                tell_defaults(field)
+                _tell_defaults(field)
                 field.resolve = None
                 field.extensions = {BINDING: RemoteRoot(upstream.name, name)}
             if held:
@@ -341,3 +344,32 @@ def _prefixed(prefix: str, name: str) -> str:
     if not prefix:
         return name
     return f"{prefix[0].lower()}{prefix[1:]}{name[0].upper()}{name[1:]}"
+
+
+def _tell_defaults(member: Any) -> None:
+    """Give a field's arguments, or an input's member, their defaults in the older form too.
+
+    graphql-core goes by the newer one, the printer knows no other.
+    """
+    for one in getattr(member, "args", {"": member}).values():
+        default = getattr(one, "default", None)
+        if default is not None and default.literal is not None:
+            one.default_value = _default(default.literal, one.type)
+
+
+def _default(literal: Any, type_: Any) -> Any:
+    """The value of a literal, in which only what is written stands: no defaults within it."""
+    if is_non_null_type(type_):
+        return _default(literal, type_.of_type)
+    if isinstance(literal, NullValueNode):
+        return None
+    if is_list_type(type_):
+        items = literal.values if isinstance(literal, ListValueNode) else [literal]
+        return [_default(item, type_.of_type) for item in items]
+    if isinstance(literal, ObjectValueNode):
+        fields = type_.fields
+        return {
+            one.name.value: _default(one.value, fields[one.name.value].type)
+            for one in literal.fields
+        }
+    return coerce_input_literal(literal, type_)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
 
 import orjson
 
@@ -22,17 +22,21 @@ from gateway.sync.isolating import isolated
 
 if TYPE_CHECKING:
     from array import array
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 
     from gateway.embedding.contract import Embedder
     from gateway.schema.vector_sync import VectorSync
     from gateway.sources.qdrant.ids import PointId
     from gateway.sync.figures import Figures
 
+T = TypeVar("T")
+
 _EMBEDDING = 2
 """Batches with the embedder at once: it finds the next one when it has done one."""
 _STORING = 2
 _QUEUED = 2
+_SLICE = 256
+"""Points that are made, or sent, while nothing else runs in the event loop."""
 
 
 class Points(Protocol):
@@ -201,7 +205,9 @@ class Pipeline:
             made, failed = await isolated(texts, self._embedded)
         batch.embedded.update(one.row.key for one, _ in made)
         self._figures.cut += sum(len(one.text) < len(one.row.text or "") for one, _ in made)
-        batch.points += [(one.row, _point(one.row, one.point, vector)) for one, vector in made]
+        for some in _slices(made):
+            batch.points += [(one.row, _point(one.row, one.point, vector)) for one, vector in some]
+            await asyncio.sleep(0)
         for one, culprit in failed:
             batch.fail(one.row.key, culprit)
 
@@ -223,7 +229,8 @@ class Pipeline:
             await self._points.remove(self._sync.name, ids, self._deadline())
 
     async def _stored(self, points: Sequence[tuple[Row, Point]]) -> list[None]:
-        await self._points.store(self._sync.name, [one for _, one in points], self._deadline())
+        for some in _slices(points):
+            await self._points.store(self._sync.name, [one for _, one in some], self._deadline())
         return [None] * len(points)
 
     async def _record(self, batch: _Batch) -> None:
@@ -280,6 +287,10 @@ def _point(row: Row, point: PointId, vector: Sequence[float]) -> Point:
     payload = orjson.loads(row.payload or "{}")
     stored = {name: value for name, value in payload.items() if value is not None}
     return Point(point, vector, stored)
+
+
+def _slices(items: Sequence[T]) -> Iterator[Sequence[T]]:
+    return (items[start : start + _SLICE] for start in range(0, len(items), _SLICE))
 
 
 def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -289,7 +289,8 @@ class GraphQLOverHTTP:
 
 
 def _require_plain(headers: Mapping[bytes, bytes]) -> None:
-    if headers.get(b"content-encoding", b"identity").lower() != b"identity":
+    coded = headers.get(b"content-encoding", b"identity").lower() != b"identity"
+    if coded or headers.get(b"transfer-encoding", b"chunked").lower() != b"chunked":
         raise RequestError("The body must not be compressed.", code=Code.UNSUPPORTED_MEDIA_TYPE)
 
 

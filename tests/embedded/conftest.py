@@ -21,3 +21,17 @@ def qdrant_wire(request, qdrant_endpoint, qdrant_rest_url):
     over = {"grpc": (stock_client, qdrant_endpoint), "rest": (rest_client, qdrant_rest_url)}
     make, address = over[request.param]
     return lambda: make(address)
+
+
+@pytest.fixture
+async def client(qdrant_wire):
+    """The stock client, over each of the two protocols."""
+    async with qdrant_wire() as stock:
+        yield stock
+
+
+@pytest.fixture
+async def grpc_client(qdrant_endpoint):
+    """The stock client over gRPC, which can say what JSON cannot."""
+    async with stock_client(qdrant_endpoint) as stock:
+        yield stock

@@ -36,3 +36,22 @@ def serving(folder, port=None, rest_port=None, **options):
             yield process, f"http://127.0.0.1:{port}"
         finally:
             process.kill()
+
+
+def refused_start(folder, port=None, rest_port=None):
+    """What the process says on standard error where it cannot start, in one line."""
+    rest = ["--rest-port", str(rest_port)] if rest_port else []
+    ended = subprocess.run(
+        [
+            *(sys.executable, "-m", "gateway.embedded.qdrant"),
+            *("--data", str(folder), "--port", str(port or free_port()), *rest),
+        ],
+        cwd=SOURCE,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert "Traceback" not in ended.stderr
+    return ended.stderr

@@ -4,22 +4,10 @@ from __future__ import annotations
 
 import grpc
 import pytest
-from embedded.qdrant_calls import fresh_name, refused, stock_client
+from embedded.qdrant_calls import fresh_name, refused
 from qdrant_client import models as m
 
 VECTORS = m.VectorParams(size=3, distance=m.Distance.COSINE)
-
-
-@pytest.fixture
-async def client(qdrant_wire):
-    async with qdrant_wire() as stock:
-        yield stock
-
-
-@pytest.fixture
-async def grpc_client(qdrant_endpoint):
-    async with stock_client(qdrant_endpoint) as stock:
-        yield stock
 
 
 async def test_a_collection_from_creation_to_deletion(client):

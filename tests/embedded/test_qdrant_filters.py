@@ -9,12 +9,6 @@ from qdrant_client import models as m
 
 
 @pytest.fixture
-async def client(qdrant_wire):
-    async with qdrant_wire() as stock:
-        yield stock
-
-
-@pytest.fixture
 async def name(client):
     """A collection of one point."""
     fresh = fresh_name()

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import grpc
 import pytest
-from embedded.qdrant_calls import fresh_name, refused, stock_client
+from embedded.qdrant_calls import fresh_name, refused
 from qdrant_client import models as m
 from qdrant_client.common.client_exceptions import ResourceExhaustedResponse
 
@@ -18,18 +18,6 @@ PAYLOADS = {
     4: {},
 }
 KIND_A = m.Filter(must=[m.FieldCondition(key="kind", match=m.MatchValue(value="a"))])
-
-
-@pytest.fixture
-async def client(qdrant_wire):
-    async with qdrant_wire() as stock:
-        yield stock
-
-
-@pytest.fixture
-async def grpc_client(qdrant_endpoint):
-    async with stock_client(qdrant_endpoint) as stock:
-        yield stock
 
 
 @pytest.fixture

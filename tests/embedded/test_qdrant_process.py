@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import signal
 import socket
-import subprocess
-import sys
 
 import pytest
 from embedded.life import run_python
 from embedded.qdrant_calls import stock_client
-from embedded.qdrant_served import SOURCE, serving
+from embedded.qdrant_served import refused_start, serving
 from qdrant_client import models as m
 
 VECTORS = m.VectorParams(size=4, distance=m.Distance.DOT)
@@ -87,43 +85,21 @@ async def test_signals_end_it_cleanly(folder, number):
 def test_a_directory_has_one_owner(folder):
     """A second process is refused and told who owns it; after a kill nobody does."""
     with serving(folder) as (process, _):
-        second = subprocess.run(
-            [sys.executable, "-m", "gateway.embedded.qdrant", "--data", folder, "--port", "1"],
-            cwd=SOURCE,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-        assert second.returncode == 1
-        assert second.stdout == ""
-        assert f"in use by another Plait (process {process.pid})" in second.stderr
-        assert "Traceback" not in second.stderr
+        assert f"in use by another Plait (process {process.pid})" in refused_start(folder)
         process.kill()
     with serving(folder):
         pass
 
 
-def test_a_port_that_is_taken(folder):
-    """A clear message instead of sharing the port in silence."""
+@pytest.mark.parametrize("which", ["port", "rest_port"])
+def test_a_port_that_is_taken(folder, which):
+    """A clear message instead of sharing the port in silence, or half of what was asked for."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        second = subprocess.run(
-            [
-                *(sys.executable, "-m", "gateway.embedded.qdrant"),
-                *("--data", str(folder), "--port", str(port)),
-            ],
-            cwd=SOURCE,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-    assert second.returncode == 1
-    assert f"port {port} of 127.0.0.1 cannot be opened" in second.stderr
-    assert "Traceback" not in second.stderr
+        said = refused_start(folder, **{which: port})
+    assert f"port {port} of 127.0.0.1 cannot be opened" in said
 
 
 async def test_half_made_collections_are_swept_away(folder):
@@ -142,16 +118,7 @@ def test_a_collection_that_cannot_be_read(folder):
     broken = folder / "collections" / "kept-c"
     broken.mkdir(parents=True)
     (broken / "collection.pb").write_bytes(b"\xff\xff")
-    second = subprocess.run(
-        [sys.executable, "-m", "gateway.embedded.qdrant", "--data", folder, "--port", "1"],
-        cwd=SOURCE,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert second.returncode == 1
-    assert "kept-c cannot be opened" in second.stderr
+    assert "kept-c cannot be opened" in refused_start(folder)
 
 
 def test_it_needs_nothing_of_the_gateway():

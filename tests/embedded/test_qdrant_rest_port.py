@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
-import subprocess
-import sys
 import warnings
 
 import httpx
 import pytest
 from embedded.qdrant_calls import fresh_name, rest_client, stock_client
-from embedded.qdrant_served import SOURCE, serving
+from embedded.qdrant_served import serving
 from qdrant_client import AsyncQdrantClient
 from qdrant_client import models as m
 
@@ -141,28 +138,6 @@ async def test_it_ends_with_the_process(folder):
             process.send_signal(signal.SIGTERM)
             assert process.wait(20) == 0
         assert process.stderr.read() == ""
-
-
-def test_a_rest_port_that_is_taken(folder):
-    """Named in a clear message."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        port = str(taken.getsockname()[1])
-        second = subprocess.run(
-            [
-                *(sys.executable, "-m", "gateway.embedded.qdrant", "--data", str(folder)),
-                *("--port", str(free_port()), "--rest-port", port),
-            ],
-            cwd=SOURCE,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-    assert second.returncode == 1
-    assert f"port {port} of 127.0.0.1 cannot be opened" in second.stderr
-    assert "Traceback" not in second.stderr
 
 
 async def test_the_address_outlives_a_restart(folder):

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from qdrant_client import models as m
 
+from gateway.execution.narrowing_tactics import Tactics, Way
 from gateway.sources.qdrant.changes import CreateCollection
 from gateway.sources.qdrant.points import Distance
 from gateway.viewer import ANONYMOUS
@@ -139,6 +140,7 @@ async def test_fused_among_rows(  # noqa: PLR0913, PLR0917 - each is drawn
 async def test_rows_that_fit_are_one_engine_call(gallery: Gallery, etched: Any) -> None:
     """Few rows: their keys, and one fused query among them."""
     del etched
+    gallery.engine.tactics = Tactics(forced=Way.ROWS_FIRST)
     gallery.qdrant.asked.clear()
     dense, terms = drawn(1)
     variables = {

@@ -3,8 +3,7 @@
 import pytest
 
 from gateway.errors import ConfigurationError
-from gateway.scaffold.comparing import State, compare
-from gateway.scaffold.stamp import is_untouched, stamped
+from gateway.scaffold.comparing import State, compare, is_untouched, stamped
 from gateway.scaffold.writing import write
 
 ONE, OTHER = stamped("a = 1\n"), stamped("a = 2\n")

@@ -199,6 +199,32 @@ async def test_a_head_after_a_pipelined_request_is_measured(pad):
         writer.close()
 
 
+async def test_trailers_are_no_headers():
+    """A proxy that checks or sets headers does not look at them; they are read and forgotten."""
+
+    async def names(scope, receive, send):
+        if scope["type"] == "http":
+            while (await receive())["more_body"]:
+                pass
+            body = b" ".join(name for name, _ in scope["headers"])
+            headers = [(b"content-length", b"%d" % len(body))]
+            await send({"type": "http.response.start", "status": 200, "headers": headers})
+            await send({"type": "http.response.body", "body": body})
+        else:
+            await echo(scope, receive, send)
+
+    async with serving(names) as connect:
+        reader, writer = await connect()
+        for _ in range(2):
+            writer.write(
+                b"POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n"
+                b"1\r\na\r\n0\r\nx-forwarded-for: 192.0.2.1\r\nx-api-key: other\r\n\r\n"
+            )
+            answer = await reader.read(65536)
+            assert answer.endswith(b"\r\n\r\nhost transfer-encoding")
+        writer.close()
+
+
 async def test_an_answer_leaves_in_one_piece():
     """Head and body arrive together, the connection stays, and no line of it is logged.
 

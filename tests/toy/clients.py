@@ -4,8 +4,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import orjson
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+
+    import httpx
+
+
+def parts_of(response: httpx.Response) -> list[dict[str, Any]]:
+    """The parts of a response, read as the RFC says; asserts its framing to the byte."""
+    assert response.status_code == 200
+    kind = response.headers["content-type"]
+    assert kind.startswith('multipart/mixed; boundary="-"; ')
+    assert response.headers["cache-control"] == "no-store"
+    before, *parts, after = response.content.split(b"\r\n---")
+    assert (before, after) == (b"", b"--\r\n")
+    head = b"\r\ncontent-type: application/json; charset=utf-8\r\n\r\n"
+    assert all(part.startswith(head) for part in parts)
+    return [orjson.loads(part.removeprefix(head)) for part in parts]
 
 
 def put_together(parts: Sequence[dict[str, Any]]) -> dict[str, Any]:

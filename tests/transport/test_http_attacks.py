@@ -192,6 +192,13 @@ def test_hundreds_of_slow_clients_hold_nobody_up(begun: str) -> None:
         "Content-Length: 20\r\nContent-Length: 20\r\n",
         "Content-Length: -1\r\n",
         "Content-Length: x\r\n",
+        "Content-Length: +20\r\n",
+        "Content-Length: 0x14\r\n",
+        "Content-Length: 20, 20\r\n",
+        "Content-Length : 20\r\n",
+        "X-Folded: a\r\n b\r\nContent-Length: 20\r\n",
+        "Transfer-Encoding: xchunked\r\n",
+        "Transfer-Encoding: chunked, gzip\r\n",
         "Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n",
     ],
 )
@@ -201,6 +208,48 @@ def test_ambiguous_lengths_are_400_and_closed(headers: str) -> None:
     with serving(engine) as server, server.connect() as connection:
         connection.sendall((HEAD + headers + '\r\n{"query":"{ echo }"}').encode())
         assert status_of(everything(connection)) == 400
+    assert engine.requests == []
+
+
+CHUNKED = f"{HEAD}Transfer-Encoding: chunked\r\n\r\n"
+WHOLE = '14\r\n{"query":"{ echo }"}\r\n0\r\n'
+
+
+def test_a_coded_transfer_is_415() -> None:
+    """A proxy might have undone it, and read another request than we do."""
+    engine = ToyEngine()
+    with serving(engine) as server, server.connect() as connection:
+        coded = CHUNKED.replace("chunked", "gzip, chunked")
+        connection.sendall((coded + WHOLE + "\r\n").encode())
+        assert status_of(everything(connection)) == 415
+    assert engine.requests == []
+
+
+@pytest.mark.parametrize(
+    ("begun", "endless"),
+    [
+        (CHUNKED + WHOLE, "X-Trailer: a\r\n" * 4_096),
+        (CHUNKED + WHOLE + "X-Trailer: ", "a" * 65_536),
+        (CHUNKED + "14;", "a" * 65_536),
+    ],
+    ids=["trailers", "a trailer", "an extension"],
+)
+def test_a_flood_around_the_body_is_cut_off(begun: str, endless: str) -> None:
+    """Where it is no part of the body, whose size is bounded: nothing of it is gathered."""
+    engine = ToyEngine()
+    with serving(engine) as server, server.connect() as connection:
+        before = resident("VmRSS")
+        forget()
+        sent = 0
+        try:
+            connection.sendall(begun.encode())
+            while sent < 200_000_000:
+                connection.sendall(endless.encode())
+                sent += len(endless)
+        except OSError:
+            pass  # closed on us, as it should be
+        assert sent < 50_000_000
+        assert resident("VmHWM") - before < 20_000_000
     assert engine.requests == []
 
 

@@ -38,7 +38,7 @@ def rank(
 
     `normalised` is one of PostgreSQL's normalisations, if any.
     """
-    how = [] if normalised is None else [sa.literal_column(str(normalised))]
+    how: list[Expression] = [] if normalised is None else [sa.literal_column(str(normalised))]
     return sa.cast(sa.func.ts_rank_cd(row.c[found_by.vector], asked, *how), sa.Double)
 
 

@@ -21,11 +21,10 @@ from gateway.schema import asks
 from gateway.schema.catalog import Relation
 from gateway.schema.rules import CONSTANT_SPEC, VIEWER_SPEC
 from gateway.sources.contract import Prepared
+from gateway.sources.postgres.compiled import renumbered, tables_of
 from gateway.sources.postgres.pages import Page
-from gateway.sources.postgres.parameters import renumbered
 from gateway.sources.postgres.predicates import Predicates, join_condition
 from gateway.sources.postgres.scalars import commas, join, opaque, text, write
-from gateway.sources.postgres.touched import tables_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

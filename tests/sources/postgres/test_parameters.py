@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.sources.postgres.parameters import renumbered
+from gateway.sources.postgres.compiled import renumbered
 
 
 @pytest.mark.parametrize(

@@ -26,9 +26,8 @@ from gateway.sources.changes import Loss
 from gateway.sources.contract import Health
 from gateway.sources.postgres.connect import Connector
 from gateway.sources.postgres.faults import connect_fault
-from gateway.sources.postgres.feed.events import read, table_name
+from gateway.sources.postgres.feed.events import Numbering, read, table_name
 from gateway.sources.postgres.feed.functions import WATCHED
-from gateway.sources.postgres.feed.numbering import Numbering
 from gateway.sources.postgres.feed.subscription import Subscription
 
 if TYPE_CHECKING:

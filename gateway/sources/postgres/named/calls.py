@@ -19,7 +19,7 @@ from gateway.errors import SourceRefused
 from gateway.schema import asks
 from gateway.schema.named.statement import RESULT
 from gateway.schema.rules import VIEWER_SPEC
-from gateway.sources.postgres.parameters import renumbered
+from gateway.sources.postgres.compiled import renumbered
 from gateway.sources.postgres.scalars import join, text, write
 from gateway.sources.postgres.statements import Build, Statement
 
