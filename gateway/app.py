@@ -18,7 +18,6 @@ from gateway.documents.compose import costs_of, named_of, store_of
 from gateway.domain import built, load_domain
 from gateway.embedding.compose import embedder_of
 from gateway.errors import ConfigurationError, SourceError
-from gateway.execution.incremental import Incremental
 from gateway.execution.resolver_cache import ResolverCache, refresh
 from gateway.execution.statements import NamedQuery
 from gateway.identity.compose import identity_of
@@ -124,8 +123,6 @@ class Gateway:
             anonymous_writes=settings.identity.anonymous == "all",
         )
         self.subscriptions = subscriptions_of(settings, self.engine, self.registry)
-        self.incremental = Incremental(self.engine, most=settings.serve.incremental)
-        self.subscriptions.incremental = self.incremental
         self.traffic = Traffic()
         self.rate = rate_of(settings)
         self.rate_limit = rate_limit_of(settings, self.rate)
@@ -337,7 +334,7 @@ def app_of(gateway: Gateway) -> ASGIApp:
         traffic=gateway.traffic,
         keepable=settings.cache.http,
         events=EventStreams(gateway.subscriptions, limits, gateway.traffic),
-        incremental=gateway.incremental,
+        incremental=gateway.subscriptions.incremental,
         limits=HttpLimits(
             max_body_bytes=settings.limits.max_body_bytes,
             max_batch=settings.limits.batch,

@@ -130,7 +130,7 @@ def request_families(
 
 
 def subscription_families(figures: Mapping[str, float]) -> Iterator[Family]:
-    """The figures of `gateway.execution.subscribing.Subscriptions`."""
+    """The figures of `gateway.execution.subscribing.Subscriptions`, and of answers in parts."""
     yield Family(
         "plait_subscriptions", "gauge", "Subscriptions now.", [({}, figures["subscriptions"])]
     )
@@ -139,6 +139,18 @@ def subscription_families(figures: Mapping[str, float]) -> Iterator[Family]:
         "counter",
         "Events of subscriptions that were answered.",
         [({}, figures["events"])],
+    )
+    yield Family(
+        "plait_answers_open",
+        "gauge",
+        "Answers whose parts are on their way.",
+        [({}, figures["open"])],
+    )
+    yield Family(
+        "plait_answers_in_parts",
+        "counter",
+        "Answers that were given in parts.",
+        [({}, figures["answers"])],
     )
 
 

@@ -316,7 +316,8 @@ def subscriptions_of(settings: Settings, engine: Engine, registry: Registry) -> 
         {source.name: source for source in registry.upstreams.values()},
     )
     most, seconds = settings.subscriptions.per_process, settings.serve.deadline_seconds
-    return Subscriptions(engine, events, seconds=seconds, most=most)
+    parts = settings.serve.incremental
+    return Subscriptions(engine, events, seconds=seconds, most=most, parts=parts)
 
 
 def stream_limits(settings: Settings) -> StreamLimits:

@@ -1,4 +1,4 @@
-"""Answers in parts over HTTP and WebSocket, from the bundled domain and its real engines.
+"""Answers in parts over HTTP, from the bundled domain and its real engines.
 
 The bytes are those that Apollo Client, Relay, urql and GraphiQL read.
 """
@@ -151,7 +151,7 @@ async def test_a_source_that_is_slow_holds_up_its_part_only(stage: Stage) -> Non
     query = "{ trend(id: 2) { title ... @defer { similar(first: 2) { score } } } }"
     searching = stage.gateway.groups["qdrant"]
     before = searching.figures()["sent"]
-    incremental = stage.gateway.incremental
+    incremental = stage.gateway.subscriptions.incremental
     answers = incremental.answers(
         GraphQLRequest(query), ADMIN, allow_mutations=False, deadline=_soon(), form=Form.LEGACY
     )
@@ -165,7 +165,7 @@ async def test_a_source_that_is_slow_holds_up_its_part_only(stage: Stage) -> Non
 
 async def test_a_client_that_leaves_ends_the_work(stage: Stage) -> None:
     """Nothing is asked any more, and the answer is no longer open."""
-    incremental = stage.gateway.incremental
+    incremental = stage.gateway.subscriptions.incremental
     answers = incremental.answers(
         GraphQLRequest(STREAMED), ADMIN, allow_mutations=False, deadline=_soon(), form=Form.CURRENT
     )
@@ -178,7 +178,7 @@ async def test_a_client_that_leaves_ends_the_work(stage: Stage) -> None:
 
 async def test_too_many_at_once_come_whole(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     """The bound on answers in parts refuses nobody."""
-    monkeypatch.setattr(stage.gateway.incremental, "_most", 0)
+    monkeypatch.setattr(stage.gateway.subscriptions.incremental, "_most", 0)
     response = await post(stage, DEFERRED, APOLLO)
     assert "json" in response.headers["content-type"]
     assert response.json()["data"]["trend"]["title"]

@@ -12,7 +12,7 @@ from gateway.cli.output import FAILED
 from gateway.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from gateway.settings import Settings
     from gateway.sync.figures import Figures
@@ -69,7 +69,7 @@ async def _run(settings: Settings, names: Sequence[str], *, check: bool, repair:
         await gateway.close()
 
 
-def _chosen(known: dict[str, Filler], names: Sequence[str]) -> list[Filler]:
+def _chosen(known: Mapping[str, Filler], names: Sequence[str]) -> list[Filler]:
     """The fillers of these collections. Raises ConfigurationError for one that is not synced."""
     for name in names or [""]:
         if not known or (name and name not in known):

@@ -163,7 +163,7 @@ class CurrentWriter(LegacyWriter):
             self.incremental.append(part)
         pending.errors += left
 
-    def entries(self, pending: Pending, first: int, values: list[Any]) -> None:
+    def entries(self, pending: Pending, first: int, values: list[Any]) -> None:  # noqa: ARG002 - of the older form
         """The next entries, which need no number."""
         part: dict[str, Any] = {"id": pending.identity, "items": encoded(values)}
         if pending.errors:

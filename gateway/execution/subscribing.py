@@ -22,6 +22,7 @@ from gateway.execution.engine import PLANNED, spliced
 from gateway.execution.exchange import Answer
 from gateway.execution.executor import execute_walked, source_events
 from gateway.execution.failures import ours
+from gateway.execution.incremental import Incremental
 from gateway.execution.increments import Form
 from gateway.execution.walk import Walk
 from gateway.execution.waves import Waves
@@ -41,7 +42,6 @@ if TYPE_CHECKING:
     from gateway.documents.store import Operation
     from gateway.execution.engine import Engine
     from gateway.execution.exchange import GraphQLRequest
-    from gateway.execution.incremental import Incremental
     from gateway.execution.subscribing_events import EventSources, Happening
     from gateway.planning.outline import Outline
     from gateway.planning.steps import Plan, Root
@@ -79,15 +79,21 @@ class Subscriptions:
     """Answers operations event for event, by an engine.
 
     `events` are the sources of events, `seconds` what answering one may take, `most` how many
-    subscriptions there are at once.
+    subscriptions there are at once, `parts` how many answers in parts.
     """
 
     def __init__(
-        self, engine: Engine, events: EventSources, *, seconds: float = 2.0, most: int = 10_000
+        self,
+        engine: Engine,
+        events: EventSources,
+        *,
+        seconds: float = 2.0,
+        most: int = 10_000,
+        parts: int = 1_000,
     ) -> None:
         self._engine = engine
-        self.incremental: Incremental | None = None
-        """What answers in parts, where anything does; set once, before the first request."""
+        self.incremental = Incremental(engine, most=parts)
+        """What answers in parts, here and over HTTP."""
         self._events = events
         self._seconds = seconds
         self._most = most
@@ -99,8 +105,9 @@ class Subscriptions:
     ) -> AsyncGenerator[Answer, None]:
         """The answers to an operation: one to a query or a mutation, else one for each event.
 
-        One that asks for it is answered in parts.         Each event is answered as to whom `live` says is asking then. Of a refusal `executed` is
-        false, or it is raised as PlaitError, as is what ends a stream later.
+        A query or mutation may have several parts. Each event is answered as to whom `live` says
+        is asking then. Of a refusal `executed` is false, or it is raised as PlaitError, as is what
+        ends a stream later.
         """
         try:
             engine = self._engine
@@ -108,7 +115,7 @@ class Subscriptions:
             operation = document.operation(request.operation_name)
             if operation.kind != "subscription":
                 viewer = await now(live)
-                if operation.written is not None and self.incremental is not None:
+                if operation.written is not None:
                     parts = self.incremental.answers(
                         request,
                         viewer,
@@ -134,8 +141,9 @@ class Subscriptions:
             raise ours(error) from None
 
     def figures(self) -> dict[str, float]:
-        """Gauge: subscriptions; counter: events answered."""
-        return {"subscriptions": self._open, "events": self._events_answered}
+        """Gauge: subscriptions; counter: events answered; and those of answers in parts."""
+        own = {"subscriptions": self._open, "events": self._events_answered}
+        return {**own, **self.incremental.figures()}
 
     @asynccontextmanager
     async def _counted(self) -> AsyncIterator[None]:

@@ -36,7 +36,7 @@ async def stored(cache, *names):
     """Wait until Redis has these rows: answers leave before they are stored."""
     keys = [want(name).key for name in names]
     for _ in range(1_000):
-        if all(await asyncio.gather(*(in_redis(cache, key) for key in keys))):
+        if all([await in_redis(cache, key) for key in keys]):
             return
         await asyncio.sleep(0.002)
     raise AssertionError("never stored")
@@ -296,3 +296,72 @@ async def test_refresh_on_demand(make):
     (answer,) = await cache.fetch([want("a")], MINUTE, table.loader(["a"]), deadline, refresh=True)
     assert answer.value == b"2"
     assert [one.value for one in await read(cache, table, "a")] == [b"2"]
+
+
+async def test_a_miss_is_one_round_trip_before_the_source(make):
+    """One look, then the source; what several readers filled is stored together, afterwards."""
+    names = [str(number) for number in range(20)]
+    table = Table(**dict.fromkeys(names, "1"))
+    cache = await make()
+    trips = []
+
+    def counted(kind, call):
+        async def counting(*args, **options):
+            trips.append(kind)
+            return await call(*args, **options)
+
+        return counting
+
+    store = cache.store
+    store.look, store.store = counted("look", store.look), counted("store", store.store)
+    loader = table.loader(["first"])
+
+    async def load(places, deadline):
+        trips.append("source")
+        return await loader(places, deadline)
+
+    deadline = asyncio.get_running_loop().time() + 5
+    await cache.fetch([want("first")], MINUTE, load, deadline)
+    assert trips == ["look", "source"]
+    await asyncio.gather(*(read(cache, table, name) for name in names))
+    await stored(cache, "first", *names)
+    assert trips.count("look") == 2
+    assert trips.count("store") <= 2
+
+
+async def test_what_waits_to_be_stored_is_stored_at_the_end(make):
+    """A gateway that closes takes no answer along that another one could use."""
+    table = Table(a="1")
+    here, there = await make(), await make()
+    await read(here, table, "a")
+    await here.close()
+    assert states(await read(there, table, "a")) == [State.SHARED]
+
+
+async def test_only_so_much_waits_to_be_stored(make):
+    """What comes beyond the bound is answered and kept here, and not in Redis."""
+    names = [f"n{number}" for number in range(1_001)]
+    table = Table(a="1", **dict.fromkeys(names, "1"))
+    cache = await make()
+    shared = cache._filling._shared
+    shared.keep(dict.fromkeys([want(name).key for name in names[:-1]], (None, b"token")))
+    await read(cache, table, "a")
+    assert len(shared._kept) <= 1_000
+    assert states(await read(cache, table, "a")) == [State.MEMORY]
+
+
+async def test_readers_without_a_lease_share_a_call_under_way(make):
+    """Nobody's memory may be used, yet what began with the versions they find is theirs, too."""
+    table = Table(a="1")
+    cache = await make()
+    table.gate.clear()
+    first = asyncio.ensure_future(read(cache, table, "a"))
+    await until(lambda: table.calls)
+    await cache._coherence.close()
+    others = [asyncio.ensure_future(read(cache, table, "a")) for _ in range(3)]
+    await until(lambda: cache._flights._flights[want("a").key].follows)
+    table.gate.set()
+    answers = [answer for (answer,) in await asyncio.gather(first, *others)]
+    assert [answer.value for answer in answers] == [b"1"] * 4
+    assert states(answers) == [State.MISS, State.JOINED, State.JOINED, State.JOINED]
+    assert table.calls == [["a"]]

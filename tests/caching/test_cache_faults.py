@@ -212,7 +212,7 @@ async def test_odd_names(make, own):
 async def until_stored(cache, *names):
     keys = [want(name).key for name in names]
     for _ in range(1_000):
-        if all(await asyncio.gather(*(in_redis(cache, key) for key in keys))):
+        if all([await in_redis(cache, key) for key in keys]):
             return
         await asyncio.sleep(0.002)
     raise AssertionError("never stored")
