@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from gateway.documents.incremental import if_variables
 from gateway.documents.splitting import split
-from gateway.errors import InputError, PlaitError
+from gateway.errors import InputError
 from gateway.execution.engine import MAX_OUTLINES, PLANNED
 from gateway.execution.exchange import Answer, refusal
 from gateway.execution.failures import ours
@@ -35,6 +35,10 @@ if TYPE_CHECKING:
 _END = b'{"hasNext":false}'
 _SPLIT = "split"
 """The key of an operation's shares, among its `plans`."""
+
+
+class _NoConditionError(InputError):
+    """A variable that a directive reads is null; without the directive that would not matter."""
 
 
 class Incremental:
@@ -64,39 +68,49 @@ class Incremental:
 
         Closing it cancels what is under way. Raises nothing but cancellation.
         """
-        engine = self._engine
+        engine, operation, ready = self._engine, None, None
         try:
             document = await engine.load(request, deadline)
             operation = document.operation(request.operation_name)
             ready = await self._ready(operation, request, viewer, deadline)
-        except PlaitError as error:
+        except _NoConditionError as error:
             yield refusal(error)
             return
-        except Exception as error:  # noqa: BLE001 - nothing of a library's may leave unmasked
-            yield refusal(ours(error))
+        except Exception as error:  # noqa: BLE001 - what refuses it now refuses the whole below
+            ours(error)
+        if operation is None or ready is None:
+            yield await engine.answer(
+                request,
+                viewer,
+                allow_mutations=allow_mutations,
+                deadline=deadline,
+                operation=operation,
+            )
             return
-        first = await engine.answer(
-            request,
-            viewer,
-            allow_mutations=allow_mutations,
-            deadline=deadline,
-            operation=operation if ready is None else ready[0].operation,
-        )
-        if ready is None or not first.executed:
-            yield first
-            return
-        share, variables = ready
-        about_rows = self._about_rows(written=operation.kind == "mutation")
-        parts = Parts(engine, about_rows, request, viewer, variables, deadline, form)
+        begun = False
         self._open += 1
-        self._answers += 1
         try:
+            share, variables = ready
+            first = await engine.answer(
+                request,
+                viewer,
+                allow_mutations=allow_mutations,
+                deadline=deadline,
+                operation=share.operation,
+            )
+            if not first.executed:
+                yield first
+                return
+            self._answers += 1
+            about_rows = self._about_rows(written=operation.kind == "mutation")
+            parts = Parts(engine, about_rows, request, viewer, variables, deadline, form)
             async with aclosing(parts.of(first, share)) as following:
                 async for part in following:
+                    begun = True
                     yield part
-        except Exception as error:  # noqa: BLE001 - likewise; what was sent stays
-            ours(error)
-            yield Answer(_END)
+        except Exception as error:  # noqa: BLE001 - nothing leaves unmasked; what was sent stays
+            masked = refusal(ours(error))
+            yield Answer(_END) if begun else masked
         finally:
             self._open -= 1
 
@@ -132,7 +146,7 @@ class Incremental:
         values = tuple([variables.coerced.get(name, True) for name in names])
         if None in values:
             name = names[values.index(None)]
-            raise InputError(f"`${name}` must not be null where a directive reads it.")
+            raise _NoConditionError(f"`${name}` must not be null where a directive reads it.")
         if values not in known:
             if len(known) > MAX_OUTLINES:
                 known.clear()
