@@ -111,8 +111,8 @@ class CacheMeasurer:
         rows = []
         for name in names:
             self._tell(f"the cache: {name}")
-            if name == "partial":
-                rows.append(self._partial(stage))
+            if partial := next((one for one in cache.PARTIALS if one.name == name), None):
+                rows.append(self._partial(partial, stage))
             elif name == "stampede":
                 rows.append(_stampede(stage))
             elif name == "invalidation":
@@ -138,16 +138,16 @@ class CacheMeasurer:
     def _load(self, server: Server, body: str, seconds: int) -> float:
         return self._wrk.run(server.url, [body], seconds=seconds, connections=32).rps
 
-    def _partial(self, stage: CacheStage) -> CacheRow:
+    def _partial(self, workload: cache.CachePartial, stage: CacheStage) -> CacheRow:
         ours, uncached = stage.cached[0], stage.uncached
-        bodies = cache.partial_bodies()
+        bodies = workload.bodies()
         _same(next(bodies), ours, uncached)
         found: dict[Server, list[float]] = {ours: [], uncached: []}
         for _ in range(self._plan.rounds):
             asked = list(islice(bodies, REQUESTS))
             for server, rates in found.items():
                 rates.append(_one_by_one(server, asked))
-        return cache.beside_uncached(median(found[ours]), median(found[uncached]))
+        return workload.row(median(found[ours]), median(found[uncached]))
 
 
 def _same(body: str, ours: Server, theirs: Server) -> bytes:

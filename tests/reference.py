@@ -63,7 +63,7 @@ class PlainApi:
     """A domain whose every field is resolved by itself, from a store that the test loads."""
 
     def __init__(self, domain: Domain, counters: Mapping[str, bytes], page: int) -> None:
-        self.api = build(domain)
+        self.api = build(domain, incremental=False)
         self.catalog = self.api.catalog
         self.counters = counters
         self.page_size = page
