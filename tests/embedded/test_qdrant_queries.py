@@ -150,11 +150,6 @@ async def test_a_batch_answers_each_query_in_its_place(client, name):
             "shard_key_selector",
         ),
         (
-            {"query": VECTOR, "prefetch": m.Prefetch(query=VECTOR)},
-            grpc.StatusCode.UNIMPLEMENTED,
-            "prefetch",
-        ),
-        (
             {"query": m.SampleQuery(sample=m.Sample.RANDOM)},
             grpc.StatusCode.UNIMPLEMENTED,
             "the query sample",
