@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from keyword import iskeyword
 from pathlib import Path
 
 from hypothesis import example, given, settings
@@ -12,7 +13,7 @@ from gateway.scaffold import text
 from gateway.scaffold.text import Literal, call, listed
 
 TEXTS = st.text(st.characters(exclude_categories=("Cs",)), max_size=300)
-NAMES = st.from_regex(r"[a-z]{1,30}", fullmatch=True)
+NAMES = st.from_regex(r"[a-z]{1,30}", fullmatch=True).filter(lambda name: not iskeyword(name))
 NODES = st.recursive(
     st.builds(Literal, st.text(st.sampled_from("ab '\"\\.,\n"), max_size=150)) | NAMES,
     lambda inner: (
