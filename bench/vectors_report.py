@@ -10,7 +10,7 @@ from bench.figures import records as figure_records
 from bench.report import ABSENT, grid_markdown, verdict
 from bench.report import table as terminal_table
 from bench.vectors import LAG_LIMIT_MS
-from bench.vectors_figures import busiest_ms, lag_met, longest_ms
+from bench.vectors_figures import lag_met, longest_ms
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -72,12 +72,12 @@ def latency(rows: Sequence[VectorRow]) -> Grid:
 
 def notes(rows: Sequence[VectorRow]) -> list[str]:
     """The promise about the event loop, in a sentence."""
+    busiest = max((row.lag.busiest_ms for row in rows), default=0.0)
     return [
         (
-            f"The most work that the gateway's event loop did without a turn: "
-            f"{busiest_ms(rows):.1f} ms of its thread's processor time (promised: under "
-            f"{LAG_LIMIT_MS:.0f} ms): {verdict(lag_met(rows))}. The latest timer was "
-            f"{longest_ms(rows):.1f} ms late, the time in which others had the processor included."
+            f"Longest block of the gateway's event loop: {longest_ms(rows):.1f} ms, of which its "
+            f"own work took at most {busiest:.1f} ms (promised: under {LAG_LIMIT_MS:.0f} ms): "
+            f"{verdict(lag_met(rows))}."
         )
     ]
 

@@ -126,14 +126,12 @@ async def test_the_probe_sees_a_block_and_tells_waiting_from_work():
     assert seen["p99_ms"] <= seen["longest_ms"]
 
 
-def test_the_most_work_of_any_round_decides():
-    """20 ms of the thread's own work are too long, however rarely; others' time is only told."""
-    worst = Lag.worst([CALM, Lag(30.0, 1.0, 20.0, 50)])
-    assert worst == Lag(30.0, 3.0, 20.0, 150)
+def test_the_longest_block_of_any_round_decides():
+    """20 ms are too long, however rarely."""
+    worst = Lag.worst([CALM, Lag(20.0, 1.0, 5.0, 50)])
+    assert worst == Lag(20.0, 3.0, 5.0, 150)
     assert "missed" in vectors_report.notes([row(100.0, 100.0, worst)])[0]
-    (told,) = vectors_report.notes([row(100.0, 100.0, Lag(30.0, 1.0, 5.0, 50))])
-    assert "met" in told
-    assert "30.0 ms late" in told
+    assert "met" in vectors_report.notes([row(100.0, 100.0)])[0]
 
 
 def test_figures_are_recorded_with_the_keys_of_the_others():
