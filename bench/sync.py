@@ -1,7 +1,7 @@
 """Backfills of vector sync, as `python -m bench sync` prints them, beside the embedder alone.
 
 50,000 sentences of the demo's data, each made unlike all others, on engines of its own: once by the
-local model, which takes the processors from all engines, and once by an embedder elsewhere.
+local model, which takes the processors from all engines, and by services elsewhere, over HTTP.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import asyncio
 import gc
 import os
 import time
-from array import array
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,15 +22,13 @@ import sqlalchemy as sa
 from bench.database import ROOT
 from bench.servers import Server
 from bench.sync_report import Backfill, Inserts
+from bench.sync_service import DIMENSIONS, serving
 from bench.vectors_server import Probe
 from gateway import embedded
-from gateway.embedding.batching import BatchingEmbedder
-from gateway.embedding.cache import VectorCache
 from gateway.embedding.compose import embedder_of
-from gateway.embedding.vectors import unit
 from gateway.schema.vector_collections import VectorCollection
 from gateway.schema.vector_sync import VectorSync
-from gateway.settings import Embedding
+from gateway.settings import Embedding, Secret
 from gateway.sources.postgres import migrate
 from gateway.sources.postgres.syncing.install import watch
 from gateway.sources.qdrant import QdrantSource
@@ -39,14 +36,14 @@ from gateway.sync.filling import Filler
 from resolvers.demo import attack
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping
 
     from gateway.embedded import EngineUrls
     from gateway.embedding.contract import Embedder
 
 ITEMS, QUICK = 50_000, 5_000
-SERVICE_RATE = 5_000
-"""Items a second of an embedder that is not on this machine: more than most services make."""
+SERVICES = (2_000, 5_000)
+"""Items a second of embedders that are not on this machine: a usual one, and a quick one."""
 ALONE = 10_240
 """The texts that the embedder alone is given, before the backfill and after it."""
 ROWS = 1_000
@@ -62,7 +59,7 @@ _BODY = sa.Table(
     sa.Column("body", sa.Text, nullable=False),
 )
 _SYNC = VectorSync(
-    VectorCollection("bench_sync", size=256, payload={"body": str}),
+    VectorCollection("bench_sync", size=DIMENSIONS, payload={"body": str}),
     _BODY,
     text=_BODY.c.body,
     payload={"body": _BODY.c.body},
@@ -71,36 +68,6 @@ _INSERT = """
 INSERT INTO bench_sync (id, body)
 SELECT $1 + place, body FROM unnest($2::text[]) WITH ORDINALITY AS new (body, place)
 """
-
-
-class Elsewhere:
-    """An embedder that takes nothing of this machine: its vectors are ready, after their time.
-
-    One call at a time, as one accelerator does them. It stands for a service: see `Embedder`.
-    """
-
-    model = "elsewhere"
-    dimensions = 256
-    max_chars = 8_192
-
-    def __init__(self, rate: float) -> None:
-        self._seconds = 1 / rate
-        self._free_at = 0.0
-        self._vector = unit([1.0] * self.dimensions) or array("f")
-
-    def check(self, texts: Sequence[str], names: Sequence[str] = ()) -> None:
-        """See `Embedder.check`."""
-
-    async def embed(self, texts: Sequence[str], deadline: float) -> list[array[float]]:
-        """See `Embedder.embed`."""
-        loop = asyncio.get_running_loop()
-        self._free_at = max(self._free_at, loop.time()) + len(texts) * self._seconds
-        async with asyncio.timeout_at(deadline):
-            await asyncio.sleep(self._free_at - loop.time())
-        return [self._vector] * len(texts)
-
-    async def aclose(self) -> None:
-        """See `Embedder.aclose`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,16 +110,26 @@ async def _measure(
         await connection.execute(_INSERT, 0, [*_texts("item", items)])
         stage = _Stage(urls.postgres, source, processes, say)
         local = embedder_of(Embedding(), None)
-        cache = VectorCache(Elsewhere.model, Elsewhere.dimensions, max_bytes=1 << 24, seconds=600)
-        service = BatchingEmbedder(Elsewhere(SERVICE_RATE), cache)
-        found = [
-            await _backfill(stage, "by the local model, on the same processors", local),
-            await _backfill(stage, f"by a service of {SERVICE_RATE:,} items/s", service),
-        ]
+        found = [await _backfill(stage, "by the local model, on the same processors", local)]
+        for rate in SERVICES:
+            with serving(rate) as url:
+                service = embedder_of(_elsewhere(url, rate), None)
+                name = f"by a service of {rate:,} items/s, over HTTP"
+                found.append(await _backfill(stage, name, service))
         return found, Inserts(ROWS, bare_ms, watched_ms)
     finally:
         await connection.close()
         await source.close()
+
+
+def _elsewhere(url: str, rate: int) -> Embedding:
+    """A service: to the sync each is another model, so that it embeds every row anew."""
+    return Embedding(
+        kind="http",
+        base_url=Secret(url),
+        model=f"elsewhere-{rate}",
+        dimensions=DIMENSIONS,
+    )
 
 
 async def _backfill(stage: _Stage, name: str, embedder: Embedder) -> Backfill:

@@ -14,7 +14,7 @@ from gateway.execution.exchange import GraphQLRequest
 from gateway.viewer import Viewer
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
+    from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Mapping
 
     from gateway.context.registry import Datasources
     from gateway.embedding.contract import Embedder
@@ -116,18 +116,39 @@ def _database(settings: Settings) -> str:
     return (database.direct_url or database.dsn).reveal()
 
 
+def chores_of(
+    settings: Settings,
+    datasources: Datasources | None,
+    workflows: Workflows | None,
+    model: Embedder,
+) -> Iterator[Coroutine[Any, Any, None]]:
+    """What a gateway does beside serving, by itself.
+
+    Workers prune the datasources that workflows use. The model is got ready for the first text.
+    """
+    if datasources is not None and workflows is None:
+        from gateway.context.pruning import keep_pruned  # noqa: PLC0415 - only where wanted
+
+        yield keep_pruned(datasources.by_name())
+    if settings.embedding.warm and settings.qdrant:
+        yield model.warm()
+
+
 @asynccontextmanager
-async def working(settings: Settings, jobs: Iterable[Job]) -> AsyncIterator[None]:
-    """Do jobs during the block, where the settings want it in this process; else see who does."""
+async def working(
+    settings: Settings, jobs: Iterable[Job], chores: Iterable[Coroutine[Any, Any, None]] = ()
+) -> AsyncIterator[None]:
+    """Do chores during the block; and jobs, where this process is to, or see who does them."""
+    tasks = [asyncio.create_task(chore, name="chore") for chore in chores]
     wanted = list(jobs)
-    if not wanted or not (settings.jobs.inside or "default" in settings.postgres):
-        yield
-        return
-    work = worker_of(settings, wanted).run() if settings.jobs.inside else _watching(settings)
-    task = asyncio.create_task(work, name="jobs")
+    if wanted and (settings.jobs.inside or "default" in settings.postgres):
+        work = worker_of(settings, wanted).run() if settings.jobs.inside else _watching(settings)
+        tasks.append(asyncio.create_task(work, name="jobs"))
     try:
         yield
     finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+        for task in tasks:
+            task.cancel()
+        for task in tasks:
+            with suppress(asyncio.CancelledError):
+                await task

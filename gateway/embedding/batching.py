@@ -59,7 +59,7 @@ class _Wanted:
         self.vector: array[float] | None = None
         self.over = False
         self.deadline = 0.0
-        self.askers: list[_Asker] = []
+        self.askers: tuple[_Asker, ...] = ()
         self.call: _Call | None = None
 
 
@@ -127,17 +127,22 @@ class BatchingEmbedder:
         found: dict[str, array[float] | None] = {}
         wanted: list[_Wanted] = []
         asker = _Asker()
+        alone = (asker,)
         for text in dict.fromkeys(texts):
             key = self._cache.key(text)
             vector = self._cache.near(key)
             if vector is None:
-                wanted.append(self._want(text, key, deadline, asker))
+                wanted.append(self._want(text, key, deadline, alone))
             else:
                 found[text] = vector
         if wanted:
             await self._arrival(asker, wanted, deadline)
             found.update((one.text, one.vector) for one in wanted)
         return [vector for text in texts if (vector := found[text]) is not None]
+
+    async def warm(self) -> None:
+        """See `Embedder.warm`."""
+        await self._model.warm()
 
     async def aclose(self) -> None:
         """End the calls under way, then close the cache and the model."""
@@ -156,14 +161,15 @@ class BatchingEmbedder:
 
     # Waiting -----------------------------------------------------------------------------------
 
-    def _want(self, text: str, key: str, deadline: float, asker: _Asker) -> _Wanted:
+    def _want(self, text: str, key: str, deadline: float, alone: tuple[_Asker]) -> _Wanted:
+        """The text on its way; `alone` is who asks, in one tuple for all texts it asks for."""
         one = self._wanted.get(key)
         if one is None:
             one = self._wanted[key] = _Wanted(text, key)
             self._queue.append(one)
         one.deadline = max(one.deadline, deadline)
-        one.askers.append(asker)
-        asker.left += 1
+        one.askers = one.askers + alone if one.askers else alone
+        alone[0].left += 1
         return one
 
     async def _arrival(self, asker: _Asker, wanted: list[_Wanted], deadline: float) -> None:
@@ -184,7 +190,7 @@ class BatchingEmbedder:
         """One waits less; what nobody waits for is not asked, or asked no further."""
         if one.over:
             return
-        one.askers.remove(asker)
+        one.askers = tuple(other for other in one.askers if other is not asker)
         if one.askers:
             return
         call = one.call
@@ -241,6 +247,7 @@ class BatchingEmbedder:
         if error is not None:
             for one in call.wanted:
                 self._refuse(one, error)
+        call.wanted.clear()  # they know their call: a cycle, which the collector would have to find
         self._schedule()
 
     async def _run(self, call: _Call) -> None:
@@ -306,10 +313,10 @@ class BatchingEmbedder:
                 asker.future.set_exception(error)
                 asker.future.exception()  # looked at: who is just leaving does not any more
 
-    def _done(self, one: _Wanted) -> list[_Asker]:
+    def _done(self, one: _Wanted) -> Sequence[_Asker]:
         """Those who have waited for it until now; who wants it from now on asks anew."""
         if one.over:
-            return []
+            return ()
         one.over = True
         if self._wanted.get(one.key) is one:
             del self._wanted[one.key]

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from gateway.embedding.http import HttpEmbedder
     from gateway.settings import Embedding
 
-_LOCAL_CALLS = 4
+_LOCAL_CALLS, _LOCAL_TEXTS = 4, 256
+"""The local model finds the next call when it has done one; a call costs as much as ten texts."""
 
 
 def embedder_of(embedding: Embedding, shared: SharedStore | None) -> Embedder:
@@ -27,11 +28,11 @@ def embedder_of(embedding: Embedding, shared: SharedStore | None) -> Embedder:
         seconds=embedding.cache_seconds,
         shared=shared,
     )
+    local = embedding.kind == "local"
     bounds = Bounds(
-        texts=embedding.batch_size,
+        texts=_LOCAL_TEXTS if local else embedding.batch_size,
         chars=embedding.batch_chars,
-        # The local model finds the next call when it has done one.
-        calls=embedding.concurrency if embedding.kind == "http" else _LOCAL_CALLS,
+        calls=_LOCAL_CALLS if local else embedding.concurrency,
         budget_texts=embedding.max_texts,
         budget_chars=embedding.max_chars,
     )

@@ -45,6 +45,9 @@ class Embedder(Protocol):
         too long or not valid Unicode, `SourceTimeout` when the deadline passes first.
         """
 
+    async def warm(self) -> None:
+        """Get ready for the first text, where that takes a while; what goes wrong is logged."""
+
     async def aclose(self) -> None:
         """Release everything; idempotent."""
 

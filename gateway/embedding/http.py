@@ -28,6 +28,8 @@ from gateway.errors import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from gateway.embedding.openai import Form
+
 _LARGE = 65_536
 _CLOSE_SECONDS = 2.0
 _OK = 200
@@ -65,6 +67,8 @@ class HttpEmbedder:
         self._endpoint = endpoint
         self._url = f"{endpoint.base_url.rstrip('/')}/embeddings"
         self._retrying = retrying or Retrying(endpoint.attempts)
+        self._form: Form = "base64"
+        self._answered = False
         self._places = asyncio.Semaphore(endpoint.concurrency)
         headers = {"content-type": "application/json", "accept-encoding": "identity"}
         if endpoint.api_key:
@@ -110,6 +114,9 @@ class HttpEmbedder:
         nothing = [0.0] * self.dimensions
         return [next(found) if text.strip() else array("f", nothing) for text in texts]
 
+    async def warm(self) -> None:
+        """See `Embedder.warm`: a service is always ready."""
+
     async def aclose(self) -> None:
         """Close the connections; idempotent."""
         try:
@@ -120,12 +127,24 @@ class HttpEmbedder:
 
     async def _vectors(self, texts: list[str], deadline: float) -> list[array[float]]:
         one = self._endpoint
-        body = request_body(texts, one.model, one.dimensions if one.shorten else None)
-        limit = most_bytes(len(texts), one.dimensions)
-        answer = await self._retrying.call(lambda: self._attempt(body, limit, deadline), deadline)
+        try:
+            answer = await self._answer(texts, self._form, deadline)
+        except SourceDataError:
+            if self._answered or self._form == "float":
+                raise
+            # It may be the form that the service does not take.
+            answer = await self._answer(texts, "float", deadline)
+            self._form = "float"
+        self._answered = True
         if len(answer) < _LARGE:
             return read_answer(answer, len(texts), one.dimensions)
         return await asyncio.to_thread(read_answer, answer, len(texts), one.dimensions)
+
+    async def _answer(self, texts: list[str], form: Form, deadline: float) -> bytes:
+        one = self._endpoint
+        body = request_body(texts, one.model, one.dimensions if one.shorten else None, form)
+        limit = most_bytes(len(texts), one.dimensions)
+        return await self._retrying.call(lambda: self._attempt(body, limit, deadline), deadline)
 
     async def _attempt(self, body: bytes, limit: int, deadline: float) -> bytes:
         """The body of the answer to one request. Raises `Passing` or a `SourceError`."""

@@ -7,17 +7,19 @@ the first use. Its weights come with the package.
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import TYPE_CHECKING
 
 from gateway.embedding.contract import check_all
 from gateway.embedding.local_process import ModelProcess
 from gateway.embedding.vectors import split
-from gateway.errors import SourceTimeout, SourceUnavailable
+from gateway.errors import PlaitError, SourceTimeout, SourceUnavailable
 
 if TYPE_CHECKING:
     from array import array
     from collections.abc import Sequence
 
+_LOG = logging.getLogger(__name__)
 _CHUNK = 256
 
 
@@ -61,6 +63,13 @@ class LocalEmbedder:
                 f"embedding {len(texts)} texts took longer than the request may last"
             ) from None
         return vectors
+
+    async def warm(self) -> None:
+        """Start the model's process, and have it load the model; see `Embedder.warm`."""
+        try:
+            await self._running().ask([""])
+        except PlaitError as error:
+            _LOG.warning("searches by text are refused: %s", error.message)
 
     def close(self) -> None:
         """End the model's process; idempotent."""

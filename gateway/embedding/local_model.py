@@ -19,6 +19,7 @@ import signal
 import socket
 import struct
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,16 +38,21 @@ _BATCH_CHARS = 32_768
 
 
 def serve(channel: socket.socket, embed: Callable[[list[str]], bytes]) -> None:
-    """Answer until nobody asks any more."""
-    while head := _received(channel, REQUEST.size):
-        body = _received(channel, *REQUEST.unpack(head))
-        if body is None:
-            return
-        try:
-            kind, answer = VECTORS, embed(json.loads(body))
-        except Exception as error:  # noqa: BLE001 - told to those who asked
-            kind, answer = FAILED, type(error).__name__.encode()
-        channel.sendall(ANSWER.pack(kind, len(answer)) + answer)
+    """Answer until nobody asks any more.
+
+    An answer is more than the socket holds: the model goes on while it waits to be read. Who asks
+    bounds how many requests are under way, and so how many answers wait.
+    """
+    with ThreadPoolExecutor(1) as sender:
+        while head := _received(channel, REQUEST.size):
+            body = _received(channel, *REQUEST.unpack(head))
+            if body is None:
+                return
+            try:
+                kind, answer = VECTORS, embed(json.loads(body))
+            except Exception as error:  # noqa: BLE001 - told to those who asked
+                kind, answer = FAILED, type(error).__name__.encode()
+            sender.submit(channel.sendall, ANSWER.pack(kind, len(answer)) + answer)
 
 
 def _load() -> Any:

@@ -6,19 +6,24 @@ vLLM, Ollama, LM Studio, text-embeddings-inference, LiteLLM and others.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 import orjson
 
-from gateway.embedding.vectors import unit
+from gateway.embedding.vectors import unit, unit_of_bytes
 from gateway.errors import SourceRefused
 
 if TYPE_CHECKING:
     from array import array
     from collections.abc import Sequence
+    from typing import TypeAlias
+
+    Form: TypeAlias = Literal["base64", "float"]
+    """How an answer holds vectors: 32-bit floats as base64, a fifth of the bytes, or numbers."""
 
 _BYTES_PER_NUMBER = 40
+_PACKED_BYTES = 4
 _ENVELOPE_BYTES = 65_536
 
 
@@ -28,19 +33,19 @@ class UnfitAnswer(SourceRefused):
 
 class _Embedding(msgspec.Struct):
     index: int
-    embedding: list[float]
+    embedding: list[float] | bytes
 
 
 class _Answer(msgspec.Struct):
     data: list[_Embedding]
 
 
-def request_body(texts: Sequence[str], model: str, dimensions: int | None) -> bytes:
-    """The JSON that asks for the vectors of `texts`.
+def request_body(texts: Sequence[str], model: str, dimensions: int | None, form: Form) -> bytes:
+    """The JSON that asks for the vectors of `texts`; an answer may have another form all the same.
 
     `dimensions` is sent only where the model is to shorten its vectors: many refuse the field.
     """
-    body: dict[str, Any] = {"model": model, "input": list(texts), "encoding_format": "float"}
+    body: dict[str, Any] = {"model": model, "input": list(texts), "encoding_format": form}
     if dimensions is not None:
         body["dimensions"] = dimensions
     return orjson.dumps(body)
@@ -70,13 +75,14 @@ def read_answer(body: bytes, count: int, dimensions: int) -> list[array[float]]:
     return [vector for vector in vectors if vector is not None]
 
 
-def _checked(vector: list[float], dimensions: int) -> array[float]:
-    if len(vector) != dimensions:
+def _checked(vector: list[float] | bytes, dimensions: int) -> array[float]:
+    count = len(vector) / (_PACKED_BYTES if isinstance(vector, bytes) else 1)
+    if count != dimensions:
         raise UnfitAnswer(
-            f"the embedding service gave {len(vector)} dimensions, not {dimensions}; set "
+            f"the embedding service gave {count:g} dimensions, not {dimensions}; set "
             "embedding.dimensions to what the model makes, or embedding.shorten where it can"
         )
-    found = unit(vector)
+    found = unit_of_bytes(vector) if isinstance(vector, bytes) else unit(vector)
     if found is None:
         raise UnfitAnswer("the embedding service gave a vector with numbers that are not finite")
     return found

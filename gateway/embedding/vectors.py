@@ -28,6 +28,17 @@ def unit(vector: Sequence[float]) -> array[float] | None:
     return array("f", vector)
 
 
+def unit_of_bytes(data: bytes) -> array[float] | None:
+    """As `unit`, of 32-bit little-endian floats, in a tenth of the time."""
+    import numpy as np  # noqa: PLC0415 - only where a service is asked
+
+    numbers = np.frombuffer(data, "<f4").astype("f8")
+    length = math.sqrt(numbers @ numbers)
+    if not math.isfinite(length):
+        return None
+    return array("f", (numbers / (length or 1.0)).astype("f4").tobytes())
+
+
 def packed(vector: Sequence[float]) -> bytes:
     """The numbers as 32-bit little-endian floats, a CRC-32 before them."""
     numbers = array("f", vector)

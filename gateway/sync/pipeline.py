@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import orjson
 
 from gateway.errors import InputError, PlaitError
-from gateway.sources.postgres.syncing.ledger import Entry, Failure, Ledger, Row
+from gateway.sources.postgres.syncing.ledger import Failure, Ledger, Row
 from gateway.sources.qdrant.ids import parse_point_id, point_id
 from gateway.sources.qdrant.points import Point
 from gateway.sync.choosing import Need, fitting, need
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_EMBEDDING = 2
+_EMBEDDING = 3
 """Batches with the embedder at once: it finds the next one when it has done one."""
 _STORING = 2
 _QUEUED = 2
@@ -65,29 +65,24 @@ class Options:
 
 @dataclass(slots=True)
 class _Batch:
-    """Entries on their way, and what has become of each so far."""
+    """Entries on their way, revisions by key, and what has become of each so far.
 
-    entries: dict[str, Entry]
+    `vectors` are those of the rows to be stored, of which the `payloads` had theirs already. There
+    is little else for each row: what the garbage collector must look at holds the event loop.
+    """
+
+    entries: dict[str, int]
     rows: list[Row]
     failures: list[Failure]
-    points: list[tuple[Row, Point]] = field(default_factory=list)
+    vectors: list[tuple[Row, Sequence[float]]] = field(default_factory=list)
+    payloads: set[str] = field(default_factory=set)
     removed: list[Row] = field(default_factory=list)
-    embedded: set[str] = field(default_factory=set)
     unchanged: int = 0
 
     def fail(self, key: str, error: PlaitError) -> None:
         """Note that a row cannot be brought about; a wrong input stays wrong."""
-        self.failures.append(
-            Failure(self.entries[key], error.message, final=isinstance(error, InputError))
-        )
-
-
-class _Text(NamedTuple):
-    """What a row's point is made of: its id, and the text as the model takes it."""
-
-    row: Row
-    point: PointId
-    text: str
+        final = isinstance(error, InputError)
+        self.failures.append(Failure(key, self.entries[key], error.message, final=final))
 
 
 class Pipeline:
@@ -147,9 +142,9 @@ class Pipeline:
                 due = await self._book.due(after, self._options.batch)
                 if not due:
                     break
-                after = due[-1].revision
+                after = max(due.values())
                 self._newest = max(self._newest, after)
-                fresh = [entry for entry in due if entry.key not in self._under_way]
+                fresh = {key: due[key] for key in due if key not in self._under_way}
                 if not fresh:
                     continue
                 batch = await self._look(fresh)
@@ -157,14 +152,12 @@ class Pipeline:
             self._under_way.update(batch.entries)
             await batches.put(batch)
 
-    async def _look(self, entries: Sequence[Entry]) -> _Batch:
+    async def _look(self, entries: dict[str, int]) -> _Batch:
         """The rows as they are now, which is no older than their entries."""
-        found, failed = await isolated(
-            entries, lambda some: self._book.rows([entry.key for entry in some])
-        )
-        batch = _Batch({entry.key: entry for entry in entries}, [row for _, row in found], [])
-        for entry, error in failed:
-            batch.fail(entry.key, error)
+        found, failed = await isolated([*entries], self._book.rows)
+        batch = _Batch(entries, [row for _, row in found], [])
+        for key, error in failed:
+            batch.fail(key, error)
         return batch
 
     async def _embed(self, batch: _Batch) -> None:
@@ -182,74 +175,75 @@ class Pipeline:
                 case Need.NOTHING:
                     batch.unchanged += 1
         if payloads:
-            ids = [parse_point_id(row.key, "the key") for row in payloads]
-            known = await self._points.vectors(self._sync.name, ids, self._deadline())
-            for row, one in zip(payloads, ids, strict=True):
-                if one in known:
-                    batch.points.append((row, _point(row, one, known[one])))
-                else:
-                    wanted.append(row)
+            wanted += await self._kept(batch, payloads)
         if wanted:
-            await self._vectors(batch, wanted)
+            await self._made(batch, wanted)
 
-    async def _vectors(self, batch: _Batch, wanted: Sequence[Row]) -> None:
+    async def _kept(self, batch: _Batch, payloads: Sequence[Row]) -> list[Row]:
+        """Find the vectors that rows have already; the rows that have none."""
+        ids = [parse_point_id(row.key, "the key") for row in payloads]
+        known = await self._points.vectors(self._sync.name, ids, self._deadline())
+        pairs = zip(payloads, map(known.get, ids), strict=True)
+        found = [(row, vector) for row, vector in pairs if vector is not None]
+        batch.vectors += found
+        batch.payloads.update(row.key for row, _ in found)
+        return [row for row in payloads if row.key not in batch.payloads]
+
+    async def _made(self, batch: _Batch, wanted: Sequence[Row]) -> None:
+        """Have vectors made."""
+        with self._figures.stages["embed"].working(len(wanted)):
+            made, failed = await isolated(wanted, self._embedded)
+        batch.vectors += made
         most = self._embedder.max_chars
-        texts: list[_Text] = []
-        for row in wanted:
-            try:
-                point = parse_point_id(row.key, "the key")
-                texts.append(_Text(row, point, fitting(row.text or "", self._sync, most)))
-            except InputError as error:
-                batch.fail(row.key, error)
-        with self._figures.stages["embed"].working(len(texts)):
-            made, failed = await isolated(texts, self._embedded)
-        batch.embedded.update(one.row.key for one, _ in made)
-        self._figures.cut += sum(len(one.text) < len(one.row.text or "") for one, _ in made)
-        for some in _slices(made):
-            batch.points += [(one.row, _point(one.row, one.point, vector)) for one, vector in some]
-            await asyncio.sleep(0)
-        for one, culprit in failed:
-            batch.fail(one.row.key, culprit)
+        self._figures.cut += sum(len(row.text or "") > most for row, _ in made)
+        for row, culprit in failed:
+            batch.fail(row.key, culprit)
 
-    async def _embedded(self, texts: Sequence[_Text]) -> list[array[float]]:
-        return await self._embedder.embed([one.text for one in texts], self._deadline())
+    async def _embedded(self, rows: Sequence[Row]) -> list[array[float]]:
+        """The vectors of rows that can be points. Raises `InputError` where one cannot."""
+        texts: list[str] = []
+        for row in rows:
+            parse_point_id(row.key, "the key")
+            texts.append(fitting(row.text or "", self._sync, self._embedder.max_chars))
+        return await self._embedder.embed(texts, self._deadline())
 
     async def _store(self, batch: _Batch) -> None:
-        doubtful = [row.key for row, _ in batch.points if row.known_content is not None]
+        doubtful = [row.key for row, _ in batch.vectors if row.known_content is not None]
         doubtful += [row.key for row in batch.removed if row.known_content is not None]
         if doubtful:
             await self._book.unsettle(doubtful)
-        with self._figures.stages["store"].working(len(batch.points)):
-            stored, failed = await isolated(batch.points, self._stored)
-        batch.points = [one for one, _ in stored]
+        with self._figures.stages["store"].working(len(batch.vectors)):
+            stored, failed = await isolated(batch.vectors, self._stored)
+        batch.vectors = [one for one, _ in stored]
         for (row, _), error in failed:
             batch.fail(row.key, error)
         if batch.removed:
             ids = [one for row in batch.removed if (one := point_id(row.key)) is not None]
             await self._points.remove(self._sync.name, ids, self._deadline())
 
-    async def _stored(self, points: Sequence[tuple[Row, Point]]) -> list[None]:
-        for some in _slices(points):
-            await self._points.store(self._sync.name, [one for _, one in some], self._deadline())
-        return [None] * len(points)
+    async def _stored(self, vectors: Sequence[tuple[Row, Sequence[float]]]) -> list[None]:
+        for some in _slices(vectors):
+            points = [_point(row, vector) for row, vector in some]
+            await self._points.store(self._sync.name, points, self._deadline())
+        return [None] * len(vectors)
 
     async def _record(self, batch: _Batch) -> None:
         with self._figures.stages["record"].working(len(batch.entries)):
-            failed = {one.entry.key for one in batch.failures}
+            failed = {one.key for one in batch.failures}
             self._settled += await self._book.settle(
                 self._embedder.model,
-                [row for row, _ in batch.points],
+                [row for row, _ in batch.vectors],
                 [row.key for row in batch.removed],
-                [entry for key, entry in batch.entries.items() if key not in failed],
+                {key: one for key, one in batch.entries.items() if key not in failed},
             )
             if batch.failures:
                 await self._book.fail(batch.failures, self._options.attempts)
                 self._settled += len(batch.failures)
         self._under_way.difference_update(batch.entries)
         figures = self._figures
-        embedded = sum(row.key in batch.embedded for row, _ in batch.points)
-        figures.embedded += embedded
-        figures.payloads += len(batch.points) - embedded
+        payloads = sum(row.key in batch.payloads for row, _ in batch.vectors)
+        figures.embedded += len(batch.vectors) - payloads
+        figures.payloads += payloads
         figures.unchanged += batch.unchanged
         figures.removed += len(batch.removed)
         figures.failed += len(failed)
@@ -283,10 +277,10 @@ async def _each(
         taken.task_done()
 
 
-def _point(row: Row, point: PointId, vector: Sequence[float]) -> Point:
+def _point(row: Row, vector: Sequence[float]) -> Point:
     payload = orjson.loads(row.payload or "{}")
     stored = {name: value for name, value in payload.items() if value is not None}
-    return Point(point, vector, stored)
+    return Point(parse_point_id(row.key, "the key"), vector, stored)
 
 
 def _slices(items: Sequence[T]) -> Iterator[Sequence[T]]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import hashlib
 import json
 import math
 import socket
+import struct
 from collections import deque
 from contextlib import asynccontextmanager
 
@@ -44,7 +46,8 @@ class Service:
     """The ASGI application. `faults` are used up by the next requests, one each.
 
     `asked`: the texts of every request that arrived. `gate`: requests wait for it to be set.
-    `refused`: texts for which a request is answered 400.
+    `refused`: texts for which a request is answered 400. `forms`: those of vectors that it knows;
+    asked for others, it answers 400.
     """
 
     def __init__(self):
@@ -52,6 +55,7 @@ class Service:
         self.asked = []
         self.bodies = []
         self.refused = set()
+        self.forms = {"base64", "float"}
         self.gate = asyncio.Event()
         self.gate.set()
         self.under_way = 0
@@ -84,6 +88,8 @@ class Service:
             fault = Fault(401)
         if self.refused.intersection(body["input"]):
             fault = Fault(400)
+        if body["encoding_format"] not in self.forms:
+            fault = Fault(400)
         answer = fault.body if fault.body is not None else _vectors(body)
         start = [(b"content-type", b"application/json"), *fault.headers]
         if fault.cut:
@@ -95,9 +101,12 @@ class Service:
 
 def _vectors(body):
     size = body.get("dimensions", DIMENSIONS)
+    vectors = [meaning(text, size) for text in body["input"]]
+    if body["encoding_format"] == "base64":
+        vectors = [base64.b64encode(struct.pack(f"<{size}f", *one)).decode() for one in vectors]
     data = [
-        {"object": "embedding", "index": index, "embedding": meaning(text, size)}
-        for index, text in enumerate(body["input"])
+        {"object": "embedding", "index": index, "embedding": vector}
+        for index, vector in enumerate(vectors)
     ]
     # Backwards, as the protocol promises an index and no order.
     return json.dumps({"object": "list", "data": data[::-1], "model": MODEL}).encode()

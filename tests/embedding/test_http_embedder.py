@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import gzip
 import math
 from array import array
@@ -45,7 +46,30 @@ async def test_what_is_sent(service, connect):
     ((path, headers, body),) = service.bodies
     assert path == "/v1/embeddings"
     assert headers[b"authorization"] == f"Bearer {KEY}".encode()
-    assert body == {"model": MODEL, "input": ["a", "b"], "encoding_format": "float"}
+    assert body == {"model": MODEL, "input": ["a", "b"], "encoding_format": "base64"}
+
+
+async def test_a_service_that_gives_numbers_all_the_same(service, connect):
+    """Whatever form was asked for, both are read."""
+    service.faults.append(Fault(body=answer_of(meaning("a"))))
+    assert near(await embed(connect(), "a"), "a")
+
+
+async def test_a_service_that_refuses_base64(service, connect):
+    """It is asked for numbers, at once and from then on; what it answered never looks like that."""
+    service.forms = {"float"}
+    embedder = connect()
+    for _ in range(2):
+        assert near(await embed(embedder, "a"), "a")
+    forms = [body["encoding_format"] for _, _, body in service.bodies]
+    assert forms == ["base64", "float", "float"]
+    other = connect()
+    service.forms = {"base64"}
+    assert near(await embed(other, "a"), "a")
+    service.refused = {"b"}
+    with pytest.raises(SourceDataError):
+        await embed(other, "b")
+    assert len(service.bodies) == 5
 
 
 async def test_vectors_in_the_order_of_the_texts(connect):
@@ -85,7 +109,9 @@ async def test_texts_it_cannot_take(service, connect, text):
         (b"[1, 2", "cannot be read"),
         (b'{"data": [{"index": 0, "embedding": [1, NaN]}]}', "cannot be read"),
         (b'{"data": [{"index": 0, "embedding": null}]}', "cannot be read"),
-        (b'{"data": [{"index": 0, "embedding": "AAAA"}]}', "cannot be read"),
+        (b'{"data": [{"index": 0, "embedding": "A"}]}', "cannot be read"),
+        (b'{"data": [{"index": 0, "embedding": "AAAA"}]}', "0.75 dimensions, not 8"),
+        (answer_of(base64.b64encode(b"\0\0\xc0\x7f" * 8).decode()), "not finite"),
         (b'{"error": "no"}', "cannot be read"),
         (b"[" * 60_000, "cannot be read"),
         (b'{"data": []}', "0 vectors for 1 texts"),
@@ -162,10 +188,12 @@ async def test_what_does_not_pass(service, connect, status, kind, code):
 )
 async def test_what_will_not_pass_is_not_tried_again(service, connect, status, kind):
     """A refusal is final, and a redirect is not followed."""
+    embedder = connect()
+    await embed(embedder, "told")
     service.faults.append(Fault(status, headers=[(b"location", b"http://127.0.0.1:1/")]))
     with pytest.raises(kind, match=str(status)):
-        await embed(connect(), "a")
-    assert len(service.asked) == 1
+        await embed(embedder, "a")
+    assert len(service.asked) == 2
 
 
 async def test_a_wrong_key(service, connect):

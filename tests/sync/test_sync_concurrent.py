@@ -13,7 +13,7 @@ import pytest
 from notes import Watched
 
 from gateway.errors import SourceUnavailable
-from gateway.sources.postgres.syncing.ledger import Entry, ledger
+from gateway.sources.postgres.syncing.ledger import ledger
 
 HERE = Path(__file__).parent
 
@@ -162,7 +162,7 @@ async def test_who_was_not_alone_has_the_row_looked_at_again(notes):
     await notes.filler().follow()
     async with ledger(notes.url, notes.sync, 10) as book:
         await book.begin(notes.embedder.model, 256)
-        await book.settle(notes.embedder.model, [], [], [Entry("1", 1, 0)])
+        await book.settle(notes.embedder.model, [], [], {"1": 1})
     assert await notes.due() == ["1"]
 
 

@@ -77,6 +77,21 @@ async def test_a_backfill_does_what_the_records_lack_once(notes):
     assert (figures.done, len(watched.asked), len(await notes.jobs())) == (0, 500, 1)
 
 
+async def test_what_changes_during_a_backfill_counts_to_it(notes):
+    """Its job has what it found, what waited, and what came while it ran: done is never over it."""
+    await notes.add("one", "two")
+
+    async def meanwhile(texts):
+        if "one" in texts:
+            await notes.add("three", first=3)
+
+    filling = notes.having(embedder=Watched(notes.embedder, meanwhile))
+    await filling.filler().fill(_ignored)
+    assert set(await notes.points()) == {1, 2, 3}
+    (job,) = await notes.jobs()
+    assert (job["status"], job["total"], job["done"], job["failed"]) == ("succeeded", 3, 3, 0)
+
+
 async def test_a_lost_collection_is_filled_again(notes):
     """An engine that lost its data: records alone do not show it, a look at the points does."""
     await notes.add("one", "two")

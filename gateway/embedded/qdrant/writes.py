@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     """Reads a request (or the same fields in a batched operation) into the engine's operations."""
 
 _Operation = edge.UpdateOperation
-_PIECE = 250
+_PIECE = 256
 """Points given to the engine at once: it lets nobody else run meanwhile, some milliseconds."""
 
 

@@ -32,18 +32,16 @@ UPDATE vector_metadata SET payload_hash = NULL FROM plait_drift AS drift
 WHERE collection_id = $1 AND point_id = drift.key AND kind = ANY($2) AND payload_hash IS NOT NULL
 """
 _MARK = """
-WITH waiting AS (
-    SELECT key FROM plait_sync.vector_changes
-    WHERE collection = $1 AND job IS NULL AND NOT failed FOR UPDATE SKIP LOCKED
-), wanted AS (
-    SELECT key FROM plait_drift WHERE kind = ANY($3) UNION ALL SELECT key FROM waiting
-), made AS (
+WITH made AS (
     INSERT INTO embedding_jobs (collection_id, total, status, attempts, started_at)
-    SELECT $2, count(*), 'running', 1, clock_timestamp() FROM wanted
-    HAVING count(*) > 0 RETURNING id
+    SELECT $2, count(*), 'running', 1, clock_timestamp() FROM (
+        SELECT FROM plait_drift WHERE kind = ANY($3) UNION ALL
+        SELECT FROM plait_sync.vector_changes
+        WHERE collection = $1 AND job IS NULL AND NOT failed
+    ) AS wanted HAVING count(*) > 0 RETURNING id
 )
 INSERT INTO plait_sync.vector_changes (collection, key, job)
-SELECT $1, key, made.id FROM wanted CROSS JOIN made
+SELECT $1, key, made.id FROM plait_drift CROSS JOIN made WHERE kind = ANY($3)
 ON CONFLICT (collection, key) DO UPDATE SET revision = DEFAULT, job = excluded.job,
     due_at = DEFAULT, attempts = DEFAULT, failed = DEFAULT, last_error = DEFAULT
 """
@@ -122,7 +120,10 @@ async def compare(
 
 
 async def mark(book: Ledger, sync: VectorSync, kinds: Collection[Drift]) -> None:
-    """Have what differs in these ways, and what waits, brought about as one embedding job."""
+    """Have what differs in these ways brought about as one embedding job.
+
+    What waits without a job counts to it, too.
+    """
     wanted = [kind.value for kind in kinds]
     async with book.transaction() as connection:
         await connection.execute(_DOUBT, book.collection, wanted)

@@ -21,7 +21,7 @@ from gateway.sources.postgres.syncing.install import WATCHED, watch, watched_col
 from gateway.sources.postgres.syncing.statements import statements_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable, Sequence
+    from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 
     from gateway.schema.vector_sync import VectorSync
     from gateway.sources.postgres.connect import Connection
@@ -35,7 +35,7 @@ without this, each batch reads, or sorts, all that the batches before it wrote.
 
 _LOCK = "hashtextextended('plait vector sync ' || $1, 0)"
 _DUE = """
-SELECT key, revision, attempts FROM plait_sync.vector_changes
+SELECT key, revision FROM plait_sync.vector_changes
 WHERE collection = $1 AND NOT failed AND due_at <= now() AND revision > $2
 ORDER BY collection, revision LIMIT $3
 """
@@ -82,22 +82,32 @@ WITH settled AS (
         ) AS entry
     )) RETURNING key, job
 ), counted AS (
-    UPDATE embedding_jobs AS of SET done = done + n
-    FROM (SELECT job, count(*) AS n FROM settled GROUP BY job) AS new WHERE of.id = new.job
+    UPDATE embedding_jobs AS of SET done = done + n, total = greatest(total, done + failed + n)
+    FROM (
+        SELECT coalesce(job, (
+            SELECT id FROM embedding_jobs WHERE collection_id = $4 AND status = 'running'
+            ORDER BY started_at DESC LIMIT 1
+        )) AS job, count(*) AS n FROM settled GROUP BY 1
+    ) AS new WHERE of.id = new.job
+), missed AS MATERIALIZED (
+    SELECT unnest(string_to_array($2, ' ')) AS key EXCEPT SELECT key FROM settled
 ), again AS (
     INSERT INTO plait_sync.vector_changes (collection, key)
-    SELECT $1, key FROM unnest(string_to_array($2, ' ')) AS done (key)
-    WHERE NOT EXISTS (SELECT FROM settled WHERE settled.key = done.key) AND NOT EXISTS (
-        SELECT FROM plait_sync.vector_changes AS one
-        WHERE one.collection = $1 AND one.key = done.key
-    )
+    SELECT $1, key FROM missed WHERE (
+        SELECT 1 FROM plait_sync.vector_changes AS one
+        WHERE one.collection = $1 AND one.key = missed.key LIMIT 1
+    ) IS NULL
     ON CONFLICT DO NOTHING
 )
 SELECT count(*) FROM settled
 """
 _FAIL = """
 WITH tried AS (
-    SELECT entry.key, entry.job, done.error, done.final OR entry.attempts + 1 >= $6 AS over
+    SELECT entry.key, done.error, done.final OR entry.attempts + 1 >= $6 AS over,
+        coalesce(entry.job, (
+            SELECT id FROM embedding_jobs WHERE collection_id = $7 AND status = 'running'
+            ORDER BY started_at DESC LIMIT 1
+        )) AS job
     FROM plait_sync.vector_changes AS entry
     JOIN unnest($2::text[], $3::bigint[], $4::text[], $5::boolean[])
         AS done (key, revision, error, final) USING (key, revision)
@@ -109,11 +119,13 @@ WITH tried AS (
         due_at = now() + make_interval(secs => least(2 ^ attempts, 300))
     FROM tried WHERE entry.collection = $1 AND entry.key = tried.key
 )
-UPDATE embedding_jobs AS of SET failed = failed + n, last_error = error
+UPDATE embedding_jobs AS of
+SET failed = failed + n, total = greatest(total, done + failed + n), last_error = error
 FROM (
     SELECT job, count(*) FILTER (WHERE over) AS n, max(error) AS error FROM tried GROUP BY job
 ) AS new WHERE of.id = new.job
 """
+"""An entry without a job counts to the one that runs when it is brought about, or fails."""
 _WAITING = "SELECT count(*) FROM plait_sync.vector_changes WHERE collection = $1 AND NOT failed"
 _WORK = """
 SELECT EXISTS (
@@ -135,6 +147,11 @@ SET status = (CASE WHEN failed > 0 THEN 'failed' ELSE 'succeeded' END)::run_stat
     finished_at = clock_timestamp()
 WHERE collection_id = $1 AND status = 'running'
     AND NOT EXISTS (SELECT FROM plait_sync.vector_changes WHERE job = of.id)
+    AND NOT EXISTS (
+        SELECT FROM plait_sync.vector_changes AS entry JOIN collections AS filled
+            ON filled.id = $1 AND filled.name = entry.collection
+        WHERE NOT entry.failed AND entry.job IS NULL AND entry.due_at <= of.started_at
+    )
 """,
     """
 UPDATE collections SET status = 'ready', point_count = n
@@ -142,14 +159,6 @@ FROM (SELECT count(*) AS n FROM vector_metadata WHERE collection_id = $1) AS cou
 WHERE id = $1 AND (status <> 'ready' OR point_count <> n)
 """,
 )
-
-
-class Entry(NamedTuple):
-    """A row that is due, as of `revision`; `attempts` is how often it has failed."""
-
-    key: str
-    revision: int
-    attempts: int
 
 
 class Row(NamedTuple):
@@ -170,9 +179,10 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """What went wrong with an entry; `final`: trying again would not help."""
+    """What went wrong with an entry, as of `revision`; `final`: trying again would not help."""
 
-    entry: Entry
+    key: str
+    revision: int
     error: str
     final: bool
 
@@ -212,10 +222,9 @@ class Ledger:
         self.collection = int(found)
         await self.execute(_BEGUN, self.collection)
 
-    async def due(self, after: int, most: int) -> list[Entry]:
-        """The next entries behind the revision `after`, in the order of their revisions."""
-        found = await self.fetch(_DUE, self._sync.name, after, most)
-        return [*map(Entry._make, found)]
+    async def due(self, after: int, most: int) -> dict[str, int]:
+        """The next entries behind the revision `after`: key and revision, in this one's order."""
+        return dict(await self.fetch(_DUE, self._sync.name, after, most))
 
     async def rows(self, keys: Sequence[str]) -> list[Row]:
         """What the rows of these keys say now, in their order."""
@@ -227,11 +236,12 @@ class Ledger:
         await self.execute(_UNSETTLE, self.collection, keys)
 
     async def settle(
-        self, model: str, stored: Sequence[Row], removed: Sequence[str], entries: Sequence[Entry]
+        self, model: str, stored: Sequence[Row], removed: Sequence[str], entries: Mapping[str, int]
     ) -> int:
         """Record what was stored and removed, and take out the entries that were brought about.
 
-        How many were taken out: those stay that changed meanwhile, or are just being changed.
+        `entries` are revisions, by key. How many were taken out: those stay that changed meanwhile,
+        or are just being changed.
         """
         async with self.transaction():
             if stored:
@@ -240,23 +250,30 @@ class Ledger:
                     self.collection,
                     self._sync.table.name,
                     model,
-                    _listed(row.key for row in stored),
-                    _listed(row.content_hash or "" for row in stored),
-                    _listed(row.payload_hash or "" for row in stored),
+                    _listed([row.key for row in stored]),
+                    _listed([row.content_hash or "" for row in stored]),
+                    _listed([row.payload_hash or "" for row in stored]),
                 )
             if removed:
                 await self._connection.execute(_REMOVED, self.collection, removed)
-            keys = _listed(entry.key for entry in entries)
-            revisions = _listed(str(entry.revision) for entry in entries)
-            return int(await self._connection.fetchval(_SETTLE, self._sync.name, keys, revisions))
+            taken = await self._connection.fetchval(
+                _SETTLE,
+                self._sync.name,
+                _listed(entries),
+                _listed(map(str, entries.values())),
+                self.collection,
+            )
+            return int(taken)
 
     async def fail(self, failures: Sequence[Failure], attempts: int) -> None:
         """Have the entries tried again later, up to `attempts` times in all."""
-        keys = [one.entry.key for one in failures]
-        revisions = [one.entry.revision for one in failures]
+        keys = [one.key for one in failures]
+        revisions = [one.revision for one in failures]
         errors = [one.error for one in failures]
         final = [one.final for one in failures]
-        await self.execute(_FAIL, self._sync.name, keys, revisions, errors, final, attempts)
+        await self.execute(
+            _FAIL, self._sync.name, keys, revisions, errors, final, attempts, self.collection
+        )
 
     async def has_work(self) -> bool:
         """Whether an entry is due, or a job has none left and did not end."""

@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 BLANK = r"coalesce(one.text, '') !~ '\S'"
 """Whether the row has no text to embed."""
 
-_HASHES = (
-    "encode(sha256(convert_to(one.text, 'UTF8')), 'hex') AS content_hash, "
-    "encode(sha256(convert_to(one.payload, 'UTF8')), 'hex') AS payload_hash"
-)
+_HASHES = {
+    name: f"encode(sha256(convert_to(one.{what}, 'UTF8')), 'hex')"
+    for name, what in (("content_hash", "text"), ("payload_hash", "payload"))
+}
 
 _ROWS = """
 SELECT asked.key, found.text, found.payload, found.content_hash, found.payload_hash,
@@ -30,8 +30,8 @@ SELECT asked.key, found.text, found.payload, found.content_hash, found.payload_h
     known.payload_hash AS known_payload
 FROM unnest(string_to_array($1, ' ')) WITH ORDINALITY AS asked (key, place)
 LEFT JOIN LATERAL (
-    SELECT one.text, one.payload, {hashes} FROM ({one} WHERE {key} = {asked}) AS one
-    WHERE NOT {blank}
+    SELECT one.text, one.payload, {content_hash} AS content_hash, {payload_hash} AS payload_hash
+    FROM ({one} WHERE {key} = {asked}) AS one WHERE NOT {blank}
 ) AS found ON true
 LEFT JOIN LATERAL (
     SELECT * FROM vector_metadata WHERE collection_id = $2 AND point_id = asked.key LIMIT 1
@@ -42,28 +42,36 @@ ORDER BY asked.place
 _DRIFT = """
 INSERT INTO plait_drift (key, kind)
 SELECT key, kind FROM (
-    SELECT coalesce(own.key, known.point_id, seen.point_id) AS key, entry.failed, CASE
+    SELECT one.key, CASE
         WHEN entry.failed THEN 'failed'
-        WHEN own.key IS NULL THEN 'orphan'
         WHEN $3 AND seen.point_id IS NULL THEN
             CASE WHEN known.embedded_at > $4 THEN NULL ELSE 'missing' END
         WHEN known.point_id IS NULL THEN CASE WHEN $3 THEN 'stale' ELSE 'missing' END
         WHEN known.model <> $5 THEN 'model'
-        WHEN (known.content_hash, known.payload_hash)
-            IS DISTINCT FROM (own.content_hash, own.payload_hash) THEN 'stale'
+        WHEN known.content_hash IS DISTINCT FROM {content_hash}
+            OR known.payload_hash IS DISTINCT FROM {payload_hash} THEN 'stale'
     END AS kind, entry.key IS NOT NULL AND NOT entry.failed AS waits
+    FROM ({one}) AS one
+    LEFT JOIN vector_metadata AS known
+        ON known.collection_id = $2 AND known.point_id = one.key
+    LEFT JOIN plait_seen AS seen ON seen.point_id = one.key
+    LEFT JOIN plait_sync.vector_changes AS entry ON entry.collection = $1 AND entry.key = one.key
+    WHERE NOT {blank}
+    UNION ALL
+    SELECT stored.key, CASE WHEN entry.failed THEN 'failed' ELSE 'orphan' END,
+        entry.key IS NOT NULL AND NOT entry.failed
     FROM (
-        SELECT one.key, {hashes} FROM ({one}) AS one WHERE NOT {blank}
-    ) AS own
-    FULL JOIN (
-        SELECT * FROM vector_metadata WHERE collection_id = $2
-    ) AS known ON known.point_id = own.key
-    FULL JOIN plait_seen AS seen ON seen.point_id = coalesce(own.key, known.point_id)
+        SELECT coalesce(known.point_id, seen.point_id) AS key FROM (
+            SELECT point_id FROM vector_metadata WHERE collection_id = $2
+        ) AS known FULL JOIN plait_seen AS seen ON seen.point_id = known.point_id
+    ) AS stored
     LEFT JOIN plait_sync.vector_changes AS entry
-        ON entry.collection = $1 AND entry.key = coalesce(own.key, known.point_id, seen.point_id)
+        ON entry.collection = $1 AND entry.key = stored.key
+    WHERE NOT EXISTS (SELECT FROM ({one}) AS one WHERE one.key = stored.key AND NOT {blank})
 ) AS compared
 WHERE kind IS NOT NULL AND NOT waits
 """
+"""Hashes are made of those rows only that have a record to compare."""
 
 _TALLY = """
 SELECT count(*) AS rows, count(*) FILTER (WHERE {blank}) AS blank,
@@ -89,7 +97,7 @@ class Statements:
 def statements_of(sync: VectorSync) -> Statements:
     """Compile the SQL of a declaration."""
     one = _one(sync)
-    parts = {"one": one, "hashes": _HASHES, "blank": BLANK}
+    parts = {"one": one, "blank": BLANK, **_HASHES}
     return Statements(
         rows=_ROWS.format(**parts, key=_sql(sync.key), asked=_asked(sync)),
         drift=_DRIFT.format(**parts),

@@ -1,0 +1,59 @@
+"""Points on their way to be stored by gRPC, written into the message itself.
+
+A message for each part of each point, which is then copied into the next larger one, takes three
+times as long. Imports the client library.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from qdrant_client import grpc as pb
+
+from gateway.sources.qdrant.targets_wire import packed
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gateway.sources.qdrant.points import Point
+
+
+def grpc_upsert(collection: str, points: Sequence[Point]) -> pb.UpsertPoints:
+    """The request that stores these points, and is answered when they can be found."""
+    request = pb.UpsertPoints(collection_name=collection, wait=True)
+    for point in points:
+        made = request.points.add()
+        if isinstance(point.id, int):
+            made.id.num = point.id
+        else:
+            made.id.uuid = point.id
+        fields = made.payload
+        for name, value in point.payload.items():
+            _write(fields[name], value)
+        made.vectors.vector.dense.MergeFromString(packed(point.vector))
+    return request
+
+
+def _write(message: pb.Value, value: Any) -> None:
+    """Give the message a JSON value."""
+    match value:
+        case str():
+            message.string_value = value
+        case bool():
+            message.bool_value = value
+        case int():
+            message.integer_value = value
+        case float():
+            message.double_value = value
+        case None:
+            message.null_value = pb.NULL_VALUE
+        case dict():
+            fields = message.struct_value.fields
+            message.struct_value.SetInParent()
+            for name, one in value.items():
+                _write(fields[name], one)
+        case _:
+            values = message.list_value.values
+            message.list_value.SetInParent()
+            for one in value:
+                _write(values.add(), one)
