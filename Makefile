@@ -19,7 +19,7 @@ SPREAD := -n 2 --dist loadfile --reruns 1
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test check schema bench fmt lock ui page clean \
+.PHONY: help demo test check schema bench soak fmt lock ui page clean \
 	check-format check-lint check-types check-layers check-dockerfile check-schema check-tests
 
 help: ## say what there is
@@ -39,6 +39,9 @@ schema: $(VENV)/.dev ## write schema.graphql anew
 
 bench: $(VENV)/.dev ## measure beside an idiomatic server and a bare floor
 	$(BIN)/python -m bench
+
+soak: $(VENV)/.dev ## attack it and break its engines, and print what was promised and found
+	$(BIN)/python -m bench soak
 
 fmt: $(VENV)/.dev ## format and mend what can be mended
 	$(BIN)/ruff format

@@ -24,6 +24,7 @@ from bench import (
     picture,
     quality,
     report,
+    soak,
     sync,
     sync_report,
     vectors,
@@ -67,6 +68,7 @@ MOST_SECONDS = 600
 QUALITY = "quality"
 SYNC = "sync"
 CONTEXTS = "contexts"
+SOAK = "soak"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,8 @@ def main() -> int:
             return _run_sync(console, quick=options.quick)
         if options.what == CONTEXTS:
             return _run_contexts(console)
+        if options.what == SOAK:
+            return soak.run(console, options.names)
         plan = _plan(options)
         chosen = _chosen(options)
         figures, added = _run(console, plan, chosen.requests) if chosen.requests else ([], [])
@@ -129,11 +133,15 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "what",
         nargs="?",
-        choices=[QUALITY, SYNC, CONTEXTS],
-        help="only how good the hits are, backfills of vector sync, or reads of contexts under "
-        "load; docs stay untouched",
+        choices=[QUALITY, SYNC, CONTEXTS, SOAK],
+        help="only how good the hits are, backfills of vector sync, reads of contexts under load "
+        "(docs stay untouched), or what is promised of attacks and broken engines",
     )
-    return parser.parse_args()
+    parser.add_argument("names", nargs="*", metavar="NAME", help="some scenarios of soak")
+    options = parser.parse_args()
+    if options.names and options.what != SOAK:
+        parser.error(f"only {SOAK} takes names")
+    return options
 
 
 def _run_contexts(console: Console) -> int:
