@@ -1,9 +1,9 @@
 """uvicorn, with bounds on a request's head, in time and size, and on the time to take an answer.
 
 uvicorn itself waits for ever for a head, gathers headers and trailers of any size, takes trailers
-for headers, and keeps an answer for as long as its client does not read it. The body is bounded by
-the application, which knows the request's deadline; what a client still sends after its answer
-gets no more time than a head.
+for headers and any number of Hosts, and keeps an answer for as long as its client does not read it.
+The body is bounded by the application, which knows the request's deadline; what a client still
+sends after its answer gets no more time than a head.
 """
 
 from __future__ import annotations
@@ -171,6 +171,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         ):
             self._too_large = True
             raise ValueError  # ends the parsing; uvicorn then answers through send_400_response
+        if [name for name, _ in self.headers].count(b"host") != 1 and self._misnames_host():
+            raise ValueError
         self._unparsed = 0
         # uvicorn adds trailers to its own list, where they would count as what a proxy has checked.
         self.scope["headers"] = self.headers.copy()
@@ -205,6 +207,11 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def _size_of_head(self) -> int:
         return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+
+    def _misnames_host(self) -> bool:
+        """RFC 9112, 3.2: one Host, and none only from a client that speaks HTTP/1.0."""
+        named = any(name == b"host" for name, _ in self.headers)
+        return named or self.parser.get_http_version() != "1.0"
 
     def _in_body(self) -> bool:
         cycle: Any = self.cycle

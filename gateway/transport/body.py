@@ -6,11 +6,16 @@ from typing import TYPE_CHECKING
 
 from gateway.errors import Code, RequestError
 from gateway.transport.watch import ClientLeft
+from gateway.turns import fair
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from starlette.types import Receive
+
+
+LARGE = 2_048
+"""Bytes from which on a body is so much work that it waits for a turn that has time for it."""
 
 
 async def read_body(receive: Receive, headers: Mapping[bytes, bytes], most: int) -> bytes:
@@ -25,6 +30,8 @@ async def read_body(receive: Receive, headers: Mapping[bytes, bytes], most: int)
         whole: bytes = message.get("body", b"")
         if len(whole) > most:
             raise _too_large(most)
+        if len(whole) > LARGE:
+            await fair()
         return whole
     chunks: list[bytes] = []
     size = 0

@@ -23,7 +23,7 @@ class HttpLimits:
     max_query_string_bytes: int = 16_384
     max_json_depth: int = 64
     max_batch: int = 10
-    body_seconds: float = 10.0
+    body_seconds: float = 5.0
     answer_seconds: float = 2.0
     grace_seconds: float = 0.5
     max_upload_bytes: int = 0

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
-from ipaddress import IPv6Address, ip_address, ip_network
 from typing import TYPE_CHECKING, Protocol
 
 from gateway.errors import Code, RequestError, SourceError
 from gateway.sources.breaker import Breaker
+from gateway.transport.clients import Clients
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,10 +15,6 @@ if TYPE_CHECKING:
     from starlette.types import Scope
 
     from gateway.viewer import Viewer
-
-_IPV6_PREFIX = 64
-"""Bits of an IPv6 address that tell clients apart: one of them has all the rest."""
-_UNKNOWN = "unknown"
 
 
 class Rate(Protocol):
@@ -32,14 +27,13 @@ class Rate(Protocol):
 class RateLimit:
     """Holds clients to a rate.
 
-    `fail_open`: whether they may ask while nobody can count. `client_header`: where a proxy of
-    ours puts the client's address, behind what the client itself claimed; empty for no proxy.
+    `fail_open`: whether they may ask while nobody can count. `client_header`: see `Clients`.
     """
 
     def __init__(self, rate: Rate, *, fail_open: bool = True, client_header: str = "") -> None:
         self._rate = rate
         self._fail_open = fail_open
-        self._header = client_header.lower().encode()
+        self._clients = Clients(client_header)
         self._breaker = Breaker()
         self._counts = {"limited": 0, "uncounted": 0}
 
@@ -52,7 +46,7 @@ class RateLimit:
         wait: float | None = None
         if self._breaker.allows():
             try:
-                wait = await self._rate.take(self._client(viewer, scope), count)
+                wait = await self._rate.take(self._clients.name(viewer, scope), count)
             except SourceError:
                 self._breaker.failed()
             else:
@@ -76,29 +70,6 @@ class RateLimit:
     def figures(self) -> Mapping[str, float]:
         """Counters: requests refused, and those let through or refused uncounted."""
         return {**self._counts, "breaker_open": float(self._breaker.open)}
-
-    def _client(self, viewer: Viewer, scope: Scope) -> str:
-        """The client's name: hashed, as a subject may hold anything and be as long as it likes."""
-        if viewer.subject is not None:
-            name = f"subject {viewer.tenant or ''} {viewer.subject}"
-        else:
-            name = f"address {self._address(scope)}"
-        return hashlib.blake2b(name.encode(), digest_size=16).hexdigest()
-
-    def _address(self, scope: Scope) -> str:
-        given = scope.get("client")
-        text = given[0] if given else _UNKNOWN
-        if self._header:
-            lines = [value for name, value in scope["headers"] if name == self._header]
-            if lines:  # the proxy's own word is the last
-                text = lines[-1].decode("latin-1").rpartition(",")[2].strip()
-        try:
-            address = ip_address(text)
-        except ValueError:
-            return _UNKNOWN
-        if isinstance(address, IPv6Address) and address.ipv4_mapped is None:
-            return str(ip_network((address, _IPV6_PREFIX), strict=False))
-        return str(address)
 
 
 def retry_after(error: RequestError) -> list[tuple[bytes, bytes]]:

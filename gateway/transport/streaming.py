@@ -21,14 +21,17 @@ if TYPE_CHECKING:
 class StreamLimits:
     """Bounds of what stays open. Times in seconds.
 
-    `connections`: WebSockets of this process; `operations`: those of one. `init_seconds`: until a
-    WebSocket has said who it is. `ping_seconds`: between two signs of life on an event stream.
-    `send_seconds`: for a client to take what it is sent. `recheck_seconds`: after which credentials
-    are looked at anew, where no event made us do it. `origins`: sites whose pages may open a
-    WebSocket, beside our own.
+    `connections`: WebSockets of this process; `per_client`: those of one client, 0 for any number,
+    told by its address in `client_header` where a proxy puts it; `operations`: those of one
+    WebSocket. `init_seconds`: until one has said who it is. `ping_seconds`: between two signs of
+    life on an event stream. `send_seconds`: for a client to take what it is sent.
+    `recheck_seconds`: after which credentials are looked at anew, where no event made us do it.
+    `origins`: sites whose pages may open a WebSocket, beside our own.
     """
 
     connections: int = 1_000
+    per_client: int = 100
+    client_header: str = ""
     operations: int = 100
     init_seconds: float = 3.0
     ping_seconds: float = 12.0

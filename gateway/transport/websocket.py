@@ -15,6 +15,7 @@ from gateway.errors import Code, CredentialsError, PlaitError, RequestError
 from gateway.execution.exchange import refusal
 from gateway.telemetry import log_internal
 from gateway.telemetry.counters import Traffic
+from gateway.transport.clients import Clients, Places
 from gateway.transport.limits import HttpLimits
 from gateway.transport.messages import (
     ACK,
@@ -42,12 +43,13 @@ if TYPE_CHECKING:
 
 BAD_MESSAGE, UNAUTHORIZED, FORBIDDEN = 4400, 4401, 4403
 WRONG_PROTOCOL, INIT_TIMEOUT, TAKEN_ID, TOO_MANY_INITS = 4406, 4408, 4409, 4429
-TRY_AGAIN_LATER = 1013
+POLICY, TRY_AGAIN_LATER = 1008, 1013
 MAX_CREDENTIALS = 32
 """Members of the payload of `connection_init` that are looked at."""
 _NAME = "websocket"
 _SHAPE = HttpLimits()
 """What variables may look like, as over HTTP."""
+_TOO_MANY = "Too many connections of one client"
 _MOST_REASON = 120
 """Bytes of a reason: a close frame has room for 123."""
 
@@ -80,6 +82,8 @@ class GraphQLOverWebSocket:
         self._limits = limits or StreamLimits()
         self.traffic = traffic or Traffic()
         self._open = self.traffic.connections
+        self.clients = Clients(self._limits.client_header)
+        self.places = Places(self._limits.per_client)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection to its end."""
@@ -95,11 +99,16 @@ class GraphQLOverWebSocket:
         if self._open[_NAME] >= self._limits.connections:
             await _close(send, TRY_AGAIN_LATER, "Too many connections")
             return
+        connection = _Connection(self, scope, receive, send)
+        if not self.places.take(connection.client):
+            await _close(send, POLICY, _TOO_MANY)
+            return
         self._open[_NAME] += 1
         try:
-            await _Connection(self, scope, receive, send).serve()
+            await connection.serve()
         finally:
             self._open[_NAME] -= 1
+            self.places.leave(connection.client)
 
     @property
     def engine(self) -> Streams:
@@ -135,6 +144,7 @@ class _Connection:
         self._endpoint = endpoint
         self._limits = endpoint.limits
         self._scope = scope
+        self.client = endpoint.clients.name(None, scope)
         self._headers: RawHeaders = scope["headers"]
         self._receive = receive
         self._send_raw = send
@@ -209,11 +219,20 @@ class _Connection:
             raise _Closed(TOO_MANY_INITS, "Too many initialisation requests")
         caller = self._endpoint.caller(_credentials(payload, self._headers))
         try:
-            await caller.now()
+            viewer = await caller.now()
         except RequestError as error:
             raise _Closed(FORBIDDEN, error.message) from None
+        self._count_for(self._endpoint.clients.name(viewer, self._scope))
         await self._send(ACK)
         self._caller = caller
+
+    def _count_for(self, client: str) -> None:
+        """Take the connection from its address to the client that it turned out to be."""
+        if client != self.client:
+            if not self._endpoint.places.take(client):
+                raise _Closed(POLICY, _TOO_MANY)
+            self._endpoint.places.leave(self.client)
+            self.client = client
 
     async def _subscribe(self, message: Subscribe) -> None:
         if self._caller is None:

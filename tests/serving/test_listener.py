@@ -138,7 +138,7 @@ async def test_a_body_may_take_longer_than_a_head():
     """How long a body may take is the application's business."""
     async with serving() as connect:
         reader, writer = await connect()
-        writer.write(b"POST / HTTP/1.1\r\ncontent-length: 4\r\n\r\nab")
+        writer.write(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 4\r\n\r\nab")
         await asyncio.sleep(0.3)  # longer than the time for a head: what the test is about
         writer.write(b"cd")
         assert (await reader.readuntil(b"\r\n\r\n4")).startswith(b"HTTP/1.1 200")
@@ -149,7 +149,7 @@ async def test_what_follows_an_early_answer_has_a_bound():
     """A client that goes on sending a refused body is cut off."""
     async with serving() as connect:
         reader, writer = await connect()
-        writer.write(b"POST /early HTTP/1.1\r\ncontent-length: 100000\r\n\r\nab")
+        writer.write(b"POST /early HTTP/1.1\r\nhost: x\r\ncontent-length: 100000\r\n\r\nab")
         assert (await reader.readuntil(b"\r\n\r\n0")).startswith(b"HTTP/1.1 200")
         closed = asyncio.create_task(everything(reader))
         while not closed.done():
@@ -190,7 +190,9 @@ async def test_a_head_after_a_pipelined_request_is_measured(pad):
     """The bound holds for a head that begins behind another request, in whatever pieces."""
     async with serving(header_seconds=30) as connect:
         reader, writer = await connect()
-        writer.write(b"GET /wait HTTP/1.1\r\nhost: x\r\n\r\nGET / HTTP/1.1\r\na: " + b"a" * 1000)
+        writer.write(
+            b"GET /wait HTTP/1.1\r\nhost: x\r\n\r\nGET / HTTP/1.1\r\nhost: x\r\na: " + b"a" * 1000
+        )
         await writer.drain()
         await asyncio.sleep(0.05)  # so that the pieces arrive apart
         writer.write(b"a" * pad + b"\r\nconnection: close\r\n\r\n")
@@ -284,6 +286,31 @@ async def test_what_is_not_http_is_refused():
         reader, writer = await connect()
         writer.write(b"\x16\x03\x01 hello\r\n\r\n")
         assert (await everything(reader)).startswith(b"HTTP/1.1 400")
+        writer.close()
+
+
+@pytest.mark.parametrize("method", [b"GET / ", b"POST /early "])
+@pytest.mark.parametrize(
+    ("rest", "status"),
+    [
+        (b"HTTP/1.1\r\n\r\n", 400),
+        (b"HTTP/1.1\r\nhost: x\r\nhost: x\r\n\r\n", 400),
+        (
+            b"HTTP/1.1\r\nHost: x\r\nconnection: upgrade\r\nhost: y\r\nupgrade: websocket\r\n\r\n",
+            400,
+        ),
+        (b"HTTP/1.1\r\nHOST: x\r\nconnection: close\r\n\r\n", 200),
+        (b"HTTP/1.0\r\n\r\n", 200),
+        (b"HTTP/1.0\r\nhost: x\r\nhost: x\r\n\r\n", 400),
+    ],
+    ids=["none", "two", "two of an upgrade", "one", "none in 1.0", "two in 1.0"],
+)
+async def test_a_request_names_one_host(method, rest, status):
+    """400 for none and for two, of which a proxy may have looked at the other (RFC 9112, 3.2)."""
+    async with serving(header_seconds=5) as connect:
+        reader, writer = await connect()
+        writer.write(method + rest)
+        assert int((await everything(reader)).split()[1]) == status
         writer.close()
 
 

@@ -4,43 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import json
-import shutil
-import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from npm import install, run
 from subscriptions.newsroom import KEYS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from subscriptions.newsroom import Newsroom
 
 CLIENTS = Path(__file__).parent / "clients"
-UNREACHABLE = ("ENOTFOUND", "EAI_AGAIN", "ECONNREFUSED", "ETIMEDOUT", "ENETUNREACH", "ENOTCACHED")
-
-
-def run(command: Sequence[str], folder: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        command, cwd=folder, capture_output=True, text=True, timeout=100, check=False
-    )
 
 
 @pytest.fixture(scope="module")
 def clients(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The clients, installed outside the checkout."""
-    npm = shutil.which("npm")
-    if npm is None:
-        pytest.skip("npm is not installed: the public clients need it")
-    folder = tmp_path_factory.mktemp("clients")
-    for name in ("package.json", "package-lock.json", "run.mjs"):
-        shutil.copy(CLIENTS / name, folder)
-    installed = run([npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"], folder)
-    if any(code in installed.stderr for code in UNREACHABLE):
-        pytest.skip("the npm registry cannot be reached: the public clients need it")
-    assert installed.returncode == 0, installed.stderr
-    return folder
+    return install(CLIENTS, tmp_path_factory.mktemp("clients"))
 
 
 async def test_both_clients_are_served(clients: Path, room: Newsroom) -> None:

@@ -252,6 +252,31 @@ async def test_connections_of_a_process_are_bounded(script: Script) -> None:
             assert message.type in {aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.CLOSE}
 
 
+async def test_connections_of_a_client_are_bounded(script: Script) -> None:
+    """One too many is closed with 1008, by its address before it has said who it is.
+
+    Who is somebody else has room of its own; where one ends there is room again.
+    """
+    known = {"authorization": GOOD}
+    async with speaking(script, per_client=1, init_seconds=SECONDS) as server:
+        async with server.talk(headers=known):
+            async with await server.socket() as silent, await server.socket() as second:
+                assert (await Talk(second).closed())[0] == 1008
+                await silent.close()
+            await until(lambda: script.traffic.connections == {"websocket": 1})
+            async with await server.socket(headers=known) as again:
+                talk = Talk(again)
+                await talk.say("connection_init")
+                assert (await talk.closed())[0] == 1008
+            await until(lambda: script.traffic.connections == {"websocket": 1})
+            async with server.talk():
+                assert script.traffic.connections == {"websocket": 2}
+        await until(lambda: script.traffic.connections == {"websocket": 0})
+        async with server.talk(headers=known) as talk:
+            await talk.begin("count 1")
+            assert await talk.next() == 0
+
+
 @pytest.mark.parametrize(
     ("origin", "status"),
     [("https://evil.example", 403), ("null", 403), ("https://app.example", 101), ("own", 101)],
