@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gateway.context.contract import Place
 from gateway.context.datasource import Bounds, Datasource
-from gateway.context.record import HEAD_BYTES
 from gateway.context.registry import Datasources
 from gateway.context.values import Codec
 from gateway.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from gateway.context.contract import Clock, Store
     from gateway.settings import Datasource as Settings
@@ -31,7 +30,8 @@ def datasources_of(settings: Mapping[str, Settings], clock: Clock = time.time) -
 def datasource_of(name: str, datasource: Settings, clock: Clock = time.time) -> Datasource:
     """One source, not yet connected."""
     try:
-        store = _STORES[datasource.type](name, datasource, datasource.prefix or f"{name}:", clock)
+        place = Place(name, datasource, datasource.prefix or f"{name}:", clock)
+        store = _store(datasource.type)(place)
     except ModuleNotFoundError as error:
         raise ConfigurationError(
             f"datasource.{name}.type: {datasource.type} needs the extra `context`; "
@@ -55,72 +55,26 @@ def _place(name: str, datasource: Settings) -> str:
     return f"datasource.{name}.{setting} (DATASOURCE_{infix}{setting.upper()})"
 
 
-def _redis(name: str, datasource: Settings, prefix: str, _: Clock) -> Store:
-    from gateway.context.redis import RedisStore  # noqa: PLC0415 - redis-py, where it is used
+def _store(type_: str) -> type[Store]:
+    """The store of a type of source; its client is imported only here."""
+    match type_:
+        case "redis":
+            from gateway.context.redis import RedisStore  # noqa: PLC0415 - where it is used
 
-    return RedisStore(
-        name,
-        datasource.url.reveal(),
-        prefix=prefix,
-        connections=datasource.connections,
-        timeout=datasource.timeout_seconds,
-    )
+            return RedisStore
+        case "postgresql":
+            from gateway.context.postgres import PostgresStore  # noqa: PLC0415 - likewise
 
+            return PostgresStore
+        case "mongodb":
+            from gateway.context.mongodb import MongoStore  # noqa: PLC0415 - an optional package
 
-def _postgresql(_: str, datasource: Settings, prefix: str, clock: Clock) -> Store:
-    from gateway.context.postgres import PostgresStore  # noqa: PLC0415 - asyncpg, where it is used
+            return MongoStore
+        case "s3":
+            from gateway.context.objects import ObjectStore  # noqa: PLC0415 - likewise
 
-    return PostgresStore(
-        datasource.url.reveal(),
-        prefix=prefix,
-        table=datasource.table,
-        connections=datasource.connections,
-        timeout=datasource.timeout_seconds,
-        clock=clock,
-    )
+            return ObjectStore
+        case _:
+            from gateway.context.filesystem import FileStore  # noqa: PLC0415 - with the others
 
-
-def _mongodb(_: str, datasource: Settings, prefix: str, clock: Clock) -> Store:
-    from gateway.context.mongodb import MongoStore  # noqa: PLC0415 - an optional package
-
-    return MongoStore(
-        datasource.url.reveal(),
-        prefix=prefix,
-        collection=datasource.table,
-        connections=datasource.connections,
-        timeout=datasource.timeout_seconds,
-        clock=clock,
-    )
-
-
-def _s3(_: str, datasource: Settings, prefix: str, clock: Clock) -> Store:
-    from gateway.context.objects import ObjectStore  # noqa: PLC0415 - an optional package
-
-    return ObjectStore(
-        datasource.url.reveal(),
-        prefix=prefix,
-        region=datasource.region,
-        timeout=datasource.timeout_seconds,
-        clock=clock,
-    )
-
-
-def _filesystem(_: str, datasource: Settings, prefix: str, clock: Clock) -> Store:
-    from gateway.context.filesystem import FileStore  # noqa: PLC0415 - with the others
-
-    return FileStore(
-        Path(datasource.path),
-        prefix=prefix,
-        most=datasource.max_value_bytes + HEAD_BYTES,
-        threads=datasource.connections,
-        clock=clock,
-    )
-
-
-_STORES: Mapping[str, Callable[[str, Settings, str, Clock], Store]] = {
-    "redis": _redis,
-    "postgresql": _postgresql,
-    "mongodb": _mongodb,
-    "s3": _s3,
-    "filesystem": _filesystem,
-}
+            return FileStore

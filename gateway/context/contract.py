@@ -8,19 +8,34 @@ from every answer, whether or not the engine has removed it.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from gateway.context.keys import Pattern
+    from gateway.settings import Datasource as Settings
 
 Clock: TypeAlias = Callable[[], float]
 """Seconds since 1970. Writers and readers on several machines must agree on it."""
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What a store is made of: its source, what the keys begin with there, and the time."""
+
+    name: str
+    settings: Settings
+    prefix: str
+    clock: Clock
+
+
 class Store(Protocol):
-    """One engine. Keys are relative to the prefix it was made with."""
+    """One engine. Keys are relative to the prefix of its place."""
+
+    def __init__(self, place: Place) -> None:
+        """Nothing is opened yet. Raises ConfigurationError for a URL that is none."""
 
     async def connect(self) -> None:
         """Open, and make what is missing. Raises SourceError, or ConfigurationError."""

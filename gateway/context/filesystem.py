@@ -1,8 +1,7 @@
 """Values as files of one folder, written so that a crash leaves the old or the new, never a part.
 
-A file is a record (`gateway.context.record`) named by the hash of its key, two levels deep: no key
-can name a place of its own choosing. Every step down is taken from an open folder and follows no
-symbolic link.
+A file is a record (`gateway.context.record`) named by the hash of its key: no key can name a place
+of its own choosing. It is reached from the open folder, and no symbolic link is followed.
 """
 
 from __future__ import annotations
@@ -17,6 +16,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from gateway.context import record
@@ -24,14 +24,13 @@ from gateway.errors import ConfigurationError, SourceDataError, SourceRefused, S
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
-    from pathlib import Path
 
-    from gateway.context.contract import Clock
+    from gateway.context.contract import Place
     from gateway.context.keys import Pattern
 
 T = TypeVar("T")
 
-_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 _WRITE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _UNFINISHED = ".new-"
@@ -41,17 +40,15 @@ _PRUNED = 1_000
 
 
 class FileStore:
-    """Files below `path`, which is made where it is missing; several processes may share it.
+    """Files in a folder, which is made where it is missing; several processes may share it."""
 
-    `most`: bytes of the largest record. Calls run in at most `threads` threads.
-    """
-
-    def __init__(self, path: Path, *, prefix: str, most: int, threads: int, clock: Clock) -> None:
-        self._path = path
-        self._prefix = prefix
-        self._most = most
-        self._clock = clock
-        self._threads = threads
+    def __init__(self, place: Place) -> None:
+        settings = place.settings
+        self._path = Path(settings.path)
+        self._prefix = place.prefix
+        self._most = settings.max_value_bytes + record.HEAD_BYTES
+        self._clock = place.clock
+        self._threads = settings.connections
         self._pool: ThreadPoolExecutor | None = None
         self._root = -1
 
@@ -100,13 +97,10 @@ class FileStore:
         name, now = self._prefix + key, self._clock()
 
         def remove() -> bool:
-            with self._shelf(name) as shelf:
-                if shelf is None:
-                    return False
-                with _locked(shelf):
-                    head = _head(shelf, _file(name))
-                    live = head is not None and head.live(now)
-                    return _unlinked(shelf, _file(name)) and live
+            with self._locked():
+                head = self._head(_file(name))
+                live = head is not None and head.live(now)
+                return self._unlinked(_file(name)) and live
 
         return await self._run(remove)
 
@@ -116,7 +110,7 @@ class FileStore:
 
         def find() -> list[str]:
             found = []
-            for _, _, head in self._heads():
+            for _, head in self._heads():
                 if head.live(now) and pattern.matches(head.key[start:]):
                     found.append(head.key[start:])
                     if len(found) == limit:
@@ -128,7 +122,7 @@ class FileStore:
     async def count(self) -> int:
         """See `Store`; looks into every file."""
         now = self._clock()
-        return await self._run(lambda: sum(head.live(now) for _, _, head in self._heads()))
+        return await self._run(lambda: sum(head.live(now) for _, head in self._heads()))
 
     async def prune(self) -> int:
         """See `Store`; also what dead writers left."""
@@ -136,9 +130,9 @@ class FileStore:
 
         def prune() -> int:
             gone = 0
-            for shelf, file, head in self._heads(clean=True):
+            for file, head in self._heads(clean=True):
                 if not head.live(now):
-                    gone += _forgotten(shelf, file, now)
+                    gone += self._forgotten(file, now)
                     if gone == _PRUNED:
                         break
             return gone
@@ -161,7 +155,7 @@ class FileStore:
         try:
             self._path.mkdir(mode=0o700, parents=True, exist_ok=True)
             # The folder itself may be a link: where it leads is its owner's decision.
-            self._root = os.open(self._path, _FOLDER & ~os.O_NOFOLLOW)
+            self._root = os.open(self._path, _FOLDER)
             probe = _UNFINISHED + secrets.token_hex(8)
             os.close(os.open(probe, _WRITE, 0o600, dir_fd=self._root))
             os.unlink(probe, dir_fd=self._root)
@@ -176,29 +170,26 @@ class FileStore:
             os.close(root)
 
     def _write(self, name: str, body: bytes) -> None:
-        with self._shelf(name, make=True) as shelf:
-            if shelf is None:
-                raise SourceUnavailable("The folder of the datasource is gone.")
-            unfinished = _UNFINISHED + secrets.token_hex(8)
-            file = os.open(unfinished, _WRITE, 0o600, dir_fd=shelf)
+        unfinished = _UNFINISHED + secrets.token_hex(8)
+        file = os.open(unfinished, _WRITE, 0o600, dir_fd=self._root)
+        try:
             try:
-                try:
-                    with open(file, "wb", buffering=0, closefd=False) as stream:
-                        rest = memoryview(body)
-                        while rest:
-                            rest = rest[stream.write(rest) :]
-                    os.fsync(file)
-                finally:
-                    os.close(file)
-                with _locked(shelf):
-                    os.replace(unfinished, _file(name), src_dir_fd=shelf, dst_dir_fd=shelf)
-            except BaseException:
-                _unlinked(shelf, unfinished)
-                raise
-            os.fsync(shelf)
+                with open(file, "wb", buffering=0, closefd=False) as stream:
+                    rest = memoryview(body)
+                    while rest:
+                        rest = rest[stream.write(rest) :]
+                os.fsync(file)
+            finally:
+                os.close(file)
+            with self._locked():
+                os.replace(unfinished, _file(name), src_dir_fd=self._root, dst_dir_fd=self._root)
+        except BaseException:
+            self._unlinked(unfinished)
+            raise
+        os.fsync(self._root)
 
     def _read(self, name: str, now: float) -> bytes | None:
-        with self._opened(name) as file:
+        with self._opened(_file(name)) as file:
             if file is None:
                 return None
             with open(file, "rb", closefd=False) as stream:
@@ -208,122 +199,82 @@ class FileStore:
         return record.read(body, name, now)
 
     def _is_live(self, name: str, now: float) -> bool:
-        with self._opened(name) as file:
+        with self._opened(_file(name)) as file:
             head = None if file is None else record.head(os.read(file, record.HEAD_BYTES))
         return head is not None and head.key == name and head.live(now)
 
     @contextmanager
-    def _opened(self, name: str) -> Iterator[int | None]:
-        with self._shelf(name) as shelf:
-            file = None
-            if shelf is not None:
-                with suppress(FileNotFoundError):
-                    file = os.open(_file(name), _READ, dir_fd=shelf)
-            try:
-                yield file
-            finally:
-                if file is not None:
-                    os.close(file)
+    def _opened(self, file: str) -> Iterator[int | None]:
+        """A file of the folder, to read; None where there is none."""
+        opened = None
+        with suppress(FileNotFoundError):
+            opened = os.open(file, _READ, dir_fd=self._root)
+        try:
+            yield opened
+        finally:
+            if opened is not None:
+                os.close(opened)
 
     @contextmanager
-    def _shelf(self, name: str, *, make: bool = False) -> Iterator[int | None]:
-        """The open folder a key's file lies in; None where there is none."""
-        folder = _file(name)[:2]
-        shelf = None
+    def _folder(self) -> Iterator[int]:
+        """The folder opened once more: threads would share the lock and the place of another."""
+        own = os.open(".", _FOLDER, dir_fd=self._root)
         try:
-            shelf = os.open(folder, _FOLDER, dir_fd=self._root)
-        except FileNotFoundError:
-            if make:
-                with suppress(FileExistsError):
-                    os.mkdir(folder, 0o700, dir_fd=self._root)
-                os.fsync(self._root)
-                shelf = os.open(folder, _FOLDER, dir_fd=self._root)
-        try:
-            yield shelf
+            yield own
         finally:
-            if shelf is not None:
-                os.close(shelf)
+            os.close(own)
 
-    def _heads(self, *, clean: bool = False) -> Iterator[tuple[int, str, record.Head]]:
-        """Every value of this prefix: its open folder, its file, what its record says."""
-        for folder in _names(self._root):
-            if len(folder) != 2:  # noqa: PLR2004 - the two digits a file begins with
-                continue
-            try:
-                shelf = os.open(folder, _FOLDER, dir_fd=self._root)
-            except OSError:  # no folder of ours
-                continue
-            try:
-                for file in _names(shelf):
-                    head = _head(shelf, file)
-                    if head is not None and head.key.startswith(self._prefix):
-                        yield shelf, file, head
-                    elif clean and file.startswith(_UNFINISHED):
-                        _forget_stale(shelf, file)
-            finally:
-                os.close(shelf)
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Alone among all who write: what is looked at is what is then removed."""
+        with self._folder() as own:
+            fcntl.flock(own, fcntl.LOCK_EX)
+            yield
 
+    def _heads(self, *, clean: bool = False) -> Iterator[tuple[str, record.Head]]:
+        """Every value of this prefix: its file, and what its record says."""
+        with self._folder() as own:
+            names = sorted(os.listdir(own))  # noqa: PTH208 - pathlib knows no open folders
+        for file in names:
+            head = self._head(file)
+            if head is not None and head.key.startswith(self._prefix):
+                yield file, head
+            elif clean and file.startswith(_UNFINISHED):
+                self._forget_stale(file)
 
-def _names(folder: int) -> list[str]:
-    """The names in an open folder, read from a place of its own, which threads would share."""
-    own = os.open(".", _FOLDER, dir_fd=folder)
-    try:
-        return sorted(os.listdir(own))  # noqa: PTH208 - pathlib knows no open folders
-    finally:
-        os.close(own)
+    def _head(self, file: str) -> record.Head | None:
+        """What a file's record says; None where it is gone, or none of ours."""
+        if file.startswith(_UNFINISHED):
+            return None
+        try:
+            with self._opened(file) as opened:
+                found = None if opened is None else record.head(os.read(opened, record.HEAD_BYTES))
+        except OSError:
+            return None
+        return found if found is not None and _file(found.key) == file else None
+
+    def _forgotten(self, file: str, now: float) -> bool:
+        """Remove a value, unless it has been written anew meanwhile."""
+        with self._locked():
+            head = self._head(file)
+            return head is not None and not head.live(now) and self._unlinked(file)
+
+    def _forget_stale(self, file: str) -> None:
+        with suppress(FileNotFoundError):
+            age = time.time() - os.stat(file, dir_fd=self._root, follow_symlinks=False).st_mtime
+            if age > _STALE_SECONDS:
+                self._unlinked(file)
+
+    def _unlinked(self, file: str) -> bool:
+        try:
+            os.unlink(file, dir_fd=self._root)
+        except FileNotFoundError:
+            return False
+        return True
 
 
 def _file(name: str) -> str:
     return hashlib.sha256(name.encode()).hexdigest()
-
-
-def _head(shelf: int, file: str) -> record.Head | None:
-    """What a file's record says; None where it is gone, or none of ours."""
-    if file.startswith(_UNFINISHED):
-        return None
-    try:
-        opened = os.open(file, _READ, dir_fd=shelf)
-    except OSError:
-        return None
-    try:
-        found = record.head(os.read(opened, record.HEAD_BYTES))
-    except OSError:
-        return None
-    finally:
-        os.close(opened)
-    return found if found is not None and _file(found.key) == file else None
-
-
-@contextmanager
-def _locked(shelf: int) -> Iterator[None]:
-    """Alone in this folder, among all processes: what is looked at is what is then removed."""
-    fcntl.flock(shelf, fcntl.LOCK_EX)
-    try:
-        yield
-    finally:
-        fcntl.flock(shelf, fcntl.LOCK_UN)
-
-
-def _forgotten(shelf: int, file: str, now: float) -> bool:
-    """Remove a value, unless it has been written anew meanwhile."""
-    with _locked(shelf):
-        head = _head(shelf, file)
-        return head is not None and not head.live(now) and _unlinked(shelf, file)
-
-
-def _unlinked(shelf: int, file: str) -> bool:
-    try:
-        os.unlink(file, dir_fd=shelf)
-    except FileNotFoundError:
-        return False
-    return True
-
-
-def _forget_stale(shelf: int, file: str) -> None:
-    with suppress(FileNotFoundError):
-        age = time.time() - os.stat(file, dir_fd=shelf, follow_symlinks=False).st_mtime
-        if age > _STALE_SECONDS:
-            _unlinked(shelf, file)
 
 
 def _fault(error: OSError) -> SourceUnavailable | SourceRefused:

@@ -21,7 +21,7 @@ from gateway.errors import (
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterator, Mapping, Sequence
 
-    from gateway.context.contract import Clock
+    from gateway.context.contract import Place
     from gateway.context.keys import Pattern
 
 T = TypeVar("T")
@@ -37,25 +37,17 @@ _CREDENTIALS = frozenset({13, 18})
 class MongoStore:
     """Documents `{_id: prefix + key, value, expires}`; the server removes what has expired."""
 
-    def __init__(  # noqa: PLR0913 - each is a setting of its own
-        self,
-        url: str,
-        *,
-        prefix: str,
-        collection: str,
-        connections: int,
-        timeout: float,
-        clock: Clock,
-    ) -> None:
-        self._prefix = prefix
-        self._clock = clock
+    def __init__(self, place: Place) -> None:
+        settings = place.settings
+        self._prefix = place.prefix
+        self._clock = place.clock
         self._running: set[asyncio.Task[Any]] = set()
-        milliseconds = max(1, round(timeout * 1000))
+        milliseconds = max(1, round(settings.timeout_seconds * 1000))
         try:
             self._client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(
-                url,
+                settings.url.reveal(),
                 appname="plait",
-                maxPoolSize=connections,
+                maxPoolSize=settings.connections,
                 serverSelectionTimeoutMS=milliseconds,
                 connectTimeoutMS=milliseconds,
                 socketTimeoutMS=milliseconds,
@@ -64,7 +56,7 @@ class MongoStore:
                 retryReads=False,
                 tz_aware=True,
             )
-            self._values = self._client.get_default_database(_DATABASE)[collection]
+            self._values = self._client.get_default_database(_DATABASE)[settings.table]
         except (vendor.PyMongoError, ValueError, TypeError):
             raise ConfigurationError("the URL is none that MongoDB's client understands") from None
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
         Sequence,
     )
 
-    from gateway.context.contract import Clock
+    from gateway.context.contract import Place
     from gateway.context.keys import Pattern
 
 _ENCODED = str.maketrans({"/": "%2F", "%": "%25"})
@@ -44,15 +44,16 @@ _GRACE_SECONDS = 3_600.0
 class ObjectStore:
     """Objects of one folder of a bucket.
 
-    `url`: `s3://bucket` for AWS, with credentials as its own tools find them, or
+    The URL: `s3://bucket` for AWS, with credentials as its own tools find them, or
     `https://key:secret@server/bucket`.
     """
 
-    def __init__(self, url: str, *, prefix: str, region: str, timeout: float, clock: Clock) -> None:
-        self._folder = prefix.strip("/")
-        self._clock = clock
+    def __init__(self, place: Place) -> None:
+        settings = place.settings
+        self._folder = place.prefix.strip("/")
+        self._clock = place.clock
         try:
-            self._bucket = _bucket(url, region, timeout)
+            self._bucket = _bucket(settings.url.reveal(), settings.region, settings.timeout_seconds)
         except vendor.BaseError:
             raise ConfigurationError("the URL or region is none that S3's client takes") from None
 

@@ -11,7 +11,7 @@ from gateway.sources.postgres.pool import Pool
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
 
-    from gateway.context.contract import Clock
+    from gateway.context.contract import Place
     from gateway.context.keys import Pattern
 
 _PRUNED = 1_000
@@ -56,23 +56,20 @@ _ESCAPED = str.maketrans({"\\": r"\\", "%": r"\%", "_": r"\_", "*": "%", "?": "_
 
 
 class PostgresStore:
-    """Rows of one table whose keys begin with `prefix`; `table` is a checked identifier."""
+    """Rows of one table, whose name the settings have checked."""
 
-    def __init__(  # noqa: PLR0913 - each is a setting of its own
-        self,
-        url: str,
-        *,
-        prefix: str,
-        table: str,
-        connections: int,
-        timeout: float,
-        clock: Clock,
-    ) -> None:
-        self._prefix = prefix
-        self._table = f'"{table}"'
-        self._clock = clock
+    def __init__(self, place: Place) -> None:
+        settings = place.settings
+        self._prefix = place.prefix
+        self._table = f'"{settings.table}"'
+        self._clock = place.clock
         self._connected = False
-        self._pool = Pool(url, name="plait-context", size=connections, timeout=timeout)
+        self._pool = Pool(
+            settings.url.reveal(),
+            name="plait-context",
+            size=settings.connections,
+            timeout=settings.timeout_seconds,
+        )
 
     async def connect(self) -> None:
         """See `Store`."""

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from gateway.sources.redis.connection import our_errors
+from gateway.sources.redis.connection import Times, our_errors
 from gateway.sources.redis.faults import refused
-from gateway.sources.redis.link import Command
-from gateway.sources.redis.links import Times, make_link
+from gateway.sources.redis.link import Command, look_ups, looked_up
+from gateway.sources.redis.links import make_link
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
 
+    from gateway.context.contract import Place
     from gateway.context.keys import Pattern
 
 _PAGE = 1_000
@@ -21,13 +22,16 @@ _PAGE = 1_000
 class RedisStore:
     """Keys of one prefix of one server, cluster, or service that sentinels know."""
 
-    def __init__(
-        self, name: str, url: str, *, prefix: str, connections: int, timeout: float
-    ) -> None:
-        self._name = f"datasource.{name}"
-        self._prefix = prefix.encode()
-        times = Times(connect=timeout, answer=timeout)
-        self._link = make_link(self._name, url, connections=connections, times=times)
+    def __init__(self, place: Place) -> None:
+        settings = place.settings
+        self._name = f"datasource.{place.name}"
+        self._prefix = place.prefix.encode()
+        self._link = make_link(
+            self._name,
+            settings.url.reveal(),
+            connections=settings.connections,
+            times=Times(connect=settings.timeout_seconds, answer=settings.timeout_seconds),
+        )
 
     async def connect(self) -> None:
         """See `Store`."""
@@ -53,15 +57,8 @@ class RedisStore:
     async def get(self, keys: Sequence[str]) -> list[bytes | None]:
         """See `Store`: one round trip, and one MGET where that can be."""
         stored = [self._key(key) for key in keys]
-        groups = self._link.together(stored)
-        answers = await self._ask(
-            [Command(("MGET", *(stored[place] for place in group))) for group in groups]
-        )
-        found: list[bytes | None] = [None] * len(stored)
-        for group, values in zip(groups, answers, strict=True):
-            for place, value in zip(group, values, strict=True):
-                found[place] = value
-        return found
+        groups, commands = look_ups(self._link, stored)
+        return looked_up(groups, await self._ask(commands), len(stored))
 
     async def has(self, key: str) -> bool:
         """See `Store`."""

@@ -7,7 +7,7 @@ load the job engine (`gateway.workflows.worker`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 import orjson
@@ -52,10 +52,6 @@ class TryAgain(Exception):  # noqa: N818 - a wish, not a failure
         self.delay = delay
 
 
-async def _nothing(_: Attempt) -> None:
-    """What most jobs do when they are given up."""
-
-
 @dataclass(frozen=True, slots=True)
 class Job:
     """What a name stands for.
@@ -63,8 +59,7 @@ class Job:
     `run` does the work; it may run again after it was done, and raises for another try.
     `attempts`: tries in all. `pause`: seconds before the second, doubled for each later one up to
     `longest`. `every`: a cron expression, with seconds where it has a sixth field; the work is
-    then done without being asked for, once for all workers. `gave_up` runs after the last try
-    failed, or killed its worker.
+    then done without being asked for, once for all workers.
     """
 
     name: str
@@ -73,29 +68,26 @@ class Job:
     pause: float = 1.0
     longest: float = 300.0
     every: str = ""
-    gave_up: Callable[[Attempt], Awaitable[None]] = field(default=_nothing)
 
     def delay(self, number: int) -> float:
         """Seconds to wait after try `number` failed."""
         return float(min(self.pause * 2 ** min(number - 1, 30), self.longest))
 
 
-async def defer(  # noqa: PLR0913 - what one may ask of a job
+async def defer(
     connection: Connection,
     name: str,
     arguments: Mapping[str, Any],
     *,
     lock: str | None = None,
     once: str | None = None,
-    delay: float = 0.0,
-    priority: int = 0,
 ) -> int:
     """Write a job down on `connection`, in its transaction; the job's id.
 
     Jobs of one `lock` never run at the same time. While a job with the same `once` waits to begin,
     that one is given back, with these arguments, and no other is made; a job that has begun does
-    not count: what is deferred meanwhile is done after it. `delay`: seconds before it may begin.
-    Higher `priority` first. Raises InputError for arguments that JSON cannot write or too large.
+    not count: what is deferred meanwhile is done after it. Raises InputError for arguments that
+    JSON cannot write or too large.
     """
     try:
         text = orjson.dumps(dict(arguments))
@@ -103,11 +95,8 @@ async def defer(  # noqa: PLR0913 - what one may ask of a job
         raise InputError(f"The arguments of the job {name} are not JSON.") from error
     if len(text) > MAX_ARGUMENTS:
         raise InputError(f"The arguments of the job {name} have more than {MAX_ARGUMENTS} bytes.")
-    made = await connection.fetchval(_DEFER, name, text.decode(), lock, once, delay, priority)
+    made = await connection.fetchval(_DEFER, name, text.decode(), lock, once)
     return int(made)
 
 
-_DEFER = """
-SELECT public.plait_defer($1, $2::text::jsonb, lock => $3, once => $4,
-    delay => make_interval(secs => $5), priority => $6)
-"""
+_DEFER = "SELECT public.plait_defer($1, $2::text::jsonb, lock => $3, once => $4)"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+from gateway.context.pruning import prune
 from gateway.errors import SourceError
 from gateway.workflows.jobs import Job
 
@@ -38,8 +39,7 @@ class Retention:
 
     async def _perform(self, _: Attempt) -> None:
         await self.forget()
-        for source in self._sources.values():
-            await _pruned(source)
+        await prune(self._sources)
 
     async def forget(self) -> int:
         """Forget what is old enough; how many runs that were.
@@ -69,12 +69,3 @@ class Retention:
             _LOG.warning("the contexts of an old run could not be deleted yet")
             return False
         return True
-
-
-async def _pruned(source: Datasource) -> None:
-    try:
-        for _ in range(_ROUNDS):
-            if not await source.prune():
-                break
-    except SourceError:
-        _LOG.warning("the datasource %s could not be pruned", source.name)

@@ -164,7 +164,6 @@ class Worker:
             if not attempt.last:
                 raise TryAgain(job.delay(number)) from None
         # The last try failed just now, or ended with its worker.
-        await job.gave_up(attempt)
         raise _GivenUpError
 
     async def _recovering(self) -> None:

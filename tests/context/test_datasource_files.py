@@ -83,7 +83,7 @@ async def test_what_dead_writers_left_is_pruned_once_it_is_old(files, tmp_path):
 
 
 async def test_links_inside_the_root_are_not_followed(files, tmp_path):
-    """Neither a linked file nor a linked folder is read, written through, or deleted."""
+    """What a linked file leads to is neither read, written, nor deleted."""
     outside = tmp_path / "outside"
     outside.mkdir()
     await files.save("k", "inside")
@@ -99,14 +99,12 @@ async def test_links_inside_the_root_are_not_followed(files, tmp_path):
     await files.save("k", "new")  # takes the link's place
     assert not file.is_symlink()
     assert await files.load("k") == "new"
-    shelf = file.parent
     file.unlink()
-    shelf.rmdir()
-    shelf.symlink_to(outside)
-    for call in (files.load("k"), files.save("k", 1), files.delete("k"), files.exists("k")):
-        with pytest.raises(SourceRefused, match="symbolic link"):
-            await call
+    file.symlink_to(secret)
+    with pytest.raises(SourceRefused, match="symbolic link"):
+        await files.exists("k")
     assert await files.size() == 0
+    assert not await files.delete("k")  # the link goes
     assert [path.name for path in outside.iterdir()] == [secret.name]
     assert secret.read_bytes() == before
 
@@ -133,8 +131,9 @@ async def test_a_broken_or_foreign_file_is_an_error_and_no_value(files, tmp_path
 async def test_values_are_the_owners_alone(files, tmp_path):
     """Folders are 0700 and files 0600, whatever the umask."""
     await files.save("k", 1)
-    modes = {path.stat().st_mode & 0o777 for path in (tmp_path / "root").rglob("*")}
-    assert modes == {0o700, 0o600}
+    root = tmp_path / "root"
+    assert root.stat().st_mode & 0o777 == 0o700
+    assert {path.stat().st_mode & 0o777 for path in root.iterdir()} == {0o600}
 
 
 async def test_a_folder_that_cannot_be_is_named(tmp_path):

@@ -1,24 +1,16 @@
 """`datasource(name)` in GraphQL and for resolvers: who reads which source, and what they get."""
 
 import contextlib
-import time
 
-import orjson
 import pytest
 import strawberry
+from asking import Asking, built, engine_over
 from strawberry.scalars import JSON
 
 from gateway import DatasourceQueries, Domain, queries
 from gateway.context.compose import datasources_of
-from gateway.documents.store import DocumentStore
 from gateway.errors import ConfigurationError, InputError
-from gateway.execution.engine import Engine
-from gateway.execution.exchange import GraphQLRequest
-from gateway.execution.executor import WalkingExecutor, install_resolvers
-from gateway.planning.arguments import PageLimits
-from gateway.planning.plan import Planner
 from gateway.planning.registry import Registry
-from gateway.schema.build import build
 from gateway.settings import Datasource as Settings
 from gateway.settings import Secret
 from gateway.viewer import ANONYMOUS, Viewer
@@ -39,14 +31,12 @@ class Kept:
 @pytest.fixture
 def api():
     """A domain that reads sources both ways."""
-    made = build(Domain(entities=[], queries=[DatasourceQueries, Kept]), executor=WalkingExecutor)
-    install_resolvers(made)
-    return made
+    return built(Domain(entities=[], queries=[DatasourceQueries, Kept]))
 
 
 @pytest.fixture
 async def ask(api, tmp_path):
-    """`await ask(query, viewer)` over three sources: for all, for editors, for nobody."""
+    """`await ask(query, viewer=viewer)` over three sources: for all, for editors, for nobody."""
     files = datasources_of(
         {
             "open": Settings(type="filesystem", path=str(tmp_path / "a"), read="*"),
@@ -57,28 +47,17 @@ async def ask(api, tmp_path):
     await files.connect()
     for name in ("open", "staff", "hidden"):
         await files.get(name).save_batch({"run-1": {"in": name}, "run-2": None, "x": [1, 2.5]})
-    made = _engine(api)
-    made.datasources = files
     try:
-        yield lambda query, viewer=ANONYMOUS: _ask(made, query, viewer)
+        yield _over(api, files).ask
     finally:
         await files.disconnect()
 
 
-def _engine(api):
-    registry = Registry({}, {}, {})
-    planner = Planner(api.catalog, registry, PageLimits())
-    return Engine(api, DocumentStore(api.catalog.schema), planner, {}, lambda _: {}, writers={})
-
-
-async def _ask(engine, query, viewer):
-    answer = await engine.answer(
-        GraphQLRequest(query, None, {}, {}),
-        viewer,
-        allow_mutations=True,
-        deadline=time.monotonic() + 5,
-    )
-    return orjson.loads(answer.body)
+def _over(api, datasources=None):
+    made = Asking()
+    made.engine, _ = engine_over(api, {}, Registry({}, {}, {}))
+    made.engine.datasources = datasources
+    return made
 
 
 async def test_a_source_is_read(ask):
@@ -122,7 +101,7 @@ async def test_a_source_is_read(ask):
 )
 async def test_another_name_is_an_error_that_lists_what_there_is(ask, field, viewer, name, listed):
     """A source that is not for the viewer and one that does not exist look the same."""
-    body = await ask("{ " + field.format(name) + " }", viewer)
+    body = await ask("{ " + field.format(name) + " }", viewer=viewer)
     (error,) = body["errors"]
     assert error["message"] == f"There is no such datasource for you; {listed}"
     assert error["extensions"]["code"] == "BAD_USER_INPUT"
@@ -141,7 +120,8 @@ async def test_many_readings_at_once_see_the_same(ask):
 async def test_roles_open_sources_also_to_resolvers(ask):
     """An editor reads what is for editors, by GraphQL and through the context."""
     body = await ask(
-        '{ datasource(name: "staff") { get(key: "x") } kept(name: "staff", key: "run-1") }', EDITOR
+        '{ datasource(name: "staff") { get(key: "x") } kept(name: "staff", key: "run-1") }',
+        viewer=EDITOR,
     )
     assert body == {"data": {"datasource": {"get": [1, 2.5]}, "kept": {"in": "staff"}}}
 
@@ -162,16 +142,15 @@ async def test_one_wrong_argument_costs_its_field_only(ask):
 
 async def test_without_sources_there_are_none(api):
     """The schema is the same; the error says that nothing is available."""
-    body = await _ask(_engine(api), '{ datasource(name: "x") { size } }', ANONYMOUS)
+    body = await _over(api).ask('{ datasource(name: "x") { size } }')
     assert body["errors"][0]["message"] == "There is no such datasource for you; available: none."
 
 
 async def test_a_source_that_is_away_costs_its_field(api):
     """A typed error, no address in it, and the other fields are answered."""
     away = Secret("redis://:hunter2@127.0.0.1:1/0")
-    made = _engine(api)
-    made.datasources = datasources_of({"away": Settings(type="redis", url=away, read="*")})
-    body = await _ask(made, '{ datasource(name: "away") { name size } }', ANONYMOUS)
+    made = _over(api, datasources_of({"away": Settings(type="redis", url=away, read="*")}))
+    body = await made.ask('{ datasource(name: "away") { name size } }')
     assert body["data"] == {"datasource": {"name": "away", "size": None}}
     (error,) = body["errors"]
     assert error["extensions"]["code"] == "SOURCE_UNAVAILABLE"

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import enum
 from contextlib import asynccontextmanager
 from datetime import date, datetime  # noqa: TC003 - read by decorators at run time
 from decimal import Decimal  # noqa: TC003 - read by decorators at run time
 from typing import TYPE_CHECKING, Any
 
-import orjson
 import sqlalchemy as sa
+from asking import Asking, built, engine_over
 from strawberry import ID  # noqa: TC002 - read by decorators at run time
 from strawberry.scalars import JSON  # noqa: TC002 - read by decorators at run time
 
@@ -40,25 +39,18 @@ from gateway import (
 )
 from gateway.caching.assembly import Options, make_cache
 from gateway.caching.dependencies import Dependencies
-from gateway.documents.limits import DocumentLimits
-from gateway.documents.store import DocumentStore
 from gateway.execution.cached import CachedReads
-from gateway.execution.engine import Engine
-from gateway.execution.exchange import GraphQLRequest
-from gateway.execution.executor import WalkingExecutor, install_resolvers
-from gateway.execution.groups import Groups
 from gateway.planning.arguments import PageLimits
-from gateway.planning.plan import Planner
 from gateway.planning.registry import Registry
-from gateway.schema.build import Api, build
 from gateway.sources.directus.sending import Sending
 from gateway.sources.directus.source import DirectusSource
 from gateway.sources.postgres.source import PostgresSource
-from gateway.viewer import ANONYMOUS, Viewer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
 
+    from gateway.execution.engine import Engine
+    from gateway.schema.build import Api
     from gateway.sources.directus.faults import Envelope
     from gateway.sources.http import Outgoing
 
@@ -106,7 +98,7 @@ class Article:
     price: Decimal | None
     views: BigInt | None
     published_on: date | None
-    created: datetime | None
+    created: datetime | None = directus_field(readonly=True)
     extra: JSON | None
     featured: bool | None
     about: int | None = directus_field("trend_id")
@@ -215,8 +207,8 @@ class Recording(Sending):
         return await super().ask(request, deadline, passed)
 
 
-class Newsroom:
-    """A running engine; `ask` gives the decoded body of an answer."""
+class Newsroom(Asking):
+    """A running engine over a Directus."""
 
     def __init__(self, api: Api, engine: Engine, sent: Recording | None) -> None:
         self.api = api
@@ -230,28 +222,6 @@ class Newsroom:
         found, self.sent.requests = self.sent.requests, []
         return found
 
-    async def ask(
-        self,
-        document: str,
-        seconds: float = 20.0,
-        viewer: Viewer = ANONYMOUS,
-        **variables: Any,
-    ) -> dict[str, Any]:
-        deadline = asyncio.get_running_loop().time() + seconds
-        answer = await self.engine.answer(
-            GraphQLRequest(document, None, variables),
-            viewer,
-            allow_mutations=True,
-            deadline=deadline,
-        )
-        body: dict[str, Any] = orjson.loads(answer.body)
-        return body
-
-    async def data(self, document: str, **variables: Any) -> Any:
-        body = await self.ask(document, **variables)
-        assert "errors" not in body, body["errors"]
-        return body["data"]
-
 
 @asynccontextmanager
 async def running(
@@ -263,30 +233,17 @@ async def running(
     **options: Any,
 ) -> AsyncIterator[Newsroom]:
     """An engine over a Directus, and over a database where one is given; `cached` as declared."""
-    api = build(domain, executor=WalkingExecutor)
-    install_resolvers(api)
+    api = built(domain)
     items = DirectusSource("directus", sending, **options)
     rows = PostgresSource("postgres", database, api.catalog) if database else None
     sources: dict[str, Any] = {"directus": items} | ({"postgres": rows} if rows else {})
     registry = Registry({"default": rows} if rows else {}, {}, {}, items={"default": items})
-    groups = {name: Groups(source) for name, source in sources.items()}
-
-    def describe(prepared: Any) -> Any:
-        return sources[prepared.source].describe(prepared)
-
-    engine = Engine(
-        api,
-        DocumentStore(api.catalog.schema, DocumentLimits()),
-        Planner(api.catalog, registry, PageLimits(default=5, most=50)),
-        groups,
-        describe,
-        writers={"directus": items},
-    )
+    engine, groups = engine_over(api, sources, registry, PageLimits(default=5, most=50))
     cache = make_cache(Options(early_refresh=0.0), None)
     if cached:
         dependencies = Dependencies(api.catalog.entities)
         engine.cached = CachedReads(
-            cache, api.catalog, dependencies, groups, describe, schema=b"newsroom"
+            cache, api.catalog, dependencies, groups, engine.describe, schema=b"newsroom"
         )
     for source in sources.values():
         await source.open()

@@ -108,7 +108,7 @@ async def test_a_fault_stays_in_its_place(room: Newsroom, there: Failing, name: 
     there.drips = name == "slow"
     if there.drips:
         there.fault = ARTICLES
-    body = await room.ask(QUERY, SECONDS)
+    body = await room.ask(QUERY, seconds=SECONDS)
     nodes = body["data"]["trends"]["nodes"]
     assert nodes == [{"title": f"Trend {n}", "article": None} for n in (1, 2, 3)]
     if name != "limited":  # where Directus is to be left alone, nobody asks it

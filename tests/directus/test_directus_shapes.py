@@ -99,6 +99,27 @@ def test_items_as_they_are():
     assert value == b'{"nodes":' + data.replace(b"\t", b" ") + b"}"
 
 
+@pytest.mark.parametrize(
+    ("asked", "data", "shown"),
+    [
+        ("a: title", b'[{ "title": "T" }]', b'[{"a":"T"}]'),
+        ("title", b'[{ "title": "T", "slug": "t" }]', b'[{"title":"T"}]'),
+        ("tags { name }", b'[{ "tags": [{ "tags_id": null }] }]', b'[{"tags":[]}]'),
+    ],
+)
+def test_items_that_must_be_read(asked: str, data: bytes, shown: bytes):
+    """What is renamed, more than was asked for, and what stands behind a junction."""
+    made, _ = prepared(f"{{ articles {{ nodes {{ {asked} }} }} }}")
+    assert answers.list_value(made, data, b"") == b'{"nodes":' + shown + b"}"
+
+
+def test_items_that_are_no_json():
+    """A text of no UTF-8 is refused as the rest is."""
+    made, _ = prepared("{ articles { nodes { title } } }")
+    with pytest.raises(SourceRefused, match="something else than JSON"):
+        answers.list_value(made, b'[{"title":"\xff"}]', b"")
+
+
 def test_members_come_in_the_order_of_the_selection():
     """Directus writes values before related items."""
     item = {"title": "T", "author": {"name": "A"}}

@@ -12,9 +12,11 @@ from seed import READER_TOKEN
 from writing import WRITING, code, engine, only
 
 from gateway import directus_create, directus_update_many, directus_upload, mutations, queries
-from gateway.errors import ConfigurationError
+from gateway.errors import ConfigurationError, InputError
 from gateway.schema.build import build
+from gateway.schema.items.asks import MAX_ITEMS
 from gateway.sources.directus.credentials import StaticToken
+from gateway.sources.directus.source import DirectusSource
 
 if TYPE_CHECKING:
     import httpx
@@ -280,6 +282,20 @@ async def test_the_plan_shows_the_write() -> None:
 
 
 # Start-up ----------------------------------------------------------------------------------------
+
+
+def test_what_inputs_take() -> None:
+    """Values and related items by their keys; not what is read only, nor many to any."""
+    api = build(WRITING)
+    takes = api.schema.as_str().split("input ArticleCreate")[1].split("}")[0]
+    assert "author: ID" in takes
+    assert "tags: [ID!]" in takes
+    assert "created" not in takes
+    assert "blocks" not in takes
+    article = api.catalog.collections["Article"]
+    many = {"tags": [str(one) for one in range(MAX_ITEMS + 1)]}
+    with pytest.raises(InputError, match=r"`input.tags` goes beyond"):
+        DirectusSource("directus", None).written(article, many, "input")
 
 
 def test_wrong_bindings() -> None:

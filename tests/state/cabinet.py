@@ -2,33 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
-import orjson
+from asking import Asking, built, engine_over
 
 from gateway import Domain, StateMutations, StateQueries, Viewer
-from gateway.documents.store import DocumentStore
-from gateway.execution.engine import Engine
-from gateway.execution.exchange import GraphQLRequest
-from gateway.execution.executor import WalkingExecutor, install_resolvers
-from gateway.execution.groups import Groups
-from gateway.planning.arguments import PageLimits
-from gateway.planning.plan import Planner
 from gateway.planning.registry import Registry
-from gateway.schema.build import build
 from gateway.schema.state import Namespace, Namespaces
 from gateway.sources.redis import RedisSource
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
+    from gateway.execution.engine import Engine
+
 EVERYBODY = frozenset({"*"})
 NAMES = ("notes", "texts", "brief", "staff", "closed")
 VISITOR = Viewer(subject="eve")
 CLERK = Viewer(subject="ann", roles=frozenset({"clerk"}))
-SECONDS = 20.0
 
 
 def opened(prefix: str) -> list[Namespace]:
@@ -53,41 +45,15 @@ def opened(prefix: str) -> list[Namespace]:
     ]
 
 
-class Cabinet:
+class Cabinet(Asking):
     """A running engine and the source behind it."""
+
+    viewer = VISITOR
 
     def __init__(self, engine: Engine, source: RedisSource, prefix: str) -> None:
         self.engine = engine
         self.source = source
         self.prefix = prefix
-
-    async def ask(
-        self,
-        document: str,
-        variables: dict[str, Any] | None = None,
-        *,
-        viewer: Viewer = VISITOR,
-        seconds: float = SECONDS,
-    ) -> dict[str, Any]:
-        """The body of the answer."""
-        deadline = asyncio.get_running_loop().time() + seconds
-        answer = await self.engine.answer(
-            GraphQLRequest(document, None, variables, None),
-            viewer,
-            allow_mutations=True,
-            deadline=deadline,
-        )
-        body: dict[str, Any] = orjson.loads(answer.body)
-        return body
-
-    async def data(
-        self, document: str, variables: dict[str, Any] | None = None, **options: Any
-    ) -> dict[str, Any]:
-        """The data of an answer that must be without errors."""
-        body = await self.ask(document, variables, **options)
-        assert "errors" not in body, body["errors"]
-        found: dict[str, Any] = body["data"]
-        return found
 
     async def state(self, selection: str, *, namespace: str = "NOTES", **options: Any) -> Any:
         """What a namespace holds."""
@@ -116,31 +82,16 @@ async def cabinet(
     **options: Any,
 ) -> AsyncIterator[Cabinet]:
     """An engine over the server at `url`; `options` are the source's."""
-    api = build(
-        domain
-        or Domain(
-            entities=[],
-            queries=[StateQueries],
-            mutations=[StateMutations],
-            namespaces=NAMES,
-        ),
-        executor=WalkingExecutor,
+    whole = Domain(
+        entities=[], queries=[StateQueries], mutations=[StateMutations], namespaces=NAMES
     )
-    install_resolvers(api)
+    api = built(domain or whole)
     source = RedisSource("redis", url, **{"socket_timeout": 5.0, **options})
     opening = opened(prefix) if namespaces is None else namespaces
     registry = Registry({}, {}, {"default": source}, namespaces=Namespaces(opening))
-    groups = Groups(source)
-    engine = Engine(
-        api,
-        DocumentStore(api.catalog.schema),
-        Planner(api.catalog, registry, PageLimits()),
-        {"redis": groups},
-        source.describe,
-        writers={"redis": source},
-    )
+    engine, groups = engine_over(api, {"redis": source}, registry)
     try:
         yield Cabinet(engine, source, prefix)
     finally:
-        await groups.close()
+        await groups["redis"].close()
         await source.close()

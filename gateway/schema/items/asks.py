@@ -227,15 +227,15 @@ class ItemWrite:
 
     def reached(self) -> list[Collection]:
         """Where items may be written: its own collection, and those that inputs lead to."""
-        nested: list[Collection] = [self.shown.collection]
+        written = [self.shown.collection]
         led: list[Collection] = []
-        for one in nested:
-            for relation in one.relations.values():
+        for collection in written:  # which grows meanwhile
+            for relation in collection.relations.values():
                 if relation.nested:
-                    nested += [target for target in relation.to if target not in nested]
+                    written += [one for one in relation.to if one not in written]
                 elif relation.many and relation.through is None:
                     led += relation.to
-        return [*nested, *led]
+        return [*written, *led]
 
 
 @dataclass(frozen=True, slots=True)

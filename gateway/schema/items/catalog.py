@@ -47,6 +47,11 @@ class ItemRelation:
         """The collections of its targets."""
         return tuple(self.known[name] for name in self.targets)
 
+    @property
+    def choices(self) -> dict[str, Collection]:
+        """The same by the members of an input that says which of them an item is of."""
+        return {f"{one.name[0].lower()}{one.name[1:]}": one for one in self.to}
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Collection:

@@ -14,7 +14,8 @@ from gateway.errors import ConfigurationError
 from gateway.schema.access import requirements_of
 from gateway.schema.arguments import argument
 from gateway.schema.bindings import Bound
-from gateway.schema.entities import fields_of, optional
+from gateway.schema.definitions import field_name, fields_of, type_name
+from gateway.schema.entities import optional
 from gateway.schema.items.bindings import (
     ITEM_FIELDS,
     AssetField,
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from graphql import GraphQLSchema
-    from strawberry.schema.name_converter import NameConverter
     from strawberry.types.arguments import StrawberryArgument
 
     from gateway.schema.catalog import EntityInfo
@@ -52,12 +52,10 @@ class CollectionFields:
         self,
         classes: Sequence[type],
         inputs: Inputs,
-        converter: NameConverter,
         entity: Callable[[Any], EntityInfo | None],
     ) -> None:
         self._classes = classes
         self._inputs = inputs
-        self._converter = converter
         self._entity = entity
         self._types: CollectionTypes | None = None
         self._filters: dict[str, tuple[type, type]] = {}
@@ -71,7 +69,7 @@ class CollectionFields:
     def made_of(self) -> dict[str, str]:
         """Every generated type → the collection's type whose items it shows."""
         return {
-            self._name(made): name
+            type_name(made): name
             for name, several in [
                 *((name, [one]) for name, one in self._lists.items()),
                 *self._groups.items(),
@@ -181,7 +179,7 @@ class CollectionFields:
         return found
 
     def _relation_arguments(self, cls: type, field: Bound) -> list[StrawberryArgument]:
-        relation = self.by_class[cls].relations[self._converter.from_field(field)]
+        relation = self.by_class[cls].relations[field_name(field)]
         if not relation.many:
             return []
         if relation.any:
@@ -205,7 +203,7 @@ class CollectionFields:
             self._read_field(members, cls, field, hints[field.python_name])
         key = members.key(cls.__name__, options.key)
         return Collection(
-            self._name(cls),
+            type_name(cls),
             options.collection,
             options.source,
             cls,
@@ -225,12 +223,13 @@ class CollectionFields:
             raise ConfigurationError(
                 f"{where}: a class of a collection has only fields bound to its source."
             )
-        name = self._converter.from_field(field)
+        name = field_name(field)
         binding = field.binding
         inner, nullable = optional(hint)
         if isinstance(binding, ItemField):
             own = binding.field or field.python_name.rstrip("_")
-            members.columns[name] = ItemColumn(name, own, item_kind(inner, where), nullable)
+            kind = item_kind(inner, where)
+            members.columns[name] = ItemColumn(name, own, kind, nullable, binding.readonly)
         elif isinstance(binding, ItemLink):
             relation = self._relation(name, binding, inner, where, nullable=nullable)
             members.relations[name] = relation
@@ -262,7 +261,7 @@ class CollectionFields:
                     f"{where}: {cls!r} is no class of a collection that the domain lists "
                     "among its `collections`."
                 )
-        targets = tuple(self._name(cls) for cls in classes)
+        targets = tuple(type_name(cls) for cls in classes)
         return ItemRelation(
             name,
             binding.field,
@@ -306,7 +305,7 @@ class CollectionFields:
     ) -> tuple[Mapping[str, ItemColumn], Mapping[str, ItemRelation]]:
         """What anybody may filter, sort and group by: nothing that needs a permission."""
         guarded = {
-            self._converter.from_field(field)
+            field_name(field)
             for field in fields_of(collection.cls)
             if field.permission_classes or requirements_of(field.directives or ())
         }
@@ -323,9 +322,6 @@ class CollectionFields:
                 if name not in guarded and closed.isdisjoint(one.targets)
             },
         )
-
-    def _name(self, cls: type) -> str:
-        return self._converter.from_type(_definition(cls))
 
 
 @dataclass(slots=True)

@@ -40,8 +40,7 @@ class ItemKind:
 
     `annotation` is what Strawberry makes the GraphQL type of, `filter` the kind whose filter it
     has (None: only whether there is a value), `texts` whether it is filtered by parts of a text.
-    `read` takes a value of the source's JSON, never null, and raises `Misshapen`; `plain` is the
-    type whose JSON needs no reading, None where every value must be read.
+    `read` takes a value of the source's JSON, never null, and raises `Misshapen`.
     """
 
     name: str
@@ -51,7 +50,6 @@ class ItemKind:
     texts: bool = False
     sortable: bool = True
     number: bool = False
-    plain: Any = None
 
     @property
     def bind(self) -> Callable[[Any, str], Any]:
@@ -122,45 +120,31 @@ def _boolean(value: Any) -> bool:
     return value
 
 
-def _uuid(value: Any) -> str:
-    try:
-        return str(uuid.UUID(_text(value)))
-    except ValueError:
-        raise Misshapen from None
+def _parsed(parse: Callable[[str], Any], write: Callable[[Any], str]) -> Callable[[Any], str]:
+    """Reads a text that `parse` takes, as `write` writes it."""
 
+    def read(value: Any) -> str:
+        try:
+            return write(parse(_text(value)))
+        except ValueError:
+            raise Misshapen from None
 
-def _moment(value: Any) -> str:
-    try:
-        return write_moment(dt.datetime.fromisoformat(_text(value)))
-    except ValueError:
-        raise Misshapen from None
-
-
-def _date(value: Any) -> str:
-    try:
-        return dt.date.fromisoformat(_text(value)).isoformat()
-    except ValueError:
-        raise Misshapen from None
-
-
-def _time(value: Any) -> str:
-    try:
-        return write_moment(dt.time.fromisoformat(_text(value)))
-    except ValueError:
-        raise Misshapen from None
+    return read
 
 
 ID = ItemKind("ID", strawberry.ID, _id, kinds.TEXT_ID)
 INT = ItemKind("Int", int, _int, kinds.INT, number=True)
 BIGINT = ItemKind("BigInt", BigInt, _bigint, kinds.BIGINT, number=True)
-FLOAT = ItemKind("Float", float, _float, kinds.FLOAT, number=True, plain=float)
+FLOAT = ItemKind("Float", float, _float, kinds.FLOAT, number=True)
 DECIMAL = ItemKind("Decimal", Decimal, _decimal, kinds.DECIMAL, number=True)
-TEXT = ItemKind("String", str, _text, kinds.TEXT, texts=True, plain=str)
-BOOLEAN = ItemKind("Boolean", bool, _boolean, kinds.BOOLEAN, plain=bool)
-UUID = ItemKind("UUID", uuid.UUID, _uuid, kinds.UUID)
-MOMENT = ItemKind("DateTime", dt.datetime, _moment, kinds.MOMENT)
-DATE = ItemKind("Date", dt.date, _date, kinds.DATE, plain=dt.date)
-TIME = ItemKind("Time", dt.time, _time, kinds.TIME)
+TEXT = ItemKind("String", str, _text, kinds.TEXT, texts=True)
+BOOLEAN = ItemKind("Boolean", bool, _boolean, kinds.BOOLEAN)
+UUID = ItemKind("UUID", uuid.UUID, _parsed(uuid.UUID, str), kinds.UUID)
+MOMENT = ItemKind(
+    "DateTime", dt.datetime, _parsed(dt.datetime.fromisoformat, write_moment), kinds.MOMENT
+)
+DATE = ItemKind("Date", dt.date, _parsed(dt.date.fromisoformat, str), kinds.DATE)
+TIME = ItemKind("Time", dt.time, _parsed(dt.time.fromisoformat, write_moment), kinds.TIME)
 DOCUMENT = ItemKind("JSON", JSON, lambda value: value, None, sortable=False)
 
 _KINDS = (ID, INT, BIGINT, FLOAT, DECIMAL, TEXT, BOOLEAN, UUID, MOMENT, DATE, TIME, DOCUMENT)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import enum
-import re
 from typing import TYPE_CHECKING, Any
 
 import strawberry
 
 from gateway.schema.arguments import argument
+from gateway.schema.inputs import Inputs, names_enum
 from gateway.schema.items.kinds import BIGINT, DECIMAL, FLOAT, INT
 from gateway.schema.outputs import Member, make_type
 
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from strawberry.types.arguments import StrawberryArgument
 
-    from gateway.schema.inputs import Inputs
     from gateway.schema.items.catalog import Collection, ItemColumn, ItemRelation
     from gateway.schema.items.kinds import ItemKind
 
@@ -167,9 +166,13 @@ class CollectionTypes:
         self, name: str, made: type, columns: Mapping[str, ItemColumn]
     ) -> list[StrawberryArgument]:
         """The arguments of a root field of groups; `made` is the filter."""
-        by = list[_names(name, columns)] | None  # type: ignore[valid-type,misc]  # made at run time
+        names: Any = names_enum(f"{name}GroupBy", columns, f"The fields to group {name} items by.")
         return [
-            argument("groupBy", by, "What the items of a group have in common; all are one group."),
+            argument(
+                "groupBy",
+                list[names] | None,
+                "What the items of a group have in common; all are one group.",
+            ),
             argument("filter", made | None, "Only items like this."),
             argument("search", str | None, "Only items with these words."),
             argument("limit", int | None, "How many groups at most, in the order of `groupBy`."),
@@ -193,13 +196,3 @@ def page_arguments() -> list[StrawberryArgument]:
         argument("offset", int | None, "How many items to leave out before those."),
         argument("page", int | None, "Instead of `offset`: which page of `limit` items, from 1."),
     ]
-
-
-def _names(name: str, columns: Mapping[str, ItemColumn]) -> type[enum.Enum]:
-    members: dict[str, str] = {}
-    for column in columns:
-        spelt = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", column).upper()
-        members[column if spelt in members else spelt] = column
-    functional: Any = enum.Enum  # to a type checker it takes literals alone
-    made: type[enum.Enum] = functional(f"{name}GroupBy", members, module=__name__)
-    return strawberry.enum(made, description=f"The fields to group {name} items by.")

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
         PreparedLookup,
         PreparedSingle,
     )
-    from gateway.sources.directus.shapes import ObjectShape
+    from gateway.sources.directus.shapes import Read
 
 _UUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 
@@ -38,7 +38,7 @@ _UUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 def list_value(prepared: PreparedItems, data: bytes, meta: bytes) -> Value:
     """The object of a list."""
     errors: list[PlaitError] = []
-    shapes = iter(prepared.selection.shapes)
+    reads = iter(prepared.selection.reads)
     counts = _decoded(meta) if prepared.counts and meta else None
     made: dict[str, Any] = {}
     for part in prepared.ask.parts:
@@ -48,22 +48,22 @@ def list_value(prepared: PreparedItems, data: bytes, meta: bytes) -> Value:
             given = counts.get(COUNTS[part.name]) if isinstance(counts, dict) else None
             made[part.key] = _measure(INT.read, given, part.name, errors)
         else:
-            made[part.key] = _items(next(shapes), data, errors)
+            made[part.key] = _items(prepared, next(reads), data, errors)
     return written(made, errors)
 
 
-def _items(shape: ObjectShape, data: bytes, errors: list[PlaitError]) -> Any:
+def _items(prepared: PreparedItems, read: Read, data: bytes, errors: list[PlaitError]) -> Any:
     """The items, as they are where nothing about them is to be changed."""
-    if shape.plain is not None:
+    if prepared.plain is not None:
         try:
-            msgspec.json.decode(data, type=shape.plain_list)
-        except msgspec.MsgspecError:
+            prepared.plain.decode(data)
+        except (msgspec.MsgspecError, UnicodeDecodeError):
             pass  # read one by one, what is wrong is found where it is
         else:
             return orjson.Fragment(data.replace(HOLE, b" "))
     items = _list(data)
     try:
-        return [shape.read(item, errors) for item in items]
+        return [read(item, errors) for item in items]
     except Misshapen as wrong:
         raise misshapen(str(wrong) or "data") from None
 
@@ -80,7 +80,7 @@ def looked_up(prepared: PreparedLookup, data: bytes, keys: Sequence[Key], most: 
         own = item.get(prepared.match) if isinstance(item, dict) else None
         if own is not None:
             by_key.setdefault(same_key(own), item)
-    (shape,) = prepared.selection.shapes
+    (read,) = prepared.selection.reads
     absent = None
     if not prepared.unique and len(items) >= most:
         absent = SourceRefused(
@@ -91,7 +91,7 @@ def looked_up(prepared: PreparedLookup, data: bytes, keys: Sequence[Key], most: 
     for (given,) in keys:
         key = key_of(prepared.key_type, given)
         item = None if key is None else by_key.get(same_key(key))
-        values.append(absent if item is None and key is not None else _one(shape, item))
+        values.append(absent if item is None and key is not None else _one(read, item))
     return values
 
 
@@ -106,8 +106,8 @@ def single_value(prepared: PreparedSingle, data: bytes) -> Value:
     item = _decoded(data)
     if not isinstance(item, dict):
         raise SourceRefused("Directus gave something else than an item.")
-    (shape,) = prepared.selection.shapes
-    return None if item.get(prepared.key) is None else _one(shape, item)
+    (read,) = prepared.selection.reads
+    return None if item.get(prepared.key) is None else _one(read, item)
 
 
 def groups_value(prepared: PreparedGroups, data: bytes) -> Value:
@@ -148,12 +148,12 @@ def _measure(read: Any, given: Any, name: str, errors: list[PlaitError]) -> Any:
         return marked(misshapen(name), errors)
 
 
-def _one(shape: ObjectShape, item: Any) -> Value:
+def _one(read: Read, item: Any) -> Value:
     if item is None:
         return None
     errors: list[PlaitError] = []
     try:
-        return written(shape.read(item, errors), errors)
+        return written(read(item, errors), errors)
     except Misshapen as wrong:
         return misshapen(str(wrong) or "data")
 

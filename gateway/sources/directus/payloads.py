@@ -40,8 +40,8 @@ class Payload:
         made: dict[str, Any] = {}
         for name, value in given.items():
             own = f"{where}.{name}"
-            if name in collection.columns:
-                column = collection.columns[name]
+            column = collection.columns.get(name)
+            if column is not None:
                 made[column.field] = None if value is None else _value(column.kind, value, own)
                 continue
             relation = collection.relations[name]
@@ -50,20 +50,22 @@ class Payload:
         return made
 
     def _related(self, relation: ItemRelation, given: Any, where: str, depth: int) -> Any:
+        """An item or, of a list, all items or the changes to them."""
         if not relation.many:
             return self._one(relation, given, where, depth)
         if not relation.nested:
             return [self._one(relation, one, where, depth) for one in given]
         said = {name: value for name, value in given.items() if value is not None}
-        if "set" in said:
-            if len(said) > 1:
-                raise InputError(
-                    f"`{where}.set` says all that are related; leave out "
-                    f"{' and '.join(f'`{name}`' for name in said if name != 'set')}.",
-                    extensions={"argument": where},
-                )
-            return [self._one(relation, one, f"{where}.set", depth) for one in said["set"]]
-        return self._altered(relation, said, where, depth)
+        if "set" not in said:
+            return self._altered(relation, said, where, depth)
+        own = f"{where}.set"
+        if len(said) > 1:
+            raise InputError(
+                f"`{own}` says all that are related; leave out "
+                f"{' and '.join(f'`{name}`' for name in said if name != 'set')}.",
+                extensions={"argument": where},
+            )
+        return [self._one(relation, one, own, depth) for one in said["set"]]
 
     def _altered(
         self, relation: ItemRelation, said: Mapping[str, Any], where: str, depth: int
@@ -76,7 +78,7 @@ class Payload:
             if relation.through is not None or "create" in one:
                 made["create"].append(item)
             else:
-                made["update"].append(item if isinstance(item, dict) else {key.field: item})
+                made["update"].append({key.field: item} if "key" in one else item)
         for own in said.get("remove", ()):
             made["delete"].append(_value(key.kind, own, f"{where}.remove"))
         return made
@@ -92,8 +94,7 @@ class Payload:
         target = relation.to[0]
         if relation.any:
             ((name, given),) = given.items()
-            target = next(one for one in relation.to if _member(one.name) == name)
-            where = f"{where}.{name}"
+            target, where = relation.choices[name], f"{where}.{name}"
         if relation.nested:
             made = self._reference(target, given, where, depth)
         else:
@@ -115,10 +116,6 @@ class Payload:
             return _value(target.key.kind, said, where)
         own = _value(target.key.kind, said["key"], f"{where}.key")
         return self.item(target, said["set"], f"{where}.set", depth) | {target.key.field: own}
-
-
-def _member(type_name: str) -> str:
-    return type_name[0].lower() + type_name[1:]
 
 
 def _value(kind: ItemKind, value: Any, where: str) -> Any:

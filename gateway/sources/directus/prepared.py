@@ -15,11 +15,14 @@ from gateway.schema.items.asks import (
 )
 from gateway.sources.contract import Prepared
 from gateway.sources.directus.outline import outline
+from gateway.sources.directus.plain import plain_items
 from gateway.sources.directus.requests import items_path
 from gateway.sources.directus.selecting import Selection, compile_selection
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
+
+    from msgspec.json import Decoder
 
     from gateway.schema.items.asks import ItemAsk
 
@@ -52,12 +55,14 @@ class Read(Prepared):
 class PreparedItems(Read):
     """A list. Its arguments are its own, those of the lists below, and what the viewer passes.
 
-    `counts` are the figures of `meta` that are asked for.
+    `counts` are the figures of `meta` that are asked for. `plain` takes items that may stay as they
+    are, where there are such.
     """
 
     ask: ItemList
     selection: Selection
     counts: tuple[str, ...]
+    plain: Decoder[Any] | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -115,7 +120,8 @@ def prepare(source: str, ask: ItemAsk, assets: str, viewer: Slots = ()) -> Prepa
         selection = compile_selection(nodes, key, assets)
         counts = {COUNTS[part.name]: None for part in ask.parts if isinstance(part, ItemCount)}
         slots = ((ask.spec, 0), *_of(selection), *viewer)
-        return PreparedItems(source, False, path, ask, slots, selection, tuple(counts))  # noqa: FBT003 - by_key
+        plain = plain_items(nodes[0]) if len(nodes) == 1 else None
+        return PreparedItems(source, False, path, ask, slots, selection, tuple(counts), plain)  # noqa: FBT003 - by_key
     if isinstance(ask, SingleItem):
         selection = compile_selection([ask.item], key, assets, [key])
         slots = (*_of(selection), *viewer)

@@ -22,7 +22,6 @@ from gateway.schema.items.asks import (
     ListValues,
 )
 from gateway.sources.directus import shapes
-from gateway.sources.directus.shapes import ObjectShape
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -97,14 +96,14 @@ class Level:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Selection:
-    """What is asked of items. `specs` are the readers of its lists; `shapes` read the items.
+    """What is asked of items. `specs` are the readers of its lists; `reads` read the items.
 
-    There is one shape for each selection that shows the same items.
+    There is one for each selection that shows the same items.
     """
 
     level: Level
     specs: tuple[int, ...]
-    shapes: tuple[ObjectShape, ...]
+    reads: tuple[shapes.Read, ...]
 
     @property
     def mixes(self) -> bool:
@@ -160,8 +159,8 @@ class _Compiling:
         self._assets = assets
         self.specs: list[int] = []
 
-    def item(self, item: Item, level: Level) -> ObjectShape:
-        return ObjectShape([self._part(part, level) for part in item.parts])
+    def item(self, item: Item, level: Level) -> shapes.Read:
+        return shapes.object_of([self._part(part, level) for part in item.parts])
 
     def _part(self, part: ItemPart, level: Level) -> shapes.Part:
         match part:
@@ -170,7 +169,7 @@ class _Compiling:
             case ItemValue(column=column):
                 level.value(column.field)
                 read = shapes.value(column.kind.read)
-                return shapes.Part(part.key, column.field, read, column.nullable, column.kind.plain)
+                return shapes.Part(part.key, column.field, read, column.nullable)
             case ItemAsset():
                 level.value(part.field)
                 return shapes.Part(part.key, part.field, shapes.asset(self._assets))
@@ -178,8 +177,8 @@ class _Compiling:
                 level.value(part.field)
                 return shapes.Part(part.key, part.field, shapes.hole(part.slot))
             case ItemOne(relation=relation):
-                shape = self._reached(part.item, level.one(relation.field))
-                return shapes.Part(part.key, relation.field, shape.read, plain=shape.plain)
+                read = self._reached(part.item, level.one(relation.field))
+                return shapes.Part(part.key, relation.field, read)
             case ItemMany():
                 return self._many(part, level)
 
@@ -190,22 +189,21 @@ class _Compiling:
         through = relation.through
         if through is None:
             (item,) = part.items
-            shape = self._reached(item, inner)
-            return shapes.Part(part.key, name, shapes.many(shape.read), plain=shape.plain_list)
+            return shapes.Part(part.key, name, shapes.many(self._reached(item, inner)))
         if not relation.any:
             (item,) = part.items
-            shape = self._reached(item, inner.one(through))
-            return shapes.Part(part.key, name, shapes.through(through, shape.read))
+            read = self._reached(item, inner.one(through))
+            return shapes.Part(part.key, name, shapes.through(through, read))
         inner.value(COLLECTION)
         reads = {}
         for item in part.items:
             collection = item.collection.collection
-            reads[collection] = self._reached(item, inner.one(f"{through}:{collection}")).read
+            reads[collection] = self._reached(item, inner.one(f"{through}:{collection}"))
         return shapes.Part(part.key, name, shapes.any_of(through, COLLECTION, reads))
 
-    def _reached(self, item: Item, level: Level) -> ObjectShape:
+    def _reached(self, item: Item, level: Level) -> shapes.Read:
         """A related item: of nothing else the key is asked for, as else Directus leaves it out."""
-        shape = self.item(item, level)
+        read = self.item(item, level)
         if not level.below:
             level.value(item.collection.key.field)
-        return shape
+        return read

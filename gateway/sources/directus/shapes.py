@@ -7,13 +7,9 @@ around it where not. Errors and holes are written as raw bytes that no JSON hold
 
 from __future__ import annotations
 
-import datetime as dt
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from types import GenericAlias
-from typing import Any, TypeAlias
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, TypeAlias
 
-import msgspec
 import orjson
 
 from gateway.errors import PlaitError, SourceRefused
@@ -28,59 +24,13 @@ FILE_KEY = "id"
 _FAILED = b"\0"
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
-    """A member of an object: `key` in the response, `name` in the item (empty: of no field).
-
-    `plain` is the type whose JSON may stay as it is, None where it must be read.
-    """
+class Part(NamedTuple):
+    """A member of an object: `key` in the response, `name` in the item (empty: of no field)."""
 
     key: str
     name: str
     read: Read
     nullable: bool = True
-    plain: Any = None
-
-
-class ObjectShape:
-    """How an item becomes an object."""
-
-    __slots__ = ("_parts", "plain")
-
-    def __init__(self, parts: list[Part]) -> None:
-        self._parts = [(part.key, part.name, part.read, part.nullable) for part in parts]
-        self.plain = _plain(parts)
-        """The type of items that may stay as they are; None where they must be read."""
-
-    @property
-    def plain_list(self) -> Any:
-        """The same for lists of them."""
-        plain: Any = self.plain
-        return None if plain is None else GenericAlias(list, (plain,))
-
-    def read(self, item: Any, errors: list[PlaitError]) -> dict[str, Any]:
-        """The object. Raises Misshapen."""
-        if type(item) is not dict:
-            raise Misshapen
-        made: dict[str, Any] = {}
-        for key, name, read, nullable in self._parts:
-            if not name:
-                made[key] = read(None, errors)
-                continue
-            if name not in item:
-                made[key] = _failed(name, nullable, errors)
-                continue
-            value = item[name]
-            if value is None:
-                if not nullable:
-                    raise Misshapen(name)
-                made[key] = None
-                continue
-            try:
-                made[key] = read(value, errors)
-            except Misshapen:
-                made[key] = _failed(name, nullable, errors)
-        return made
 
 
 def written(made: Any, errors: list[PlaitError]) -> Value:
@@ -113,6 +63,35 @@ def _failed(name: str, nullable: bool, errors: list[PlaitError]) -> orjson.Fragm
 
 
 # Readers -----------------------------------------------------------------------------------------
+
+
+def object_of(parts: Sequence[Part]) -> Read:
+    """An item, with what was selected of it."""
+
+    def read_item(item: Any, errors: list[PlaitError]) -> dict[str, Any]:
+        if type(item) is not dict:
+            raise Misshapen
+        made: dict[str, Any] = {}
+        for key, name, read, nullable in parts:
+            if not name:
+                made[key] = read(None, errors)
+                continue
+            if name not in item:
+                made[key] = _failed(name, nullable, errors)
+                continue
+            value = item[name]
+            if value is None:
+                if not nullable:
+                    raise Misshapen(name)
+                made[key] = None
+                continue
+            try:
+                made[key] = read(value, errors)
+            except Misshapen:
+                made[key] = _failed(name, nullable, errors)
+        return made
+
+    return read_item
 
 
 def constant(text: str) -> Read:
@@ -185,32 +164,3 @@ def _junction(given: Any) -> list[dict[str, Any]]:
     if type(given) is not list or not all(type(item) is dict for item in given):
         raise Misshapen
     return given
-
-
-# What may stay as it is --------------------------------------------------------------------------
-
-
-_VALUES = (str, float, bool, dt.date)
-"""Types of values whose JSON may stay as it is."""
-
-
-def _plain(parts: list[Part]) -> Any:
-    """A type that exactly such items are of, and nothing besides; None where there is none.
-
-    Directus writes values before related items, whatever the order they are asked for in.
-    """
-    names = [part.name for part in parts]
-    usable = all(
-        part.plain is not None and part.key == part.name and part.name.isidentifier()
-        for part in parts
-    )
-    related = [part.plain not in _VALUES for part in parts]
-    if not parts or not usable or len(set(names)) < len(names) or related != sorted(related):
-        return None
-    fields: list[Any] = [
-        (part.name, part.plain | None if part.nullable else part.plain) for part in parts
-    ]
-    try:
-        return msgspec.defstruct("PlainItem", fields, forbid_unknown_fields=True)
-    except (TypeError, ValueError):  # a name that Python keeps for itself
-        return None

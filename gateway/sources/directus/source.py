@@ -123,7 +123,7 @@ class DirectusSource:
             query = prepared.selection.query(nested) | listed(values)
             if prepared.counts:
                 query["meta"] = list(prepared.counts)
-            if not prepared.selection.shapes:
+            if not prepared.selection.reads:
                 query["limit"] = 0
             data, meta = await self._read(prepared.path, query, passed, budget.deadline)
             return [list_value(prepared, data, meta)]

@@ -17,14 +17,13 @@ from struct import pack
 from typing import TYPE_CHECKING, Any
 
 import orjson
-from redis.exceptions import NoScriptError, RedisError
 
-from gateway.errors import ConfigurationError, SourceError, SourceRefused
+from gateway.errors import SourceRefused
 from gateway.sources.cache import Acknowledged, Bumped, Lock, Looked, Mark, Notice, Sought, Stored
 from gateway.sources.redis import cache_scripts as lua
-from gateway.sources.redis.connection import CREDENTIAL_ERRORS, cancellable, our_errors
+from gateway.sources.redis.client import Client
+from gateway.sources.redis.connection import cancellable, our_errors
 from gateway.sources.redis.link import Command
-from gateway.sources.redis.links import Times, make_link
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
@@ -33,7 +32,6 @@ if TYPE_CHECKING:
 
     from gateway.sources.redis.link import Word
 
-_CLOSE_SECONDS = 1.0
 _HOLDER = b"node:"
 _LITERAL = str.maketrans({character: f"\\{character}" for character in "\\[]^"})
 
@@ -58,28 +56,19 @@ class RedisCacheStore:
     ) -> None:
         self._name = name
         self._prefix = b"{%b}:" % prefix.encode()
-        self._timeout = timeout
-        times = Times(connect=connect_timeout, answer=None)  # every round trip has one timer
-        self._link = make_link(name, url, connections=connections, times=times)
-        self._room = asyncio.Semaphore(connections)
+        self._client = Client(
+            name, url, timeout=timeout, connect_timeout=connect_timeout, connections=connections
+        )
+        self._seconds_to_listen = timeout + 0.5
         self._state = self._prefix + b"state"
 
     async def open(self) -> None:
         """Connect once. Raises `SourceError`, or `ConfigurationError` for refused credentials."""
-        with our_errors(self._name):
-            try:
-                async with asyncio.timeout(self._timeout + 0.5):
-                    await self._one("PING")
-            except CREDENTIAL_ERRORS:
-                raise ConfigurationError(
-                    f"source {self._name!r} refused the credentials of its URL"
-                ) from None
+        await self._client.open()
 
     async def close(self) -> None:
         """Release the connections; idempotent."""
-        with suppress(SourceError), our_errors(self._name):
-            async with asyncio.timeout(_CLOSE_SECONDS):
-                await self._link.close()
+        await self._client.close()
 
     async def look(  # noqa: PLR0913 - what is looked for, and for how long it is ours
         self,
@@ -96,31 +85,41 @@ class RedisCacheStore:
         given: list[Any] = [len(tags), token, tag_ms, lock_ms, now_ms, len(self._tag(""))]
         for one in wanted:
             names += (self._entry(one.key), self._lock(one.key))
-            given.append(pack(f"<QH{len(one.tags)}H", one.newer_than, len(one.tags), *one.tags))
-        found = await self._ask(self._run(lua.LOOK, names, given))
+            places = (*one.tags, *one.guards)
+            sizes = one.newer_than, len(one.tags), len(places)
+            given.append(pack(f"<QHH{len(places)}H", *sizes, *places))
+        found = await self._client.run(lua.LOOK, names, given)
         rest = iter(found[len(tags) :])
         return found[: len(tags)], [
             Looked(data, Lock(lock)) for data, lock in zip(rest, rest, strict=True)
         ]
 
     async def store(
-        self, versions: Sequence[tuple[str, bytes]], entries: Sequence[Stored]
+        self,
+        versions: Sequence[tuple[str, bytes]],
+        found: Sequence[str],
+        entries: Sequence[Stored],
+        *,
+        version: bytes,
+        tag_ms: int,
     ) -> list[bool]:
         """Keep entries whose tags all have these versions still; gives up their locks."""
         names = [self._tag(tag) for tag, _ in versions]
-        given: list[Any] = [len(names), *(version for _, version in versions)]
+        names += map(self._tag, found)
+        given: list[Any] = [len(versions), len(found), version, tag_ms]
+        given += [known for _, known in versions]
         for entry in entries:
             names += (self._entry(entry.key), self._lock(entry.key))
             milliseconds = 0 if entry.data is None else entry.milliseconds
-            places = pack(f"<{len(entry.tags)}H", *entry.tags)
-            given += (entry.data or b"", milliseconds, entry.token, places)
-        return [kept == 1 for kept in await self._ask(self._run(lua.STORE, names, given))]
+            places = [pack(f"<{len(own)}H", *own) for own in (entry.tags, entry.found)]
+            given += (entry.data or b"", milliseconds, entry.token, *places)
+        return [kept == 1 for kept in await self._client.run(lua.STORE, names, given)]
 
     async def bump(self, tags: Sequence[str], node: str, epoch: str) -> Bumped:
         """Invalidate tags: their versions are gone, every listener hears it."""
         names = [self._state, *map(self._tag, tags)]
         given: list[Any] = [epoch, node, self._notices, orjson.dumps(list(tags))]
-        found, number, state = await self._ask(self._run(lua.BUMP, names, given))
+        found, number, state = await self._client.run(lua.BUMP, names, given)
         fields = dict(zip(state[::2], state[1::2], strict=True))
         holders = {
             field.removeprefix(_HOLDER).decode(): renewal.decode()
@@ -132,9 +131,7 @@ class RedisCacheStore:
     async def renew(self, node: str, renewal: str, epoch: str) -> Mark:
         """Record a lease of this node; the last invalidation there was."""
         field = _HOLDER + node.encode()
-        found, number = await self._ask(
-            self._run(lua.RENEW, [self._state], [epoch, field, renewal])
-        )
+        found, number = await self._client.run(lua.RENEW, [self._state], [epoch, field, renewal])
         return Mark(found.decode(), number)
 
     async def expel(self, holders: Mapping[str, str]) -> None:
@@ -142,30 +139,30 @@ class RedisCacheStore:
         given: list[Any] = []
         for node, renewal in holders.items():
             given += (_HOLDER + node.encode(), renewal)
-        await self._ask(self._run(lua.EXPEL, [self._state], given))
+        await self._client.run(lua.EXPEL, [self._state], given)
 
     async def acknowledge(self, marks: Mapping[str, Mark], node: str) -> None:
         """Tell each of the nodes what `node` has heard."""
-        told = [
+        told: list[tuple[Word, ...]] = [
             ("PUBLISH", self._answers(writer), f"{mark.epoch} {mark.number} {node}")
             for writer, mark in marks.items()
         ]
-        await self._ask(self._all(told))
+        await self._client.ask([Command(words, key=self._prefix) for words in told])
 
     @asynccontextmanager
     async def listen(self, node: str) -> AsyncIterator[AsyncIterator[Notice | Acknowledged]]:
         """What is said from now on. A connection that is lost ends it with `SourceUnavailable`."""
         with our_errors(self._name):
             # A connection of its own, not redis-py's PubSub: that one reconnects without a word.
-            async with asyncio.timeout(self._timeout + 0.5):
-                connection = await self._link.borrow()
+            async with asyncio.timeout(self._seconds_to_listen):
+                connection = await self._client.link.borrow()
             try:
-                async with asyncio.timeout(self._timeout + 0.5):
+                async with asyncio.timeout(self._seconds_to_listen):
                     await _subscribe(connection, self._notices, self._answers(node))
                 yield self._heard(connection)
             finally:
                 with suppress(Exception):
-                    await self._link.give_back(connection)
+                    await self._client.link.give_back(connection)
 
     async def tags_like(self, pattern: str, most: int) -> list[str]:
         """Tags in use that match a pattern with `*` and `?`, by SCAN; at most so many."""
@@ -174,9 +171,7 @@ class RedisCacheStore:
         found: dict[str, None] = {}
         cursor = 0
         while len(found) < most:
-            cursor, names = await self._ask(
-                self._one("SCAN", int(cursor), "MATCH", match, "COUNT", 1_000)
-            )
+            cursor, names = await self._one("SCAN", int(cursor), "MATCH", match, "COUNT", 1_000)
             for name in names:
                 found[name[len(begins) :].decode(errors="replace")] = None
             if not int(cursor):
@@ -186,47 +181,21 @@ class RedisCacheStore:
     async def acquire(self, name: str, owner: str, seconds: float) -> bool:
         """`SET NX PX`."""
         milliseconds = max(1, round(seconds * 1_000))
-        taken = self._one("SET", self._named(name), owner, "NX", "PX", milliseconds)
-        return bool(await self._ask(taken))
+        return bool(await self._one("SET", self._named(name), owner, "NX", "PX", milliseconds))
 
     async def extend(self, name: str, owner: str, seconds: float) -> bool:
         """Compare and extend."""
         milliseconds = max(1, round(seconds * 1_000))
-        given = [owner, milliseconds]
-        return bool(await self._ask(self._run(lua.EXTEND, [self._named(name)], given)))
+        given: list[Word] = [owner, milliseconds]
+        return bool(await self._client.run(lua.EXTEND, [self._named(name)], given))
 
     async def release(self, name: str, owner: str) -> bool:
         """Compare and delete."""
-        return bool(await self._ask(self._run(lua.RELEASE, [self._named(name)], [owner])))
-
-    async def _ask(self, call: Any) -> Any:
-        """The answer to one round trip, within the time there is for it."""
-        try:
-            with our_errors(self._name):
-                async with asyncio.timeout(self._timeout), self._room:
-                    return await call
-        finally:
-            call.close()  # where no connection was free in time, it never began
-
-    async def _all(self, commands: Sequence[tuple[Word, ...]]) -> list[Any]:
-        """The answers to commands in one conversation; raises what the server refused."""
-        answers = await self._link.exchange(
-            [Command(words, key=self._prefix) for words in commands]
-        )
-        for answer in answers:
-            if isinstance(answer, RedisError):
-                raise answer
-        return answers
+        return bool(await self._client.run(lua.RELEASE, [self._named(name)], [owner]))
 
     async def _one(self, *words: Word) -> Any:
-        return (await self._all([words]))[0]
-
-    async def _run(self, script: lua.Script, keys: Sequence[bytes], given: Sequence[Any]) -> Any:
-        """What a script gives; a server that does not know it is told its text."""
-        try:
-            return await self._one("EVALSHA", script.digest, len(keys), *keys, *given)
-        except NoScriptError:
-            return await self._one("EVAL", script.text, len(keys), *keys, *given)
+        (answer,) = await self._client.ask([Command(words, key=self._prefix)])
+        return answer
 
     async def _heard(self, connection: Any) -> AsyncIterator[Notice | Acknowledged]:
         while True:

@@ -1,28 +1,20 @@
-"""The Lua of the cache. Every script names all its keys, which lie in one slot of a cluster.
+"""The Lua of the cache. All keys lie in one slot of a cluster.
+
+Every script names them beforehand, but for the tags that are written in the entries themselves.
 
 Invalidating deletes: it works in a store that is full, and a tag without a version matches nothing.
 """
 
 from __future__ import annotations
 
-from hashlib import sha1
-
-
-class Script:
-    """A script, and the digest by which a server that knows it is asked to run it."""
-
-    __slots__ = ("digest", "text")
-
-    def __init__(self, text: str) -> None:
-        self.text = text
-        self.digest = sha1(text.encode(), usedforsecurity=False).hexdigest()
-
+from gateway.sources.redis.client import Script
 
 LOOK = Script(
     """
 -- KEYS: tags, then entry and lock of each. ARGV: number of tags, token, milliseconds of tags, of
 -- locks, of now, how long the prefix of a tag is; then of each entry, packed: what it must be newer
--- than, number of tags, their places. The numbers in an entry's head are those of `caching.entry`.
+-- than, number of tags, the same with its guards, the places of all of them. The numbers in an
+-- entry's head are those of `caching.entry`.
 local tags = tonumber(ARGV[1])
 local now = tonumber(ARGV[5])
 local found = redis.call('MGET', unpack(KEYS, 1, tags))
@@ -61,18 +53,48 @@ local function lock(name, places)
   end
   return ours and 1 or 3
 end
+local prefix = string.sub(KEYS[1], 1, ARGV[6])
+local shown = {}  -- by name the versions of tags that are found in entries
+local function version(name)
+  if shown[name] == nil then
+    local answer = redis.pcall('GET', prefix .. name)
+    shown[name] = type(answer) == 'string' and answer
+  end
+  return shown[name]
+end
+local function same(data, versions)  -- whether all tags of an entry have its versions
+  local at = 54 + #versions
+  if type(data) ~= 'string' or string.sub(data, 54, at - 1) ~= versions
+    or struct.unpack('<I4', data, 30) ~= #versions then
+    return false
+  end
+  local bytes, _, count = struct.unpack('<I4I2I2', data, 42)
+  local rest, last = #data - 8 * count, at + bytes
+  for _ = 1, count do
+    if at + 1 > #data then
+      return false
+    end
+    local size = struct.unpack('<I2', data, at)
+    local own = version(string.sub(data, at + 2, at + 1 + size))
+    if not own or string.sub(data, rest + 1, rest + 8) ~= own then
+      return false
+    end
+    at, rest = at + 2 + size, rest + 8
+  end
+  return at == last
+end
 for at = 7, #ARGV do
   local place = tags + 2 * (at - 6) - 1
-  local newer, count = struct.unpack('<I8I2', ARGV[at])
-  local places = {struct.unpack('<' .. string.rep('I2', count), ARGV[at], 11)}
-  places[count + 1] = nil  -- where the reading ended
+  local newer, count, all = struct.unpack('<I8I2I2', ARGV[at])
+  local places = {struct.unpack('<' .. string.rep('I2', all), ARGV[at], 13)}
+  places[all + 1] = nil  -- where the reading ended
   local versions = ''
   for n = 1, count do
     versions = versions .. (written[places[n]] or '?')
   end
   local data = redis.pcall('GET', KEYS[place])
   local counts = false
-  if type(data) ~= 'string' or string.sub(data, 48, 47 + #versions) ~= versions then
+  if not same(data, versions) then
     data = false
   else
     local created, fresh, stale = struct.unpack('<I8I4I4', data, 6)
@@ -87,16 +109,31 @@ return found
 
 STORE = Script(
     """
--- KEYS: tags, then entry and lock of each. ARGV: number of tags, versions, then of each entry:
--- data, milliseconds (0: only give up the lock), the lock's token, the places of its tags, packed.
-local tags = tonumber(ARGV[1])
+-- KEYS: tags, tags found, then entry and lock of each. ARGV: number of both, a new version,
+-- milliseconds of tags found, versions of tags, then of each entry: data, milliseconds (0: only
+-- give up the lock), the lock's token, the places of its tags and of those found in it, packed.
+local tags, found = tonumber(ARGV[1]), tonumber(ARGV[2])
 local same = {}
 for i = 1, tags do
-  same[i] = redis.call('GET', KEYS[i]) == ARGV[1 + i]
+  same[i] = redis.call('GET', KEYS[i]) == ARGV[4 + i]
+end
+local versions = {}  -- of tags found, made where there are none; false where that cannot be
+local function version(i)
+  if versions[i] == nil then
+    local name, answer = KEYS[tags + i], nil
+    local known = redis.call('GET', name)
+    if known then
+      answer = redis.pcall('PEXPIRE', name, ARGV[4], 'GT')
+    else
+      answer = redis.pcall('SET', name, ARGV[3], 'PX', ARGV[4])
+    end
+    versions[i] = (type(answer) ~= 'table' or answer.err == nil) and (known or ARGV[3])
+  end
+  return versions[i]
 end
 local kept = {}
-local at = 2 + tags
-for place = tags + 1, #KEYS, 2 do
+local at = 5 + tags
+for place = tags + found + 1, #KEYS, 2 do
   local entry, lock = KEYS[place], KEYS[place + 1]
   local current = ARGV[at + 1] ~= '0'
   for i = 1, #ARGV[at + 3], 2 do
@@ -105,11 +142,17 @@ for place = tags + 1, #KEYS, 2 do
   if redis.call('GET', lock) == ARGV[at + 2] then
     redis.call('DEL', lock)
   end
+  local data = {ARGV[at]}
+  for i = 1, current and #ARGV[at + 4] or 0, 2 do
+    local own = version(struct.unpack('<I2', ARGV[at + 4], i))
+    data[#data + 1] = own or nil
+    current = current and own
+  end
   if current then
-    redis.call('SET', entry, ARGV[at], 'PX', ARGV[at + 1])
+    redis.call('SET', entry, table.concat(data), 'PX', ARGV[at + 1])
   end
   kept[#kept + 1] = current and 1 or 0
-  at = at + 4
+  at = at + 5
 end
 return kept
 """

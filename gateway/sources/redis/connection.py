@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import redis.exceptions as vendor
@@ -32,13 +33,19 @@ CREDENTIAL_ERRORS = (
 )
 
 
-def make_pool(
-    name: str, url: str, *, connections: int, connect_timeout: float, socket_timeout: float | None
-) -> ConnectionPool:
+@dataclass(frozen=True, slots=True)
+class Times:
+    """Seconds to connect, and to wait for an answer; None where the caller bounds that itself."""
+
+    connect: float
+    answer: float | None
+
+
+def make_pool(name: str, url: str, *, connections: int, times: Times) -> ConnectionPool:
     """A pool that opens at most `connections`, tries everything once and waits for nothing long.
 
-    Seconds. What the URL's query says of these settings does not count. Raises
-    `ConfigurationError` for a URL that is none of Redis's.
+    What the URL's query says of these settings does not count. Raises `ConfigurationError` for a
+    URL that is none of Redis's.
     """
     try:
         settings: dict[str, Any] = dict(parse_url(url))
@@ -46,7 +53,7 @@ def make_pool(
         raise ConfigurationError(
             f"source {name!r}: its URL must be redis://, rediss:// or unix://"
         ) from None
-    settings |= client_settings(connect_timeout, socket_timeout)
+    settings |= client_settings(times)
     settings["max_connections"] = connections
     try:
         pool: ConnectionPool = ConnectionPool(**settings)
@@ -57,11 +64,11 @@ def make_pool(
     return pool
 
 
-def client_settings(connect_timeout: float, socket_timeout: float | None) -> dict[str, Any]:
-    """What every connection is made with, whatever its URL says. Seconds."""
+def client_settings(times: Times) -> dict[str, Any]:
+    """What every connection is made with, whatever its URL says."""
     return {
-        "socket_connect_timeout": connect_timeout,
-        "socket_timeout": socket_timeout,
+        "socket_connect_timeout": times.connect,
+        "socket_timeout": times.answer,
         "retry": Retry(NoBackoff(), 0),  # the default is ten, with back-off
         "retry_on_error": [],
         "health_check_interval": 0,

@@ -100,6 +100,22 @@ class PoolLink:
             await pool.disconnect()
 
 
+def look_ups(link: Link, keys: Sequence[bytes]) -> tuple[list[list[int]], list[Command]]:
+    """The MGETs for keys, and the places of the keys of each."""
+    groups = link.together(keys) if keys else []
+    return groups, [Command(("MGET", *(keys[place] for place in group))) for group in groups]
+
+
+def looked_up(groups: Sequence[list[int]], answers: Sequence[Any], count: int) -> list[Any]:
+    """What MGETs found for `count` keys, in their order; what was refused stands for each."""
+    values: list[Any] = [None] * count
+    for group, found in zip(groups, answers, strict=True):
+        refused = isinstance(found, ResponseError)
+        for index, place in enumerate(group):
+            values[place] = found if refused else found[index]
+    return values
+
+
 async def converse(
     connection: AbstractConnection, commands: Sequence[tuple[Word, ...]]
 ) -> list[Any]:

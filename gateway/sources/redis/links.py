@@ -21,6 +21,7 @@ from gateway.sources.redis.link import PoolLink
 if TYPE_CHECKING:
     from urllib.parse import SplitResult
 
+    from gateway.sources.redis.connection import Times
     from gateway.sources.redis.link import Link
 
 SPARE = 3
@@ -28,14 +29,6 @@ SPARE = 3
 
 _PORT = 6_379
 _SENTINEL_PORT = 26_379
-
-
-@dataclass(frozen=True, slots=True)
-class Times:
-    """Seconds to connect, and to wait for an answer; None where the caller bounds that itself."""
-
-    connect: float
-    answer: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,27 +48,14 @@ def make_link(name: str, url: str, *, connections: int, times: Times) -> Link:
     `redis+sentinel://host:port,host:port/service` and perhaps `/database` the sentinels of one.
     User and password are the servers'. Raises `ConfigurationError` that names the source only.
     """
-    scheme, _, way = urlsplit_scheme(url).partition("+")
+    scheme, _, way = url.partition("://")[0].lower().partition("+")
     if way not in {"cluster", "sentinel"} or scheme not in {"redis", "rediss"}:
-        return PoolLink(
-            make_pool(
-                name,
-                url,
-                connections=connections + SPARE,
-                connect_timeout=times.connect,
-                socket_timeout=times.answer,
-            )
-        )
+        return PoolLink(make_pool(name, url, connections=connections + SPARE, times=times))
     address = _address(name, url, _SENTINEL_PORT if way == "sentinel" else _PORT)
-    settings = client_settings(times.connect, times.answer) | address.settings
+    settings = client_settings(times) | address.settings
     if way == "cluster":
         return _cluster(name, address, settings, connections)
     return _sentinel(name, address, settings, connections)
-
-
-def urlsplit_scheme(url: str) -> str:
-    """The scheme, without looking at the rest."""
-    return url.partition("://")[0].lower()
 
 
 def _cluster(

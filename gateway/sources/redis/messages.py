@@ -1,8 +1,7 @@
-"""Messages: pub/sub channels shared by all who listen, and streams read from a place on.
+"""Messages: pub/sub channels shared by all who listen.
 
-The seam for subscriptions. One connection serves all listeners to channels; each has a bounded
-buffer, and is told when it may have missed something. A stream is read by its own connection and
-goes on, after a lost one, behind the last entry that was given.
+One connection serves all listeners; each has a bounded buffer, and is told when it may have missed
+something.
 """
 
 from __future__ import annotations
@@ -11,13 +10,11 @@ import asyncio
 from collections import deque
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import redis.exceptions as vendor
 
 from gateway.errors import SourceRefused, SourceUnavailable
-from gateway.sources.redis.connection import our_errors
-from gateway.sources.redis.link import converse
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -42,14 +39,6 @@ class Message:
     channel: str
     data: bytes
     gap: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """An entry of a stream: its id, to go on from, and its fields."""
-
-    id: str
-    fields: dict[bytes, bytes]
 
 
 class Listener:
@@ -213,63 +202,3 @@ class Channels:
                     listener.give(message)
             elif kind == b"psubscribe" and rest[0] in self._settled:
                 self._settled[rest[0]].set()
-
-
-async def follow(
-    name: str,
-    link: Link,
-    key: bytes,
-    after: str = "$",
-    *,
-    batch: int = 100,
-) -> AsyncIterator[Entry]:
-    """The entries of a stream behind the id `after` (`$`: those to come), without an end.
-
-    At least once in order: a lost connection is made anew, and reading goes on behind the last
-    entry given. Raises `SourceError` where the key holds no stream.
-    """
-    place, pause = after, PAUSE[0]
-    while True:
-        try:
-            connection = await link.borrow()
-        except (vendor.ConnectionError, vendor.TimeoutError, OSError):
-            await asyncio.sleep(pause)
-            pause = min(PAUSE[1], pause * 2)
-            continue
-        try:
-            if place == "$":
-                place = await _end_of(name, connection, key)
-            async for entry in _entries(connection, key, place, batch):
-                place, pause = entry.id, PAUSE[0]
-                yield entry
-        except vendor.ResponseError:
-            raise SourceRefused(f"source {name!r}: the key holds no stream") from None
-        except (vendor.ConnectionError, vendor.TimeoutError, OSError):
-            pass  # the next round makes a new one
-        finally:
-            await link.give_back(connection)
-
-
-async def _end_of(name: str, connection: AbstractConnection, key: bytes) -> str:
-    """The id of the last entry there is now, so that what comes meanwhile is not missed."""
-    with our_errors(name):
-        (answer,) = await converse(connection, [("XREVRANGE", key, "+", "-", "COUNT", 1)])
-    if isinstance(answer, vendor.ResponseError):
-        raise answer
-    return str(answer[0][0].decode()) if answer else "0-0"
-
-
-async def _entries(
-    connection: AbstractConnection, key: bytes, place: str, batch: int
-) -> AsyncIterator[Entry]:
-    block = int(QUIET * 1_000)
-    while True:
-        words = ("XREAD", "COUNT", batch, "BLOCK", block, "STREAMS", key, place)
-        await connection.send_packed_command(connection.pack_command(*words))
-        answer: Any = await connection.read_response(disable_decoding=True, timeout=QUIET * 2)
-        if not answer:
-            continue
-        ((_, entries),) = answer
-        for identity, fields in entries:
-            place = identity.decode()
-            yield Entry(place, dict(zip(fields[::2], fields[1::2], strict=True)))

@@ -7,23 +7,9 @@ agree on theirs.
 
 from __future__ import annotations
 
-import asyncio
-from contextlib import suppress
-from typing import TYPE_CHECKING, Any
-
-from redis.exceptions import NoScriptError, RedisError
-
-from gateway.errors import SourceError
-from gateway.sources.redis.cache_scripts import Script
-from gateway.sources.redis.connection import our_errors
-from gateway.sources.redis.link import Command
-from gateway.sources.redis.links import Times, make_link
-
-if TYPE_CHECKING:
-    from gateway.sources.redis.link import Word
+from gateway.sources.redis.client import Client, Script
 
 _CONNECTIONS = 8
-_CLOSE_SECONDS = 1.0
 
 _GCRA = Script(
     """
@@ -63,35 +49,21 @@ class RedisRate:
         timeout: float,
         connect_timeout: float,
     ) -> None:
-        self._name = name
+        self._client = Client(
+            name, url, timeout=timeout, connect_timeout=connect_timeout, connections=_CONNECTIONS
+        )
         self._between = seconds * 1_000_000 / requests
         self._burst = burst
-        self._timeout = timeout
-        times = Times(connect=min(connect_timeout, timeout), answer=timeout)
-        self._link = make_link(name, url, connections=_CONNECTIONS, times=times)
-        self._room = asyncio.Semaphore(_CONNECTIONS)
 
     async def take(self, client: str, count: int) -> float:
         """0 where `client` may make `count` requests now, else the seconds until it might.
 
         More than `burst` at once are counted as `burst`. Raises `SourceError`.
         """
-        key = b"plait:rate:%b" % client.encode()
-        given: tuple[Word, ...] = (1, key, self._between, self._burst, min(count, self._burst))
-        with our_errors(self._name):
-            async with asyncio.timeout(self._timeout), self._room:
-                wait = await self._one(key, ("EVALSHA", _GCRA.digest, *given))
-                if isinstance(wait, NoScriptError):
-                    wait = await self._one(key, ("EVAL", _GCRA.text, *given))
-                if isinstance(wait, RedisError):
-                    raise wait
+        given = (self._between, self._burst, min(count, self._burst))
+        wait = await self._client.run(_GCRA, [b"plait:rate:%b" % client.encode()], given)
         return int(wait) / 1_000_000
 
     async def close(self) -> None:
         """Release the connections; idempotent."""
-        with suppress(SourceError), our_errors(self._name):
-            async with asyncio.timeout(_CLOSE_SECONDS):
-                await self._link.close()
-
-    async def _one(self, key: bytes, words: tuple[Word, ...]) -> Any:
-        return (await self._link.exchange([Command(words, key=key)]))[0]
+        await self._client.close()

@@ -18,8 +18,8 @@ from gateway.sources.redis.values import big_counter, json_value, score, text_va
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from gateway.schema.asks import Part
     from gateway.schema.state import Namespace
-    from gateway.schema.state_asks import StatePart
     from gateway.sources.contract import Value
     from gateway.sources.redis.link import Word
 
@@ -48,7 +48,7 @@ class Read:
     words: Callable[..., Iterable[Word]]
     command: str | Callable[..., str]
     expected: str
-    read: Callable[[Namespace, StatePart, tuple[Any, ...], Any], Value]
+    read: Callable[[Namespace, Part, tuple[Any, ...], Any], Value]
 
 
 def value_reader(namespace: Namespace) -> Reader:
@@ -72,9 +72,7 @@ def command_of(namespace: Namespace, name: str, arguments: tuple[Any, ...]) -> C
     return Command((command, stored_key(namespace, key), *one.words(*rest)))
 
 
-def answer_of(
-    namespace: Namespace, part: StatePart, arguments: tuple[Any, ...], answer: Any
-) -> Value:
+def answer_of(namespace: Namespace, part: Part, arguments: tuple[Any, ...], answer: Any) -> Value:
     """The field's value, or its error."""
     one = READS[part.name]
     if isinstance(answer, ResponseError):
@@ -147,7 +145,7 @@ def _members(_namespace: Any, _part: Any, _arguments: Any, answer: Any) -> Value
     return array([text_value(member) for member in dict.fromkeys(found)])
 
 
-def _hash(namespace: Namespace, part: StatePart, arguments: tuple[Any, ...], answer: Any) -> Value:
+def _hash(namespace: Namespace, part: Part, arguments: tuple[Any, ...], answer: Any) -> Value:
     names = arguments[1]
     if names is None:
         found = scanned(answer, "hash")
@@ -166,7 +164,7 @@ def _hash(namespace: Namespace, part: StatePart, arguments: tuple[Any, ...], ans
 
 
 def _leaderboard(
-    _namespace: Any, part: StatePart, arguments: tuple[Any, ...], answer: Sequence[bytes]
+    _namespace: Any, part: Part, arguments: tuple[Any, ...], answer: Sequence[bytes]
 ) -> Value:
     _, _, offset, _, low, high = arguments
     ranked = low is None and high is None
@@ -185,7 +183,7 @@ def _leaderboard(
     )
 
 
-def shaped(parts: Sequence[StatePart], values: Mapping[str, Value]) -> Value:
+def shaped(parts: Sequence[Part], values: Mapping[str, Value]) -> Value:
     """An object with what was asked for, under the keys of the response."""
     return members(
         (part.key, orjson.dumps(part.text) if part.text is not None else values[part.name])

@@ -9,16 +9,22 @@ from typing import TYPE_CHECKING, Any
 
 from redis.exceptions import ResponseError
 
-from gateway.errors import ConfigurationError, SourceDataError, SourceError, SourceTimeout
-from gateway.sources.breaker import Breaker
+from gateway.errors import (
+    ConfigurationError,
+    SourceDataError,
+    SourceError,
+    SourceTimeout,
+    SourceUnavailable,
+)
+from gateway.sources.breaker import ProbedBreaker
 from gateway.sources.contract import Batch, Budget, Health, Prepared
 from gateway.sources.redis.bound import Kind, command, reader
 from gateway.sources.redis.channels import listening
-from gateway.sources.redis.connection import CREDENTIAL_ERRORS, our_errors
+from gateway.sources.redis.connection import CREDENTIAL_ERRORS, Times, our_errors
 from gateway.sources.redis.faults import refused
 from gateway.sources.redis.link import Command
-from gateway.sources.redis.links import Times, make_link
-from gateway.sources.redis.messages import Channels, follow
+from gateway.sources.redis.links import make_link
+from gateway.sources.redis.messages import Channels
 from gateway.sources.redis.pattern import KeyPattern
 from gateway.sources.redis.store import ChangePrepared, ReadPrepared, Store
 from gateway.sources.redis.turns import Turns
@@ -31,15 +37,13 @@ if TYPE_CHECKING:
     from gateway.schema.state_asks import StateChange, StateRead
     from gateway.sources.contract import Value
     from gateway.sources.redis.channels import ChannelMessage
-    from gateway.sources.redis.messages import Entry
 
 AT_ONCE = 8
 """Executions for each connection: they share conversations."""
 
 _CLOSE_SECONDS = 1.0
-_FAILURES = 3
-_PAUSE = 0.25
-"""Conversations lost in a row after which none is tried for so many seconds."""
+_REST = 0.25
+"""Seconds after a sign of life in which a lost conversation asks for no other."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,7 +78,7 @@ class RedisSource:
         self.link = make_link(
             name, url, connections=concurrency, times=Times(connect_timeout, socket_timeout)
         )
-        self._breaker = Breaker(_FAILURES, _PAUSE)
+        self._breaker = ProbedBreaker(self._sign_of_life, rest=_REST)
         self._turns = Turns(name, self.link, self._breaker, lanes=concurrency)
         self._store = Store(name, self.link, self._turns)
         self.channels = Channels(name, self.link, connect_timeout=connect_timeout)
@@ -96,11 +100,11 @@ class RedisSource:
 
     def prepare_read(self, ask: StateRead, guard: Guard) -> ReadPrepared:
         """What a `state` field asks of a namespace. Pure."""
-        return self._store.prepare_read(ask, guard)
+        return ReadPrepared(self.name, by_key=False, guard=guard, parts=ask.parts)
 
     def prepare_change(self, ask: StateChange, guard: Guard) -> ChangePrepared:
         """A write to a namespace. Pure."""
-        return self._store.prepare_change(ask, guard)
+        return ChangePrepared(self.name, by_key=False, guard=guard, verb=ask.verb, parts=ask.parts)
 
     async def open(self) -> None:
         """Connect once. Raises `SourceUnavailable`, `SourceTimeout` or `ConfigurationError`."""
@@ -116,6 +120,7 @@ class RedisSource:
 
     async def close(self) -> None:
         """Release the connections; idempotent."""
+        await self._breaker.close()
         await self.channels.close()
         await self._turns.close()
         with suppress(SourceError), our_errors(self.name):
@@ -136,7 +141,6 @@ class RedisSource:
                     await self._ping()
         except SourceError as error:
             return Health(ready=False, detail=error.message)
-        self._breaker.succeeded()
         return Health(
             ready=True, detail="answers", figures={"round_trip_ms": (clock() - started) * 1_000}
         )
@@ -163,13 +167,6 @@ class RedisSource:
         After a `SourceTimeout` or `SourceUnavailable` it may have been made or not.
         """
         return await self._store.write(prepared, arguments, budget.deadline)
-
-    def follow(self, key: str, after: str = "$") -> AsyncIterator[Entry]:
-        """The entries of a stream behind the id `after` (`$`: those to come), without an end.
-
-        See `gateway.sources.redis.messages.follow`; close it with `aclose` when done.
-        """
-        return follow(self.name, self.link, key.encode(), after)
 
     def messages(
         self, namespace: Namespace, pattern: str, deadline: float
@@ -204,6 +201,14 @@ class RedisSource:
         for answer in answers:
             if isinstance(answer, ResponseError):
                 raise answer
+
+    async def _sign_of_life(self) -> None:
+        """Ask every server for one; raises where none gives it."""
+        nodes = await self.link.nodes()
+        asked = [self.link.exchange([Command(("PING",), node)]) for node in nodes]
+        answers = await asyncio.gather(*asked, return_exceptions=True)
+        if all(isinstance(answer, BaseException) for answer in answers):
+            raise SourceUnavailable(f"source {self.name!r} is not reachable")
 
     async def _bound(
         self, prepared: RedisPrepared, batch: Batch, budget: Budget

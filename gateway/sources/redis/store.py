@@ -10,7 +10,7 @@ import orjson
 from redis.exceptions import ResponseError
 
 from gateway.errors import PlaitError, SourceTimeout
-from gateway.schema.state_asks import StatePart
+from gateway.schema.asks import Part
 from gateway.sources.contract import Prepared
 from gateway.sources.redis.faults import refused
 from gateway.sources.redis.link import Command
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from gateway.schema.state import Guard, Namespace
-    from gateway.schema.state_asks import StateChange, StateRead
     from gateway.sources.contract import Value
     from gateway.sources.redis.link import Link
     from gateway.sources.redis.turns import Turns
@@ -33,19 +32,17 @@ if TYPE_CHECKING:
 class ReadPrepared(Prepared):
     """What is read of one namespace; `guard` must let the viewer in before it is executed."""
 
-    namespace: Namespace
     guard: Guard
-    parts: tuple[StatePart, ...]
+    parts: tuple[Part, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ChangePrepared(Prepared):
     """One write to one namespace; `guard` must let the viewer in before it is made."""
 
-    namespace: Namespace
     guard: Guard
     verb: str
-    parts: tuple[StatePart, ...]
+    parts: tuple[Part, ...]
 
 
 class Store:
@@ -56,27 +53,6 @@ class Store:
         self._link = link
         self._turns = turns
 
-    def prepare_read(self, ask: StateRead, guard: Guard) -> ReadPrepared:
-        """What a `state` field asks. Pure."""
-        return ReadPrepared(
-            source=self._source,
-            by_key=False,
-            namespace=guard.namespace,
-            guard=guard,
-            parts=ask.parts,
-        )
-
-    def prepare_change(self, ask: StateChange, guard: Guard) -> ChangePrepared:
-        """What a write asks. Pure."""
-        return ChangePrepared(
-            source=self._source,
-            by_key=False,
-            namespace=guard.namespace,
-            guard=guard,
-            verb=ask.verb,
-            parts=ask.parts,
-        )
-
     async def read(
         self, prepared: ReadPrepared, arguments: Sequence[tuple[Any, ...]], deadline: float
     ) -> Value:
@@ -84,7 +60,7 @@ class Store:
 
         A field that failed is an error in its place. Raises `SourceError` where nothing came.
         """
-        namespace = prepared.namespace
+        namespace = prepared.guard.namespace
         values: dict[str, Value] = {}
         asked = _Asked(namespace, values)
         scans = []
@@ -113,7 +89,7 @@ class Store:
     async def _page(
         self,
         namespace: Namespace,
-        part: StatePart,
+        part: Part,
         arguments: tuple[Any, ...],
         deadline: float,
         values: dict[str, Value],
@@ -135,11 +111,11 @@ class Store:
         if asyncio.get_running_loop().time() >= deadline:
             raise SourceTimeout(f"source {self._source!r} was not asked: no time was left")
         if prepared.verb == "delete":
-            return await self._delete(prepared.namespace, arguments[0], deadline)
+            return await self._delete(prepared.guard.namespace, arguments[0], deadline)
         if prepared.verb == "delete_matching":
             return await self._delete_matching(prepared, arguments, deadline)
         write = WRITES[prepared.verb]
-        namespace = prepared.namespace
+        namespace = prepared.guard.namespace
         commands = commands_of(namespace, prepared.verb, arguments, prepared.parts)
         _, answers = await self._turns.ask((), commands, deadline)
         for answer in answers:
@@ -157,7 +133,7 @@ class Store:
             raise TypeError(f"{self._source} has prepared no such thing")
         return {
             "source": self._source,
-            "namespace": prepared.namespace.shown,
+            "namespace": prepared.guard.namespace.shown,
             "asks": ", ".join(commands),
         }
 
@@ -169,10 +145,10 @@ class Store:
         self, prepared: ChangePrepared, arguments: tuple[Any, ...], deadline: float
     ) -> Value:
         match, limit, after = arguments
-        scan = Scan(self._link, self._turns, prepared.namespace, match)
+        scan = Scan(self._link, self._turns, prepared.guard.namespace, match)
         page: Page = await scan.page(limit, after, deadline)
         victims = list(page.keys)[:limit]
-        deleted = await self._unlink(prepared.namespace, victims, deadline)
+        deleted = await self._unlink(prepared.guard.namespace, victims, deadline)
         # What the limit left of this page is found where the page began.
         cursor = page.cursor(match, again=len(page.keys) > limit)
         return shaped(
@@ -202,12 +178,12 @@ class _Asked:
     def __init__(self, namespace: Namespace, values: dict[str, Value]) -> None:
         self._namespace = namespace
         self._values = values
-        self._lists: list[tuple[StatePart, int]] = []
-        self._single: list[tuple[StatePart, tuple[Any, ...]]] = []
+        self._lists: list[tuple[Part, int]] = []
+        self._single: list[tuple[Part, tuple[Any, ...]]] = []
         self.keys: list[bytes] = []
         self.commands: list[Command] = []
 
-    def add(self, part: StatePart, arguments: tuple[Any, ...]) -> None:
+    def add(self, part: Part, arguments: tuple[Any, ...]) -> None:
         """Ask for a field's value."""
         if part.name == "getMany":
             (several,) = arguments
@@ -227,7 +203,7 @@ class _Asked:
             start += count
 
 
-def _connection(part: StatePart, page: Page, match: str) -> Value:
+def _connection(part: Part, page: Page, match: str) -> Value:
     """A page of keys as `StateKeyConnection`."""
     cursor = page.cursor(match)
     facts: dict[str, Value] = {
@@ -238,7 +214,7 @@ def _connection(part: StatePart, page: Page, match: str) -> Value:
     }
     nodes = array([orjson.dumps(name) for name in page.keys.values()])
     parts = [
-        StatePart(one.key, one.key if one.text is None else one.name, text=one.text)
+        Part(one.key, one.key if one.text is None else one.name, text=one.text)
         for one in part.parts
     ]
     return shaped(

@@ -15,13 +15,13 @@ import redis.exceptions as vendor
 
 from gateway.errors import SourceError, SourceTimeout, SourceUnavailable
 from gateway.sources.redis.connection import our_errors
-from gateway.sources.redis.link import Command
+from gateway.sources.redis.link import look_ups, looked_up
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from gateway.sources.breaker import Breaker
-    from gateway.sources.redis.link import Link
+    from gateway.sources.breaker import ProbedBreaker
+    from gateway.sources.redis.link import Command, Link
 
 TURN_KEYS = 8_000
 TURN_COMMANDS = 2_000
@@ -69,7 +69,7 @@ class _Turn:
 class Turns:
     """The conversations of one source; at most `lanes` at once. `sent` counts them."""
 
-    def __init__(self, name: str, link: Link, breaker: Breaker, *, lanes: int) -> None:
+    def __init__(self, name: str, link: Link, breaker: ProbedBreaker, *, lanes: int) -> None:
         self._name = name
         self._link = link
         self._breaker = breaker
@@ -86,7 +86,7 @@ class Turns:
         What the server refused is a vendor's ResponseError in its place. Raises `SourceError` for
         a conversation that failed, and at `deadline` (the event loop's clock).
         """
-        if not self._breaker.allows():
+        if self._breaker.open:
             raise SourceUnavailable(f"source {self._name!r} is not reachable")
         question = _Question(keys, commands, deadline)
         turn = self._join(question)
@@ -161,22 +161,16 @@ class Turns:
     async def _converse(self, questions: Sequence[_Question]) -> list[Answers]:
         """Ask all questions at once; their answers in order."""
         keys = [key for question in questions for key in question.keys]
-        groups = self._link.together(keys) if keys else []
-        commands = [Command(("MGET", *(keys[place] for place in group))) for group in groups]
+        groups, commands = look_ups(self._link, keys)
         for question in questions:
             commands += question.commands
         self.sent += 1
         try:
             answers = await self._link.exchange(commands)
         except (vendor.ConnectionError, vendor.TimeoutError, OSError):
-            self._breaker.failed()
+            self._breaker.suspect()
             raise
-        self._breaker.succeeded()
-        values: list[Any] = [None] * len(keys)
-        for group, found in zip(groups, answers[: len(groups)], strict=True):
-            refused = isinstance(found, vendor.ResponseError)
-            for index, place in enumerate(group):
-                values[place] = found if refused else found[index]
+        values = looked_up(groups, answers[: len(groups)], len(keys))
         return _shared(questions, values, answers[len(groups) :])
 
 

@@ -16,12 +16,12 @@ from gateway.sources.redis.values import score
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from gateway.schema.asks import Part
     from gateway.schema.state import Namespace
-    from gateway.schema.state_asks import StatePart
     from gateway.sources.contract import Value
     from gateway.sources.redis.link import Word
 
-    Parts = Sequence[StatePart]
+    Parts = Sequence[Part]
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from state.cabinet import cabinet
 from gateway.errors import ConfigurationError, SourceError, SourceTimeout, SourceUnavailable
 from gateway.sources.contract import Batch, Budget
 from gateway.sources.redis import RedisSource
+from gateway.sources.redis.blobs import RedisBlobs
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +68,15 @@ async def test_reads_and_writes(store):
         )
         == 1
     )
+
+
+async def test_bytes_that_processes_share(url):
+    """They lie on all servers, and come back in the order of their keys."""
+    blobs = RedisBlobs("blobs", url, timeout=10.0)
+    values = {f"blob:{number}": b"%d" % number for number in range(50)}
+    await blobs.save(values, 60)
+    assert await blobs.load([*values, "blob:none"]) == [*values.values(), None]
+    await blobs.aclose()
 
 
 async def test_pages_over_all_servers(store):

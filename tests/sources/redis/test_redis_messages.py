@@ -1,15 +1,15 @@
-"""Channels and streams: what is published is heard, and what may have been missed is told."""
+"""Channels: what is published is heard, and what may have been missed is told."""
 
 from __future__ import annotations
 
 import asyncio
-from contextlib import AsyncExitStack, aclosing
+from contextlib import AsyncExitStack
 
 import pytest
 from redis.asyncio import Redis
 
 from gateway.embedded import start
-from gateway.errors import SourceError, SourceRefused, SourceUnavailable
+from gateway.errors import SourceError, SourceUnavailable
 from gateway.sources.redis import RedisSource
 
 
@@ -150,40 +150,3 @@ async def test_closing_ends_listeners(source):
         await source.close()
         with pytest.raises(SourceError):
             await asyncio.wait_for(waiting, 5)
-
-
-async def test_a_stream_from_a_place_on(source, client):
-    """All entries behind the given id, those there and those to come, once each and in order."""
-    await client.delete("log")
-    ids = [await client.xadd("log", {"n": number}) for number in range(150)]
-    async with aclosing(source.follow("log", ids[9].decode())) as entries, asyncio.timeout(20):
-        seen = [await anext(entries) for _ in range(140)]
-        assert [int(entry.fields[b"n"]) for entry in seen] == list(range(10, 150))
-        waiting = asyncio.create_task(anext(entries))
-        await asyncio.sleep(0)
-        last = await client.xadd("log", {"n": 150})
-        assert (await waiting).id == last.decode()
-
-
-async def test_a_stream_through_a_lost_connection(source, client):
-    """Reading goes on behind the last entry that was given."""
-    await client.delete("log")
-    async with aclosing(source.follow("log", "0")) as entries, asyncio.timeout(30):
-        await client.xadd("log", {"n": 1})
-        assert (await anext(entries)).fields == {b"n": b"1"}
-        waiting = asyncio.create_task(anext(entries))
-        await asyncio.sleep(0)
-        mine = await client.client_id()
-        for other in await client.client_list():
-            if int(other["id"]) != mine:
-                await client.client_kill_filter(_id=other["id"])
-        await client.xadd("log", {"n": 2})
-        assert (await waiting).fields == {b"n": b"2"}
-
-
-async def test_what_is_no_stream(source, client):
-    """A key of another kind is refused."""
-    await client.set("plain", "1")
-    async with aclosing(source.follow("plain", "0")) as entries:
-        with pytest.raises(SourceRefused):
-            await asyncio.wait_for(anext(entries), 10)

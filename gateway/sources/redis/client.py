@@ -1,0 +1,95 @@
+"""Commands to Redis on a few connections of their own, every call within one time."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from hashlib import sha1
+from typing import TYPE_CHECKING, Any
+
+from redis.exceptions import NoScriptError, RedisError
+
+from gateway.errors import ConfigurationError, SourceError
+from gateway.sources.redis.connection import CREDENTIAL_ERRORS, Times, our_errors
+from gateway.sources.redis.link import Command
+from gateway.sources.redis.links import make_link
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gateway.sources.redis.link import Word
+
+_CLOSE_SECONDS = 1.0
+_OPEN_SECONDS = 0.5
+"""More than a call has, as the first connection is made."""
+
+
+class Script:
+    """Lua, and the digest by which a server that knows it is asked to run it."""
+
+    __slots__ = ("digest", "text")
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.digest = sha1(text.encode(), usedforsecurity=False).hexdigest()
+
+
+class Client:
+    """A server, a cluster, or a server that sentinels name.
+
+    `timeout`: seconds for each call, waiting for a connection included. `connections`: calls at
+    once. Nothing is tried twice; calls raise `SourceError`. Raises `ConfigurationError` for a wrong
+    URL.
+    """
+
+    def __init__(
+        self, name: str, url: str, *, timeout: float, connect_timeout: float, connections: int
+    ) -> None:
+        self.name = name
+        self.timeout = timeout
+        times = Times(connect=connect_timeout, answer=None)  # every call has one timer
+        self.link = make_link(name, url, connections=connections, times=times)
+        self._room = asyncio.Semaphore(connections)
+
+    async def open(self) -> None:
+        """Connect once. Raises `SourceError`, or `ConfigurationError` for refused credentials."""
+        with our_errors(self.name):
+            try:
+                async with asyncio.timeout(self.timeout + _OPEN_SECONDS):
+                    await self._exchange([Command(("PING",), key=b"PING")])
+            except CREDENTIAL_ERRORS:
+                raise ConfigurationError(
+                    f"source {self.name!r} refused the credentials of its URL"
+                ) from None
+
+    async def close(self) -> None:
+        """Release the connections; idempotent."""
+        with suppress(SourceError), our_errors(self.name):
+            async with asyncio.timeout(_CLOSE_SECONDS):
+                await self.link.close()
+
+    async def ask(self, commands: Sequence[Command]) -> list[Any]:
+        """One answer for each command, in one round trip."""
+        with our_errors(self.name):
+            async with asyncio.timeout(self.timeout), self._room:
+                return await self._exchange(commands)
+
+    async def run(self, script: Script, keys: Sequence[bytes], given: Sequence[Word]) -> Any:
+        """What a script gives; a server that does not know it is told its text."""
+        words = (len(keys), *keys, *given)
+        with our_errors(self.name):
+            async with asyncio.timeout(self.timeout), self._room:
+                try:
+                    told = Command(("EVALSHA", script.digest, *words), key=keys[0])
+                    (answer,) = await self._exchange([told])
+                except NoScriptError:
+                    told = Command(("EVAL", script.text, *words), key=keys[0])
+                    (answer,) = await self._exchange([told])
+                return answer
+
+    async def _exchange(self, commands: Sequence[Command]) -> list[Any]:
+        answers = await self.link.exchange(commands)
+        for answer in answers:
+            if isinstance(answer, RedisError):
+                raise answer
+        return answers
