@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from gateway.cli import cache, demo, doctor, explain, migrate, pull, schema, serve, sync, workflows
+from gateway.cli import cache, demo, doctor, explain, migrate, pull, schema, serve, sync, worker
 from gateway.cli.output import failing_plainly, log_plainly
 from gateway.cli.project import see_working_directory
 
@@ -28,8 +28,7 @@ app.command("doctor")(doctor.doctor)
 app.command("invalidate")(cache.invalidate)
 app.command("warm")(cache.warm)
 app.command("sync")(sync.sync)
-app.command("worker")(workflows.worker)
-app.add_typer(workflows.app)
+app.command("worker")(worker.worker)
 app.add_typer(pull.app)
 
 

@@ -164,13 +164,16 @@ def _announce_tries(tries: Mapping[str, str]) -> None:
 
 def _loader(settings: Settings) -> Any:
     """The domain's own `demo` module: `prepare(…)` fills the sources."""
-    from gateway.cli.project import load_module
+    from gateway.domain import load_module
 
     return load_module(f"{settings.resolvers}.demo", "resolvers (PLAIT_RESOLVERS)")
 
 
 def _use(urls: EngineUrls) -> None:
-    """Point the settings of this process at the engines, and at nothing else."""
+    """Point the settings of this process at the engines, and at nothing else.
+
+    People try a search first, so the model is ready for it.
+    """
     for name in [name for name in os.environ if name.startswith(_SOURCES)]:
         del os.environ[name]
     os.environ |= {
@@ -180,6 +183,7 @@ def _use(urls: EngineUrls) -> None:
         "QDRANT_GRPC_PORT": str(urls.qdrant_grpc_port),
         "DATASOURCE_CONTEXTS_TYPE": "redis",
         "DATASOURCE_CONTEXTS_URL": urls.redis,
+        "PLAIT_EMBEDDING_WARM": "true",
     }
 
 

@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import sys
-from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from gateway.errors import ConfigurationError
-
-if TYPE_CHECKING:
-    from types import ModuleType
 
 
 def find_package(name: str, setting: str) -> Path:
@@ -26,16 +21,6 @@ def find_package(name: str, setting: str) -> Path:
     if spec is None or not spec.submodule_search_locations:
         raise ConfigurationError(f"{setting}: there is no package of that name")
     return Path(next(iter(spec.submodule_search_locations)))
-
-
-def load_module(name: str, setting: str) -> ModuleType:
-    """Import a module. Raises `ConfigurationError`, which names `setting`, when it is missing."""
-    try:
-        return import_module(name)
-    except ModuleNotFoundError as error:
-        if error.name is None or not f"{name}.".startswith(f"{error.name}."):
-            raise
-        raise ConfigurationError(f"{setting}: there is no module {name}") from None
 
 
 def see_working_directory() -> None:

@@ -56,7 +56,6 @@ def pull(  # noqa: PLR0913 - one parameter per option
     if context.invoked_subcommand is not None:
         return
     check_options(write=write, check=check)
-    from gateway.scaffold.changes import changes
     from gateway.scaffold.comparing import compare
     from gateway.scaffold.package_text import files_of
     from gateway.scaffold.planning import plan
@@ -69,8 +68,10 @@ def pull(  # noqa: PLR0913 - one parameter per option
     selection = selection.for_tables(table.name for table in database.tables)
     files = files_of(plan(database, selection), selection)
     found = compare(folder, files, {path.resolve() for path in force or ()})
-    before = {change.path: change.before for change in found if change.before is not None}
-    _tell_news(database, changes(before, files) if before else [])
+    for name in database.barred:
+        console().print(
+            f"left out, as the role may not read it: {'.'.join(name)}", markup=False, soft_wrap=True
+        )
     finish(folder, found, write=write, check=check)
 
 
@@ -96,13 +97,3 @@ def _read(settings: Settings, selection: Selection) -> Database:
     url = database_url(settings, selection.source)
     pooled = not settings.postgres[selection.source].statement_cache
     return asyncio.run(read_database(url, selection.schemas, pooled=pooled))
-
-
-def _tell_news(database: Database, news: list[str]) -> None:
-    say = console()
-    for name in database.barred:
-        say.print(
-            f"left out, as the role may not read it: {'.'.join(name)}", markup=False, soft_wrap=True
-        )
-    for line in news:
-        say.print(f"in the database: {line}", markup=False, soft_wrap=True)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import difflib
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from gateway.cli.output import FAILED, console
+from gateway.cli.pulled import Write, finish
 from gateway.errors import ConfigurationError
 
 SECONDS = 30.0
@@ -27,12 +26,13 @@ def upstream(
     into: Annotated[
         Path | None, typer.Option(help="The file.", show_default="upstreams/NAME.graphql")
     ] = None,
-    write: Annotated[bool, typer.Option("--write", help="Write the file.")] = False,
+    write: Write = False,
 ) -> None:
     """Fetch the schema of a GraphQL service, or show how it differs from the pinned one.
 
     Without --write nothing is written, and the exit code is 1 where there are differences.
     """
+    from gateway.scaffold.comparing import FileChange, State, read
     from gateway.settings import load
     from gateway.sources.upstream.introspection import introspected
 
@@ -51,20 +51,9 @@ def upstream(
         return await introspected(name, address, headers, deadline)
 
     sdl = asyncio.run(fetch())
-    before = file.read_text(encoding="utf-8") if file.exists() else ""
-    if sdl == before:
-        console().print(f"{file} is as it would be written", markup=False, soft_wrap=True)
-        return
-    if write:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(sdl, encoding="utf-8")
-        console().print(f"wrote {file}", markup=False, soft_wrap=True)
-        return
-    lines = difflib.unified_diff(
-        before.splitlines(), sdl.splitlines(), str(file), str(file), lineterm=""
-    )
-    typer.echo("\n".join(lines))
-    raise typer.Exit(FAILED)
+    before = read(file)
+    state = State.NEW if before is None else State.SAME if before == sdl else State.CHANGED
+    finish(file.parent, [FileChange(file.name, state, before, sdl)], write=write, check=False)
 
 
 def _headers(given: list[str]) -> dict[str, str]:

@@ -107,7 +107,7 @@ class Costs:
         return found
 
     def _read(self, definition: GraphQLField, parent: GraphQLObjectType) -> _Price:
-        named = get_named_type(definition.type)
+        named: Any = get_named_type(definition.type)
         mutates = parent is self.schema.mutation_type
         listed = is_list_type(get_nullable_type(definition.type))
         sizes = declared(definition, ListSize)
@@ -119,7 +119,7 @@ class Costs:
         else:
             slicing = _slicing(definition)
             connects = is_object_type(named) and not listed and bool(slicing)
-            sized = frozenset(_SIZED).intersection(_fields_of(named)) if connects else frozenset()
+            sized = frozenset(_SIZED).intersection(named.fields) if connects else frozenset()
             required = False
             assumed = self._page if sized else self._list_size
         return _Price(
@@ -136,10 +136,6 @@ class Costs:
             assumed=assumed,
             required=required,
         )
-
-
-def _fields_of(named: Any) -> Iterable[str]:
-    return tuple(named.fields)
 
 
 def _slicing(definition: GraphQLField) -> tuple[str, ...]:
@@ -264,7 +260,8 @@ class _Pricing:
     ) -> float:
         given = {one.name.value: one.value for one in nodes[0].arguments or ()}
         own = price.own + sum(price.arguments.get(name, 0.0) for name in given)
-        size = self._length(nodes[0], given, definition, price) if _is_sized(price) else 1
+        is_list = price.listed or price.sized
+        size = self._length(nodes[0], given, definition, price) if is_list else 1
         times = (
             inherited if inherited is not None else size if price.listed and not price.sized else 1
         )
@@ -350,7 +347,3 @@ class _Pricing:
                 if value is (directive.name.value == "skip"):
                     return False
         return True
-
-
-def _is_sized(price: _Price) -> bool:
-    return price.listed or bool(price.sized)

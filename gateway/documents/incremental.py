@@ -12,12 +12,13 @@ from graphql import (
     REMOVE,
     BooleanValueNode,
     DirectiveNode,
-    FragmentSpreadNode,
     OperationDefinitionNode,
     VariableNode,
     Visitor,
     visit,
 )
+
+from gateway.schema.selection import reached
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
         DefinitionNode,
         DocumentNode,
         FragmentDefinitionNode,
-        SelectionSetNode,
         ValueNode,
     )
 
@@ -77,20 +77,10 @@ def holds(node: DirectiveNode, conditions: Mapping[str, bool]) -> bool:
 
 def directives_of(written: Written) -> Iterator[DirectiveNode]:
     """Every `@defer` and `@stream` that an operation reaches, each once."""
-    visited: set[str] = set()
-    waiting: list[SelectionSetNode] = [written.node.selection_set]
-    while waiting:
-        for node in waiting.pop().selections:
-            for name in (DEFER, STREAM):
-                found = directive(node, name)
-                if found is not None:
-                    yield found
-            if isinstance(node, FragmentSpreadNode):
-                if node.name.value not in visited:
-                    visited.add(node.name.value)
-                    waiting.append(written.fragments[node.name.value].selection_set)
-            elif node.selection_set is not None:  # type: ignore[attr-defined]  # the other two have one
-                waiting.append(node.selection_set)  # type: ignore[attr-defined]  # likewise
+    for node in reached(written.node.selection_set, written.fragments):
+        for each in node.directives or ():
+            if each.name.value in {DEFER, STREAM}:
+                yield each
 
 
 def written(

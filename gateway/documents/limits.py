@@ -48,7 +48,7 @@ class DocumentLimits:
     max_root_fields: int = 20
     max_aliases: int = 100
     max_directives: int = 100
-    max_comparisons: int = 10_000
+    max_comparisons: int = 7_000
     max_errors: int = 20
 
 

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from graphql import (
-    ArgumentNode,
     FieldNode,
     InlineFragmentNode,
     NamedTypeNode,
     NameNode,
-    NonNullTypeNode,
     SelectionSetNode,
     StringValueNode,
     VariableDefinitionNode,
-    VariableNode,
+    parse,
 )
-from graphql.language import ListTypeNode
 
 from gateway.documents.incremental import argument
 from gateway.schema.federation import ENTITIES
@@ -140,29 +137,20 @@ def aliased(name: str) -> FieldNode:
     )
 
 
-def _named(name: str) -> NamedTypeNode:
-    return NamedTypeNode(name=NameNode(value=name))
-
-
-_KEYS_VARIABLE = VariableNode(name=NameNode(value=KEYS))
-KEYS_DEFINITION = VariableDefinitionNode(
-    variable=_KEYS_VARIABLE,
-    type=NonNullTypeNode(type=ListTypeNode(type=NonNullTypeNode(type=_named("_Any")))),
-    directives=(),
-)
+_OF_ENTITIES: Any = parse(
+    f"query (${KEYS}: [_Any!]!) {{ {ENTITIES}(representations: ${KEYS}) }}", no_location=True
+).definitions[0]
+KEYS_DEFINITION: VariableDefinitionNode = _OF_ENTITIES.variable_definitions[0]
 
 
 def on_type(name: str, asked: Sequence[SelectionNode]) -> InlineFragmentNode:
     """A fragment for objects of one type."""
     below = SelectionSetNode(selections=tuple(asked))
-    return InlineFragmentNode(type_condition=_named(name), directives=(), selection_set=below)
+    return InlineFragmentNode(
+        type_condition=NamedTypeNode(name=NameNode(value=name)), directives=(), selection_set=below
+    )
 
 
 def rows(entity: str, asked: Sequence[SelectionNode]) -> FieldNode:
     """`_entities(representations: …) { ... on Entity { … } }`."""
-    return FieldNode(
-        name=NameNode(value=ENTITIES),
-        arguments=(ArgumentNode(name=NameNode(value="representations"), value=_KEYS_VARIABLE),),
-        directives=(),
-        selection_set=SelectionSetNode(selections=(on_type(entity, asked),)),
-    )
+    return selecting(_OF_ENTITIES.selection_set.selections[0], [on_type(entity, asked)])

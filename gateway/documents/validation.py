@@ -22,6 +22,7 @@ from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRul
 
 from gateway.documents.refusal import InvalidDocument, reported
 from gateway.errors import Code, RequestError
+from gateway.schema.definitions import definition_of
 
 if TYPE_CHECKING:
     from graphql import (
@@ -75,8 +76,7 @@ class OneOfRule(ValidationRule):
 
 
 def _is_one_of(type_: Any) -> bool:
-    definition = getattr(type_, "extensions", {}).get("strawberry-definition")
-    return bool(getattr(definition, "is_one_of", False))
+    return bool(getattr(definition_of(type_), "is_one_of", False))
 
 
 class Validator:

@@ -100,7 +100,7 @@ def _state(before: str | None, after: str, *, forces: bool) -> State:
 
 def _written(folder: Path) -> Iterator[tuple[str, str]]:
     """The files `plait pull` wrote into the package, by path."""
-    for found in sorted([*folder.glob("*.py"), *folder.glob("models/*.py")]):
+    for found in sorted(folder.glob("*.py")):
         text = read(found)
         if text is not None and stamp_of(text) is not None:
             yield found.relative_to(folder).as_posix(), text

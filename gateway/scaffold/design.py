@@ -1,6 +1,6 @@
 """What a package will say: its entities, their fields, and the files these stand in. Plain values.
 
-Made by `planning` from what a database holds, and written out by `models_text`, `subject_text` and
+Made by `planning` from what a database holds, and written out by `models_text`, `entity_text` and
 `package_text`.
 """
 
@@ -50,9 +50,9 @@ class RelationField:
 class Entity:
     """A class bound to a table.
 
-    `snake` is its name as a variable, `short` the same without what tells schemas apart. `one` and
-    `all` are its root fields.
-    `remarks` are comments for whoever reads the class.
+    `snake` is its name as a variable, `short` the same without what tells schemas apart. `module`
+    is its file, `one` and `all` are its root fields. `remarks` are comments for whoever reads the
+    class.
     """
 
     name: str
@@ -61,11 +61,17 @@ class Entity:
     table: Table
     key: tuple[str, ...]
     fields: Names
+    module: str = ""
     one: str = ""
     all: str = ""
     attributes: list[Attribute] = field(default_factory=list)
     relations: list[RelationField] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
+
+    @property
+    def queries(self) -> str:
+        """The class of its root fields."""
+        return f"{self.name}Queries"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,20 +86,15 @@ class Enumeration:
 
 @dataclass(frozen=True, slots=True)
 class ModelTable:
-    """A table as SQLAlchemy has it: its variable, and how a subject names it."""
+    """A table as SQLAlchemy has it, and its variable among the models."""
 
     table: Table
     variable: str
-    path: str
 
-
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """A file of entities that belong together; `queries` is the name of its root class."""
-
-    module: str
-    queries: str
-    entities: tuple[Entity, ...]
+    @property
+    def path(self) -> str:
+        """How other modules name it."""
+        return f"models.{self.variable}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,5 +105,5 @@ class Package:
     schemas: tuple[str, ...]
     models: dict[Name, ModelTable]
     enums: dict[Name, Enumeration]
-    subjects: tuple[Subject, ...]
+    entities: tuple[Entity, ...]
     no_entities: tuple[str, ...]

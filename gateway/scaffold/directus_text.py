@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING
 from gateway.scaffold import naming
 from gateway.scaffold.comparing import stamped
 from gateway.scaffold.package_text import INDEX
-from gateway.scaffold.text import Literal, assignment, call, docstring, imports, listed
+from gateway.scaffold.text import (
+    Literal,
+    assignment,
+    call,
+    docstring,
+    head,
+    imports,
+    listed,
+    words_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -39,37 +48,17 @@ def _queries_name(one: ItemClass) -> str:
 def _module(one: ItemClass, homes: Mapping[str, str], source: str) -> str:
     human = naming.human(one.all)
     title = docstring(f"{human}, as Directus has them.") or '"""A collection of Directus."""'
-    parts = [title, *_imports(one, homes)]
-    return "\n\n".join(parts) + f"\n\n\n{_class(one, source)}\n\n\n{_queries(one)}\n"
-
-
-def _imports(one: ItemClass, homes: Mapping[str, str]) -> list[str]:
-    words = {word for field in one.fields for word in _words(field.annotation)}
-    if one.key_type == "UUID":
-        words.add("UUID")
-    standard = ["import datetime as dt"] if "dt" in words else []
-    standard += ["from decimal import Decimal"] if "Decimal" in words else []
-    standard += ["from typing import TYPE_CHECKING"] if one.uses else []
-    standard += ["from uuid import UUID"] if "UUID" in words else []
+    words = {word for field in one.fields for word in words_of(field.annotation)}
+    words |= {"UUID"} if one.key_type == "UUID" else set()
     ours = {"directus_by_id", "directus_collection", "queries"}
     if not one.singleton:
         ours |= {"ItemGroups", "Items", "directus_groups", "directus_items"}
     ours |= {field.binding for field in one.fields if field.binding}
-    ours |= words & {"BigInt"}
-    third = [imports("gateway", sorted(ours)), "from strawberry import ID"]
-    third += ["from strawberry.scalars import JSON"] if "JSON" in words else []
-    used: dict[str, list[str]] = {}
+    others: dict[str, list[str]] = {}
     for name in one.uses:
-        used.setdefault(homes[name], []).append(name)
-    own = [imports(f".{module}", sorted(names), 4) for module, names in sorted(used.items())]
-    sections = [standard, third, ["if TYPE_CHECKING:", *own] if own else []]
-    return ["\n".join(section) for section in sections if section]
-
-
-def _words(annotation: str) -> list[str]:
-    for sign in "[]|.":
-        annotation = annotation.replace(sign, " ")
-    return annotation.split()
+        others.setdefault(homes[name], []).append(name)
+    top = head(title, words, ours, (), others)
+    return f"{top}\n\n\n{_class(one, source)}\n\n\n{_queries(one)}\n"
 
 
 def _class(one: ItemClass, source: str) -> str:
@@ -96,8 +85,8 @@ def _class(one: ItemClass, source: str) -> str:
 def _field(field: ItemField, one: ItemClass) -> str:
     hint = field.annotation if field.field == one.key and field.annotation == "ID" else ""
     hint = hint or f"{field.annotation} | None"
-    quoted = f'"{hint}"' if any(word in one.uses for word in _words(hint)) else hint
-    if one.name in _words(hint):
+    quoted = f'"{hint}"' if any(word in one.uses for word in words_of(hint)) else hint
+    if one.name in words_of(hint):
         quoted = f'"{hint}"'
     begins = f"{field.name}: {quoted}"
     if not field.binding:

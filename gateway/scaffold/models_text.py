@@ -1,17 +1,13 @@
-"""The tables as SQLAlchemy has them: `models.py`, or a module for each of several schemas."""
+"""`models.py`: the tables as SQLAlchemy has them."""
 
 from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
 
-from gateway.scaffold.planning import schema_modules
-from gateway.scaffold.text import Group, Literal, Node, assignment, call, comment, docstring, listed
-from gateway.scaffold.text import imports as import_line
+from gateway.scaffold.text import Literal, Node, assignment, call, comment, docstring, listed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from gateway.scaffold.design import Enumeration, ModelTable, Package
     from gateway.sources.postgres.introspection.catalogue import Column, ForeignKey, Table
 
@@ -31,83 +27,28 @@ _PARAMETER = re.compile(r"(?<![:\w\\]):(?=\w)(?!\w*:)")
 """What SQLAlchemy takes for a bound parameter in SQL text."""
 
 
-def model_files(package: Package) -> dict[str, str]:
-    """The modules of the tables, by path."""
+def models(package: Package) -> str:
+    """The module of all tables."""
     tables = sorted(package.models.values(), key=lambda one: one.table.name)
-    modules = schema_modules(package.schemas)
-    if len(modules) == 1:
-        body = [*_enums(package), *(_table(one, package) for one in tables)]
-        text = _head(
-            f"The tables and views of the schema {package.schemas[0]}.", tables, package, enums=True
-        )
-        return {"models.py": _file([text, _METADATA, *body])}
-    files = {
-        "models/__init__.py": _index(sorted(modules.values())),
-        "models/base.py": _file([_base_head(package), _METADATA, *_enums(package)]),
-    }
-    for schema, module in modules.items():
-        own = [one for one in tables if one.table.name.schema == schema]
-        head = _head(f"The tables and views of the schema {schema}.", own, package, enums=False)
-        files[f"models/{module}.py"] = _file([head, *(_table(one, package) for one in own)])
-    return files
-
-
-_METADATA = "metadata = sa.MetaData()"
-
-
-def _file(parts: Iterable[str]) -> str:
-    text = ""
-    for part in parts:
-        if text:
-            text += (
-                "\n\n\n"
-                if part.startswith(("class ", "def ")) or text.endswith(_BLOCK_END)
-                else "\n\n"
-            )
-        text += part
+    text = _head(tables, package) + "\n\nmetadata = sa.MetaData()"
+    for part in [*_enums(package), *(_table(one, package) for one in tables)]:
+        block = part.startswith(("class ", "def ")) or text.endswith(_BLOCK_END)
+        text += ("\n\n\n" if block else "\n\n") + part
     return text + "\n"
 
 
-_BLOCK_END = ("values_callable=_labels)",)
+_BLOCK_END = "values_callable=_labels)"
 
 
-def _index(modules: list[str]) -> str:
-    names = [("", Literal(module)) for module in modules]
-    return "\n".join(
-        [
-            '"""The tables and views, a module for each schema."""',
-            "",
-            import_line(".", modules),
-            "",
-            assignment("__all__", Group("", tuple(names), "[]")),
-            "",
-        ]
-    )
-
-
-def _base_head(package: Package) -> str:
-    lines = ['"""What the tables of all schemas share."""', ""]
+def _head(tables: list[ModelTable], package: Package) -> str:
+    """The docstring and the imports."""
+    title = docstring(f"The tables and views of the schema {', '.join(package.schemas)}.")
+    lines = [title or '"""The tables and views."""', ""]
     if package.enums:
         lines += ["from enum import StrEnum", ""]
-    return "\n".join([*lines, "import sqlalchemy as sa"])
-
-
-def _head(title: str, tables: list[ModelTable], package: Package, *, enums: bool) -> str:
-    """The docstring and the imports of a module of tables."""
-    lines = [docstring(title) or '"""The tables and views of a schema."""', ""]
-    if enums and package.enums:
-        lines += ["from enum import StrEnum", ""]
     lines.append("import sqlalchemy as sa")
-    columns = [column for one in tables for column in one.table.columns]
-    if any(_needs_dialect(column) for column in columns):
+    if any(_needs_dialect(column) for one in tables for column in one.table.columns):
         lines.append("from sqlalchemy.dialects import postgresql as pg")
-    if not enums:
-        used = {
-            package.enums[column.type.enum.name].variable
-            for column in columns
-            if column.type.enum and column.type.has_model
-        }
-        lines += ["", import_line(".base", ["metadata", *used])]
     return "\n".join(lines)
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gateway.scaffold.comparing import stamped
-from gateway.scaffold.models_text import model_files
-from gateway.scaffold.subject_text import subject_files
+from gateway.scaffold.entity_text import entity_files
+from gateway.scaffold.models_text import models
 from gateway.scaffold.text import assignment, call, comment, imports, listed
 
 if TYPE_CHECKING:
@@ -20,29 +20,26 @@ def files_of(package: Package, selection: Selection) -> dict[str, str]:
     """The texts of all files, by path; equal for equal packages."""
     files = {
         INDEX: _index(package, selection),
-        **model_files(package),
-        **subject_files(package),
+        "models.py": models(package),
+        **entity_files(package),
     }
     return {path: stamped(text) for path, text in files.items()}
 
 
 def _index(package: Package, selection: Selection) -> str:
-    subjects = sorted(package.subjects, key=lambda one: one.module)
+    entities = sorted(package.entities, key=lambda one: one.module)
     lines = [
         *selection.comment(),
         '"""The domain, as the database tells it."""',
         "",
         imports("gateway", ["Domain"]),
         "",
-        *(
-            imports(f".{one.module}", [one.queries, *(entity.name for entity in one.entities)])
-            for one in subjects
-        ),
+        *(imports(f".{one.module}", [one.queries, one.name]) for one in entities),
     ]
     domain = call(
         "Domain",
-        entities=listed(*(entity.name for one in package.subjects for entity in one.entities)),
-        queries=listed(*(one.queries for one in package.subjects)),
+        entities=listed(*(one.name for one in package.entities)),
+        queries=listed(*(one.queries for one in package.entities)),
     )
     lines += ["", assignment("domain", domain)]
     if package.no_entities:

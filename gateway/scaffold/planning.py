@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from gateway.errors import ConfigurationError
 from gateway.scaffold import naming
-from gateway.scaffold.design import Entity, Enumeration, ModelTable, Package, Subject
+from gateway.scaffold.design import Entity, Enumeration, ModelTable, Package
 from gateway.scaffold.entities import (
     Annotations,
     add_attributes,
@@ -17,7 +17,6 @@ from gateway.scaffold.entities import (
     enumerations_of,
     type_base,
 )
-from gateway.scaffold.families import families
 from gateway.scaffold.keys import keys_of, why_none
 from gateway.scaffold.relations import Relations, is_bare_join
 
@@ -32,8 +31,8 @@ if TYPE_CHECKING:
         Table,
     )
 
-_VARIABLES = frozenset({"sa", "pg", "metadata", "enum_type", "base"})
-"""Names that stand in a module of models."""
+_VARIABLES = frozenset({"sa", "pg", "metadata", "enum_type"})
+"""Names that stand in the module of models."""
 _MODULES = frozenset({"models", "domain", *sys.stdlib_module_names})
 
 
@@ -54,14 +53,15 @@ def plan(database: Database, selection: Selection) -> Package:
     shown = [table for table in tables if table.name in keys and not _only_joins(table, tables)]
     entities = entities_of(shown, keys, types)
     variables = _variables(tables)
-    enums = enumerations_of(tables, types, _enum_names(variables))
+    taken = {*_VARIABLES, *(table.variable for table in variables.values())}
+    enums = enumerations_of(tables, types, naming.Names(taken=taken))
     _add_fields(entities, by_name, enums)
     return Package(
         source=selection.source,
         schemas=tuple(dict.fromkeys(table.name.schema for table in tables)),
-        models={table.name: variables[table.name] for table in tables},
+        models=variables,
         enums=enums,
-        subjects=_subjects(entities, families(tables, keys)),
+        entities=tuple(entities.values()),
         no_entities=tuple(
             f"The {table.sort} {'.'.join(table.name)}: {why_none(table)}."
             for table in tables
@@ -109,33 +109,15 @@ def _only_joins(table: Table, tables: Sequence[Table]) -> bool:
 
 
 def _variables(tables: Sequence[Table]) -> dict[Name, ModelTable]:
-    """What each table is called in the module of its schema, and by those who use it."""
-    modules = schema_modules(dict.fromkeys(table.name.schema for table in tables))
-    names: dict[str, naming.Names] = defaultdict(lambda: naming.Names(taken=_VARIABLES))
+    """What each table is called among the models; `public` chooses first."""
+    names = naming.Names(taken=_VARIABLES)
     found = {}
-    for table in tables:
-        wanted = naming.variable(naming.snake(naming.words(table.name.own), "table"))
-        variable = names[table.name.schema].take(wanted)
-        module = modules[table.name.schema]
-        path = f"models.{module}.{variable}" if module else f"models.{variable}"
-        found[table.name] = ModelTable(table, variable, path)
+    for table in sorted(tables, key=lambda one: (one.name.schema != "public", one.name)):
+        own = naming.snake(naming.words(table.name.own), "table")
+        schema = naming.snake(naming.words(table.name.schema), "schema")
+        variable = names.take(naming.variable(own), f"{schema}_{own}")
+        found[table.name] = ModelTable(table, variable)
     return found
-
-
-def schema_modules(schemas: Iterable[str]) -> dict[str, str]:
-    """The module of each schema's tables within `models`; empty where there is one schema."""
-    schemas = list(schemas)
-    if len(schemas) == 1:
-        return {schemas[0]: ""}
-    names = naming.Names(taken={"base"})
-    return {
-        schema: names.take(naming.variable(naming.snake(naming.words(schema), "schema")))
-        for schema in schemas
-    }
-
-
-def _enum_names(tables: Mapping[Name, ModelTable]) -> naming.Names:
-    return naming.Names(taken={*_VARIABLES, *(table.variable for table in tables.values())})
 
 
 def _add_fields(
@@ -149,8 +131,9 @@ def _add_fields(
         add_attributes(entity, annotations, relations.renamed(entity))
     relations.add()
     _add_heirs(entities)
-    roots = naming.root_names()
+    roots, modules = naming.root_names(), naming.Names(taken=_MODULES)
     for entity in entities.values():
+        entity.module = modules.take(naming.variable(naming.plural_of(entity.snake)))
         entity.one = roots.take(entity.snake, f"{entity.snake}_row")
     for entity in entities.values():
         plural = naming.plural_of(entity.snake)
@@ -169,32 +152,3 @@ def _add_heirs(entities: Mapping[Name, Entity]) -> None:
                 f"Shows the rows of {', '.join(names)}, too, which inherit from it; "
                 "their keys may occur twice."
             )
-
-
-def _subjects(entities: Mapping[Name, Entity], titles: Mapping[Name, str]) -> tuple[Subject, ...]:
-    """The files: one for each family, `public` first."""
-    members: dict[tuple[str, str], list[Entity]] = defaultdict(list)
-    for name, entity in entities.items():
-        members[name.schema, titles[name]].append(entity)
-    modules = naming.Names(taken=_MODULES)
-    classes = naming.Names(gap="")
-    subjects = []
-    for (schema, title), family in sorted(
-        members.items(), key=lambda item: (item[0][0] != "public", item[0])
-    ):
-        module = naming.snake(naming.words(naming.plural_of(title)), "tables")
-        prefix = naming.snake(naming.words(schema), "schema")
-        head = naming.pascal(naming.words(title), "Table")
-        subjects.append(
-            Subject(
-                module=modules.take(naming.variable(module), f"{prefix}_{module}"),
-                queries=classes.take(
-                    f"{head}Queries",
-                    f"{naming.pascal(naming.words(schema), 'Schema')}{head}Queries",
-                ),
-                entities=tuple(
-                    sorted(family, key=lambda one: (one.short != title, one.table.name))
-                ),
-            )
-        )
-    return tuple(subjects)

@@ -6,10 +6,14 @@ own, with a trailing comma, which the formatter then keeps.
 
 from __future__ import annotations
 
+import re
 import textwrap
-import unicodedata
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
 WIDTH = 100
 INDENT = 4
@@ -62,7 +66,7 @@ def render(node: Node, used: int = 0, indent: int = 0, after: int = 0) -> str:
     must be left behind it.
     """
     flat = _flat(node)
-    if used + width(flat) + after <= WIDTH:
+    if used + len(flat) + after <= WIDTH:
         return flat
     if isinstance(node, Literal):
         return f"\n{' ' * indent}".join(_pieces(node.text, indent, used, after))
@@ -70,7 +74,7 @@ def render(node: Node, used: int = 0, indent: int = 0, after: int = 0) -> str:
         return flat
     inner = indent + INDENT
     lines = [
-        f"{' ' * inner}{name}{render(part, inner + width(name), inner, 1)},"
+        f"{' ' * inner}{name}{render(part, inner + len(name), inner, 1)},"
         for name, part in node.parts
     ]
     return "\n".join(
@@ -78,16 +82,11 @@ def render(node: Node, used: int = 0, indent: int = 0, after: int = 0) -> str:
     )
 
 
-def width(text: str) -> int:
-    """The columns a text takes: two for each letter that East Asian fonts draw wide."""
-    return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in text)
-
-
 def assignment(target: str, node: Node, indent: int = 0) -> str:
     """`target = …`, indented."""
     begins = f"{' ' * indent}{target} = "
-    whole = begins + render(node, width(begins), indent)
-    fits = width(whole.partition("\n")[0]) <= WIDTH or width(begins) >= WIDTH
+    whole = begins + render(node, len(begins), indent)
+    fits = len(whole.partition("\n")[0]) <= WIDTH or len(begins) >= WIDTH
     if fits or not isinstance(node, Group):
         return whole
     inner = indent + INDENT
@@ -100,6 +99,12 @@ def string(text: str) -> str:
     return quote + "".join(_escaped(letter, quote) for letter in text) + quote
 
 
+def _escaped(letter: str, quote: str) -> str:
+    if letter in "'\"":
+        return f"\\{letter}" if letter == quote else letter
+    return repr(letter)[1:-1]
+
+
 def docstring(text: str, indent: int = 0) -> str | None:
     """A docstring on one line; None where the text does not suit one."""
     plain = " ".join(text.split())
@@ -108,7 +113,7 @@ def docstring(text: str, indent: int = 0) -> str | None:
     plain = plain[0].upper() + plain[1:]
     if plain[-1] not in ".?!":
         plain += "."
-    fits = indent + width(plain) + 2 * len('"""') <= WIDTH
+    fits = indent + len(plain) + 2 * len('"""') <= WIDTH
     return f'{" " * indent}"""{plain}"""' if fits else None
 
 
@@ -132,6 +137,36 @@ def imports(module: str, names: list[str], indent: int = 0) -> str:
     return f"{begins}(\n{inside}{' ' * indent})"
 
 
+def head(
+    title: str,
+    words: AbstractSet[str],
+    ours: AbstractSet[str],
+    own: Sequence[str],
+    others: Mapping[str, Collection[str]],
+) -> str:
+    """The top of a module of classes: its docstring, and imports of what annotations mention.
+
+    `words` are those of the annotations, `ours` names of the gateway, `own` lines that import from
+    the package, `others` names that only annotations mention, by module of the package.
+    """
+    standard = ["import datetime as dt"] if "dt" in words else []
+    standard += ["from decimal import Decimal"] if "Decimal" in words else []
+    standard += ["from typing import TYPE_CHECKING"] if others else []
+    standard += ["from uuid import UUID"] if "UUID" in words else []
+    third = [imports("gateway", [*ours, *(words & {"BigInt", "Bytes", "Duration"})])]
+    third += ["from strawberry import ID"] if "ID" in words else []
+    third += ["from strawberry.scalars import JSON"] if "JSON" in words else []
+    inside = [imports(f".{module}", [*names], 4) for module, names in sorted(others.items())]
+    checked = ["if TYPE_CHECKING:", *inside] if inside else []
+    sections = [section for section in (standard, third, own, checked) if section]
+    return "\n\n".join([title, *("\n".join(section) for section in sections)])
+
+
+def words_of(annotation: str) -> set[str]:
+    """The names in an annotation."""
+    return set(re.findall(r"\w+", annotation))
+
+
 def _import_rank(name: str) -> tuple[int, str]:
     """Constants, then classes, then the rest."""
     bare = name.split(" as ", maxsplit=1)[0]
@@ -151,41 +186,18 @@ def _flat(node: Node) -> str:
     return f"{node.head}{node.brackets[0]}{inside}{node.brackets[1]}"
 
 
+_WORD = rf"[^ ]{{1,{WIDTH // 4}}} ?| "
+"""A word with the space behind it; one too long for a line, in parts."""
+
+
 def _pieces(text: str, indent: int, used: int, after: int) -> list[str]:
     """A long text as adjacent literals, each on a line of its own."""
     pieces: list[str] = []
     piece = ""
-    for word in _words(text):
+    for word in re.findall(_WORD, text):
         room = WIDTH - after - (indent if pieces else max(used, indent))
-        if piece and width(string(piece + word)) > room:
+        if piece and len(string(piece + word)) > room:
             pieces.append(piece)
             piece = ""
         piece += word
     return [string(one) for one in [*pieces, piece]]
-
-
-def _words(text: str) -> list[str]:
-    """The words with the spaces behind them; a word too long for a line in parts."""
-    longest = WIDTH // 4  # of letters that may be two columns wide
-    found: list[str] = []
-    for part in text.split(" "):
-        word = f"{part} "
-        found += [word[start : start + longest] for start in range(0, len(word), longest)]
-    found[-1] = found[-1].removesuffix(" ")
-    return found
-
-
-_ESCAPES = {"\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
-
-
-def _escaped(letter: str, quote: str) -> str:
-    if letter == quote:
-        return f"\\{quote}"
-    if letter in _ESCAPES:
-        return _ESCAPES[letter]
-    if letter.isprintable():
-        return letter
-    code = ord(letter)
-    if code < 0x100:  # noqa: PLR2004 - what two digits hold
-        return f"\\x{code:02x}"
-    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"  # noqa: PLR2004 - likewise, four

@@ -8,18 +8,15 @@ conditions and orders like any other.
 
 from __future__ import annotations
 
-import enum
-import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
-import strawberry
 
 from gateway.schema import kinds as k
 from gateway.schema.arguments import argument
 from gateway.schema.catalog import Aggregates, ColumnInfo, Measure
-from gateway.schema.inputs import Direction
+from gateway.schema.inputs import Direction, names_enum
 from gateway.schema.outputs import Member, make_type
 
 if TYPE_CHECKING:
@@ -158,28 +155,19 @@ def _results(aggregates: Aggregates, function: str) -> dict[str, ColumnInfo]:
 
 
 def _arguments(name: str, aggregates: Aggregates, inputs: Inputs) -> list[StrawberryArgument]:
-    by = _group_by(name, aggregates)
+    says = f"The columns to group {name} rows by."
+    by: Any = names_enum(f"{name}GroupBy", aggregates.keys, says)
     having, order = _having(name, aggregates, inputs), _order(name, aggregates, inputs)
     return [
-        argument("by", list[by], "The columns whose values make a group; at least one."),  # type: ignore[valid-type]  # made at run time
+        argument("by", list[by], "The columns whose values make a group; at least one."),
         argument("having", having | None, "Only groups like this."),
         argument(
             "orderBy",
-            list[order] | None,  # type: ignore[valid-type]  # likewise
+            list[order] | None,  # type: ignore[valid-type]  # made at run time
             "The order; the key is always its last part, so that it is total.",
         ),
         argument("first", int | None, "At most this many groups."),
     ]
-
-
-def _group_by(name: str, aggregates: Aggregates) -> type:
-    members: dict[str, str] = {}
-    for column in aggregates.keys:
-        spelt = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", column).upper()
-        members[column if spelt in members else spelt] = column
-    functional: Any = enum.Enum  # to a type checker it takes literals alone
-    made: type[enum.Enum] = functional(f"{name}GroupBy", members, module=__name__)
-    return strawberry.enum(made, description=f"The columns to group {name} rows by.")
 
 
 def _per_function(

@@ -58,7 +58,7 @@ def arguments_for(  # noqa: PLR0911 - one return per sort of binding
         return [*_page(*inputs[entity.name]), *([_SEARCH] if entity.text else []), *narrowed]
     if isinstance(binding, m.WriteBinding):
         return _write(binding, entity, inputs[entity.name], writes[entity.name])
-    if isinstance(binding, b.Vectors) and binding.reading in _RANKED:
+    if isinstance(binding, b.Vectors) and binding.reading.is_ranking:
         fused = binding.reading is Reading.SEARCH
         return narrowing_arguments(entity, inputs[entity.name][0], fused=fused)
     return []
@@ -75,9 +75,6 @@ def narrowing_arguments(
     narrowed = argument("where", where | None, "Only points whose rows are like this.")
     return [narrowed, *(_FUSION if fused and entity.text else [])]
 
-
-_RANKED = {Reading.SEARCH, Reading.NEAREST, Reading.RECOMMEND}
-"""Readings that rows may take part in; their other arguments are made with their collection's."""
 
 _NEAR = argument("near", NearInput | None, "Only rows near to this by what they mean.")
 

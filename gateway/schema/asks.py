@@ -183,11 +183,12 @@ class Related:
 
 
 @dataclass(frozen=True, slots=True)
-class HitPart:
-    """A member of a vector hit by its name: id, score, payload, vector, or `entity` by a hole.
+class Part:
+    """A member, by its name, of what a source that has no rows gives.
 
-    `spec` is the reader of a payload's arguments. What stands above hits (groups, pages) has its
-    own members in `parts`, and so have counted values.
+    `spec` is the reader of its arguments, `parts` what is asked below it, `text` the constant value
+    of a `__typename`. Of a vector hit (id, score, payload, vector) `entity` is a hole: the fetch in
+    `slot`.
     """
 
     key: str
@@ -195,7 +196,7 @@ class HitPart:
     slot: int | None = None
     text: str | None = None
     spec: int | None = None
-    parts: tuple[HitPart, ...] = ()
+    parts: tuple[Part, ...] = ()
 
 
 RowPart: TypeAlias = Constant | Value | NodeId | Hole | One | Many
@@ -203,26 +204,16 @@ ConnectionPart: TypeAlias = Constant | Edges | Nodes | PageFacts | TotalCount | 
 
 
 @dataclass(frozen=True, slots=True)
-class Hits:
-    """A list of vector hits: which collection (None: an argument names it), what of each hit.
+class VectorRead:
+    """What is read of a vector collection (None: an argument names it), as `type_name`.
 
     `key` is the kind of the key of the hits' entity, by its name.
     """
 
-    collection: VectorCollection | None
-    type_name: str
-    parts: tuple[HitPart, ...]
-    key: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class VectorTree:
-    """What is not a list of hits, though it may hold some: groups, pages, counts."""
-
     reading: Reading
     collection: VectorCollection | None
     type_name: str
-    parts: tuple[HitPart, ...]
+    parts: tuple[Part, ...]
     key: str | None = None
 
 
@@ -238,7 +229,7 @@ class Ranking:
     where: int
     fusion: int | None
     sides: bool
-    hit: Hits
+    hit: VectorRead
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,6 @@ schema and its catalog.
 
 from __future__ import annotations
 
-import string
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, Unpack
 
@@ -120,14 +119,6 @@ class Vectors(Binding):
     collection: VectorCollection | None
     source: str = "default"
     opened: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Counter(Binding):
-    """An entity field: the integer kept under a key pattern such as `views:trend_{id}`."""
-
-    pattern: str
-    source: str = "default"
 
 
 class Bound(FieldFromAnswer):
@@ -245,7 +236,7 @@ def many_through(table: sa.Table, *near: str, init: Literal[False] = False, **op
     return bound(ManyThrough(table, near), options)
 
 
-def by_key(*, init: Literal[False] = False, **options: Any) -> Any:
+def by_key(**options: Any) -> Any:
     """A root field that finds one row or null: `trend: Trend | None = by_key()`."""
     return bound(ByKey(), options)
 
@@ -254,7 +245,6 @@ def listing(
     *,
     near: str | VectorCollection | None = None,
     source: str = "default",
-    init: Literal[False] = False,
     **options: Any,
 ) -> Any:
     """A root field that lists rows: `trends: Connection[Trend] | None = listing()`.
@@ -271,7 +261,6 @@ def search(
     *,
     size: int | None = None,
     source: str = "default",
-    init: Literal[False] = False,
     **options: Any,
 ) -> Any:
     """A root field over a vector collection: `search_trends: Hits[Trend] | None = search(TRENDS)`.
@@ -298,13 +287,6 @@ def declared(collection: str | VectorCollection, size: int | None = None) -> Vec
     if isinstance(collection, VectorCollection):
         return collection
     return VectorCollection(collection, size)
-
-
-def state_counter(
-    pattern: str, *, source: str = "default", init: Literal[False] = False, **options: Any
-) -> Any:
-    """A counter kept outside SQL: `views: int | None = state_counter("views:trend_{id}")`."""
-    return bound(Counter(pattern, source), options)
 
 
 def field(  # noqa: PLR0913 - each is an option of a Strawberry field
@@ -347,9 +329,3 @@ def field(  # noqa: PLR0913 - each is an option of a Strawberry field
         return plain(resolver)  # type: ignore[return-value]  # to a type checker it is the value
 
     return decorate
-
-
-def placeholders(pattern: str) -> tuple[str, ...]:
-    """The names in braces of a key pattern, in order of first use."""
-    found = [name for _, name, _, _ in string.Formatter().parse(pattern) if name]
-    return tuple(dict.fromkeys(found))

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import strawberry
 from graphql import is_abstract_type
 from strawberry.schema.config import StrawberryConfig
-from strawberry.schema.name_converter import NameConverter
 
 from gateway.errors import ConfigurationError
 from gateway.schema import bindings as b
@@ -28,7 +27,8 @@ from gateway.schema.catalog import (
 )
 from gateway.schema.checks import check_classes, check_field
 from gateway.schema.connection import Connection, Node, PageInfo
-from gateway.schema.entities import entity_options, fields_of, optional, read_entity
+from gateway.schema.definitions import field_name, fields_of, type_name
+from gateway.schema.entities import entity_options, optional, read_entity
 from gateway.schema.federation import bind_entities, bind_service, schema_class, set_keys, told_to
 from gateway.schema.fulltext import full_text
 from gateway.schema.guards import field_infos, type_requirements
@@ -142,7 +142,6 @@ class _Builder:
         check_classes(domain.entities, domain.queries, domain.mutations, domain.subscriptions)
         check_subscriptions(domain.subscriptions, (*domain.queries, *domain.mutations))
         self.domain = domain
-        self.converter = NameConverter()
         self.inputs = Inputs()
         self.by_class: dict[type, EntityInfo] = {}
         self.vectors = VectorFields(self.inputs, self._target)
@@ -154,9 +153,7 @@ class _Builder:
         self.aggregates: dict[str, Aggregates] = {}
         self.structures: set[str] = set()
         self.namespaces: type | None = None
-        self.collections = CollectionFields(
-            domain.collections, self.inputs, self.converter, self._target
-        )
+        self.collections = CollectionFields(domain.collections, self.inputs, self._target)
         classes = (*domain.entities, *domain.collections)
         self.names = {cls.__name__: cls for cls in classes}
         if len(self.names) != len(classes):
@@ -165,7 +162,7 @@ class _Builder:
     def build(self, executor: type | None, *, incremental: bool) -> Api:
         hints = {cls: self._hints(cls) for cls in self.names.values()}
         for cls in self.domain.entities:
-            found = read_entity(cls, hints[cls], self.domain.entities, self.converter)
+            found = read_entity(cls, hints[cls], self.domain.entities)
             search = entity_options(cls, cls.__name__).search
             shown, _ = self._open(found)
             text = full_text(found.table, search, shown.values(), cls.__name__)
@@ -207,11 +204,7 @@ class _Builder:
 
     def _open(self, entity: EntityInfo) -> tuple[Mapping[str, ColumnInfo], Mapping[str, Relation]]:
         """What anybody may filter and order by: not what needs a permission to be read."""
-        guarded = {
-            self.converter.from_field(field)
-            for field in fields_of(entity.cls)
-            if field.permission_classes
-        }
+        guarded = {field_name(field) for field in fields_of(entity.cls) if field.permission_classes}
         columns = {name: of for name, of in entity.columns.items() if name not in guarded}
         relations = {name: of for name, of in entity.relations.items() if name not in guarded}
         return columns, relations
@@ -223,7 +216,7 @@ class _Builder:
         connection, edge = list_types(entity, whole.members)
         self.aggregates[entity.name] = aggregates
         self.lists[entity.name] = connection
-        self.structures |= whole.structures | {self._type_name(connection), self._type_name(edge)}
+        self.structures |= whole.structures | {type_name(connection), type_name(edge)}
 
     def _write_types(self) -> dict[str, tuple[type, type]]:
         """The inputs of writes, for the entities that some mutation writes and their children."""
@@ -243,9 +236,6 @@ class _Builder:
                 f"{cls.__name__}: annotation {error.name!r} is neither imported nor an entity "
                 "of the domain."
             ) from None
-
-    def _type_name(self, cls: type) -> str:
-        return self.converter.from_type(cls.__strawberry_definition__)  # type: ignore[attr-defined]
 
     def _finish(
         self,
@@ -307,7 +297,7 @@ class _Builder:
                 where = f"{cls.__name__}.{field.python_name}"
                 raise ConfigurationError(f"{where}: annotate it with an entity of the domain.")
             made = self.changes.setdefault(changed.name, change_type(changed))
-            self.structures.add(self._type_name(made))
+            self.structures.add(type_name(made))
             condition, _ = self.where_types[changed.name]
             field.settle(made | None, change_arguments(changed, condition))
             return True
@@ -344,12 +334,12 @@ class _Builder:
         entities = {info.name: info for info in self.by_class.values()}
         theirs = {name for info in upstreams.values() for name in info.types}
         of_items = self.collections.made_of
-        own = {*self.vectors.structures, *self.structures, *of_items, self._type_name(PageInfo)}
+        own = {*self.vectors.structures, *self.structures, *of_items, type_name(PageInfo)}
         own |= self.collections.unions(core)
         if self.domain.subgraph:
             bind_service(schema, own)
         of_rows = [*self.lists.items(), *self.changes.items()]
-        lists = {self._type_name(made): name for name, made in of_rows}
+        lists = {type_name(made): name for name, made in of_rows}
         possible = {
             type_.name: frozenset(member.name for member in core.get_possible_types(type_))
             for type_ in core.type_map.values()

@@ -17,6 +17,7 @@ import strawberry
 from strawberry.schema_directive import Location
 
 from gateway.errors import ConfigurationError
+from gateway.schema.definitions import definition_of
 
 
 @strawberry.enum(description="Who may share a cached answer.")
@@ -89,9 +90,16 @@ def cache_directives(cache: Cache | None) -> tuple[CacheControl, ...]:
     return () if cache is None else (cache.directive(),)
 
 
-def declared_cache(definition: Any) -> Cache | None:
-    """What a Strawberry field or type declares, None where it declares nothing."""
-    for directive in getattr(definition, "directives", None) or ():
+CACHE = "plait-cache"
+"""Where a field or a type that Strawberry did not make keeps its declaration, in its extensions."""
+
+
+def declared_cache(element: Any) -> Cache | None:
+    """What a field or a type of the schema declares, None where it declares nothing."""
+    own: Cache | None = (getattr(element, "extensions", None) or {}).get(CACHE)
+    if own is not None:
+        return own
+    for directive in getattr(definition_of(element), "directives", None) or ():
         if isinstance(directive, CacheControl):
             return Cache(
                 directive.max_age,

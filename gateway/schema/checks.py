@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 from gateway.errors import ConfigurationError
 from gateway.schema import bindings as b
 from gateway.schema.connection import Connection, Hits
+from gateway.schema.definitions import fields_of
 from gateway.schema.entity import EntityOptions
 from gateway.schema.items.bindings import ItemWriteField
 from gateway.schema.mutations import Delete, Update, WriteBinding
-from gateway.schema.state_fields import KEPT, StateRoot, StateValue, StateWrite, fits_kept
+from gateway.schema.state_fields import KEPT, StateRoot, StateValue, StateWrite
 from gateway.schema.subscriptions import Change, Changes, EventBinding, Messages
 from gateway.schema.vector_reading import Reading
 
@@ -24,7 +25,6 @@ _ON_ENTITIES = (
     b.HasOne,
     b.HasMany,
     b.ManyThrough,
-    b.Counter,
     StateValue,
 )
 _ON_ROOTS = (
@@ -59,7 +59,7 @@ def check_classes(
                 raise ConfigurationError(
                     f"{cls.__name__} is listed as a root class; decorate it with {decorator}."
                 )
-            for name in _own_fields(cls):
+            for name in [field.python_name for field in fields_of(cls)]:
                 first = owner.setdefault(name, cls)
                 if first is not cls:
                     raise ConfigurationError(
@@ -97,14 +97,10 @@ def check_target(where: str, target: type, entities: Iterable[type]) -> None:
         )
 
 
-def _own_fields(cls: type) -> list[str]:
-    return [field.python_name for field in cls.__strawberry_definition__.fields]  # type: ignore[attr-defined]  # checked by the caller
-
-
 def _wanted(binding: b.Binding) -> str | None:
     """What a field with this binding is to be annotated as, in words."""
     if isinstance(binding, StateValue):
-        return f"what is annotated {KEPT[binding.kind]}"
+        return KEPT[binding.kind][1]
     if isinstance(binding, WriteBinding) and binding.many:
         return "rows, `list[Entity] | None`"
     if isinstance(binding, b.Vectors):
@@ -115,7 +111,6 @@ def _wanted(binding: b.Binding) -> str | None:
 _GIVES: dict[type[b.Binding] | tuple[type[b.Binding], ...], str] = {
     (b.ByKey, WriteBinding): "one row, `Entity | None`",
     b.Listing: "a list, `Connection[Entity] | None`",
-    b.Counter: "a number, `int | None`",
     Changes: "changes, `Change[Entity] | None`",
 }
 
@@ -131,10 +126,8 @@ def _fits(binding: b.Binding, inner: Any) -> bool:
         return origin is (Change if isinstance(binding, Changes) else Connection)
     if isinstance(binding, b.Vectors):
         return origin is Hits
-    if isinstance(binding, b.Counter):
-        return inner is int
     if isinstance(binding, StateValue):
-        return fits_kept(binding.kind, inner)
+        return bool(inner == KEPT[binding.kind][0])
     if isinstance(binding, WriteBinding) and binding.many:
         return origin is list
     return origin is None
@@ -151,7 +144,6 @@ _NAMES: dict[type[b.Binding], str] = {
     b.HasOne: "has_one()",
     b.HasMany: "has_many()",
     b.ManyThrough: "many_through()",
-    b.Counter: "state_counter()",
     StateRoot: "a field of StateQueries",
     StateWrite: "a field of StateMutations",
     ItemWriteField: "a field that writes items",

@@ -16,6 +16,7 @@ import strawberry
 from strawberry.schema_directive import Location
 
 from gateway.errors import ConfigurationError
+from gateway.schema.definitions import definition_of
 
 T = TypeVar("T")
 
@@ -56,8 +57,7 @@ class ListSize:
 
 def declared(element: Any, kind: type[T]) -> T | None:
     """The directive of that kind on an element of the schema; None where it has none."""
-    definition = (getattr(element, "extensions", None) or {}).get("strawberry-definition")
-    for directive in getattr(definition, "directives", None) or ():
+    for directive in getattr(definition_of(element), "directives", None) or ():
         if isinstance(directive, kind):
             return directive
     return None

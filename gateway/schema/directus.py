@@ -138,7 +138,6 @@ def directus_item(
     match: str = "id",
     key: str = "",
     sort: str = "",
-    init: Literal[False] = False,  # noqa: ARG001 - read by type checkers
     **options: Any,
 ) -> Any:
     """An entity's item, as in `article: "Article | None"`.
@@ -150,29 +149,17 @@ def directus_item(
     return bound(MatchedItem(collection, match, key, sort), options)
 
 
-def directus_by_id(
-    *,
-    init: Literal[False] = False,  # noqa: ARG001 - read by type checkers
-    **options: Any,
-) -> Any:
+def directus_by_id(**options: Any) -> Any:
     """One item by its key, as in `article: Article | None`; a singleton takes no key."""
     return bound(ItemById(), options)
 
 
-def directus_items(
-    *,
-    init: Literal[False] = False,  # noqa: ARG001 - read by type checkers
-    **options: Any,
-) -> Any:
+def directus_items(**options: Any) -> Any:
     """A list of items, as in `articles: Items[Article] | None`."""
     return bound(ItemListing(), options)
 
 
-def directus_groups(
-    *,
-    init: Literal[False] = False,  # noqa: ARG001 - read by type checkers
-    **options: Any,
-) -> Any:
+def directus_groups(**options: Any) -> Any:
     """What a list amounts to, as in `article_groups: ItemGroups[Article] | None`."""
     return bound(ItemGrouping(), options)
 
@@ -227,64 +214,36 @@ def directus_collection(  # noqa: PLR0913 - each is an option of a collection
     return decorate
 
 
-def directus_create(
-    *,
-    init: Literal[False] = False,  # noqa: ARG001 - read by type checkers
-    **options: Any,
-) -> Any:
+def directus_create(**options: Any) -> Any:
     """One new item, as in `create_article: Article | None`."""
     return bound(ItemWriteField("create"), options)
 
 
-def directus_create_many(
-    *,
-    init: Literal[False] = False,  # noqa: ARG001 - read by type checkers
-    **options: Any,
-) -> Any:
+def directus_create_many(**options: Any) -> Any:
     """New items, all or none, as in `create_articles: list[Article] | None`."""
     return bound(ItemWriteField("create", many=True), options)
 
 
-def directus_update(
-    *,
-    init: Literal[False] = False,  # noqa: ARG001 - read by type checkers
-    **options: Any,
-) -> Any:
+def directus_update(**options: Any) -> Any:
     """Changes to the item with a key; null where there is none."""
     return bound(ItemWriteField("update"), options)
 
 
-def directus_update_many(
-    *,
-    init: Literal[False] = False,  # noqa: ARG001 - read by type checkers
-    **options: Any,
-) -> Any:
+def directus_update_many(**options: Any) -> Any:
     """The same changes to the items with these keys; those that are there are given back."""
     return bound(ItemWriteField("update", many=True), options)
 
 
-def directus_delete(
-    *,
-    init: Literal[False] = False,  # noqa: ARG001 - read by type checkers
-    **options: Any,
-) -> Any:
+def directus_delete(**options: Any) -> Any:
     """Deletes the item with a key and gives it as it was; null where there is none."""
     return bound(ItemWriteField("delete"), options)
 
 
-def directus_delete_many(
-    *,
-    init: Literal[False] = False,  # noqa: ARG001 - read by type checkers
-    **options: Any,
-) -> Any:
+def directus_delete_many(**options: Any) -> Any:
     """Deletes the items with these keys and gives them as they were."""
     return bound(ItemWriteField("delete", many=True), options)
 
 
-def directus_upload(
-    *,
-    init: Literal[False] = False,  # noqa: ARG001 - read by type checkers
-    **options: Any,
-) -> Any:
+def directus_upload(**options: Any) -> Any:
     """A new file, of a class bound to `directus_files`: `upload: File | None`."""
     return bound(ItemWriteField("upload"), options)

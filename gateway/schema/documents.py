@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from strawberry.scalars import JSON
 
 from gateway.errors import InputError
-from gateway.schema.kinds import DOCUMENT_KIND, TEXT
+from gateway.schema.kinds import DOCUMENT_KIND, TEXT, must_be
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -52,7 +52,7 @@ def path_condition(
             continue
         at = f"{where}.{name}"
         if operand is None:
-            raise _refuse(at, "not be null; ask for nulls with `isNull: true`")
+            raise InputError.about(at, "must not be null; ask for nulls with `isNull: true`")
         if name in _FLAGS:
             operators.append(_FLAGS[name][0 if operand else 1])
             continue
@@ -69,15 +69,11 @@ def _operand(name: str, operand: Any, at: str) -> Any:
     if name in ORDERING and (
         isinstance(operand, bool) or not isinstance(operand, int | float | str)
     ):
-        raise _refuse(at, "be a number or a text")
+        raise must_be(at, "a number or a text")
     return DOCUMENT_KIND.bind(operand, at)
 
 
 def _steps(given: list[str], at: str) -> list[str]:
     if not 1 <= len(given) <= MAX_STEPS:
-        raise _refuse(at, f"have from 1 to {MAX_STEPS} steps")
+        raise InputError.about(at, f"must have from 1 to {MAX_STEPS} steps")
     return [TEXT.bind(step, at) for step in given]
-
-
-def _refuse(argument: str, must: str) -> InputError:
-    return InputError(f"`{argument}` must {must}.", extensions={"argument": argument})

@@ -15,35 +15,32 @@ from gateway.schema import bindings as b
 from gateway.schema.catalog import ColumnInfo, EntityInfo
 from gateway.schema.checks import check_target
 from gateway.schema.connection import Connection
+from gateway.schema.definitions import field_name, fields_of, type_name
 from gateway.schema.entity import EntityOptions
 from gateway.schema.federation import required_by, required_within
 from gateway.schema.kinds import kind_of
 from gateway.schema.relations import other_key, relation_of
-from gateway.schema.state_fields import StateValue
+from gateway.schema.state_fields import StateValue, placeholders
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from strawberry.schema.name_converter import NameConverter
 
-
-def read_entity(
-    cls: type, hints: Mapping[str, Any], entities: Sequence[type], converter: NameConverter
-) -> EntityInfo:
+def read_entity(cls: type, hints: Mapping[str, Any], entities: Sequence[type]) -> EntityInfo:
     """What the class binds: its columns, relations and key, by their GraphQL names.
 
     `hints`: its annotations, resolved. `entities`: those of the domain. Raises ConfigurationError
     naming the field that is wrong.
     """
     options = entity_options(cls, cls.__name__)
-    name = _type_name(cls, converter)
+    name = type_name(cls)
     columns: dict[str, ColumnInfo] = {}
     attributes: dict[str, ColumnInfo] = {}
     relations = {}
     for field in fields_of(cls):
         if not isinstance(field, b.Bound) or isinstance(field.binding, b.NodeIdBinding):
             continue
-        public = converter.from_field(field)
+        public = field_name(field)
         where = f"{cls.__name__}.{field.python_name}"
         inner, nullable = optional(hints[field.python_name])
         if isinstance(field.binding, b.ColumnBinding):
@@ -64,7 +61,7 @@ def read_entity(
                 field.binding,
                 options,
                 far,
-                _type_name(target, converter),
+                type_name(target),
                 many=many,
                 where=where,
             )
@@ -103,17 +100,13 @@ def entity_options(target: Any, where: str) -> EntityOptions:
     return options
 
 
-def _type_name(cls: type, converter: NameConverter) -> str:
-    return converter.from_type(cls.__strawberry_definition__)  # type: ignore[attr-defined]  # Strawberry sets it
-
-
 def _check_needs(cls: type, attributes: Mapping[str, ColumnInfo]) -> None:
     """Refuse a resolver or a key pattern that reads a column the entity does not show."""
     for field in fields_of(cls):
         needs: tuple[str, ...] = getattr(field, "needs", ())
         binding = getattr(field, "binding", None)
-        if isinstance(binding, b.Counter | StateValue):
-            needs = b.placeholders(binding.pattern)
+        if isinstance(binding, StateValue):
+            needs = placeholders(binding.pattern)
         for name in needs:
             if name not in attributes:
                 raise ConfigurationError(
@@ -127,11 +120,6 @@ def _declare_enums(hint: Any) -> None:
     for part in (hint, *typing.get_args(hint)):
         if isinstance(part, type) and issubclass(part, enum.Enum) and not has_enum_definition(part):
             strawberry.enum(part, description=" ".join((part.__doc__ or "").split()) or None)
-
-
-def fields_of(cls: type) -> list[Any]:
-    """The class's Strawberry fields, in order."""
-    return list(cls.__strawberry_definition__.fields)  # type: ignore[attr-defined]
 
 
 def optional(hint: Any) -> tuple[Any, bool]:

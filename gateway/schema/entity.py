@@ -19,10 +19,10 @@ from gateway.schema.bindings import (
     has_one,
     many_through,
     nearest,
-    state_counter,
 )
 from gateway.schema.caching import Cache, cache_directives
 from gateway.schema.rules import Rule
+from gateway.schema.state_fields import state_counter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -6,16 +6,16 @@ https://www.apollographql.com/docs/graphos/schema-design/federated-schemas/refer
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import strawberry.federation
 from graphql import FieldNode, GraphQLError, parse
 from strawberry.federation.schema_directives import External, Key, Requires
-from strawberry.schema.name_converter import NameConverter
 
 from gateway.errors import ConfigurationError
 from gateway.schema.access import directives_of, requirements_of
 from gateway.schema.bindings import Binding, Plain
+from gateway.schema.definitions import definition_of, field_name, fields_of
 from gateway.schema.stitching import BINDING
 from gateway.schema.subgraph_sdl import subgraph_sdl
 
@@ -40,7 +40,7 @@ class ExternalField(Plain):
     """A field that another subgraph owns, believed where a resolver here requires it."""
 
 
-def external(*, init: Literal[False] = False, **options: Any) -> Any:  # noqa: ARG001 - `init` is read by type checkers
+def external(**options: Any) -> Any:
     """A field of the entity that another subgraph owns.
 
     Written `weight: float | None = external()`. Its value is what the router says with a
@@ -67,10 +67,9 @@ def required_by(cls: type) -> Mapping[str, str]:
 
     Raises ConfigurationError for one that is not declared.
     """
-    name_of = NameConverter().from_field
     declared = {
-        name_of(field): field.python_name
-        for field in _fields(cls)
+        field_name(field): field.python_name
+        for field in fields_of(cls)
         if isinstance(field, ExternalField)
     }
     wanted = required_within(cls)
@@ -88,7 +87,7 @@ def required_within(cls: type) -> Mapping[str, Fields]:
     Raises ConfigurationError for what is no set of fields.
     """
     whole: dict[str, Any] = {}
-    for field in _fields(cls):
+    for field in fields_of(cls):
         for directive in field.directives:
             if isinstance(directive, Requires):
                 where = f"{cls.__name__}.{field.python_name}"
@@ -113,10 +112,6 @@ def _no_field_set(where: str, directive: Requires) -> ConfigurationError:
         f"{where}: requires={str(directive.fields)!r} is no set of fields; write it as in "
         "'weight owner { name }', without arguments, aliases and fragments."
     )
-
-
-def _fields(cls: type) -> list[Any]:
-    return list(cls.__strawberry_definition__.fields)  # type: ignore[attr-defined]  # an entity
 
 
 def set_keys(entities: Iterable[EntityInfo], *, subgraph: bool) -> None:
@@ -163,10 +158,8 @@ def told_to(roles: Sequence[str]) -> dict[str, Requirements]:
 
 def _is_ours(type_: Any) -> bool:
     """Whether the gateway declares the type, not the domain."""
-    definition = type_.extensions.get("strawberry-definition")
-    return str(getattr(getattr(definition, "origin", None), "__module__", "")).startswith(
-        "gateway."
-    )
+    origin = getattr(definition_of(type_), "origin", None)
+    return str(getattr(origin, "__module__", "")).startswith("gateway.")
 
 
 def schema_class(*, subgraph: bool) -> type[strawberry.Schema]:

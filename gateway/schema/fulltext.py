@@ -33,10 +33,7 @@ RANK = ColumnInfo(
 def words_of(given: str) -> str:
     """The words of a `search` to bind. Raises InputError."""
     if len(given) > MAX_WORDS:
-        raise InputError(
-            f"`search` must have at most {MAX_WORDS} characters.",
-            extensions={"argument": "search"},
-        )
+        raise InputError.about("search", f"must have at most {MAX_WORDS} characters")
     return str(TEXT.bind(given, "search"))
 
 

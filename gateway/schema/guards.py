@@ -21,9 +21,8 @@ from graphql import (
 from gateway.errors import ConfigurationError
 from gateway.schema.access import Authority, Requirements, requirements_of
 from gateway.schema.catalog import Aggregates, EntityInfo, FieldInfo
+from gateway.schema.definitions import definition_of
 from gateway.schema.stitching import binding_of
-
-_BACKREF = "strawberry-definition"
 
 Fields = dict[tuple[str, str], FieldInfo]
 
@@ -34,7 +33,7 @@ def type_requirements(
     """What each guarded type asks for. `made_of`: connection or hit type → its entity."""
     found: dict[str, Requirements] = {}
     for type_ in _object_types(schema):
-        definition = type_.extensions.get(_BACKREF)
+        definition = definition_of(type_)
         requirements = requirements_of(getattr(definition, "directives", None) or ())
         if requirements:
             authority.check(requirements, type_.name)
@@ -77,7 +76,7 @@ def _object_types(schema: GraphQLSchema) -> Iterator[GraphQLObjectType]:
 
 
 def _field_info(parent: str, name: str, field: Any) -> FieldInfo:
-    definition = field.extensions.get(_BACKREF)
+    definition = definition_of(field)
     named = get_named_type(field.type)
     plain = bool(getattr(definition, "base_resolver", None))
     return FieldInfo(

@@ -56,14 +56,12 @@ class NearInput:
 
 
 SIDES: Mapping[str, tuple[Any, str]] = {
-    "vector_rank": (int | None, "Its rank by vectors, from 1; null where they did not find it."),
-    "vector_score": (float | None, "Its score by vectors."),
-    "text_rank": (int | None, "Its rank by words, from 1; null where they did not find it."),
-    "text_score": (float | None, "Its score by words."),
+    "vectorRank": (int | None, "Its rank by vectors, from 1; null where they did not find it."),
+    "vectorScore": (float | None, "Its score by vectors."),
+    "textRank": (int | None, "Its rank by words, from 1; null where they did not find it."),
+    "textScore": (float | None, "Its score by words."),
 }
 """What a hit of an entity with full text shows of either ranking: type and description."""
-
-SIDE_NAMES = frozenset({"vectorRank", "vectorScore", "textRank", "textScore"})
 
 
 def check_narrowing(entity: EntityInfo, what: str) -> None:

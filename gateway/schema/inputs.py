@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import re
 from typing import TYPE_CHECKING, Any, Optional, get_args
 
 import strawberry
@@ -11,11 +12,12 @@ from strawberry.annotation import StrawberryAnnotation
 from strawberry.scalars import JSON
 from strawberry.types.unset import UNSET
 
+from gateway.schema.definitions import fields_of
 from gateway.schema.documents import MEMBERS, PATH
 from gateway.schema.writes import required
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from gateway.schema.catalog import ColumnInfo, Relation
     from gateway.schema.kinds import Kind
@@ -163,11 +165,22 @@ class Inputs:
         made = type(name, (), attributes)
         made = strawberry.input(made, name=name, description=description, one_of=one_of)
         self._namespace[name] = made
-        for field in made.__strawberry_definition__.fields:  # type: ignore[attr-defined]
+        for field in fields_of(made):
             annotation = members[field.python_name[:-1]][0]
             namespace = self._namespace if isinstance(annotation, str) else None
             field.type_annotation = StrawberryAnnotation(annotation, namespace=namespace)
         return made
+
+
+def names_enum(name: str, names: Iterable[str], says: str) -> type[enum.Enum]:
+    """A GraphQL enum of names: `firstSeen` is called `FIRST_SEEN`, its value stays."""
+    members: dict[str, str] = {}
+    for one in names:
+        spelt = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", one).upper()
+        members[one if spelt in members else spelt] = one
+    functional: Any = enum.Enum  # to a type checker it takes literals alone
+    made: type[enum.Enum] = functional(name, members, module=__name__)
+    return strawberry.enum(made, description=says)
 
 
 def _operand(operator: str, kind: Kind) -> Any:

@@ -62,8 +62,9 @@ class Kind:
 _INTEGER = re.compile(r"-?[0-9]{1,19}")
 
 
-def _refuse(name: str, right: str) -> InputError:
-    return InputError(f"`{name}` must be {right}.", extensions={"argument": name})
+def must_be(name: str, right: str) -> InputError:
+    """What is wrong with an argument that is something else."""
+    return InputError.about(name, f"must be {right}")
 
 
 def _integer(bits: int) -> Callable[[Any, str], int]:
@@ -72,10 +73,10 @@ def _integer(bits: int) -> Callable[[Any, str], int]:
     def bind(value: Any, name: str) -> int:
         if isinstance(value, str):
             if not _INTEGER.fullmatch(value):
-                raise _refuse(name, f"an integer from {low} to {high}")
+                raise must_be(name, f"an integer from {low} to {high}")
             value = int(value)
         if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-            raise _refuse(name, f"an integer from {low} to {high}")
+            raise must_be(name, f"an integer from {low} to {high}")
         return value
 
     return bind
@@ -85,35 +86,35 @@ def _float(value: Any, name: str) -> float:
     try:
         number = float(value)
     except (TypeError, ValueError):
-        raise _refuse(name, "a number") from None
+        raise must_be(name, "a number") from None
     if not math.isfinite(number):
-        raise _refuse(name, "a finite number")
+        raise must_be(name, "a finite number")
     return number
 
 
 def _text(value: Any, name: str) -> str:
     if not isinstance(value, str):
-        raise _refuse(name, "text")
+        raise must_be(name, "text")
     if "\x00" in value:
-        raise _refuse(name, "text without the NUL character, which SQL cannot store")
+        raise must_be(name, "text without the NUL character, which SQL cannot store")
     if len(value) > MAX_TEXT:
-        raise _refuse(name, f"text of at most {MAX_TEXT} characters")
+        raise must_be(name, f"text of at most {MAX_TEXT} characters")
     try:
         value.encode()
     except UnicodeEncodeError:
-        raise _refuse(name, "text without unpaired surrogates") from None
+        raise must_be(name, "text without unpaired surrogates") from None
     return value
 
 
 def _boolean(value: Any, name: str) -> bool:
     if not isinstance(value, bool):
-        raise _refuse(name, "true or false")
+        raise must_be(name, "true or false")
     return value
 
 
 def _boolean_text(text: str, name: str) -> bool:
     if text not in {"true", "false"}:
-        raise _refuse(name, "true or false")
+        raise must_be(name, "true or false")
     return text == "true"
 
 
@@ -123,17 +124,17 @@ def _uuid(value: Any, name: str) -> uuid.UUID:
     try:
         return uuid.UUID(value)
     except (AttributeError, TypeError, ValueError):
-        raise _refuse(name, "a UUID") from None
+        raise must_be(name, "a UUID") from None
 
 
 def _decimal(value: Any, name: str) -> Decimal:
     try:
         number = Decimal(value)
     except (InvalidOperation, TypeError, ValueError):
-        raise _refuse(name, "a decimal number") from None
+        raise must_be(name, "a decimal number") from None
     digits = number.as_tuple()
     if not number.is_finite() or max(abs(number.adjusted()), len(digits.digits)) > MAX_DIGITS:
-        raise _refuse(name, f"a finite decimal number of at most {MAX_DIGITS} digits")
+        raise must_be(name, f"a finite decimal number of at most {MAX_DIGITS} digits")
     return number
 
 
@@ -142,14 +143,14 @@ def _moment(value: Any, name: str) -> dt.datetime:
         try:
             value = dt.datetime.fromisoformat(value)
         except ValueError:
-            raise _refuse(name, "an ISO 8601 date and time") from None
+            raise must_be(name, "an ISO 8601 date and time") from None
     if not isinstance(value, dt.datetime):
-        raise _refuse(name, "an ISO 8601 date and time")
+        raise must_be(name, "an ISO 8601 date and time")
     aware = value if value.tzinfo else value.replace(tzinfo=dt.UTC)
     try:
         return aware.astimezone(dt.UTC)
     except OverflowError:
-        raise _refuse(name, "a date and time within the years 1 to 9999") from None
+        raise must_be(name, "a date and time within the years 1 to 9999") from None
 
 
 def _local_moment(value: Any, name: str) -> dt.datetime:
@@ -164,7 +165,7 @@ def _iso(kind: type[dt.date | dt.time], right: str) -> Callable[[Any, str], Any]
         try:
             return kind.fromisoformat(value)
         except (TypeError, ValueError):
-            raise _refuse(name, right) from None
+            raise must_be(name, right) from None
 
     return bind
 
@@ -175,12 +176,12 @@ def _span(value: Any, name: str) -> dt.timedelta:
     try:
         return parse_duration(value)
     except Exception:  # noqa: BLE001 - graphql-core's error becomes ours, whatever its kind
-        raise _refuse(name, "an ISO 8601 duration such as P1DT2H") from None
+        raise must_be(name, "an ISO 8601 duration such as P1DT2H") from None
 
 
 def _bytes(value: Any, name: str) -> bytes:
     if not isinstance(value, bytes):
-        raise _refuse(name, "base64 text")
+        raise must_be(name, "base64 text")
     return value
 
 
@@ -188,7 +189,7 @@ def _hex(text: str, name: str) -> bytes:
     try:
         return bytes.fromhex(text.removeprefix("\\x"))
     except ValueError:
-        raise _refuse(name, "binary data") from None
+        raise must_be(name, "binary data") from None
 
 
 def _document(value: Any, name: str) -> str:
@@ -196,9 +197,9 @@ def _document(value: Any, name: str) -> str:
         text = json.dumps(value, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
         text.encode()
     except (ValueError, TypeError, RecursionError):
-        raise _refuse(name, "a JSON value") from None
+        raise must_be(name, "a JSON value") from None
     if "\\u0000" in text:
-        raise _refuse(name, "JSON without the NUL character, which SQL cannot store")
+        raise must_be(name, "JSON without the NUL character, which SQL cannot store")
     return text
 
 
@@ -278,7 +279,7 @@ def _enum_kind(labels: tuple[str, ...], annotation: type[enum.Enum], where: str)
             return value
         if isinstance(value, str) and value in members:
             return str(members[value].value)
-        raise _refuse(name, f"one of {', '.join(members)}")
+        raise must_be(name, f"one of {', '.join(members)}")
 
     return Kind(
         annotation.__name__,
@@ -294,11 +295,11 @@ def _enum_kind(labels: tuple[str, ...], annotation: type[enum.Enum], where: str)
 def _array_kind(item: Kind) -> Kind:
     def bind(value: Any, name: str) -> list[Any]:
         if not isinstance(value, list | tuple):
-            raise _refuse(name, "a list")
+            raise must_be(name, "a list")
         return [None if part is None else item.bind(part, name) for part in value]
 
     def parse(_: str, name: str) -> Any:
-        raise _refuse(name, "a value that can be ordered")
+        raise must_be(name, "a value that can be ordered")
 
     return Kind(
         f"{item.name}List",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 import strawberry
 from strawberry.directive import DirectiveLocation, DirectiveValue
@@ -44,27 +44,27 @@ class Delete(WriteBinding):
     """Deleted rows, by key or by `where`; they are returned as they were."""
 
 
-def insert(*, init: Literal[False] = False, **options: Any) -> Any:
+def insert(**options: Any) -> Any:
     """One new row: `insert_trend: Trend | None = insert()`."""
     return bound(Insert(), options)
 
 
-def insert_many(*, init: Literal[False] = False, **options: Any) -> Any:
+def insert_many(**options: Any) -> Any:
     """New rows in one statement: `insert_trends: list[Trend] | None = insert_many()`."""
     return bound(Insert(many=True), options)
 
 
-def upsert(*columns: str, init: Literal[False] = False, **options: Any) -> Any:
+def upsert(*columns: str, **options: Any) -> Any:
     """A new row, or the one with the same unique `columns` brought up to date."""
     return bound(Insert(conflict=columns), options)
 
 
-def upsert_many(*columns: str, init: Literal[False] = False, **options: Any) -> Any:
+def upsert_many(*columns: str, **options: Any) -> Any:
     """Like `upsert`, for several rows in one statement."""
     return bound(Insert(many=True, conflict=columns), options)
 
 
-def update(*, version: str | None = None, init: Literal[False] = False, **options: Any) -> Any:
+def update(*, version: str | None = None, **options: Any) -> Any:
     """Changes to the row with this key; null where there is none.
 
     `version` names an integer column: with it the field takes the version that was read, and
@@ -73,17 +73,17 @@ def update(*, version: str | None = None, init: Literal[False] = False, **option
     return bound(Update(version=version), options)
 
 
-def update_many(*, init: Literal[False] = False, **options: Any) -> Any:
+def update_many(**options: Any) -> Any:
     """Changes to all rows a `where` picks."""
     return bound(Update(many=True), options)
 
 
-def delete(*, init: Literal[False] = False, **options: Any) -> Any:
+def delete(**options: Any) -> Any:
     """Deletes the row with this key and returns it as it was; null where there is none."""
     return bound(Delete(), options)
 
 
-def delete_many(*, init: Literal[False] = False, **options: Any) -> Any:
+def delete_many(**options: Any) -> Any:
     """Deletes all rows a `where` picks and returns them as they were."""
     return bound(Delete(many=True), options)
 

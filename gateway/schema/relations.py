@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
-from sqlalchemy import PrimaryKeyConstraint, UniqueConstraint
+from sqlalchemy import Column, PrimaryKeyConstraint, UniqueConstraint
 
 from gateway.errors import ConfigurationError
 from gateway.schema.bindings import BelongsTo, Binding, HasMany, HasOne, ManyThrough
@@ -14,7 +14,7 @@ from gateway.schema.entity import EntityOptions
 from gateway.schema.kinds import key_kind
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     import sqlalchemy as sa
 
@@ -83,7 +83,7 @@ def other_key(
     missing = [name for name in names if name not in shown]
     if missing:
         raise ConfigurationError(f"{where}: key column {missing[0]!r} has no field.")
-    if set(names) not in _unique(table):
+    if set(names) not in list(unique_sets(table)):
         raise ConfigurationError(
             f"{where}: table {table.name} has no unique constraint over {told}; a key of "
             "`other_keys` finds one row at most."
@@ -91,18 +91,16 @@ def other_key(
     return tuple(shown[name] for name in names)
 
 
-def _unique(table: sa.Table) -> list[set[str]]:
+def unique_sets(table: sa.Table) -> Iterator[set[str]]:
     """The sets of columns that no two rows have in common."""
-    found = [
-        {column.name for column in one.columns}
-        for one in table.constraints
-        if isinstance(one, PrimaryKeyConstraint | UniqueConstraint)
-    ]
-    return found + [
-        {column.name for column in one.columns}
-        for one in table.indexes
-        if one.unique and one.dialect_options["postgresql"]["where"] is None
-    ]
+    for constraint in table.constraints:
+        if isinstance(constraint, PrimaryKeyConstraint | UniqueConstraint):
+            yield {column.name for column in constraint.columns}
+    for index in table.indexes:
+        whole = index.dialect_options["postgresql"]["where"] is None
+        plain = all(isinstance(part, Column) for part in index.expressions)
+        if index.unique and whole and plain:
+            yield {column.name for column in index.columns}
 
 
 def _must(holds: bool, where: str, right: str) -> None:  # noqa: FBT001 - a condition, not a flag

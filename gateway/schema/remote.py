@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from gateway.schema.caching import Cache
     from gateway.schema.catalog import ColumnInfo, EntityInfo
 
 Remote = JSON
@@ -50,7 +51,9 @@ class Upstream:
 
     `name` is the setting that holds its address, `sdl` its schema's text, or the file of it.
     `prefix` goes before its types and root fields; `namespace` names one root field that holds all
-    of its own instead. `joins` are fields that the domain adds to its types.
+    of its own instead. `joins` are fields that the domain adds to its types. `caches` say how long
+    types and fields may be kept, by the upstream's `Type` or `Type.field`; they come before the
+    SDL's own `@cacheControl`.
     """
 
     name: str
@@ -58,6 +61,7 @@ class Upstream:
     prefix: str = ""
     namespace: str = ""
     joins: Sequence[Join] = ()
+    caches: Mapping[str, Cache] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for what, text in (("prefix", self.prefix), ("namespace", self.namespace)):
@@ -114,7 +118,6 @@ def remote(
     key: str | Mapping[str, str],
     *,
     by: str = "_entities",
-    init: Literal[False] = False,  # noqa: ARG001 - read by type checkers
     **options: Any,
 ) -> Any:
     """An object of an upstream.

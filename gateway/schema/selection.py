@@ -17,11 +17,12 @@ from graphql import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from graphql import (
         DirectiveNode,
         FragmentDefinitionNode,
+        SelectionNode,
         SelectionSetNode,
         ValueNode,
         VariableDefinitionNode,
@@ -155,24 +156,31 @@ def _condition(directive: DirectiveNode) -> ValueNode:
     return argument.value
 
 
-def condition_variables(
+def reached(
     selections: SelectionSetNode, fragments: Mapping[str, FragmentDefinitionNode]
-) -> tuple[str, ...]:
-    """The variables that `@skip` and `@include` read anywhere in the operation, sorted."""
-    found: set[str] = set()
+) -> Iterator[SelectionNode]:
+    """Every field and fragment that an operation reaches, each written one once."""
     visited: set[str] = set()
     waiting: list[Any] = [selections]
     while waiting:
         for node in waiting.pop().selections:
-            for directive in node.directives or ():
-                if directive.name.value in {"skip", "include"}:
-                    value = _condition(directive)
-                    if isinstance(value, VariableNode):
-                        found.add(value.name.value)
+            yield node
             if isinstance(node, FragmentSpreadNode):
                 if node.name.value not in visited:
                     visited.add(node.name.value)
                     waiting.append(fragments[node.name.value].selection_set)
             elif node.selection_set is not None:
                 waiting.append(node.selection_set)
-    return tuple(sorted(found))
+
+
+def condition_variables(
+    selections: SelectionSetNode, fragments: Mapping[str, FragmentDefinitionNode]
+) -> tuple[str, ...]:
+    """The variables that `@skip` and `@include` read anywhere in the operation, sorted."""
+    values = (
+        _condition(directive)
+        for node in reached(selections, fragments)
+        for directive in node.directives or ()
+        if directive.name.value in {"skip", "include"}
+    )
+    return tuple(sorted({one.name.value for one in values if isinstance(one, VariableNode)}))

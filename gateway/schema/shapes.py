@@ -132,9 +132,8 @@ class Conditions:
             self._tally()
             where = f"{self.argument}.{info.name}.{operator}"
             if value is None:
-                raise InputError(
-                    f"`{where}` must not be null; ask for missing values with `isNull: true`.",
-                    extensions={"argument": where},
+                raise InputError.about(
+                    where, "must not be null; ask for missing values with `isNull: true`"
                 )
             if operator == PATH:
                 shapes.extend(self._path(info, one, where) for one in value)

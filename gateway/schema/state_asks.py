@@ -1,4 +1,4 @@
-"""What the planner asks of a store of values: parts of a `State`, and writes.
+"""What the planner asks of a store of values: what is shown of a `State`, and writes.
 
 Plain values, equal when they ask the same. `spec` is the index of the argument reader whose values
 the part uses.
@@ -8,17 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-
-@dataclass(frozen=True, slots=True)
-class StatePart:
-    """A member of the response: its key, the field's name, and what is asked of its value."""
-
-    key: str
-    name: str
-    spec: int | None = None
-    parts: tuple[StatePart, ...] = ()
-    text: str | None = None
-    """The constant value of `__typename`."""
+from gateway.schema.asks import Part
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +16,7 @@ class StateRead:
     """An object of values under one namespace, which the reader `spec` names."""
 
     spec: int
-    parts: tuple[StatePart, ...]
+    parts: tuple[Part, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,4 +25,4 @@ class StateChange:
 
     verb: str
     spec: int
-    parts: tuple[StatePart, ...]
+    parts: tuple[Part, ...]

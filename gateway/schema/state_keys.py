@@ -68,5 +68,5 @@ def _encoded(text: str, argument: str, wrong: str | None) -> str:
     if len(encoded) > KEY_BYTES:
         wrong = f"must be at most {KEY_BYTES} bytes when percent-encoded"
     if wrong is not None:
-        raise InputError(f"`{argument}` {wrong}.", extensions={"argument": argument})
+        raise InputError.about(argument, wrong)
     return encoded

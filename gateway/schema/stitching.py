@@ -31,6 +31,7 @@ from graphql import (
 )
 
 from gateway.errors import ConfigurationError
+from gateway.schema.definitions import definition_of
 from gateway.schema.relations import joining_column
 from gateway.schema.remote import (
     Finder,
@@ -42,6 +43,7 @@ from gateway.schema.remote import (
     Upstream,
     UpstreamInfo,
 )
+from gateway.schema.upstream_caching import settle
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -136,6 +138,7 @@ class _Stitching:
                 _tell_defaults(member)
         self.joins: dict[tuple[str, str], EntityInfo] = {}
         self._add_roots()
+        settle(f"upstream {upstream.name}", self._theirs.type_map, upstream.caches)
 
     def _their_roots(self) -> dict[str, GraphQLObjectType | None]:
         """The upstream's root types by the kind of operation."""
@@ -316,8 +319,8 @@ def _object_type(where: str, binding: RemoteObject, made: Mapping[str, _Stitchin
 
 def binding_of(field: Any) -> Binding | None:
     """What a field is bound to, whoever made it."""
-    definition = field.extensions.get("strawberry-definition")
-    found: Binding | None = getattr(definition, "binding", None) or field.extensions.get(BINDING)
+    own = getattr(definition_of(field), "binding", None)
+    found: Binding | None = own or field.extensions.get(BINDING)
     return found
 
 

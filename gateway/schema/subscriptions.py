@@ -17,6 +17,7 @@ from strawberry.scalars import JSON
 from gateway.errors import ConfigurationError
 from gateway.schema.arguments import argument
 from gateway.schema.bindings import Binding, Bound, bound
+from gateway.schema.definitions import fields_of
 from gateway.schema.outputs import Member, make_type
 from gateway.schema.roots import subscriptions
 from gateway.schema.state_types import part
@@ -154,7 +155,7 @@ def check_subscriptions(listed: Sequence[type], others: Sequence[type]) -> None:
     Raises ConfigurationError naming the field.
     """
     for cls in listed:
-        for field in _fields(cls):
+        for field in fields_of(cls):
             events = isinstance(getattr(field, "binding", None), EventBinding)
             if not (events or field.is_subscription):
                 raise ConfigurationError(
@@ -162,16 +163,12 @@ def check_subscriptions(listed: Sequence[type], others: Sequence[type]) -> None:
                     "asynchronous generator with @strawberry.subscription."
                 )
     for cls in others:
-        for field in _fields(cls):
+        for field in fields_of(cls):
             if isinstance(field, Bound) and isinstance(field.binding, EventBinding):
                 raise ConfigurationError(
                     f"{cls.__name__}.{field.python_name}: events belong on a class with "
                     "@subscriptions."
                 )
-
-
-def _fields(cls: type) -> list[Any]:
-    return list(cls.__strawberry_definition__.fields)  # type: ignore[attr-defined]  # set by Strawberry
 
 
 # What is asked -----------------------------------------------------------------------------------

@@ -52,18 +52,19 @@ class PayloadKind(enum.StrEnum):
     ENUM = "Enum"
 
 
-_KINDS: Mapping[Any, PayloadKind] = {
-    str: PayloadKind.TEXT,
-    strawberry.ID: PayloadKind.ID,
-    uuid.UUID: PayloadKind.ID,
-    int: PayloadKind.INTEGER,
-    BigInt: PayloadKind.BIG_INTEGER,
-    float: PayloadKind.FLOAT,
-    bool: PayloadKind.BOOLEAN,
-    dt.datetime: PayloadKind.MOMENT,
-    GeoPoint: PayloadKind.PLACE,
-    JSON: PayloadKind.DOCUMENT,
+ANNOTATIONS: Mapping[PayloadKind, Any] = {
+    PayloadKind.TEXT: str,
+    PayloadKind.ID: strawberry.ID,
+    PayloadKind.INTEGER: int,
+    PayloadKind.BIG_INTEGER: BigInt,
+    PayloadKind.FLOAT: float,
+    PayloadKind.BOOLEAN: bool,
+    PayloadKind.MOMENT: dt.datetime,
+    PayloadKind.PLACE: GeoPoint,
+    PayloadKind.DOCUMENT: JSON,
 }
+"""How a value of each kind but an enum is annotated."""
+_KINDS = {hint: kind for kind, hint in ANNOTATIONS.items()} | {uuid.UUID: PayloadKind.ID}
 _COUNTED = {
     PayloadKind.TEXT,
     PayloadKind.ID,

@@ -33,8 +33,6 @@ _FORMS: Mapping[Reading, tuple[Any, str]] = {
     Reading.GROUPS: (HitGroups, "HitGroups[Entity] | None"),
     Reading.FACET: (Facets, "Facets[Entity] | None"),
 }
-_WITHOUT_ROWS = {Reading.BATCH, Reading.GROUPS, Reading.FACET}
-"""Readings that rows take no part in, so that a row rule could not be kept."""
 
 
 class VectorFields:
@@ -66,7 +64,7 @@ class VectorFields:
         `inner` is the annotation. Raises ConfigurationError naming the field.
         """
         if binding.collection is None:
-            return self._generic(binding.reading), None, self._arguments.of(binding, None)
+            return self._shown(binding.reading, None), None, self._arguments.of(binding, None)
         form, right = _FORMS[binding.reading]
         annotation = inner
         if form is list and typing.get_origin(inner) is list:
@@ -77,7 +75,7 @@ class VectorFields:
                 f"{where}: {binding.reading.value} over a collection must be annotated {right}, "
                 "with an entity of the domain."
             )
-        if entity.rule is not None and binding.reading in _WITHOUT_ROWS:
+        if entity.rule is not None and not binding.reading.is_ranking:
             raise ConfigurationError(
                 f"{where}: {entity.name} has a row rule, which {binding.reading.value} cannot keep."
             )
@@ -87,28 +85,20 @@ class VectorFields:
                 f"{len(entity.key)} key columns."
             )
         label = self._arguments.label(binding.collection, entity.name, where)
-        return self._typed(binding, entity), entity, self._arguments.of(binding, label)
-
-    def _typed(self, binding: b.Vectors, entity: EntityInfo) -> Any:
         self.hits[f"{entity.name}Hit"] = self.made_of[f"{entity.name}Hit"] = entity.name
-        hit = self._hit(entity)
-        if binding.reading is Reading.FACET:
-            return list[self._facet()]  # type: ignore[misc]  # made at run time
-        if binding.reading is Reading.BATCH:
-            return list[list[hit]]  # type: ignore[valid-type]  # likewise
-        if binding.reading is Reading.GROUPS:
-            group = self._group(f"{entity.name}HitGroup", hit)
-            self.made_of[f"{entity.name}HitGroup"] = entity.name
-            return list[group]  # type: ignore[valid-type]  # likewise
-        return list[hit]  # type: ignore[valid-type]  # likewise
+        return self._shown(binding.reading, entity), entity, self._arguments.of(binding, label)
 
-    def _generic(self, reading: Reading) -> Any:
-        hit = self._hit(None)
-        made: Any = list[hit]  # type: ignore[valid-type]  # made at run time
+    def _shown(self, reading: Reading, entity: EntityInfo | None) -> Any:
+        """The type of a field; without an entity its hits show what the engine has."""
+        hit: Any = self._hit(entity)
+        group = "VectorHitGroup" if entity is None else f"{entity.name}HitGroup"
+        made: Any = list[hit]
         if reading is Reading.BATCH:
-            made = list[list[hit]]  # type: ignore[valid-type]  # likewise
+            made = list[list[hit]]
         elif reading is Reading.GROUPS:
-            made = list[self._group("VectorHitGroup", hit)]  # type: ignore[misc]  # likewise
+            made = list[self._group(group, hit)]  # type: ignore[misc]  # made at run time
+            if entity is not None:
+                self.made_of[group] = entity.name
         elif reading is Reading.FACET:
             made = list[self._facet()]  # type: ignore[misc]  # likewise
         elif reading is Reading.POINTS:
@@ -136,7 +126,7 @@ class VectorFields:
         says = "The row the point stands for; null when it is gone."
         members[own] = Member(entity.cls | None, says)
         if entity.text is not None and may_be_narrowed(entity):
-            members |= {_camel(name): Member(*side) for name, side in SIDES.items()}
+            members |= {name: Member(*side) for name, side in SIDES.items()}
         return self._make(f"{entity.name}Hit", members, f"A {entity.name} found by its vector.")
 
     def _group(self, name: str, hit: type) -> type:
@@ -185,8 +175,3 @@ _STORED: Mapping[str, Member] = {
         JSON | None, "All vectors of the point by name; the one without a name is called ``."
     ),
 }
-
-
-def _camel(name: str) -> str:
-    first, *rest = name.split("_")
-    return first + "".join(part.capitalize() for part in rest)

@@ -6,21 +6,17 @@ filters of scalars are shared by all collections.
 
 from __future__ import annotations
 
-import datetime as dt
-import enum
-import re
 from typing import TYPE_CHECKING, Any
 
 import strawberry
 
-from gateway.schema.scalars import BigInt
-from gateway.schema.vector_collections import PayloadKind
+from gateway.schema.inputs import Inputs, names_enum
+from gateway.schema.vector_collections import ANNOTATIONS, PayloadKind
 from gateway.schema.vectors import CountRange, GeoBox, GeoRadius
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from gateway.schema.inputs import Inputs
     from gateway.schema.vector_collections import PayloadField, VectorCollection
 
 _EQUAL = ("eq", "ne", "in", "notIn")
@@ -57,15 +53,6 @@ MANY: Mapping[PayloadKind, tuple[str, ...]] = {
 }
 """The conditions on a list of values, by their kind."""
 
-_TYPES: Mapping[PayloadKind, Any] = {
-    PayloadKind.TEXT: str,
-    PayloadKind.ID: strawberry.ID,
-    PayloadKind.INTEGER: int,
-    PayloadKind.BIG_INTEGER: BigInt,
-    PayloadKind.FLOAT: float,
-    PayloadKind.BOOLEAN: bool,
-    PayloadKind.MOMENT: dt.datetime,
-}
 _SAYS = {
     "eq": "It is this.",
     "ne": "It is something else than this; a missing value is nothing.",
@@ -114,13 +101,8 @@ class VectorInputs:
         keys = [field.name for field in collection.fields.values() if field.counted]
         if not keys:
             return None
-        members: dict[str, str] = {}
-        for key in keys:
-            spelt = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", key).upper()
-            members[key if spelt in members else spelt] = key
-        functional: Any = enum.Enum  # to a type checker it takes literals alone
-        made = functional(f"{label}PayloadKey", members, module=__name__)
-        return strawberry.enum(made, description="A payload field that has values to count.")
+        says = "A payload field that has values to count."
+        return names_enum(f"{label}PayloadKey", keys, says)
 
     def _conditions_on(self, field: PayloadField) -> type:
         kind = field.labels.__name__ if field.labels is not None else field.kind.value
@@ -145,7 +127,7 @@ class VectorInputs:
             return fixed[operator] | None
         if operator == "some":
             return self._range(field) | None
-        value = field.labels if field.labels is not None else _TYPES[field.kind]
+        value = field.labels if field.labels is not None else ANNOTATIONS[field.kind]
         if operator in {"in", "notIn", "contains", "overlaps"}:
             return list[value] | None  # type: ignore[valid-type]  # made at run time
         return value | None
@@ -153,7 +135,7 @@ class VectorInputs:
     def _range(self, field: PayloadField) -> type:
         name = f"{field.kind.value}PayloadRange"
         if name not in self._conditions:
-            value = _TYPES[field.kind]
+            value = ANNOTATIONS[field.kind]
             members = {op: (value | None, _SAYS[op]) for op in _BOUNDS}
             self._conditions[name] = self._inputs.make(name, members, "Bounds, all of which hold.")
         return self._conditions[name]

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 import strawberry
 from strawberry.scalars import JSON
 
-from gateway.schema.scalars import BigInt, write_moment
-from gateway.schema.vector_collections import PayloadKind
-from gateway.schema.vectors import GeoPoint
+from gateway.schema.scalars import write_moment
+from gateway.schema.vector_collections import ANNOTATIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -19,18 +18,6 @@ if TYPE_CHECKING:
     from gateway.schema.inputs import Inputs
     from gateway.schema.vector_collections import PayloadField, VectorCollection
 
-
-_ANNOTATIONS: dict[PayloadKind, Any] = {
-    PayloadKind.TEXT: str,
-    PayloadKind.ID: strawberry.ID,
-    PayloadKind.INTEGER: int,
-    PayloadKind.BIG_INTEGER: BigInt,
-    PayloadKind.FLOAT: float,
-    PayloadKind.BOOLEAN: bool,
-    PayloadKind.MOMENT: dt.datetime,
-    PayloadKind.PLACE: GeoPoint,
-    PayloadKind.DOCUMENT: JSON,
-}
 _LISTED = "[]"
 
 
@@ -45,7 +32,7 @@ def payload_input(inputs: Inputs, collection: VectorCollection, label: str) -> A
         return JSON
     members: dict[str, tuple[Any, str]] = {}
     for field in written_fields(collection):
-        value = field.labels if field.labels is not None else _ANNOTATIONS[field.kind]
+        value = field.labels if field.labels is not None else ANNOTATIONS[field.kind]
         shown = list[value] if field.many else value  # type: ignore[valid-type]  # made at run time
         members[field.name] = (shown | None, "")
     return inputs.make(

@@ -17,3 +17,13 @@ class Reading(StrEnum):
     POINTS = "points"
     COUNT = "point count"
     PAGE = "point page"
+
+    @property
+    def is_ranking(self) -> bool:
+        """Whether it gives one list of hits, in which rows may take part."""
+        return self in {Reading.SEARCH, Reading.NEAREST, Reading.RECOMMEND}
+
+    @property
+    def has_hits(self) -> bool:
+        """Whether it gives lists of hits and nothing above them."""
+        return self.is_ranking or self is Reading.BATCH

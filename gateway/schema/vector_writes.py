@@ -25,7 +25,7 @@ from gateway.schema.bindings import Binding, Vectors, bound
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from gateway.schema.asks import HitPart
+    from gateway.schema.asks import Part
     from gateway.schema.catalog import Catalog
     from gateway.schema.vector_collections import VectorCollection
 
@@ -80,7 +80,7 @@ class VectorAct:
     """What the planner asks of the vector source: an operation, and what is shown of its result."""
 
     binding: VectorChange
-    parts: tuple[HitPart, ...]
+    parts: tuple[Part, ...]
 
 
 def upsert_points(collection: VectorCollection | None = None, **options: Any) -> Any:

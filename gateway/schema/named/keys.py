@@ -6,6 +6,7 @@ from typing import Any
 
 from gateway.errors import ConfigurationError
 from gateway.schema.bindings import Bound
+from gateway.schema.definitions import fields_of
 from gateway.schema.named.binding import NamedSql, Row
 from gateway.schema.named.fields import NamedFields
 from gateway.schema.named.statement import NamedStatement
@@ -19,7 +20,7 @@ def key_owner(cls: type, named: NamedFields) -> NamedStatement:
     The file takes `hash: text`, a key's SHA-256 in hex, and is a `fetchrow` of `subject: text` and
     any of `roles: text[]`, `scopes: text[]`, `tenant: text`. Raises ConfigurationError.
     """
-    fields: list[Any] = list(cls.__strawberry_definition__.fields)  # type: ignore[attr-defined]  # a Strawberry type
+    fields = fields_of(cls)
     if len(fields) != 1 or not isinstance(getattr(fields[0], "binding", None), NamedSql):
         raise ConfigurationError(f"{cls.__name__}: it must have one field, bound by `named_sql`.")
     field: Bound = fields[0]

@@ -54,10 +54,7 @@ class Parameter:
         if value is None:
             return None
         if self.kind.item is not None and len(value) > MAX_LIST:
-            raise InputError(
-                f"`{self.name}` has more than {MAX_LIST} values.",
-                extensions={"argument": self.name},
-            )
+            raise InputError.about(self.name, f"has more than {MAX_LIST} values")
         return self.kind.bind(value, self.name)
 
     def sql(self, number: int) -> str:

@@ -1,0 +1,29 @@
+"""What Strawberry keeps of the classes it is given, and of the elements of the schema it makes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from strawberry.schema.name_converter import NameConverter
+
+_NAMES = NameConverter()
+
+
+def definition_of(element: Any) -> Any:
+    """The Strawberry field, type or argument behind an element of the schema; None without one."""
+    return (getattr(element, "extensions", None) or {}).get("strawberry-definition")
+
+
+def fields_of(cls: type) -> list[Any]:
+    """The Strawberry fields of a class, in order."""
+    return list(cls.__strawberry_definition__.fields)  # type: ignore[attr-defined]  # set by Strawberry
+
+
+def type_name(cls: type) -> str:
+    """What a class is called in GraphQL."""
+    return _NAMES.from_type(cls.__strawberry_definition__)  # type: ignore[attr-defined]  # likewise
+
+
+def field_name(field: Any) -> str:
+    """What a Strawberry field is called in GraphQL."""
+    return _NAMES.from_field(field)
