@@ -10,109 +10,117 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from gateway.caching.administration import CacheMutations
-    from gateway.caching.function import cached, cached_embedding
-    from gateway.context.queries import DatasourceQueries
-    from gateway.errors import Code, InputError, PlaitError
-    from gateway.execution.context import RequestContext, reference
-    from gateway.schema.bindings import (
-        belongs_to,
-        by_key,
-        column,
-        field,
-        has_many,
-        has_one,
-        listing,
-        many_through,
-        nearest,
-        search,
-        state_counter,
-    )
-    from gateway.schema.build import Domain
-    from gateway.schema.caching import Cache
-    from gateway.schema.connection import Connection, Facets, HitGroups, Hits
-    from gateway.schema.cost import Cost, ListSize
-    from gateway.schema.directus import (
-        directus_any,
-        directus_asset,
-        directus_by_id,
-        directus_collection,
-        directus_create,
-        directus_create_many,
-        directus_delete,
-        directus_delete_many,
-        directus_field,
-        directus_groups,
-        directus_item,
-        directus_items,
-        directus_local,
-        directus_many,
-        directus_one,
-        directus_update,
-        directus_update_many,
-        directus_upload,
-    )
-    from gateway.schema.entity import entity
-    from gateway.schema.federation import external
-    from gateway.schema.items.bindings import ItemGroups, Items
-    from gateway.schema.mutations import (
-        delete,
-        delete_many,
-        insert,
-        insert_many,
-        update,
-        update_many,
-        upsert,
-        upsert_many,
-    )
-    from gateway.schema.named.binding import Row, Rows, named_sql
-    from gateway.schema.remote import Join, Remote, Upstream, remote
-    from gateway.schema.roots import mutations, queries, subscriptions
-    from gateway.schema.rules import Rule, ViewerColumns
-    from gateway.schema.scalars import BigInt, Bytes, Duration
-    from gateway.schema.state_fields import (
-        StateMutations,
-        StateQueries,
-        state_hash,
-        state_list,
-        state_members,
-        state_text,
-        state_value,
-    )
-    from gateway.schema.subscriptions import Change, StateSubscriptions, changes
-    from gateway.schema.uploads import Upload
-    from gateway.schema.vector_bindings import (
-        facets,
-        recommend,
-        search_batch,
-        search_groups,
-        vector_queries,
-    )
-    from gateway.schema.vector_collections import VectorCollection
-    from gateway.schema.vector_sync import VectorSync
-    from gateway.schema.vector_write_types import (
-        CollectionWrite,
-        VectorCollectionInfo,
-        VectorWrite,
-    )
-    from gateway.schema.vector_writes import (
-        create_collection,
-        create_payload_index,
-        delete_collection,
-        delete_payload,
-        delete_payload_index,
-        delete_points,
-        overwrite_payload,
-        set_payload,
-        upsert_points,
-        vector_collection,
-        vector_collections,
-    )
-    from gateway.schema.vectors import GeoPoint
-    from gateway.viewer import Viewer
-    from gateway.workflows.context import StepContext
-    from gateway.workflows.declaring import Workflow
-    from gateway.workflows.entities import WorkflowMutations, WorkflowRun
+    from gateway.caching.administration import CacheMutations as CacheMutations
+    from gateway.caching.function import cached as cached
+    from gateway.caching.function import cached_embedding as cached_embedding
+    from gateway.context.queries import DatasourceQueries as DatasourceQueries
+    from gateway.errors import Code as Code
+    from gateway.errors import InputError as InputError
+    from gateway.errors import PlaitError as PlaitError
+    from gateway.execution.context import RequestContext as RequestContext
+    from gateway.execution.context import reference as reference
+    from gateway.schema.bindings import belongs_to as belongs_to
+    from gateway.schema.bindings import by_key as by_key
+    from gateway.schema.bindings import column as column
+    from gateway.schema.bindings import field as field
+    from gateway.schema.bindings import has_many as has_many
+    from gateway.schema.bindings import has_one as has_one
+    from gateway.schema.bindings import listing as listing
+    from gateway.schema.bindings import many_through as many_through
+    from gateway.schema.bindings import nearest as nearest
+    from gateway.schema.bindings import search as search
+    from gateway.schema.build import Domain as Domain
+    from gateway.schema.caching import Cache as Cache
+    from gateway.schema.connection import Connection as Connection
+    from gateway.schema.connection import Facets as Facets
+    from gateway.schema.connection import HitGroups as HitGroups
+    from gateway.schema.connection import Hits as Hits
+    from gateway.schema.cost import Cost as Cost
+    from gateway.schema.cost import ListSize as ListSize
+    from gateway.schema.directus import directus_any as directus_any
+    from gateway.schema.directus import directus_asset as directus_asset
+    from gateway.schema.directus import directus_by_id as directus_by_id
+    from gateway.schema.directus import directus_collection as directus_collection
+    from gateway.schema.directus import directus_create as directus_create
+    from gateway.schema.directus import directus_create_many as directus_create_many
+    from gateway.schema.directus import directus_delete as directus_delete
+    from gateway.schema.directus import directus_delete_many as directus_delete_many
+    from gateway.schema.directus import directus_field as directus_field
+    from gateway.schema.directus import directus_groups as directus_groups
+    from gateway.schema.directus import directus_item as directus_item
+    from gateway.schema.directus import directus_items as directus_items
+    from gateway.schema.directus import directus_local as directus_local
+    from gateway.schema.directus import directus_many as directus_many
+    from gateway.schema.directus import directus_one as directus_one
+    from gateway.schema.directus import directus_update as directus_update
+    from gateway.schema.directus import directus_update_many as directus_update_many
+    from gateway.schema.directus import directus_upload as directus_upload
+    from gateway.schema.entity import entity as entity
+    from gateway.schema.federation import external as external
+    from gateway.schema.items.bindings import ItemGroups as ItemGroups
+    from gateway.schema.items.bindings import Items as Items
+    from gateway.schema.mutations import delete as delete
+    from gateway.schema.mutations import delete_many as delete_many
+    from gateway.schema.mutations import insert as insert
+    from gateway.schema.mutations import insert_many as insert_many
+    from gateway.schema.mutations import update as update
+    from gateway.schema.mutations import update_many as update_many
+    from gateway.schema.mutations import upsert as upsert
+    from gateway.schema.mutations import upsert_many as upsert_many
+    from gateway.schema.named.binding import Row as Row
+    from gateway.schema.named.binding import Rows as Rows
+    from gateway.schema.named.binding import named_sql as named_sql
+    from gateway.schema.remote import Join as Join
+    from gateway.schema.remote import Remote as Remote
+    from gateway.schema.remote import Upstream as Upstream
+    from gateway.schema.remote import remote as remote
+    from gateway.schema.roots import mutations as mutations
+    from gateway.schema.roots import queries as queries
+    from gateway.schema.roots import subscriptions as subscriptions
+    from gateway.schema.rules import Rule as Rule
+    from gateway.schema.rules import ViewerColumns as ViewerColumns
+    from gateway.schema.scalars import BigInt as BigInt
+    from gateway.schema.scalars import Bytes as Bytes
+    from gateway.schema.scalars import Duration as Duration
+    from gateway.schema.state_fields import StateMutations as StateMutations
+    from gateway.schema.state_fields import StateQueries as StateQueries
+    from gateway.schema.state_fields import state_counter as state_counter
+    from gateway.schema.state_fields import state_hash as state_hash
+    from gateway.schema.state_fields import state_list as state_list
+    from gateway.schema.state_fields import state_members as state_members
+    from gateway.schema.state_fields import state_text as state_text
+    from gateway.schema.state_fields import state_value as state_value
+    from gateway.schema.subscriptions import Change as Change
+    from gateway.schema.subscriptions import StateSubscriptions as StateSubscriptions
+    from gateway.schema.subscriptions import changes as changes
+    from gateway.schema.uploads import Upload as Upload
+    from gateway.schema.vector_bindings import facets as facets
+    from gateway.schema.vector_bindings import recommend as recommend
+    from gateway.schema.vector_bindings import search_batch as search_batch
+    from gateway.schema.vector_bindings import search_groups as search_groups
+    from gateway.schema.vector_bindings import vector_queries as vector_queries
+    from gateway.schema.vector_collections import VectorCollection as VectorCollection
+    from gateway.schema.vector_sync import VectorSync as VectorSync
+    from gateway.schema.vector_write_types import CollectionWrite as CollectionWrite
+    from gateway.schema.vector_write_types import VectorCollectionInfo as VectorCollectionInfo
+    from gateway.schema.vector_write_types import VectorWrite as VectorWrite
+    from gateway.schema.vector_writes import create_collection as create_collection
+    from gateway.schema.vector_writes import create_payload_index as create_payload_index
+    from gateway.schema.vector_writes import delete_collection as delete_collection
+    from gateway.schema.vector_writes import delete_payload as delete_payload
+    from gateway.schema.vector_writes import delete_payload_index as delete_payload_index
+    from gateway.schema.vector_writes import delete_points as delete_points
+    from gateway.schema.vector_writes import overwrite_payload as overwrite_payload
+    from gateway.schema.vector_writes import set_payload as set_payload
+    from gateway.schema.vector_writes import upsert_points as upsert_points
+    from gateway.schema.vector_writes import vector_collection as vector_collection
+    from gateway.schema.vector_writes import vector_collections as vector_collections
+    from gateway.schema.vectors import GeoPoint as GeoPoint
+    from gateway.viewer import Viewer as Viewer
+    from gateway.workflows.context import StepContext as StepContext
+    from gateway.workflows.declaring import Workflow as Workflow
+    from gateway.workflows.entities import WorkflowMutations as WorkflowMutations
+    from gateway.workflows.entities import WorkflowRun as WorkflowRun
 
 _HOMES = {
     "gateway.caching.administration": ("CacheMutations",),
@@ -131,7 +139,6 @@ _HOMES = {
         "many_through",
         "nearest",
         "search",
-        "state_counter",
     ),
     "gateway.schema.build": ("Domain",),
     "gateway.schema.caching": ("Cache",),
@@ -178,6 +185,7 @@ _HOMES = {
     "gateway.schema.state_fields": (
         "StateMutations",
         "StateQueries",
+        "state_counter",
         "state_hash",
         "state_list",
         "state_members",
@@ -221,119 +229,7 @@ _HOMES = {
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
-__all__ = [
-    "BigInt",
-    "Bytes",
-    "Cache",
-    "CacheMutations",
-    "Change",
-    "Code",
-    "CollectionWrite",
-    "Connection",
-    "Cost",
-    "DatasourceQueries",
-    "Domain",
-    "Duration",
-    "Facets",
-    "GeoPoint",
-    "HitGroups",
-    "Hits",
-    "InputError",
-    "ItemGroups",
-    "Items",
-    "Join",
-    "ListSize",
-    "PlaitError",
-    "Remote",
-    "RequestContext",
-    "Row",
-    "Rows",
-    "Rule",
-    "StateMutations",
-    "StateQueries",
-    "StateSubscriptions",
-    "StepContext",
-    "Upload",
-    "Upstream",
-    "VectorCollection",
-    "VectorCollectionInfo",
-    "VectorSync",
-    "VectorWrite",
-    "Viewer",
-    "ViewerColumns",
-    "Workflow",
-    "WorkflowMutations",
-    "WorkflowRun",
-    "belongs_to",
-    "by_key",
-    "cached",
-    "cached_embedding",
-    "changes",
-    "column",
-    "create_collection",
-    "create_payload_index",
-    "delete",
-    "delete_collection",
-    "delete_many",
-    "delete_payload",
-    "delete_payload_index",
-    "delete_points",
-    "directus_any",
-    "directus_asset",
-    "directus_by_id",
-    "directus_collection",
-    "directus_create",
-    "directus_create_many",
-    "directus_delete",
-    "directus_delete_many",
-    "directus_field",
-    "directus_groups",
-    "directus_item",
-    "directus_items",
-    "directus_local",
-    "directus_many",
-    "directus_one",
-    "directus_update",
-    "directus_update_many",
-    "directus_upload",
-    "entity",
-    "external",
-    "facets",
-    "field",
-    "has_many",
-    "has_one",
-    "insert",
-    "insert_many",
-    "listing",
-    "many_through",
-    "mutations",
-    "named_sql",
-    "nearest",
-    "overwrite_payload",
-    "queries",
-    "recommend",
-    "reference",
-    "remote",
-    "search",
-    "search_batch",
-    "search_groups",
-    "set_payload",
-    "state_counter",
-    "state_hash",
-    "state_list",
-    "state_members",
-    "state_text",
-    "state_value",
-    "subscriptions",
-    "update",
-    "update_many",
-    "upsert",
-    "upsert_many",
-    "upsert_points",
-    "vector_collection",
-    "vector_collections",
-    "vector_queries",
-]
+__all__ = list(_HOME_OF)
 
 
 def __getattr__(name: str) -> Any:

@@ -49,10 +49,10 @@ from gateway.wiring import (
     stream_limits,
     subscriptions_of,
 )
-from gateway.working import fillers_of, jobs_of, worker_of, workflows_of, working
+from gateway.working import chores_of, fillers_of, jobs_of, worker_of, workflows_of, working
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+    from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator, Mapping
 
     from starlette.routing import BaseRoute
     from starlette.types import ASGIApp
@@ -142,6 +142,10 @@ class Gateway:
         if self.workflows is not None:
             yield from self.workflows.jobs()
         yield from jobs_of(self.fillers)
+
+    def chores(self) -> Iterator[Coroutine[Any, Any, None]]:
+        """What it does beside serving."""
+        return chores_of(self.settings, self.datasources, self.workflows, self.embedder)
 
     def _resolver_cache(self) -> ResolverCache:
         """The cache; a fill reads where it sees all that was committed before."""
@@ -316,7 +320,7 @@ def app_of(gateway: Gateway) -> ASGIApp:
         await gateway.open()
         _settle()
         try:
-            async with working(settings, gateway.jobs()):
+            async with working(settings, gateway.jobs(), gateway.chores()):
                 yield {DRAINING: asyncio.Event()}
         finally:
             await gateway.close()

@@ -84,7 +84,7 @@ class Setting:
             value = msgspec.convert(given, self.annotation, strict=not text, dec_hook=_secret)
         except msgspec.ValidationError:
             raise ConfigurationError(self.problem(f"expected {self.expected}")) from None
-        if self.schemes and value and not _is_url(value, self.schemes):
+        if self.schemes and value and not is_url(value, self.schemes):
             raise ConfigurationError(self.problem(f"expected {self.expected}"))
         return value
 
@@ -269,7 +269,8 @@ def _secret(kind: type, value: object) -> Secret:
     raise TypeError
 
 
-def _is_url(value: Secret | str, schemes: tuple[str, ...]) -> bool:
+def is_url(value: Secret | str, schemes: tuple[str, ...]) -> bool:
+    """Whether it is a URL with one of these schemes and something behind it."""
     text = value.reveal() if isinstance(value, Secret) else value
     try:
         parts = urlsplit(text)

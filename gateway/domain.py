@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from gateway.errors import ConfigurationError
@@ -10,21 +10,26 @@ from gateway.execution.executor import WalkingExecutor, install_resolvers
 from gateway.schema.build import Api, Domain, build
 
 if TYPE_CHECKING:
+    from types import ModuleType
+
     import strawberry
 
     from gateway.settings import Settings
 
 
+def load_module(name: str, setting: str) -> ModuleType:
+    """Import a module. Raises `ConfigurationError`, which names `setting`, when it is missing."""
+    try:
+        return import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{name}.".startswith(f"{error.name}."):
+            raise
+        raise ConfigurationError(f"{setting}: there is no module {name}") from None
+
+
 def load_domain(settings: Settings) -> Domain:
     """The `domain` of the resolvers package. Raises ConfigurationError naming the setting."""
-    try:
-        module = importlib.import_module(settings.resolvers)
-    except ModuleNotFoundError as error:
-        if error.name != settings.resolvers.partition(".")[0]:
-            raise
-        raise ConfigurationError(
-            "resolvers (PLAIT_RESOLVERS) names a module that cannot be imported."
-        ) from None
+    module = load_module(settings.resolvers, "resolvers (PLAIT_RESOLVERS)")
     domain = getattr(module, "domain", None)
     if not isinstance(domain, Domain):
         raise ConfigurationError(

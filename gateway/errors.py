@@ -157,6 +157,11 @@ class InputError(RequestError):
 
     code = Code.BAD_USER_INPUT
 
+    @classmethod
+    def about(cls, argument: str, says: str) -> InputError:
+        """What is wrong with one argument, which `extensions` name too: "`argument` says."."""
+        return cls(f"`{argument}` {says}.", extensions={"argument": argument})
+
 
 class CredentialsError(RequestError):
     """The credentials that came with a request are missing or no good.

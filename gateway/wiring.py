@@ -13,7 +13,7 @@ from gateway.errors import ConfigurationError, SourceError
 from gateway.execution.subscribing import Subscriptions
 from gateway.execution.subscribing_events import EventSources
 from gateway.planning.registry import Registry
-from gateway.schema.bindings import Counter, Vectors
+from gateway.schema.bindings import Vectors
 from gateway.schema.state import Namespace, Namespaces
 from gateway.schema.state_fields import StateValue
 from gateway.schema.vector_writes import collections_of
@@ -65,7 +65,7 @@ def _blobs(settings: Settings, name: str, what: str) -> RedisBlobs | None:
         f"{_qualified('redis', name)} ({what})",
         one.url.reveal(),
         connect_timeout=one.connect_timeout,
-        socket_timeout=one.socket_timeout,
+        timeout=one.connect_timeout + one.socket_timeout,
     )
 
 
@@ -281,7 +281,7 @@ def check_bound(settings: Settings, api: Api) -> list[str]:
             )
     bound = [info.binding for info in api.catalog.fields.values()]
     wanted = {("qdrant", one.source) for one in bound if isinstance(one, Vectors)}
-    wanted |= {("redis", one.source) for one in bound if isinstance(one, Counter | StateValue)}
+    wanted |= {("redis", one.source) for one in bound if isinstance(one, StateValue)}
     wanted |= {("directus", one.source) for one in api.catalog.collections.values()}
     return [
         f"{_setting(family, name)} is not set: fields bound to it answer an error"
@@ -325,6 +325,8 @@ def stream_limits(settings: Settings) -> StreamLimits:
     subscriptions = settings.subscriptions
     return StreamLimits(
         connections=subscriptions.connections,
+        per_client=subscriptions.per_client,
+        client_header=settings.rate_limit.client_header,
         operations=subscriptions.per_connection,
         init_seconds=subscriptions.init_seconds,
         ping_seconds=subscriptions.ping_seconds,

@@ -29,6 +29,7 @@ from gateway.schema import opaque
 from gateway.schema.build import build
 from gateway.schema.orders import cursor_head
 from gateway.schema.shapes import order_of
+from gateway.schema.state_fields import StateValue
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -138,7 +139,7 @@ class PlainApi:
             return None if value is LOST else value
         if isinstance(field.binding, b.NodeIdBinding):
             return self.node_id(entity, row)
-        if isinstance(field.binding, b.Counter):
+        if isinstance(field.binding, StateValue):
             return self._counter(row)
         relation = entity.relations[field.name]
         target, rows = self.store.related(entity, row, relation)

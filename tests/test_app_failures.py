@@ -213,6 +213,26 @@ async def test_every_reading_of_vectors_fails_in_its_place(
     await recovered(stage)
 
 
+async def test_a_silent_database_is_spared(own_engines: Engines, stage: Stage) -> None:
+    """Once it shows, reads and writes of it fail without waiting, and it is not ready; it heals."""
+    insert = 'mutation { insertTopic(input: {title: "x", category: TECHNOLOGY}) { id } }'
+    own_engines.processes["postgres"].freeze()
+    try:
+        async with asyncio.timeout(60):
+            codes = {""}
+            while codes != {"SOURCE_UNAVAILABLE"}:
+                answers = [
+                    await stage.ask(query) for query in ("{ trend(id: 1) { title } }", insert)
+                ]
+                codes = {answer["errors"][0]["extensions"]["code"] for answer in answers}
+        ready = await stage.client.get("/health/ready")
+    finally:
+        await mend(own_engines, "postgres")
+    figures = ready.json()["sources"]["postgres"]["figures"]
+    assert (ready.status_code, figures["breaker_open"]) == (503, 1)
+    await recovered(stage)
+
+
 async def test_a_dead_database_beside_a_plain_resolver(own_engines: Engines, stage: Stage) -> None:
     """A walked root field whose source is gone is null under one error, its neighbour as well."""
     own_engines.processes["postgres"].kill()

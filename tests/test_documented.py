@@ -55,7 +55,7 @@ READERS = [
     *(ROOT / "gateway/serving").glob("*.py"),
     *(ROOT / "gateway/identity").glob("*.py"),
     ROOT / "gateway/embedding/compose.py",
-    ROOT / "gateway/context/compose.py",
+    *(ROOT / "gateway/context").glob("*.py"),
     ROOT / "gateway/workflows/compose.py",
     ROOT / "gateway/working.py",
 ]

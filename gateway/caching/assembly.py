@@ -32,7 +32,7 @@ class Options:
     lease_seconds: float = LEASE_SECONDS
     fill_seconds: float = 2.0
     hard_ttl: float = 1_800.0
-    jitter: float = 0.1
+    jitter: float = 0.5
     early_refresh: float = 1.0
     breaker_failures: int = 5
     breaker_seconds: float = 1.0

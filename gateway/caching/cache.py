@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from gateway.caching.filling import Fill
 from gateway.caching.outcome import Answer, State, joined
-from gateway.caching.tags import EVERYTHING
+from gateway.caching.tags import EVERYTHING, of_list, with_lists
 from gateway.errors import SourceError, SourceTimeout
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from gateway.caching.coherence import Coherence
     from gateway.caching.filling import Clocks, Due, Filling, Load
     from gateway.caching.flight import Flight, Flights
-    from gateway.caching.memory import Memory, Slot
+    from gateway.caching.memory import Memory, Slot, Whole, WholeName
     from gateway.caching.policy import Policy
     from gateway.caching.shared import SharedLevel
     from gateway.sources.cache import SharedStore
@@ -33,10 +33,20 @@ MOST_BY_PATTERN = 10_000
 
 
 class Want(NamedTuple):
-    """One answer that is asked for: its key, and the tags that invalidate it."""
+    """One answer that is asked for: its key, and the tags that invalidate it.
+
+    `guards`: what would tell that one of the tags which only its answer names was invalidated
+    while it was on its way.
+    """
 
     key: bytes
     tags: tuple[str, ...]
+    guards: tuple[str, ...] = ()
+
+    @property
+    def begin(self) -> tuple[tuple[str, ...], int]:
+        """All tags that a fill begins with, and how many of them are guards."""
+        return (EVERYTHING, *self.tags, *self.guards), len(self.guards)
 
 
 class Cache:
@@ -108,7 +118,19 @@ class Cache:
             "flights": len(self._flights),
         }
 
-    def at_hand(self, key: bytes) -> tuple[bytes | None, float] | None:
+    def whole_at_hand(self, name: WholeName) -> tuple[Whole, float] | None:
+        """The finished answer that memory may serve under a name at this moment, and its age."""
+        coherence = self._coherence
+        if coherence is not None and not coherence.leased:
+            return None
+        whole = self.memory.find(name)
+        now = self._clock()
+        if whole is None or now >= whole.early_at:
+            return None
+        self._counts[State.MEMORY] += whole.parts
+        return whole, now - whole.made_at
+
+    def at_hand(self, key: bytes) -> tuple[Slot, float] | None:
         """What memory may serve under a key at this moment, and its age; else None: `fetch` it."""
         coherence = self._coherence
         if coherence is not None and not coherence.leased:
@@ -118,30 +140,30 @@ class Cache:
         if slot is None or now >= slot.early_at:
             return None
         self._counts[State.MEMORY] += 1
-        return slot.value, now - slot.made_at
+        return slot, now - slot.made_at
 
-    def rows_at_hand(self, keys: Sequence[bytes]) -> tuple[list[bytes | None], list[int], float]:
+    def rows_at_hand(self, keys: Sequence[bytes]) -> tuple[list[Slot | None], list[int], float]:
         """What memory may serve under these keys at this moment.
 
-        A value for each, None where there is none; the places of those, to be fetched; and the age
+        A slot for each, None where there is none; the places of those, to be fetched; and the age
         of the oldest.
         """
         if not self.leased:
             return [None] * len(keys), list(range(len(keys))), 0.0
         find, now = self.memory.find, self._clock()
         oldest = now
-        values: list[bytes | None] = []
+        slots: list[Slot | None] = []
         missing: list[int] = []
         for place, key in enumerate(keys):
             slot = find(key)
             if slot is None or now >= slot.early_at:
                 missing.append(place)
-                values.append(None)
+                slots.append(None)
                 continue
-            values.append(slot.value)
+            slots.append(slot)
             oldest = min(oldest, slot.made_at)
         self._counts[State.MEMORY] += len(keys) - len(missing)
-        return values, missing, now - oldest
+        return slots, missing, now - oldest
 
     async def fetch(  # noqa: PLR0913 - what is wanted, and how
         self,
@@ -176,7 +198,7 @@ class Cache:
                 missing.append(place)
                 continue
             if now >= slot.early_at and not slot.refreshing:
-                due.append(((want.key, (EVERYTHING, *want.tags), place), slot))
+                due.append(((want.key, *want.begin, place), slot))
             state = State.MEMORY if now < slot.fresh_until else State.STALE
             answers.append(Answer(slot.value, state, now - slot.made_at))
         if due:
@@ -194,7 +216,7 @@ class Cache:
         At most a lease long, and finished even where the caller is cancelled. False where the
         shared store could not be reached, and other replicas know nothing of it yet.
         """
-        wanted = list(tags)
+        wanted = with_lists(tags)
         if self._coherence is None:
             self.memory.invalidate(wanted)
             return True
@@ -208,13 +230,18 @@ class Cache:
 
         Raises SourceError where the shared store cannot be asked.
         """
-        if self.store is not None:
-            found = await self.store.tags_like(pattern, MOST_BY_PATTERN)
-        else:
-            found = [tag for tag in self.memory.tags() if fnmatch.fnmatchcase(tag, pattern)]
-        for start in range(0, len(found), 1_000):
-            await self.invalidate(found[start : start + 1_000])
+        found = await self._like(pattern)
+        name, rows, _ = pattern.partition(":")
+        # Of rows that are being read nobody has tags yet.
+        every = [*found, *(await self._like(of_list(name)) if rows else ())]
+        for start in range(0, len(every), 1_000):
+            await self.invalidate(every[start : start + 1_000])
         return len(found)
+
+    async def _like(self, pattern: str) -> list[str]:
+        if self.store is not None:
+            return await self.store.tags_like(pattern, MOST_BY_PATTERN)
+        return [tag for tag in self.memory.tags() if fnmatch.fnmatchcase(tag, pattern)]
 
     # Misses ------------------------------------------------------------------------------------
 
@@ -232,10 +259,10 @@ class Cache:
         waiting: dict[int, Flight] = {}
         mine: list[Flight] = []
         for place in places:
-            key, tags = wants[place]
+            key = wants[place].key
             flight = self._flights.under_lease(key) if leased else self._flights.unbegun(key)
             if flight is None:
-                flight = self._flights.take_off(key, (EVERYTHING, *tags), place)
+                flight = self._flights.take_off(key, *wants[place].begin, place)
                 mine.append(flight)
             waiting[place] = flight
         if mine:
@@ -265,9 +292,10 @@ class Cache:
         """Fill whatever is there, each key once."""
         waiting: dict[int, Flight] = {}
         mine: dict[bytes, Flight] = {}
-        for place, (key, tags) in enumerate(wants):
+        for place, want in enumerate(wants):
+            key = want.key
             if key not in mine:
-                mine[key] = self._flights.take_off(key, (EVERYTHING, *tags), place)
+                mine[key] = self._flights.take_off(key, *want.begin, place)
                 mine[key].newer_than = self._filling.now_ms()
             waiting[place] = mine[key]
         own = list(mine.values())

@@ -6,31 +6,40 @@ any change of it; an answer that is one row of it, and nothing else of it, carri
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections import Counter
+from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
-from gateway.caching.tags import of_change, of_list
+from gateway.caching.tags import of_change, of_columns, of_list, of_lists, of_rows
+from gateway.schema.plain_keys import has_plain_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from gateway.schema.catalog import EntityInfo
 
-_PLAIN_TYPES = frozenset(
-    {
-        *("Integer", "INTEGER", "BigInteger", "BIGINT", "SmallInteger", "SMALLINT"),
-        *("Uuid", "UUID", "Boolean", "BOOLEAN", "Date", "DATE"),
-        *("Text", "TEXT", "String", "VARCHAR", "Unicode", "UnicodeText"),
-    }
-)
-"""Column types of which equal values are written equally: not CHAR, CITEXT, NUMERIC or floats."""
 _CHANGED = frozenset({"CASCADE", "SET NULL", "SET DEFAULT"})
+
+
+class Read(NamedTuple):
+    """What a read depends on, as far as its statement says.
+
+    `tags`: in any case. `row`: the type whose row's own tag comes to them, by the key that is read.
+    `types`: those whose rows' tags come to them by the answer's marks, None for a mark whose type
+    counts as a whole. `guards`: what any change of a row of these types changes.
+    """
+
+    tags: tuple[str, ...]
+    row: str | None = None
+    types: tuple[str | None, ...] = ()
+    guards: tuple[str, ...] = ()
 
 
 class Dependencies:
     """What is known of the tables behind the entities of a catalog."""
 
     def __init__(self, entities: Mapping[str, EntityInfo]) -> None:
+        self._entities = entities
         self._shown: dict[str, list[EntityInfo]] = {}
         metadatas = {}
         for entity in entities.values():
@@ -43,36 +52,49 @@ class Dependencies:
                 for key in table.foreign_keys:
                     self._follow(table, key)
 
-    def precise(self, entity: EntityInfo) -> bool:
-        """Whether a row of the entity has a tag of its own: its key is written in one way only."""
-        return all(
-            type(info.column.type).__name__ in _PLAIN_TYPES
-            and getattr(info.column.type, "collation", None) is None
-            for info in entity.key
-        )
-
     def of_read(
-        self, tables: Iterable[str], row: EntityInfo | None = None
-    ) -> tuple[tuple[str, ...], str | None]:
-        """The tags of a read of these tables, and the type whose row's tag comes to them.
+        self,
+        tables: Iterable[str],
+        row: EntityInfo | None = None,
+        marks: Sequence[str] = (),
+        exact: Sequence[tuple[str, Iterable[str] | None]] = (),
+    ) -> Read:
+        """What a read of these tables depends on.
 
         A table that is read in several places is given as often. `row`: the entity whose rows are
-        read by key.
+        read by key. `marks`: the entities of rows that the answer names. `exact`: the places in
+        which a table is read for nothing but such rows, with the columns by which a list finds
+        and orders them; None for a row that is referred to.
         """
+        left = Counter(tables)
+        marked = [self._entities[name] for name in marks]
+        left.subtract(table for table, _ in exact)
+        own = row if row is not None and has_plain_key(row) else None
+        if own is not None:
+            left[own.table.fullname] -= 1
+            if left[own.table.fullname]:
+                own = None
         found: dict[str, None] = {}
-        counts: dict[str, int] = {}
-        for table in tables:
-            counts[table] = counts.get(table, 0) + 1
-        own = None
-        for table, count in counts.items():
-            if row is not None and row.table.fullname == table and count == 1 and self.precise(row):
-                own = row.name
-                found[own] = None
-                continue
-            for name in self._tag_names(table):
+        for table, count in left.items():
+            for name in self._tag_names(table) if count else ():
                 found[name] = None
                 found[of_list(name)] = None
-        return tuple(found), own
+        for table, columns in exact:
+            for name in () if left[table] else self._tag_names(table):
+                found[name] = None
+                if columns is not None:
+                    found.update(dict.fromkeys((of_rows(name), *of_columns(name, columns))))
+        types = [None if left[one.table.fullname] else one.name for one in marked]
+        named = dict.fromkeys(name for name in types if name is not None)
+        found.update(named)
+        if own is not None:
+            found[own.name] = None
+        return Read(
+            tuple(found),
+            own.name if own is not None else None,
+            tuple(types),
+            tuple(map(of_list, named)),
+        )
 
     def of_change(
         self,
@@ -80,18 +102,20 @@ class Dependencies:
         columns: Sequence[str] = (),
         keys: Iterable[Sequence[Any]] | None = None,
         *,
+        changed: Iterable[str] | None = None,
         deleted: bool = False,
     ) -> list[str]:
         """What a change of rows of a table invalidates.
 
-        `keys` are values of `columns`, None for any rows. `deleted`: rows may be gone, and with
-        them what the database deletes or empties along with them.
+        `keys` are values of `columns`, None for any rows. `changed`: the columns that have other
+        values than before; None where rows may have come or gone. `deleted`: rows may be gone, and
+        with them what the database deletes or empties along with them.
         """
         given = None if keys is None else list(keys)
         found: dict[str, None] = {}
         entities = self._shown.get(table, [])
         for entity in entities:
-            found.update(dict.fromkeys(self._of_entity(entity, columns, given)))
+            found.update(dict.fromkeys(self._of_entity(entity, columns, given, changed)))
         if not entities:
             found[table] = None
         if deleted:
@@ -104,13 +128,17 @@ class Dependencies:
         return list({*self._shown, *self._followers})
 
     def _of_entity(
-        self, entity: EntityInfo, columns: Sequence[str], keys: list[Sequence[Any]] | None
+        self,
+        entity: EntityInfo,
+        columns: Sequence[str],
+        keys: list[Sequence[Any]] | None,
+        changed: Iterable[str] | None,
     ) -> list[str]:
         wanted = [info.column.name for info in entity.key]
         if keys is None or not set(wanted) <= set(columns):
             return of_change(entity.name, None)
-        if not self.precise(entity):
-            return [of_list(entity.name)] if keys else []
+        if not has_plain_key(entity):
+            return of_lists(entity.name, changed) if keys else []
         places = [list(columns).index(name) for name in wanted]
         kinds = [type(info.column.type).__name__ for info in entity.key]
         return of_change(
@@ -121,6 +149,7 @@ class Dependencies:
                 )
                 for key in keys
             ],
+            changed,
         )
 
     def _tag_names(self, table: str) -> list[str]:

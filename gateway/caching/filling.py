@@ -13,11 +13,11 @@ import random
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from gateway.caching.entry import Entry
 from gateway.caching.outcome import Answer, State
-from gateway.caching.shared import CacheFault, Search
+from gateway.caching.shared import CacheFault, Kept, Search
 from gateway.errors import SourceUnavailable
 from gateway.sources.cache import Lock
 
@@ -31,10 +31,11 @@ if TYPE_CHECKING:
     from gateway.caching.shared import Found, SharedLevel
 
 Load: TypeAlias = Callable[[Sequence[int], float], Awaitable[Sequence[Any]]]
-"""(places of wants, deadline) → a value for each: JSON, None, or what is wrong with it."""
+"""(places of wants, deadline) → a value of each: JSON, `Loaded`, None, or what is wrong with it."""
 
-Due: TypeAlias = tuple[bytes, tuple[str, ...], int]
-"""What is to be read anew: a key, its tags, and which of its caller's wants it is."""
+Due: TypeAlias = tuple[bytes, tuple[str, ...], int, int]
+"""What is to be read anew: a key, its tags and how many of them are guards, and which of its
+caller's wants it is."""
 
 SKEW = 1.0
 """Seconds by which an entry may come from the future, as clocks differ."""
@@ -45,6 +46,16 @@ _CLOSE_SECONDS = 1.0
 _PATIENCE = 0.75
 """The part of its time that a reader waits for another replica's answer."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.003, 0.05
+
+
+class Loaded(NamedTuple):
+    """JSON, and the tags of what it shows: such as only the answer says.
+
+    Each of them is bumped only together with one of the guards that the answer was wanted with.
+    """
+
+    value: bytes | None
+    tags: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,10 +116,10 @@ class Filling:
     def refresh(self, due: Sequence[tuple[Due, Slot]], fill: Fill) -> None:
         """Read anew in the background what is served meanwhile, unless that is under way."""
         mine: list[Flight] = []
-        for (key, tags, place), slot in due:
-            if self._flights.unbegun(key) or self._flights.under_lease(key):
+        for one, slot in due:
+            if self._flights.unbegun(one[0]) or self._flights.under_lease(one[0]):
                 continue
-            flight = self._flights.take_off(key, tags, place)
+            flight = self._flights.take_off(*one)
             flight.newer_than = _ms(slot.entry.created)
             slot.refreshing = True
             mine.append(flight)
@@ -204,7 +215,8 @@ class Filling:
         lifetime = policy.max_age + max(policy.stale_while_revalidate, policy.stale_if_error)
         return Search(
             flight.key,
-            flight.tags,
+            flight.carried,
+            flight.guarding,
             flight.newer_than,
             tag_ms=_ms(lifetime + self._seconds + _TAG_MARGIN),
             lock_ms=_ms(self._seconds),
@@ -217,18 +229,26 @@ class Filling:
         if entry is None or age is None:
             return False
         if age < entry.fresh_for + entry.stale_for and _ms(entry.created) > flight.newer_than:
-            slot = self._memory.put(
-                flight.key, entry, age=age, since=flight.since, cells=flight.cells
-            )
+            slot = self._put(flight, entry, age)
             state = State.SHARED if age < entry.fresh_for else State.STALE
             self._flights.landed(flight)
             flight.land(Answer(entry.value, state, age))
             if self._clocks.steady() >= slot.early_at:
-                due.append(((flight.key, flight.tags, flight.place), slot))
+                due.append(((flight.key, flight.tags, flight.guards, flight.place), slot))
             return True
         if age < entry.fresh_for + entry.error_for:
             flight.spare = (entry, age)
         return False
+
+    def _put(self, flight: Flight, entry: Entry, age: float) -> Slot:
+        return self._memory.put(
+            flight.key,
+            entry,
+            age=age,
+            since=flight.since,
+            cells=flight.cells,
+            guards=flight.guards,
+        )
 
     def _keep_own_spare(self, flight: Flight) -> None:
         slot = self._memory.find(flight.key)
@@ -253,44 +273,46 @@ class Filling:
             values = [error] * len(flights)
         cost = clocks.steady() - started
         alone = self._shared is None or fill.local
-        kept: dict[bytes, tuple[Entry | None, bytes]] = {}
-        for flight, value in zip(flights, values, strict=True):
+        kept: dict[bytes, Kept] = {}
+        for flight, loaded in zip(flights, values, strict=True):
             self._flights.landed(flight)  # a failure is forgotten from here on
             entry = None
+            value, found = loaded if type(loaded) is Loaded else (loaded, ())
             versions = {} if alone else flight.versions
             state = State.BYPASS if versions is None else State.MISS
             if not (value is None or isinstance(value, bytes)):
                 flight.land(_spare(flight, value, state))
             else:
                 if versions is not None:
-                    entry = self._entry(value, created, cost, fill.policy, versions)
-                    self._memory.put(
-                        flight.key, entry, age=cost, since=flight.since, cells=flight.cells
-                    )
+                    carried = _versions(flight.carried, versions)
+                    entry = self._entry(Loaded(value, found), created, cost, fill.policy, carried)
+                    self._put(flight, entry, cost)
                 flight.land(Answer(value, state))
             if flight.token is not None:
-                kept[flight.key] = (entry, flight.token)
+                guards = _versions(flight.guarding, versions or {})
+                kept[flight.key] = Kept(entry, flight.token, guards)
         if self._shared is not None and kept:
             self._shared.keep(kept)
 
     def _entry(
         self,
-        value: bytes | None,
+        loaded: Loaded,
         created: float,
         cost: float,
         policy: Policy,
-        versions: Mapping[str, bytes | None],
+        versions: Mapping[str, bytes],
     ) -> Entry:
         fresh = min(policy.max_age, self._most_seconds) * (1 - self._jitter * self._chance())
         rest = self._most_seconds - fresh
         return Entry(
-            value=value,
+            value=loaded.value,
             created=created,
             fresh_for=fresh,
             stale_for=min(policy.stale_while_revalidate, rest),
             error_for=min(policy.stale_if_error, rest),
             cost=cost,
-            versions={tag: own for tag, own in versions.items() if own is not None},
+            versions=versions,
+            found=loaded.tags,
         )
 
     # What other replicas load ------------------------------------------------------------------
@@ -329,6 +351,12 @@ def _begins(flight: Flight, found: Found, *, again: bool) -> bool:
         flight.versions = {}
         return True
     return False
+
+
+def _versions(tags: Sequence[str], versions: Mapping[str, bytes | None]) -> dict[str, bytes]:
+    """Those of these tags, as far as they are known."""
+    found = {tag: versions.get(tag) for tag in tags}
+    return {tag: own for tag, own in found.items() if own is not None}
 
 
 def _spare(flight: Flight, error: Any, state: State) -> Answer:

@@ -17,15 +17,16 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from gateway.caching.entry import Entry
-    from gateway.caching.memory import Cell, Memory
+    from gateway.caching.memory import Memory
     from gateway.caching.outcome import Answer
 
 
 class Flight:
     """One answer on its way.
 
-    `place`: which of its caller's wants it is. `since`, `cells`: the moment it began and its tags'
-    in memory. `versions`: those it began with in the shared store, once they are known; `begun`
+    `place`: which of its caller's wants it is. `tags`: the last `guards` of them only tell whether
+    its answer may be kept. `since`, `cells`: the moment it began and its tags' in memory.
+    `versions`: those it began with in the shared store, once they are known; `begun`
     says that they have been asked for, `token` that the lock there is ours. `newer_than`: when the
     answer that it replaces was made, in milliseconds of the wall clock. `before`: the flight whose
     place it took; `follows`: it will land as that one does. `spare`: what to give, of what age,
@@ -38,6 +39,7 @@ class Flight:
         "cells",
         "follows",
         "future",
+        "guards",
         "key",
         "newer_than",
         "place",
@@ -49,13 +51,14 @@ class Flight:
     )
 
     def __init__(
-        self, key: bytes, tags: tuple[str, ...], place: int, since: int, cells: tuple[Cell, ...]
+        self, key: bytes, tags: tuple[str, ...], guards: int, place: int, memory: Memory
     ) -> None:
         self.key = key
         self.tags = tags
+        self.guards = guards
         self.place = place
-        self.since = since
-        self.cells = cells
+        self.since = memory.moment
+        self.cells = memory.cells(tags)
         self.newer_than = 0
         self.begun = False
         self.before: Flight | None = None
@@ -64,6 +67,16 @@ class Flight:
         self.versions: Mapping[str, bytes | None] | None = None
         self.spare: tuple[Entry, float] | None = None
         self.future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+
+    @property
+    def carried(self) -> tuple[str, ...]:
+        """The tags that its answer is kept under."""
+        return self.tags[: len(self.tags) - self.guards]
+
+    @property
+    def guarding(self) -> tuple[str, ...]:
+        """The tags that only tell whether its answer may be kept."""
+        return self.tags[len(self.tags) - self.guards :]
 
     def land(self, answer: Answer) -> None:
         """Give the answer to all who wait."""
@@ -82,10 +95,9 @@ class Flights:
     def __len__(self) -> int:
         return len(self._flights)
 
-    def take_off(self, key: bytes, tags: tuple[str, ...], place: int) -> Flight:
+    def take_off(self, key: bytes, tags: tuple[str, ...], guards: int, place: int) -> Flight:
         """A new flight, from this moment on the one that is joined."""
-        memory = self._memory
-        flight = Flight(key, tags, place, memory.moment, memory.cells(tags))
+        flight = Flight(key, tags, guards, place, self._memory)
         flight.before = self._flights.get(key)
         self._flights[key] = flight
         return flight

@@ -4,6 +4,9 @@ Nothing is looked for when a tag is invalidated. Each tag in use has a *cell* wi
 last invalidation, and a slot has the moment at which its answer was begun: it is good while no cell
 of its own is younger. So an answer that was begun before an invalidation and put in after it is
 dead on arrival, and invalidating costs the same for ten entries and ten thousand.
+
+A *whole* is the finished answer of an operation. It has the cells of all slots that it was made of,
+and each slot has one of its own among them, which moves when another slot takes its place.
 """
 
 from __future__ import annotations
@@ -11,13 +14,17 @@ from __future__ import annotations
 import math
 import random
 from collections import OrderedDict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeAlias, overload
 from weakref import WeakValueDictionary
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Hashable, Iterable, Sequence
 
     from gateway.caching.entry import Entry
+    from gateway.caching.policy import Policy
+
+WholeName: TypeAlias = "tuple[Hashable, bytes, Hashable]"
+"""Of which operation, under which variables, for whom."""
 
 _OVERHEAD = 400
 """Bytes that a slot takes beside its value, estimated."""
@@ -65,7 +72,27 @@ class Slot:
         self.error_until = self.fresh_until + entry.error_for
         self.early_at = self.fresh_until
         self.refreshing = False
-        self.size = len(entry.value or b"") + _OVERHEAD + 64 * len(entry.versions)
+        tags = len(entry.versions) + len(entry.found)
+        self.size = len(entry.value or b"") + _OVERHEAD + 64 * tags
+
+
+class Whole:
+    """A finished answer: its bytes, and what all its parts together allow.
+
+    `policy`: that of the answer. `parts`: how many there are; `made_at`: the moment of the oldest.
+    """
+
+    __slots__ = ("cells", "early_at", "made_at", "parts", "policy", "since", "size", "value")
+
+    def __init__(self, value: bytes, policy: Policy, parts: Sequence[Slot]) -> None:
+        self.value = value
+        self.policy = policy
+        self.parts = len(parts)
+        self.cells = tuple(dict.fromkeys([cell for part in parts for cell in part.cells]))
+        self.since = min([part.since for part in parts])
+        self.made_at = min([part.made_at for part in parts])
+        self.early_at = min([part.early_at for part in parts])
+        self.size = len(value) + _OVERHEAD + 16 * len(self.cells)
 
 
 class Memory:
@@ -86,7 +113,7 @@ class Memory:
         self._clock = clock
         self._early = early
         self._chance = chance
-        self._slots: OrderedDict[bytes, Slot] = OrderedDict()
+        self._slots: OrderedDict[Hashable, Slot | Whole] = OrderedDict()
         self._cells: WeakValueDictionary[str, Cell] = WeakValueDictionary()
         self._bytes = 0
         self._floor = 0
@@ -117,7 +144,13 @@ class Memory:
             return False
         return all(cell.last <= since for cell in cells)
 
-    def find(self, key: bytes) -> Slot | None:
+    @overload
+    def find(self, key: bytes) -> Slot | None: ...
+
+    @overload
+    def find(self, key: WholeName) -> Whole | None: ...
+
+    def find(self, key: Hashable) -> Any:
         """The answer under that key unless it was invalidated; it may be stale."""
         slot = self._slots.get(key)
         if slot is None:
@@ -131,20 +164,29 @@ class Memory:
                 if cell.last > since:
                     break
             else:
+                slot.since = self.moment  # nothing of it up to here, so it is not asked again
                 self._slots.move_to_end(key)
                 return slot
         self._drop(key)
         return None
 
-    def put(
-        self, key: bytes, entry: Entry, *, age: float, since: int, cells: tuple[Cell, ...]
+    def put(  # noqa: PLR0913 - what is known of an answer
+        self,
+        key: bytes,
+        entry: Entry,
+        *,
+        age: float,
+        since: int,
+        cells: tuple[Cell, ...],
+        guards: int = 0,
     ) -> Slot:
         """Keep an answer that was begun at the moment `since`; the slot, kept or not.
 
-        It is not kept where it was invalidated since, is useless by its age, or is too large.
+        It is not kept where it was invalidated since, is useless by its age, or is too large. The
+        last `guards` of the cells it has no more to do with once it is kept.
         """
         slot = Slot(entry, age, self._clock(), since)
-        slot.cells = cells
+        slot.cells = (Cell(0), *cells)
         if self._early and entry.cost:
             # XFetch (Vattani et al. 2015), drawn once for each process and entry.
             chance = max(self._chance(), 1e-9)
@@ -152,13 +194,30 @@ class Memory:
         useless = slot.size * _LARGEST > self._max_bytes or age >= entry.lifetime
         if useless or not self.current(since, cells):
             return slot
+        if guards:
+            slot.cells = slot.cells[: len(slot.cells) - guards] + self.cells(entry.found)
+        before = self._slots.get(key)
+        if before is not None:
+            self.moment += 1
+            before.cells[0].last = self.moment
+        self._add(key, slot)
+        return slot
+
+    def join(self, name: WholeName, value: bytes, policy: Policy, parts: Sequence[Slot]) -> None:
+        """Keep a finished answer for as long as each of the slots that it is made of is good."""
+        whole = Whole(value, policy, parts)
+        whole.size += len(name[1])
+        small = whole.size * _LARGEST <= self._max_bytes
+        if small and self.current(whole.since, whole.cells):
+            self._add(name, whole)
+
+    def _add(self, key: Hashable, slot: Slot | Whole) -> None:
         if key in self._slots:
             self._drop(key)
         self._slots[key] = slot
         self._bytes += slot.size
         while self._bytes > self._max_bytes:
             self._drop(next(iter(self._slots)))
-        return slot
 
     def invalidate(self, tags: Iterable[str]) -> None:
         """From this moment on nothing that was begun before is good under one of these tags."""
@@ -179,5 +238,5 @@ class Memory:
         """The tags in use."""
         return list(self._cells)
 
-    def _drop(self, key: bytes) -> None:
+    def _drop(self, key: Hashable) -> None:
         self._bytes -= self._slots.pop(key).size

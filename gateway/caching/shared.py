@@ -13,7 +13,7 @@ import secrets
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from gateway.caching.entry import MAX_TAGS, Entry, decode, encode
+from gateway.caching.entry import MAX_TAGS, VERSION_BYTES, Entry, decode, encode
 from gateway.errors import SourceError
 from gateway.sources.breaker import Breaker
 from gateway.sources.cache import Lock, Looked, Sought, Stored
@@ -28,11 +28,13 @@ T = TypeVar("T")
 MOST_KEYS = 1_000
 """Keys and tags of one round trip; more look-ups go in further ones. Entries that may wait."""
 _FLYING = 4
-_AFTERWARDS = 0.002
+_AFTERWARDS = 0.005
 """Seconds in which answers leave, and further ones come, before they are stored."""
 _MOST_BYTES = 4 << 20
 """Bytes of values that may wait to be stored, unless they are of one fill."""
 _CLOSE_SECONDS = 1.0
+_TAG_MARGIN = 60_000
+"""Milliseconds by which the version of a tag that was found in an entry outlives it."""
 
 
 class CacheFault(Exception):  # noqa: N818 - a condition, as in gateway.errors
@@ -42,11 +44,13 @@ class CacheFault(Exception):  # noqa: N818 - a condition, as in gateway.errors
 class Search(NamedTuple):
     """What is looked for; an entry that was made before `newer_than` does not count.
 
-    Milliseconds of the wall clock; `tag_ms` and `lock_ms` are those that a fill needs.
+    Milliseconds of the wall clock; `tag_ms` and `lock_ms` are those that a fill needs, `guards`
+    further tags of which it needs the versions.
     """
 
     key: bytes
     tags: tuple[str, ...]
+    guards: tuple[str, ...]
     newer_than: int
     tag_ms: int
     lock_ms: int
@@ -65,6 +69,17 @@ class Found(NamedTuple):
     versions: Mapping[str, bytes | None]
 
 
+class Kept(NamedTuple):
+    """What is to be stored, None to give up its lock alone, and the token of that.
+
+    `guards`: versions that some tags must have besides those it is kept under.
+    """
+
+    entry: Entry | None
+    token: bytes
+    guards: Mapping[str, bytes]
+
+
 class _Batch:
     """Look-ups that go together."""
 
@@ -73,7 +88,7 @@ class _Batch:
         self.names: dict[bytes, tuple[str, ...]] = {}
         self.tags: dict[str, int] = {}
         self.tag_ms = self.lock_ms = 0
-        self.token = secrets.token_bytes(8)
+        self.token = secrets.token_bytes(VERSION_BYTES)
         self.future: asyncio.Future[Mapping[bytes, Found] | None] = (
             asyncio.get_running_loop().create_future()
         )
@@ -83,11 +98,13 @@ class _Batch:
         return len(self.wanted) + len(self.tags) >= MOST_KEYS
 
     def add(self, one: Search) -> None:
-        places = tuple([self.tags.setdefault(tag, len(self.tags) + 1) for tag in one.tags])
+        names = (*one.tags, *one.guards)
+        places = tuple([self.tags.setdefault(tag, len(self.tags) + 1) for tag in names])
         before = self.wanted.get(one.key)
         newer_than = one.newer_than if before is None else max(one.newer_than, before.newer_than)
-        self.wanted[one.key] = Sought(one.key, places, newer_than)
-        self.names[one.key] = one.tags
+        kept = len(one.tags)
+        self.wanted[one.key] = Sought(one.key, places[:kept], newer_than, places[kept:])
+        self.names[one.key] = names
         self.tag_ms = max(self.tag_ms, one.tag_ms)
         self.lock_ms = max(self.lock_ms, one.lock_ms)
 
@@ -119,7 +136,7 @@ class SharedLevel:
         self._open: _Batch | None = None
         self._room = asyncio.Semaphore(_FLYING)
         self._tasks: set[asyncio.Task[None]] = set()
-        self._kept: dict[bytes, tuple[Entry | None, bytes]] = {}
+        self._kept: dict[bytes, Kept] = {}
         self._kept_bytes = 0
         self._keeper: asyncio.Task[None] | None = None
 
@@ -149,13 +166,13 @@ class SharedLevel:
             found.append(answer[one.key])
         return found
 
-    def keep(self, entries: Mapping[bytes, tuple[Entry | None, bytes]]) -> None:
+    def keep(self, entries: Mapping[bytes, Kept]) -> None:
         """Store soon, with all that comes meanwhile, what nothing invalidated since it was begun.
 
-        With each the token of its lock; None only gives that up. What is too large is not kept, nor
-        is anything while too much waits: then the locks end by themselves.
+        What is too large is not kept, nor is anything while too much waits: then the locks end by
+        themselves.
         """
-        size = sum(len(entry.value or b"") for entry, _ in entries.values() if entry)
+        size = sum(len(one.entry.value or b"") for one in entries.values() if one.entry)
         many = len(self._kept) + len(entries) > MOST_KEYS or self._kept_bytes + size > _MOST_BYTES
         if not (self._kept and many):
             self._kept.update(entries)
@@ -174,23 +191,37 @@ class SharedLevel:
         finally:
             self._keeper = None
 
-    async def _store_all(self, kept: Mapping[bytes, tuple[Entry | None, bytes]]) -> None:
+    async def _store_all(self, kept: Mapping[bytes, Kept]) -> None:
         # Of one tag there may be two versions: of a fill from before a write, and from after it.
         places: dict[tuple[str, bytes], int] = {}
+        found: dict[str, int] = {}
         stored = []
-        for key, (entry, token) in kept.items():
+        longest = 0
+        for key, (entry, token, guards) in kept.items():
             if entry is None or not self._storable(entry):
                 stored.append(Stored(key, None, 0, token, ()))
                 continue
             data = encode(key, entry, compress_above=self._compress_above)
-            own = [places.setdefault(one, len(places) + 1) for one in entry.versions.items()]
+            must = (*entry.versions.items(), *guards.items())
+            own = [places.setdefault(one, len(places) + 1) for one in must]
+            shown = [found.setdefault(tag, len(found) + 1) for tag in entry.found]
             milliseconds = max(1, round(entry.lifetime * 1_000))
-            stored.append(Stored(key, data, milliseconds, token, tuple(own)))
-        await self._guarded(self._writes, lambda: self._store.store(list(places), stored))
+            longest = max(longest, milliseconds)
+            stored.append(Stored(key, data, milliseconds, token, tuple(own), tuple(shown)))
+        await self._guarded(
+            self._writes,
+            lambda: self._store.store(
+                list(places),
+                list(found),
+                stored,
+                version=secrets.token_bytes(VERSION_BYTES),
+                tag_ms=longest + _TAG_MARGIN,
+            ),
+        )
 
     def _storable(self, entry: Entry) -> bool:
         small = len(entry.value or b"") <= self._max_value
-        return small and len(entry.versions) <= MAX_TAGS
+        return small and len(entry.versions) + len(entry.found) <= MAX_TAGS
 
     async def close(self) -> None:
         """Store what waits, for a moment; end the round trips under way.
@@ -263,7 +294,7 @@ class SharedLevel:
         entry = None if looked.data is None else decode(key, looked.data, most=self._max_value)
         if entry is not None and any(
             versions.get(tag) != own for tag, own in entry.versions.items()
-        ):
+        ):  # of those that were found in it the store says so
             entry = None
         own = {tag: versions[tag] for tag in batch.names[key]} if looked.lock else {}
         return Found(entry, looked.lock, batch.token, own)

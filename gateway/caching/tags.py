@@ -2,10 +2,15 @@
 
     Trend         everything that has anything of the type: every entry that reads its table has it
     Trend:7       one row: entries of that row have it
-    Trend[]       what any change of any row changes: lists, relations, counts
+    Trend[]       what any change of any row changes: aggregates, conditions of others
+    Trend[+]      lists: rows that come and go, or of which nobody knows what changed
+    Trend[score]  lists that find or order their rows by this column
     topic_items   a table that no entity shows
 
-A change of known rows bumps their own tags and `Trend[]`; one of unknown rows bumps `Trend`.
+A change of known rows bumps their own tags, `Trend[]`, and `Trend[score]` where score is all that
+it changed, else `Trend[+]`; one of unknown rows bumps `Trend`.
+No row's tag is bumped without its type's `Trend[]`: that tells a fill, which learns only from its
+answer which rows it shows, that none of them was changed meanwhile.
 """
 
 from __future__ import annotations
@@ -45,8 +50,13 @@ def of_row(name: str, key: Iterable[Any]) -> str | None:
     return tag if len(tag) <= MAX_TAG_BYTES else None
 
 
-def of_change(name: str, keys: Iterable[tuple[Any, ...]] | None) -> list[str]:
-    """What a change of these rows of a type invalidates; None stands for any rows."""
+def of_change(
+    name: str, keys: Iterable[tuple[Any, ...]] | None, changed: Iterable[str] | None = None
+) -> list[str]:
+    """What a change of these rows of a type invalidates; None stands for any rows.
+
+    `changed`: the columns that have other values than before; None where rows may come or go.
+    """
     if keys is None:
         return [name]
     found: list[str] = []
@@ -55,7 +65,39 @@ def of_change(name: str, keys: Iterable[tuple[Any, ...]] | None) -> list[str]:
         if tag is None or len(found) == MOST_ROWS:
             return [name]
         found.append(tag)
-    return [*found, of_list(name)] if found else []
+    return [*found, *of_lists(name, changed)] if found else []
+
+
+def of_lists(name: str, changed: Iterable[str] | None) -> list[str]:
+    """What a change of any row invalidates beside that row; `changed`: see `of_change`."""
+    return [of_list(name), *([of_rows(name)] if changed is None else of_columns(name, changed))]
+
+
+def of_rows(name: str) -> str:
+    """The tag of lists of the type's rows, which those change that come and go."""
+    return f"{name}[+]"
+
+
+def of_columns(name: str, columns: Iterable[str]) -> list[str]:
+    """The tags of lists that find or order the type's rows by these columns."""
+    return [f"{name}[{column}]" for column in sorted(columns)]
+
+
+def with_lists(tags: Iterable[str]) -> list[str]:
+    """These tags, and what they imply: a row that any row changed, that in turn all lists.
+
+    Where it is said which lists, it is those.
+    """
+    given = dict.fromkeys(tags)
+    told = {tag.partition("[")[0] for tag in given if not tag.endswith("[]")}
+    found = dict(given)
+    for tag in given:
+        name, row, _ = tag.partition(":")
+        if row:
+            found[of_list(name)] = None
+        elif tag.endswith("[]") and tag[:-2] not in told:
+            found[of_rows(tag[:-2])] = None
+    return list(found)
 
 
 def _quoted(text: str) -> str:

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from strawberry.schema.name_converter import NameConverter
 from strawberry.types.base import StrawberryContainer, StrawberryList
 
-from gateway.schema.entities import fields_of
-
-_NAME_OF = NameConverter().from_field
+from gateway.schema.definitions import field_name, fields_of
 
 
 def believed(cls: type, attribute: str, value: Any) -> Any:
@@ -32,5 +29,5 @@ def _made(type_: Any, value: Any) -> Any:
         return value
     made: Any = object.__new__(type_)
     for field in fields_of(type_):
-        made.__dict__[field.python_name] = _made(field.type, value.get(_NAME_OF(field)))
+        made.__dict__[field.python_name] = _made(field.type, value.get(field_name(field)))
     return made

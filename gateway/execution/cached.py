@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import orjson
 
 from gateway.caching.cache import Want
+from gateway.caching.dependencies import Read
 from gateway.caching.key import (
     UncacheableError,
     canonical,
@@ -24,6 +25,9 @@ from gateway.caching.key import (
 from gateway.caching.tags import of_list, of_row
 from gateway.errors import PlaitError
 from gateway.execution.invalidation import Written
+from gateway.execution.marks import unmarked
+from gateway.execution.ranked_reads import tables_of
+from gateway.planning.narrowing import ranking_identity
 from gateway.planning.steps import ITEM_READS, Verb
 from gateway.schema.rules import SUBJECT
 
@@ -32,8 +36,11 @@ if TYPE_CHECKING:
 
     from gateway.caching.cache import Cache
     from gateway.caching.dependencies import Dependencies
+    from gateway.caching.filling import Loaded
+    from gateway.caching.memory import Slot
     from gateway.caching.outcome import Answer
     from gateway.execution.groups import Groups
+    from gateway.execution.ranked_reads import RankedReads
     from gateway.planning.steps import Fetch
     from gateway.schema.catalog import Catalog
     from gateway.sources.contract import Key, Prepared, Value
@@ -46,15 +53,29 @@ _EXACT = frozenset({NoneType, bool, int, str})
 
 
 class _Known(NamedTuple):
-    """What is the same for every request of a fetch: its plan's identity and its tags.
+    """What is the same for every request of a fetch: its plan's identity and what it depends on.
 
-    `row`: the type whose row's own tag comes to them. `keys`: of answers for all, by arguments.
+    `prepared`: what is asked of the source for answers that are kept. `keys`: of answers for all,
+    by arguments.
     """
 
     plan: bytes
-    tags: tuple[str, ...]
-    row: str | None
+    read: Read
+    prepared: Prepared
     keys: dict[Hashable, bytes]
+
+    def want(self, name: bytes, key: Key = ()) -> Want:
+        """The want of an answer, by its name in the cache; `key` is that of its row."""
+        tags, row, _, guards = self.read
+        if row is not None:
+            tags = (*tags, of_row(row, key) or of_list(row))
+        return Want(name, tags, guards)
+
+    def loaded(self, values: Sequence[Value]) -> Sequence[Value | Loaded]:
+        """Values of the source as they are kept."""
+        if not self.read.types:
+            return values
+        return [unmarked(value, self.read.types) for value in values]
 
     def key(self, arguments: tuple[Any, ...]) -> bytes:
         """The key of the answer for all under these arguments. Raises UncacheableError."""
@@ -90,7 +111,7 @@ class CachedReads:
         self.cache = cache
         self._catalog = catalog
         self._dependencies = dependencies
-        self._groups = groups
+        self.groups = groups
         self._describe = describe
         self.schema = schema
 
@@ -111,38 +132,39 @@ class CachedReads:
             raise TypeError("a fetch without a policy is not cached")
         known: _Known | None = caching.known
         if known is None:
-            known = caching.known = self._find_out(fetch, caching.policy.tags)
+            known = caching.known = self._find_out(fetch, caching.policy.tags, caching.marked)
         return known
 
-    def groups_of(self, fetch: Fetch) -> Groups:
-        """Where misses are read."""
-        return self._groups[fetch.prepared.source]
-
-    def _find_out(self, fetch: Fetch, declared: tuple[str, ...]) -> _Known:
+    def _find_out(self, fetch: Fetch, declared: tuple[str, ...], marked: Prepared | None) -> _Known:
         prepared: Any = fetch.prepared
-        info = fetch.field.info
+        info, ranked = fetch.field.info, fetch.ranked
         native = orjson.dumps(
             [
                 fetch.verb.value,
                 info.type_name if info else "",
                 dict(self._describe(prepared)),
                 getattr(prepared, "identity", None),
+                None if ranked is None else ranking_identity(ranked, self._describe),
             ],
             option=orjson.OPT_NON_STR_KEYS,
             default=lambda value: canonical(value).hex(),
         )
         entity = self._catalog.entities.get(fetch.entity or "")
-        tags: tuple[str, ...] = ()
-        row = None
+        read = Read(())
         if fetch.verb in {Verb.ROWS, Verb.PAGE}:
             by_key = entity if fetch.verb is Verb.ROWS else None
-            tags, row = self._dependencies.of_read(prepared.tables, by_key)
+            prepared = marked or prepared
+            read = self._dependencies.of_read(
+                prepared.tables, by_key, prepared.marks, prepared.exact
+            )
         elif fetch.verb in ITEM_READS:
-            tags = tuple(tag for name in prepared.types for tag in (name, of_list(name)))
+            read = Read(tuple(tag for name in prepared.types for tag in (name, of_list(name))))
         elif info is not None and info.type_name in self._catalog.entities:
-            tags = (info.type_name, of_list(info.type_name))
+            read = Read((info.type_name, of_list(info.type_name)))
+        found = () if ranked is None else self._dependencies.of_read(tables_of(ranked)).tags
         plan = plan_identity(self.schema, prepared.source, native)
-        return _Known(plan, tuple(dict.fromkeys((*tags, *declared))), row, {})
+        tags = tuple(dict.fromkeys((*read.tags, *found, *declared)))
+        return _Known(plan, read._replace(tags=tags), prepared, {})
 
 
 class CacheRequest:
@@ -152,7 +174,7 @@ class CacheRequest:
     answers came from, where somebody wants to know. `age`: of the oldest answer, in seconds.
     """
 
-    __slots__ = ("_owner", "age", "refresh", "told", "viewer")
+    __slots__ = ("_owner", "age", "parts", "refresh", "told", "viewer")
 
     def __init__(
         self,
@@ -167,6 +189,8 @@ class CacheRequest:
         self.refresh = refresh
         self.told = told
         self.age = 0.0
+        self.parts: list[Slot] | None = None if refresh or told is not None else []
+        """What all answers so far were in memory; None once one came from elsewhere."""
 
     @property
     def cache(self) -> Cache:
@@ -178,28 +202,46 @@ class CacheRequest:
         """A hash of the schema, for keys."""
         return self._owner.schema
 
-    def reads(self, fetch: Fetch) -> FetchReads:
-        """The reads of one fetch, called as the queues of a source are."""
-        return FetchReads(self._owner, fetch, self)
+    @property
+    def groups(self) -> Mapping[str, Groups]:
+        """The queues of the sources where misses are read."""
+        return self._owner.groups
+
+    def reads(self, fetch: Fetch, ranked: RankedReads | None = None) -> FetchReads:
+        """The reads of one fetch, called as the queues of a source are.
+
+        `ranked`: where misses are read of a search that rows take part in.
+        """
+        return FetchReads(self._owner, fetch, self, ranked or self.groups[fetch.prepared.source])
 
     def at_hand(
         self, fetch: Fetch, arguments: tuple[Any, ...]
     ) -> tuple[bytes | None, float] | None:
-        """The value of a fetch without keys, if it is everybody's, fresh and in this process.
+        """The value of a fetch without keys, if it is fresh and in this process.
 
         The short way: most reads of a busy page end here.
         """
         caching = fetch.caching
-        if caching is None or caching.policy.private or self.refresh or self.told is not None:
+        if caching is None or self.refresh or self.told is not None:
             return None
+        known = self._owner.known(fetch)
         try:
-            key = self._owner.known(fetch).key(arguments)
+            if caching.policy.private:
+                if self.viewer[SUBJECT] is None:
+                    return None
+                key = entry_key(known.plan, arguments, None, self.viewer)
+            else:
+                key = known.key(arguments)
         except UncacheableError:
             return None
         found = self._owner.cache.at_hand(key)
-        if found is not None and found[1] > self.age:
-            self.age = found[1]
-        return found
+        if found is None:
+            return None
+        slot, age = found
+        self.age = max(self.age, age)
+        if self.parts is not None:
+            self.parts.append(slot)
+        return slot.value, age
 
     def note(self, place: str, key: str, answers: Sequence[Answer]) -> None:
         """Note where the answers for a field came from, and how old they are.
@@ -219,27 +261,35 @@ class CacheRequest:
 class FetchReads:
     """Called as `Groups` is, for a fetch whose answers may be kept."""
 
-    __slots__ = ("_fetch", "_owner", "_request")
+    __slots__ = ("_fetch", "_groups", "_owner", "_request")
 
-    def __init__(self, owner: CachedReads, fetch: Fetch, request: CacheRequest) -> None:
+    def __init__(
+        self,
+        owner: CachedReads,
+        fetch: Fetch,
+        request: CacheRequest,
+        groups: Groups | RankedReads,
+    ) -> None:
         self._owner = owner
         self._fetch = fetch
         self._request = request
+        self._groups = groups
 
     async def single(
         self, prepared: Prepared, arguments: tuple[Any, ...], scope: Hashable, deadline: float
     ) -> Value:
         """The one value of a plan without keys. Raises as `Groups.single` does."""
-        groups = self._owner.groups_of(self._fetch)
+        self._request.parts = None
+        groups = self._groups
         names = self._names(arguments, None)
         if names is None:
             return await groups.single(prepared, arguments, scope, deadline)
-        wants = [Want(names[0], self._owner.known(self._fetch).tags)]
+        known = self._owner.known(self._fetch)
 
-        async def load(_places: Sequence[int], until: float) -> list[Value]:
-            return [await groups.single(prepared, arguments, scope, until)]
+        async def load(_places: Sequence[int], until: float) -> Sequence[Value | Loaded]:
+            return known.loaded([await groups.single(known.prepared, arguments, scope, until)])
 
-        (value,) = await self._fetched(wants, load, deadline)
+        (value,) = await self._fetched([known.want(names[0])], load, deadline)
         return value
 
     async def by_key(
@@ -251,24 +301,28 @@ class FetchReads:
         deadline: float,
     ) -> list[Value]:
         """One value per key; those that are in no level in one call. Raises as `Groups.by_key`."""
-        groups, request = self._owner.groups_of(self._fetch), self._request
+        groups, request = self._groups, self._request
         names = self._names(arguments, keys)
         if names is None:
+            request.parts = None
             return await groups.by_key(prepared, keys, arguments, scope, deadline)
         values: list[Value] = []
         missing: Sequence[int] = range(len(keys))
         if not request.refresh and request.told is None:
-            at_hand, missing, age = self._owner.cache.rows_at_hand(names)
+            slots, missing, age = self._owner.cache.rows_at_hand(names)
             request.age = max(request.age, age)
-            values += at_hand
-        if not missing:
-            return values
+            values = [None if slot is None else slot.value for slot in slots]
+            if not missing:
+                if request.parts is not None:
+                    request.parts += [slot for slot in slots if slot is not None]
+                return values
+        request.parts = None
         known = self._owner.known(self._fetch)
-        wants = [Want(names[place], _tags(known, keys[place])) for place in missing]
+        wants = [known.want(names[place], keys[place]) for place in missing]
 
-        async def load(places: Sequence[int], until: float) -> list[Value]:
+        async def load(places: Sequence[int], until: float) -> Sequence[Value | Loaded]:
             asked = [keys[missing[place]] for place in places]
-            return await groups.by_key(prepared, asked, arguments, scope, until)
+            return known.loaded(await groups.by_key(known.prepared, asked, arguments, scope, until))
 
         found = await self._fetched(wants, load, deadline)
         if len(found) == len(keys):
@@ -304,15 +358,6 @@ class FetchReads:
         place = f"{info.parent}.{info.name}" if info else fetch.field.key
         request.note(place, fetch.field.key, answers)
         return [_value(answer.value) for answer in answers]
-
-
-def _tags(known: _Known, key: Key) -> tuple[str, ...]:
-    own = of_row(known.row, key) if known.row is not None else None
-    if own is not None:
-        return (*known.tags, own)
-    if known.row is None:
-        return known.tags
-    return (*known.tags, of_list(known.row))
 
 
 def _value(value: Value | Exception) -> Value:

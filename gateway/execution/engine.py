@@ -15,7 +15,7 @@ from gateway.caching.function import CURRENT
 from gateway.errors import Code, InputError, PlaitError, RequestError, SourceDataError
 from gateway.execution.compiling import Compiling
 from gateway.execution.context import RequestContext
-from gateway.execution.exchange import Answer, Freshness, codes_of, refusal
+from gateway.execution.exchange import Answer, codes_of, refusal
 from gateway.execution.executor import execute_walked
 from gateway.execution.failures import error_entry, ours
 from gateway.execution.kept import KeptFields
@@ -23,13 +23,12 @@ from gateway.execution.mutations import Mutations, allowed_isolation
 from gateway.execution.narrowing_tactics import Tactics, Trace
 from gateway.execution.walk import Walk
 from gateway.execution.waves import Waves
+from gateway.execution.wholes import Wholes, freshness_of
 from gateway.planning.explanation import explanation
-from gateway.planning.permits import demanded_by_values
 from gateway.planning.variables import VariableCoercer
 from gateway.schema.demands import demanded_by_fields
 from gateway.schema.rules import VIEWER_SPEC, viewer_values
 from gateway.schema.selection import Reader, condition_variables
-from gateway.viewer import ANONYMOUS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -60,7 +59,7 @@ _NOTHING: frozenset[Requirement] = frozenset()
 class _Planned:
     """What an operation needs at every request; kept in `Operation.plans`."""
 
-    __slots__ = ("coercer", "conditions", "demands", "outlines", "priced", "root")
+    __slots__ = ("coercer", "conditions", "demands", "outlines", "priced", "root", "wholes")
 
     def __init__(
         self,
@@ -76,6 +75,7 @@ class _Planned:
         self.root = root
         self.demands = demands
         self.outlines: dict[tuple[Any, ...], tuple[Outline, Reader]] = {}
+        self.wholes: Wholes | None = None
 
 
 class Engine:
@@ -157,8 +157,11 @@ class Engine:
                 _refuse_kind(operation, allow_mutations=allow_mutations)
                 self._refuse_writer(viewer)
             planned = operation.plans.get(PLANNED) or self.prepare(operation)
-            given = request.variables or _NO_VARIABLES
-            variables = planned.coercer.coerce(given)
+            wholes = None if refresh else planned.wholes
+            tells = not allow_mutations
+            if wholes and (kept := wholes.find(request, viewer, operation, tells=tells)):
+                return kept
+            variables = planned.coercer.coerce(request.variables or _NO_VARIABLES)
             outline, reader = self.outline(operation, planned, variables, viewer)
             read = [spec.read(variables) for spec in outline.specs]
             shapes = tuple([shape for shape, _ in read])
@@ -170,50 +173,54 @@ class Engine:
             waves = Waves(groups, (*values, viewer_values(viewer)), (), deadline)
             waves.tactics = self.tactics
             waves.cache = self._cache(operation, request, waves, refresh=refresh)
-            if request.extensions:
-                extensions = self._extensions(request.extensions, plan, waves)
-                if extensions is not None:
-                    extensions |= self._price(operation, variables)
-                    return Answer(orjson.dumps({"data": None, "extensions": extensions}))
+            if request.extensions and (told := self._extensions(request.extensions, plan, waves)):
+                told |= self._price(operation, variables)
+                return Answer(orjson.dumps({"data": None, "extensions": told}))
             isolation = mutations = None
             if operation.kind == "mutation":
-                self.require(demanded_by_values(outline.specs, values), viewer)
+                self.require(outline.demanded(values), viewer)
                 refused = bool(reader.refused)
                 isolation = allowed_isolation(operation, whole=outline.whole, refused=refused)
                 mutations = Mutations(self._writers, waves)
                 mutations.written = self.cached.written() if self.cached else None
             if outline.whole:
-                if mutations is not None:
-                    answers = await mutations.run(plan, isolation)
-                else:
-                    answers = await waves.run(plan)
+                run = waves.run(plan) if mutations is None else mutations.run(plan, isolation)
+                answers = await run
                 body, codes = spliced(plan, answers, waves)
-                fresh = None if allow_mutations else _freshness(plan, waves, viewer, codes)
-                body = _traced(body, waves)
-                return Answer(body, freshness=fresh, operation=operation, codes=codes)
-            waves.mutations = mutations
-            walk = Walk(
-                planner=self.planner,
-                reader=reader,
-                outline=outline,
-                plan=plan,
-                waves=waves,
-                variables=variables,
-            )
-            walk.kept = self._kept(waves, reader, outline)
-            context = RequestContext(viewer, deadline, walk, self.datasources, self.workflows)
-            data, errors = await execute_walked(
-                self.api, operation.document.node, request.operation_name, given, context
-            )
-            # Within the same mask: a resolver's JSON may be more than JSON can hold.
-            body = orjson.dumps({"data": data, "errors": errors} if errors else {"data": data})
-            codes = codes_of(errors)
-            fresh = None if allow_mutations else _freshness(plan, waves, viewer, codes)
+                if wholes and not codes:
+                    wholes.keep(request, viewer, plan, waves, body)
+            else:
+                waves.mutations = mutations
+                walk = Walk(
+                    planner=self.planner,
+                    reader=reader,
+                    outline=outline,
+                    plan=plan,
+                    waves=waves,
+                    variables=variables,
+                )
+                walk.kept = self._kept(waves, reader, outline)
+                body, codes = await self._walked(walk, operation, request, viewer)
+            fresh = freshness_of(plan, waves, viewer, codes) if tells else None
             return Answer(_traced(body, waves), freshness=fresh, operation=operation, codes=codes)
         except PlaitError as error:
             return refusal(error)
         except Exception as error:  # noqa: BLE001 - nothing of a library's may leave unmasked
             return refusal(ours(error))
+
+    async def _walked(
+        self, walk: Walk, operation: Operation, request: GraphQLRequest, viewer: Viewer
+    ) -> tuple[bytes, tuple[str, ...]]:
+        """The response of an operation with plain resolvers in it, and the codes of its errors."""
+        context = RequestContext(
+            viewer, walk.waves.deadline, walk, self.datasources, self.workflows
+        )
+        node, given = operation.document.node, request.variables or _NO_VARIABLES
+        name = request.operation_name
+        data, errors = await execute_walked(self.api, node, name, given, context)
+        # A resolver's JSON may be more than JSON can hold: that is masked by the caller.
+        body = orjson.dumps({"data": data, "errors": errors} if errors else {"data": data})
+        return body, codes_of(errors)
 
     def _refuse_writer(self, viewer: Viewer) -> None:
         if viewer.subject is None and not self._anonymous_writes:
@@ -232,6 +239,8 @@ class Engine:
             demanded_by_fields(self.api.catalog, name, selections, fragments),
             self._costs.priced(operation) if self._costs is not None else None,
         )
+        if self.cached is not None and operation.kind == "query":
+            planned.wholes = Wholes(self.cached.cache)
         operation.plans[PLANNED] = planned
         return planned
 
@@ -355,15 +364,6 @@ def _traced(body: bytes, waves: Waves) -> bytes:
     if waves.cache is not None and waves.cache.told is not None:
         told["cache"] = waves.cache.told
     return body[:-1] + b',"extensions":' + orjson.dumps(told) + b"}" if told else body
-
-
-def _freshness(plan: Plan, waves: Waves, viewer: Viewer, codes: Sequence[str]) -> Freshness | None:
-    """How long caches in front may keep the whole answer to a query; None where they may not."""
-    cache = waves.cache
-    told = waves.trace.wanted or (cache is not None and cache.told is not None)
-    if plan.policy is None or codes or told:
-        return None
-    return Freshness(plan.policy, viewer == ANONYMOUS, 0.0 if cache is None else cache.age)
 
 
 def spliced(plan: Plan, answers: Sequence[Value], waves: Waves) -> tuple[bytes, tuple[str, ...]]:

@@ -24,6 +24,7 @@ from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 from gateway.errors import Code, PlaitError, SourceTimeout
 from gateway.execution.context import Reference, RequestContext
 from gateway.execution.failures import ours
+from gateway.execution.introspecting import META, introspected
 from gateway.execution.kept import Place
 from gateway.execution.walk import Spliced
 
@@ -54,6 +55,8 @@ class WalkingExecutor(StrawberryGraphQLCoreExecutionContext):
     ) -> Any:
         """As graphql-core does, but what may be kept comes out of the cache."""
         place = Place(parent_type, source, field_details_list, path, position_context)
+        if path.prev is None and field_details_list[0].node.name.value in META:
+            return introspected(self, place)
         walk = getattr(self.context_value, "walk", None)
         if walk is not None and walk.kept is not None:
             value = walk.kept.value(self, place)

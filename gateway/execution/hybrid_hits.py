@@ -36,7 +36,7 @@ class Hit(NamedTuple):
 class HitWriter:
     """Writes hits as their selection wants them."""
 
-    def __init__(self, hit: asks.Hits) -> None:
+    def __init__(self, hit: asks.VectorRead) -> None:
         places = itertools.count()
         self._members = [
             (orjson.dumps(part.key) + b":", _writer(part, hit.type_name, places))
@@ -51,7 +51,7 @@ class HitWriter:
         return b"{" + b",".join([label + write(hit) for label, write in self._members]) + b"}"
 
 
-def _writer(part: asks.HitPart, type_name: str, places: Iterator[int]) -> Callable[[Hit], bytes]:
+def _writer(part: asks.Part, type_name: str, places: Iterator[int]) -> Callable[[Hit], bytes]:
     if part.name == TYPENAME:
         literal = orjson.dumps(type_name)
         return lambda _: literal

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from gateway.caching.tags import EVERYTHING
+from gateway.caching.tags import EVERYTHING, with_lists
 from gateway.planning.cacheability import invalidated_by
 from gateway.planning.steps import Verb
 
@@ -34,7 +34,7 @@ class Written:
         A named statement that declares nothing may have changed anything.
         """
         declared = invalidated_by(fetch.field)
-        self._note(declared)
+        self._note(with_lists(declared))
         if fetch.verb is Verb.NAMED and not declared:
             self._note((EVERYTHING,))
         if fetch.verb is Verb.ITEM_WRITE:
@@ -46,17 +46,21 @@ class Written:
         shown = self._catalog.collections.values()
         self._note(one.name for one in shown if (one.source, one.collection) in places)
 
-    def rows(self, write: Write, keys: Sequence[Key]) -> None:
-        """Note the rows of a write, and those that were written along with them."""
+    def rows(self, write: Write, keys: Sequence[Key], changed: frozenset[str] | None) -> None:
+        """Note the rows of a write, and those that were written along with them.
+
+        `changed`: the columns that have other values than before; None where rows came or went.
+        """
         entity = write.entity
         columns = [info.column.name for info in entity.key]
         moved = write.patch is not None and not set(columns).isdisjoint(write.patch)
         deleted = write.rows is None and write.patch is None
         known = None if moved else keys
-        changed = self._dependencies.of_change(
-            entity.table.fullname, columns, known, deleted=deleted or moved
+        self._note(
+            self._dependencies.of_change(
+                entity.table.fullname, columns, known, changed=changed, deleted=deleted or moved
+            )
         )
-        self._note(changed)
         self._children(write.rows or ())
 
     async def settle(self) -> None:

@@ -113,7 +113,7 @@ class Mutations:
             self.written.field(fetch)
         try:
             if fetch.verb is Verb.REMOTE_FIELDS:
-                (value,) = await self._waves.run(Plan((root,)))
+                (value,) = await self._settled(self._waves.run(Plan((root,))))
                 return value
             if fetch.verb is Verb.VECTOR_ACT:
                 return await self._settled(acted(self._writers, self._waves, root, fetch))
@@ -185,7 +185,7 @@ class Mutations:
         arguments = fetch.arguments(values)
         if write.rows is not None or write.patch is not None:
             keys = await session.apply(write, viewer)
-            self._note(write, keys)
+            self._note(write, keys, session.changed)
             return list(await session.rows(fetch.prepared, keys, arguments))
         keys = await session.lock(write, viewer)
         rows = await session.rows(fetch.prepared, keys, arguments)
@@ -193,9 +193,11 @@ class Mutations:
         self._note(write, keys)
         return list(rows)
 
-    def _note(self, write: Write, keys: Sequence[Key]) -> None:
+    def _note(
+        self, write: Write, keys: Sequence[Key], changed: frozenset[str] | None = None
+    ) -> None:
         if self.written is not None:
-            self.written.rows(write, keys)
+            self.written.rows(write, keys, changed)
 
     async def _settled(self, work: Awaitable[T]) -> T:
         """The outcome of work, after what it may have changed is invalidated everywhere.

@@ -45,7 +45,7 @@ def rows_engine(engine: Engine) -> Engine:
     schema._schema = catalog.schema  # noqa: SLF001 - Strawberry offers no public way to its core schema
     made = copy(engine)
     made.api = replace(engine.api, schema=schema, catalog=catalog)
-    made.planner = Planner(catalog, engine.planner.preparer, engine.planner.limits)
+    made.planner = Planner(catalog, engine.planner.sources, engine.planner.limits)
     made._costs = None  # noqa: SLF001 - parts were priced with the whole; no other engine is so
     return made
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from gateway.execution.groups import Groups
-    from gateway.planning.steps import Preparer
+    from gateway.planning.registry import Registry
     from gateway.schema.named.statement import NamedStatement
     from gateway.sources.contract import Prepared
 
@@ -30,12 +30,12 @@ class NamedQuery:
     def __init__(
         self,
         statement: NamedStatement,
-        preparer: Preparer,
+        sources: Registry,
         groups: Mapping[str, Groups],
         seconds: float,
     ) -> None:
         self._statement = statement
-        self._preparer = preparer
+        self._sources = sources
         self._groups = groups
         self._seconds = seconds
         self._prepared: tuple[Prepared, tuple[tuple[int, int], ...]] | None = None
@@ -60,6 +60,6 @@ class NamedQuery:
             parts = [asks.Value(name, info) for name, info in statement.row.columns.items()]
             row = asks.Row(statement.row, tuple(parts))
         ask = asks.Named(statement, 0, row)
-        prepare = self._preparer.prepare
+        prepare = self._sources.prepare
         self._prepared = prepare(Verb.NAMED, statement.source, ask, {0: ()})
         return self._prepared

@@ -15,12 +15,12 @@ from gateway.execution.asking import Request
 from gateway.execution.failures import Failures, ours
 from gateway.execution.groups.identity import identity
 from gateway.execution.holes import Call, believing, joined, split
-from gateway.execution.hybrid import ranked_hits
-from gateway.execution.narrowing import found_keys
 from gateway.execution.narrowing_tactics import NO_TRACE, Tactics
+from gateway.execution.ranked_reads import RankedReads, arguments_of, requests_of
 from gateway.execution.together import Bundle, Wanted, bundles
 from gateway.schema.rules import VIEWER_SPEC
 from gateway.sources.contract import Pieces
+from gateway.turns import fair
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping, Sequence
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 
 Values = tuple[tuple[Any, ...], ...]
 """What each argument reader of a plan gave, by its index; the viewer's values come last."""
-
 
 _FIRST_PART: Sequence[Key] = ((0,),)
 
@@ -193,7 +192,7 @@ class Waves:
             if fetch.guard is not None:
                 fetch.guard(self.values[VIEWER_SPEC])
             if fetch.ranked is not None:
-                return await self._root_ranked(fetch, fetch.ranked)
+                return await self._root_ranked(fetch)
             if root.entities is not None and root.key_spec is not None:
                 return await self._entities(root, root.entities, self.values[root.key_spec])
             if root.part is not None:
@@ -265,36 +264,35 @@ class Waves:
         return await together
 
     async def _by_key(self, fetch: Fetch, keys: Sequence[Key]) -> list[Value]:
-        if fetch.ranked is not None:
-            return await self._ranked(fetch, fetch.ranked, keys)
+        plain = fetch.ranked is None
+        given = fetch.arguments(self.values) if plain else arguments_of(fetch, self.values)
         values = await self._reads(fetch).by_key(
-            fetch.prepared, keys, fetch.arguments(self.values), self.scope, self.deadline
+            fetch.prepared, keys, given, self.scope, self.deadline
         )
         if fetch.holes and any(type(value) is Pieces for value in values):
             return [self.whole(value, fetch) for value in values]
         return values
 
-    def _reads(self, fetch: Fetch) -> Groups | FetchReads:
+    def _reads(self, fetch: Fetch) -> Groups | FetchReads | RankedReads:
         """Where a fetch is read: the cache, where it may be kept and there is one."""
+        if fetch.ranked is not None:
+            return self._ranked(fetch, fetch.ranked)
         if fetch.caching is None or self.cache is None:
             return self.groups[fetch.prepared.source]
         return self.cache.reads(fetch)
 
-    async def _ranked(
-        self, fetch: Fetch, ranked: Ranked, keys: Sequence[Key] | None
-    ) -> list[Value]:
-        """The hits of a vector search that rows take part in."""
-        (wish,) = fetch.arguments(self.values)
-        return await ranked_hits(self._request(), ranked, wish, keys, fetch.field.key)
+    def _ranked(self, fetch: Fetch, ranked: Ranked) -> FetchReads | RankedReads:
+        """Where a vector search is read that rows take part in; one that is traced is run."""
+        if fetch.caching is None or self.cache is None or self.trace.wanted:
+            return RankedReads(fetch, ranked, lambda _: self._request())
+        tactics = self.tactics or Tactics()
+        requests = requests_of(self.cache.groups, self.values, tactics, self.trace)
+        return self.cache.reads(fetch, RankedReads(fetch, ranked, requests))
 
-    async def _root_ranked(self, fetch: Fetch, ranked: Ranked) -> Value:
+    async def _root_ranked(self, fetch: Fetch) -> Value:
         """A search at the root, or a list that is narrowed by one."""
-        if not ranked.narrows:
-            return (await self._ranked(fetch, ranked, None))[0]
-        arguments = fetch.arguments(self.values)
-        found = await found_keys(self._request(), ranked, arguments, fetch.field.key)
-        return await self.groups[fetch.prepared.source].single(
-            fetch.prepared, found, self.scope, self.deadline
+        return await self._reads(fetch).single(
+            fetch.prepared, arguments_of(fetch, self.values), self.scope, self.deadline
         )
 
     def _request(self) -> Request:
@@ -319,11 +317,15 @@ class Waves:
             results = [await self._ask(asked[0])]
         else:
             results = await self._ask_all(asked)
+        await fair()
         deeper = await self._fill(
             [(call.fetch, result) for call, result in zip(asked, results, strict=True)]
         )
         for call, result in zip(asked, deeper, strict=True):
-            written = (self._written(value, call.fetch) for value in result)
+            fetch = call.fetch
+            written = [
+                value if type(value) is bytes else self._written(value, fetch) for value in result
+            ]
             call.filled = dict(zip(call.payloads, written, strict=True))
         return [
             [

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from gateway.errors import InputError
-from gateway.planning.arguments import Arguments
+from gateway.planning.arguments import Arguments, Spec
 from gateway.schema import asks
 from gateway.schema.demands import demanded_by_groups
+from gateway.schema.kinds import must_be
 from gateway.schema.selection import TYPENAME
 from gateway.schema.shapes import MAX_DEPTH, Conditions, GroupShape, OrderKey, order_key
 
@@ -64,7 +65,7 @@ def _type_of(field: Field) -> str:
     return field.info.type_name if field.info else ""
 
 
-class GroupSpec:
+class GroupSpec(Spec):
     """The arguments of `groups`: `by`, `having`, `orderBy`, `first`."""
 
     def __init__(
@@ -103,10 +104,7 @@ class GroupSpec:
     def _by(self, given: Sequence[Any]) -> tuple[str, ...]:
         names = tuple(str(getattr(one, "value", one)) for one in given)
         if not 1 <= len(names) <= MAX_KEYS or len(set(names)) < len(names):
-            raise InputError(
-                f"`by` must name from 1 to {MAX_KEYS} different columns.",
-                extensions={"argument": "by"},
-            )
+            raise InputError.about("by", f"must name from 1 to {MAX_KEYS} different columns")
         for name in sorted(self._selected.difference(names)):
             raise InputError(
                 f"`key.{name}` is asked for, but `by` does not group by it.",
@@ -138,10 +136,7 @@ class GroupSpec:
         if first is None:
             return self._limits.default
         if not 0 <= first <= self._limits.most:
-            raise InputError(
-                f"`first` must be from 0 to {self._limits.most}.",
-                extensions={"argument": "first"},
-            )
+            raise must_be("first", f"from 0 to {self._limits.most}")
         return first
 
 

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from graphql import GraphQLError, VariableNode
 from graphql.execution.values import coerce_argument
 
 from gateway.errors import InputError
-from gateway.planning.variables import has_variables, input_error
+from gateway.planning.variables import input_error, variables_in
 from gateway.schema import opaque
 from gateway.schema.demands import demanded_by_node, demanded_by_page
 from gateway.schema.fulltext import RANK, words_of
+from gateway.schema.kinds import must_be
 from gateway.schema.orders import cursor_head, cursor_kinds
 from gateway.schema.shapes import Conditions, OrderKey, PageShape, order_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterator, Mapping
+    from collections.abc import Callable, Hashable, Iterable, Mapping
 
     from graphql import GraphQLArgument
 
@@ -25,9 +27,6 @@ if TYPE_CHECKING:
     from gateway.schema.catalog import Catalog, EntityInfo
     from gateway.schema.demands import Demand
     from gateway.schema.selection import Field
-
-
-MAX_PAYLOAD_FIELDS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +47,20 @@ class PageLimits:
     most: int = 1000
 
 
-class Spec(Protocol):
+class Spec(ABC):
     """One field's arguments, to be read for each request."""
 
+    @abstractmethod
     def read(self, variables: Variables) -> tuple[Hashable, tuple[Any, ...]]:
         """The shape, which decides the plan, and the values to bind. Raises InputError."""
+
+    def demands(self, shape: Any) -> Iterable[Demand]:  # noqa: ARG002 - for those that have any
+        """What arguments of this shape ask of the viewer."""
+        return ()
+
+    def demands_of(self, values: tuple[Any, ...]) -> Iterable[Demand]:  # noqa: ARG002 - likewise
+        """What a write of these values asks of the viewer: it has no shape."""
+        return ()
 
 
 class Arguments:
@@ -73,7 +81,7 @@ class Arguments:
             node = given.get(name)
             if node is not None and isinstance(node.value, VariableNode):
                 self._variable.append((name, node.value.name.value, definition))
-            elif node is not None and has_variables(node.value):
+            elif node is not None and any(variables_in(node.value)):
                 self._mixed.append((name, definition))
             else:
                 self._coerce(self._constant, name, definition, None)
@@ -121,7 +129,35 @@ class Arguments:
             raise input_error(error) from None
 
 
-class KeySpec:
+class SplitSpec(Spec):
+    """Arguments that a function splits into shape and values; it raises InputError."""
+
+    def __init__(
+        self,
+        field: Field,
+        split: Callable[[Mapping[str, Any]], tuple[Hashable, tuple[Any, ...]]],
+    ) -> None:
+        self._arguments = Arguments(field)
+        self._split = split
+
+    def read(self, variables: Variables) -> tuple[Hashable, tuple[Any, ...]]:
+        """What the function makes of the arguments."""
+        return self._split(self._arguments.read(variables))
+
+
+class CheckedSpec(Spec):
+    """Arguments without a shape, of which a check makes one value; it raises InputError."""
+
+    def __init__(self, field: Field, check: Callable[[Mapping[str, Any]], Any]) -> None:
+        self._arguments = Arguments(field)
+        self._check = check
+
+    def read(self, variables: Variables) -> tuple[Hashable, tuple[Any, ...]]:
+        """No shape; the one value."""
+        return (), (self._check(self._arguments.read(variables)),)
+
+
+class KeySpec(Spec):
     """The key of `trend(id:)`."""
 
     def __init__(self, field: Field, entity: EntityInfo) -> None:
@@ -134,7 +170,7 @@ class KeySpec:
         return (), tuple(bind(values[name], name) for name, bind in self._columns)
 
 
-class NodeSpec:
+class NodeSpec(Spec):
     """The type and key of `node(nodeId:)`: the type is the shape."""
 
     def __init__(self, field: Field, catalog: Catalog) -> None:
@@ -147,17 +183,14 @@ class NodeSpec:
         decoded = opaque.decode(text)
         entity = self._catalog.entities.get(decoded[0]) if decoded else None
         if decoded is None or entity is None or len(decoded[1]) != len(entity.key):
-            raise InputError(
-                "`nodeId` is not an id of this API; use the `nodeId` of a row.",
-                extensions={"argument": "nodeId"},
-            )
+            raise InputError.about("nodeId", "is not an id of this API; use the `nodeId` of a row")
         key = tuple(
             info.kind.parse(part or "", "nodeId")
             for info, part in zip(entity.key, decoded[1], strict=True)
         )
         return entity.name, key
 
-    def demands(self, shape: str) -> Iterator[Demand]:
+    def demands(self, shape: str) -> Iterable[Demand]:
         """What the type of the id asks of the viewer."""
         return demanded_by_node(self._catalog, shape)
 
@@ -165,7 +198,7 @@ class NodeSpec:
 _BEST_FIRST = OrderKey((), RANK.name, descending=True, nulls_first=False)
 
 
-class PageSpec:
+class PageSpec(Spec):
     """The arguments of a connection: of its page, `where`, `orderBy` and `search`."""
 
     def __init__(
@@ -197,7 +230,7 @@ class PageSpec:
             return self._only_first(values["first"])
         return self._split(values)
 
-    def demands(self, shape: PageShape) -> Iterator[Demand]:
+    def demands(self, shape: PageShape) -> Iterable[Demand]:
         """What the arguments ask of the viewer."""
         return demanded_by_page(self._catalog, self._entity, shape)
 
@@ -254,10 +287,7 @@ class PageSpec:
         if size is None:
             return self._limits.default, False
         if not 0 <= size <= self._limits.most:
-            raise InputError(
-                f"`{name}` must be from 0 to {self._limits.most}.",
-                extensions={"argument": name},
-            )
+            raise must_be(name, f"from 0 to {self._limits.most}")
         return size, last is not None
 
     def _cursor(
@@ -273,10 +303,10 @@ class PageSpec:
             or decoded[0] != cursor_head(self._entity, order)
             or len(decoded[1]) != len(kinds)
         ):
-            raise InputError(
-                f"`{name}` is not a cursor of this list in this order; "
-                "use a `cursor` or `endCursor` that the same `orderBy` gave.",
-                extensions={"argument": name},
+            raise InputError.about(
+                name,
+                "is not a cursor of this list in this order; "
+                "use a `cursor` or `endCursor` that the same `orderBy` gave",
             )
         nulls = tuple(part is None for part in decoded[1])
         bound = [
@@ -285,31 +315,3 @@ class PageSpec:
             if part is not None
         ]
         return nulls, bound
-
-
-class PayloadSpec:
-    """The arguments of a hit's `payload`: which of its fields are wanted, or all."""
-
-    def __init__(self, field: Field) -> None:
-        self._arguments = Arguments(field)
-
-    def read(self, variables: Variables) -> tuple[Hashable, tuple[Any, ...]]:
-        """The names as the shape, None for all; no values."""
-        names = self._arguments.read(variables).get("fields")
-        if names is None:
-            return None, ()
-        if len(names) > MAX_PAYLOAD_FIELDS:
-            raise InputError(f"`fields` has more than {MAX_PAYLOAD_FIELDS} names.")
-        return tuple(names), ()
-
-
-class SearchSpec:
-    """The arguments of a vector search; checked by the vector source before it is called."""
-
-    def __init__(self, field: Field, check: Any) -> None:
-        self._arguments = Arguments(field)
-        self._check = check
-
-    def read(self, variables: Variables) -> tuple[Hashable, tuple[Any, ...]]:
-        """No shape; the one frozen value the source's check makes of the arguments."""
-        return (), (self._check(self._arguments.read(variables)),)

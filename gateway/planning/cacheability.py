@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from gateway.caching.policy import NEVER, Policy, declared, merged
-from gateway.planning.steps import ITEM_READS, Verb
+from gateway.planning.steps import ITEM_READS, VECTOR_READS, Verb
 from gateway.schema import asks
 from gateway.schema.caching import declared_cache
 from gateway.schema.items.asks import (
@@ -23,7 +23,9 @@ from gateway.schema.items.asks import (
     ItemValue,
     SingleItem,
 )
+from gateway.schema.remote import LocalRow, RemoteNamespace
 from gateway.schema.selection import TYPENAME
+from gateway.schema.upstream_caching import inherits
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -32,37 +34,31 @@ if TYPE_CHECKING:
     from gateway.schema.catalog import Catalog, EntityInfo, FieldInfo
     from gateway.schema.items.catalog import Collection
     from gateway.schema.selection import Field, Reader
+    from gateway.sources.contract import Prepared
 
-_BACKREF = "strawberry-definition"
-_VECTORS = {
-    Verb.SEARCH,
-    Verb.NEAREST,
-    Verb.RECOMMEND,
-    Verb.SEARCH_BATCH,
-    Verb.SEARCH_GROUPS,
-    Verb.FACET,
-    Verb.POINTS,
-    Verb.POINT_COUNT,
-    Verb.POINT_PAGE,
-}
 _READS = {
     Verb.ROWS,
     Verb.PAGE,
     Verb.NAMED,
     Verb.STATE,
+    Verb.REMOTE_FIELDS,
     Verb.REMOTE_OBJECTS,
-    *_VECTORS,
+    *VECTOR_READS,
     *ITEM_READS,
 }
 
 
 class Caching:
-    """That a fetch's answers may be kept. `known`: what the execution found out about it once."""
+    """That a fetch's answers may be kept. `known`: what the execution found out about it once.
 
-    __slots__ = ("known", "policy")
+    `marked`: the request that is made where they are kept, if its answers say what rows they show.
+    """
+
+    __slots__ = ("known", "marked", "policy")
 
     def __init__(self, policy: Policy) -> None:
         self.policy = policy
+        self.marked: Prepared | None = None
         self.known: Any = None
 
 
@@ -72,12 +68,18 @@ class CachePolicies:
     def __init__(self, catalog: Catalog) -> None:
         self._fields: dict[tuple[str, str], Policy] = {}
         self._types: dict[str, Policy] = {}
+        self._inheriting = frozenset(
+            place for place, info in catalog.fields.items() if inherits(info.definition)
+        )
+        self._inheriting_types = frozenset(
+            name for name, type_ in catalog.schema.type_map.items() if inherits(type_)
+        )
         for place, info in catalog.fields.items():
-            cache = declared_cache(info.definition.extensions.get(_BACKREF))
+            cache = declared_cache(info.definition)
             if cache is not None:
                 self._fields[place] = declared(cache)
         for name, type_ in catalog.schema.type_map.items():
-            cache = declared_cache(type_.extensions.get(_BACKREF))
+            cache = declared_cache(type_)
             if cache is not None:
                 self._types[name] = declared(cache)
 
@@ -97,7 +99,10 @@ class CachePolicies:
             return None
         if isinstance(step.ask, asks.Row) and step.ask.by:
             return None  # entries are tagged by the first key
-        policy = merged((self._of_step(step), *self._below(step.ask)))
+        own = step.policy
+        if own is None and step.verb is Verb.REMOTE_FIELDS:
+            return None
+        policy = own or merged((self._of_step(step), *self._below(step.ask)))
         return Caching(policy) if policy.cacheable else None
 
     def of_response(self, roots: Iterable[Root], walked: Iterable[Policy]) -> Policy | None:
@@ -105,7 +110,8 @@ class CachePolicies:
 
         `walked`: the policies of what its plain resolvers give.
         """
-        parts = [policy for root in roots for policy in _of_root(root)]
+        fetches = [fetch for root in roots for fetch in root.fetches]
+        parts = [policy for fetch in fetches for policy in _of_fetches(fetch)]
         whole = merged((*parts, *walked))
         return whole if whole.cacheable else None
 
@@ -136,6 +142,30 @@ class CachePolicies:
                 within = inside or info.plain
                 for name in reader.catalog.possible.get(info.type_name, (info.type_name,)):
                     yield from self.of_walked(reader, reader.below(field, name), inside=within)
+
+    def of_upstream(self, reader: Reader, root: Field) -> Policy:
+        """The policy of an upstream's root field with all that is selected below it."""
+        return merged(self._of_upstream(reader, root, inside=False)) if self else NEVER
+
+    def _of_upstream(self, reader: Reader, field: Field, *, inside: bool) -> Iterator[Policy]:
+        info = field.info
+        if info is None or isinstance(info.binding, LocalRow):
+            return  # a type's name; rows of ours, which are read, and kept, on their own
+        place = info.parent, info.name
+        holder = isinstance(info.binding, RemoteNamespace)
+        own = self._fields.get(place)
+        if own is not None:
+            yield own
+        elif not (holder or (inside and info.leaf) or (inside and self._inherits(place, info))):
+            yield self._types.get(info.type_name, NEVER)
+        if not info.leaf:
+            for name in reader.catalog.possible.get(info.type_name, (info.type_name,)):
+                for below in reader.below(field, name):
+                    yield from self._of_upstream(reader, below, inside=not holder)
+
+    def _inherits(self, place: tuple[str, str], info: FieldInfo) -> bool:
+        """Whether an object is kept as long as the one it is in."""
+        return place in self._inheriting or info.type_name in self._inheriting_types
 
     def _of_step(self, step: Step) -> Policy:
         ask = step.ask
@@ -208,13 +238,6 @@ class CachePolicies:
                     yield own
 
 
-def _of_root(root: Root) -> Iterator[Policy]:
-    if root.fetch is not None:
-        yield from _of_fetches(root.fetch)
-    for fetch in (root.entities or {}).values():
-        yield from _of_fetches(fetch)
-
-
 def _of_fetches(fetch: Fetch) -> Iterator[Policy]:
     yield NEVER if fetch.caching is None else fetch.caching.policy
     for hole in fetch.holes:
@@ -223,6 +246,5 @@ def _of_fetches(fetch: Fetch) -> Iterator[Policy]:
 
 def invalidated_by(field: Field) -> tuple[str, ...]:
     """The tags that a field of Mutation declares: what it invalidates."""
-    definition = field.info.definition if field.info else None
-    cache = declared_cache(definition.extensions.get(_BACKREF)) if definition else None
+    cache = declared_cache(field.info.definition) if field.info else None
     return () if cache is None else cache.tags

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 from gateway.planning.narrowing import branches
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping
 
-    from gateway.planning.steps import Fetch, Plan, Root
+    from gateway.planning.steps import Fetch, Plan
     from gateway.sources.contract import Prepared
 
 
@@ -23,18 +23,11 @@ def explanation(
     name of each way, what is asked on it.
     """
     waves: list[list[dict[str, Any]]] = []
-    level = [([root.field.key], fetch) for root in plan.roots for fetch in _fetches(root)]
+    level = [([root.field.key], fetch) for root in plan.roots for fetch in root.fetches]
     while level:
         waves.append(_wave(level, describe))
         level = [([*path, hole.field.key], hole) for path, fetch in level for hole in fetch.holes]
     return {"waves": waves}
-
-
-def _fetches(root: Root) -> Iterable[Fetch]:
-    """What a root field asks first: of entities, one fetch a type."""
-    if root.entities is not None:
-        return root.entities.values()
-    return () if root.fetch is None else (root.fetch,)
 
 
 def _wave(

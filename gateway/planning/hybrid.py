@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from gateway.errors import InputError
-from gateway.planning.arguments import Arguments
+from gateway.planning.arguments import Arguments, Spec
 from gateway.schema.demands import demanded_by_page
 from gateway.schema.fulltext import MAX_WORDS
 from gateway.schema.kinds import TEXT
@@ -57,7 +57,7 @@ class Fusion:
     candidates: int
 
 
-class FusionSpec:
+class FusionSpec(Spec):
     """The mode of a search, and how its two rankings are fused."""
 
     def __init__(self, field: Field, entity: EntityInfo, catalog: Catalog) -> None:
@@ -98,27 +98,33 @@ def _mode(given: Any) -> Mode | None:
 def _check_company(mode: Mode, values: Mapping[str, Any]) -> None:
     """Refuse what a ranking by words cannot do, rather than leave it out."""
     if values.get("text") is None:
-        raise _wrong("text", f"must be given with mode {mode}, which looks for its words")
+        raise InputError.about("text", f"must be given with mode {mode}, which looks for its words")
     if values.get("sparse") is not None:
-        raise _wrong("sparse", f"is fused with vectors and does not go with mode {mode}")
+        raise InputError.about("sparse", f"is fused with vectors and does not go with mode {mode}")
     if values.get("filter") is not None:
-        raise _wrong("filter", f"is on points alone and does not go with mode {mode}; use `where`")
+        raise InputError.about(
+            "filter", f"is on points alone and does not go with mode {mode}; use `where`"
+        )
     if mode is Mode.TEXT and values.get("scoreThreshold") is not None:
-        raise _wrong("scoreThreshold", "is for the scores of vectors, and mode TEXT has none")
+        raise InputError.about(
+            "scoreThreshold", "is for the scores of vectors, and mode TEXT has none"
+        )
 
 
 def _fusion(values: Mapping[str, Any]) -> Fusion:
     words = str(TEXT.bind(values["text"], "text"))
     if len(words) > MAX_WORDS:
-        raise _wrong("text", f"must have at most {MAX_WORDS} characters where words are looked for")
+        raise InputError.about(
+            "text", f"must have at most {MAX_WORDS} characters where words are looked for"
+        )
     weights = values.get("weights") or {}
     vector, text = (_weight(weights, name) for name in ("vector", "text"))
     if not vector + text:
-        raise _wrong("weights", "must not both be zero")
+        raise InputError.about("weights", "must not both be zero")
     candidates = _whole(values, "candidates", MAX_CANDIDATES)
     window = int(values.get("limit") or 0) + int(values.get("offset") or 0)
     if window > MAX_CANDIDATES:
-        raise _wrong("offset", f"and `limit` must be at most {MAX_CANDIDATES} together")
+        raise InputError.about("offset", f"and `limit` must be at most {MAX_CANDIDATES} together")
     k = _whole(values, "rrfK", MAX_K)
     return Fusion(words, vector, text, k, max(candidates, window))
 
@@ -127,16 +133,12 @@ def _weight(weights: Mapping[str, Any], name: str) -> float:
     value = weights.get(name)
     number = 1.0 if value is None else float(value)
     if not (math.isfinite(number) and 0 <= number <= MAX_WEIGHT):
-        raise _wrong(f"weights.{name}", f"must be from 0 to {MAX_WEIGHT:g}")
+        raise InputError.about(f"weights.{name}", f"must be from 0 to {MAX_WEIGHT:g}")
     return number
 
 
 def _whole(values: Mapping[str, Any], name: str, most: int) -> int:
     value = int(values[name])
     if not 1 <= value <= most:
-        raise _wrong(name, f"must be from 1 to {most}")
+        raise InputError.about(name, f"must be from 1 to {most}")
     return value
-
-
-def _wrong(name: str, right: str) -> InputError:
-    return InputError(f"`{name}` {right}.", extensions={"argument": name})

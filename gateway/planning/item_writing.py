@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from gateway.errors import InputError
-from gateway.planning.arguments import Arguments
+from gateway.planning.arguments import Arguments, Spec
 from gateway.schema.items.asks import MAX_ITEMS, WriteValues
+from gateway.schema.kinds import must_be
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping, Sequence
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from gateway.schema.selection import Field
 
 
-class ItemWriteSpec:
+class ItemWriteSpec(Spec):
     """The arguments of one write field."""
 
     def __init__(
@@ -27,7 +28,7 @@ class ItemWriteSpec:
         self._arguments = Arguments(field)
         self._binding = binding
         self._collection = collection
-        self._source = making.planner.preparer.item_source(collection.source)
+        self._source = making.planner.sources.item_source(collection.source)
 
     def read(self, variables: Variables) -> tuple[Hashable, tuple[Any, ...]]:
         """No shape; the `WriteValues`. Raises InputError naming what is wrong."""
@@ -66,7 +67,5 @@ class ItemWriteSpec:
 
 def _bounded(values: Sequence[Any], name: str) -> Sequence[Any]:
     if not 1 <= len(values) <= MAX_ITEMS:
-        raise InputError(
-            f"`{name}` must be a list of 1 to {MAX_ITEMS}.", extensions={"argument": name}
-        )
+        raise must_be(name, f"a list of 1 to {MAX_ITEMS}")
     return values

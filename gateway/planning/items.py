@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from gateway.errors import InputError
-from gateway.planning.arguments import Arguments
+from gateway.planning.arguments import Arguments, Spec, SplitSpec
 from gateway.planning.steps import Verb
 from gateway.planning.walked import Walked
 from gateway.schema.asks import Constant
@@ -36,6 +36,7 @@ from gateway.schema.items.asks import (
 from gateway.schema.items.bindings import ItemById, ItemGrouping, ItemListing, MatchedItem
 from gateway.schema.items.kinds import INT
 from gateway.schema.items.types import result_kind
+from gateway.schema.kinds import must_be
 from gateway.schema.selection import TYPENAME
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ _COUNTS = {"totalCount", "filterCount"}
 # Arguments ---------------------------------------------------------------------------------------
 
 
-class ListSpec:
+class ListSpec(Spec):
     """The arguments of a list of `collection`; `path` leads to it from what is listed there.
 
     `collection` None: of a list of several collections, which has a page only.
@@ -88,7 +89,7 @@ class ListSpec:
         collection = self._collection
         if collection is None or not (given.get("filter") or given.get("sort")):
             return values
-        source = self._planner.preparer.item_source(collection.source)
+        source = self._planner.sources.item_source(collection.source)
         where, order = source.narrowing(collection, given, self._path)
         return replace(values, filter=where, sort=order)
 
@@ -106,18 +107,6 @@ class GroupSpec(ListSpec):
         return GroupValues(by, super()._read(given))
 
 
-class ItemKeySpec:
-    """The key of a single item."""
-
-    def __init__(self, field: Field, collection: Collection) -> None:
-        self._arguments = Arguments(field)
-        self._bind = collection.key.kind.bind
-
-    def read(self, variables: Variables) -> tuple[Hashable, tuple[Any, ...]]:
-        """No shape; the key."""
-        return (), (str(self._bind(self._arguments.read(variables)["id"], "id")),)
-
-
 _NONE: Any = None
 """Stands for the variables where every argument is a literal."""
 
@@ -127,21 +116,17 @@ def _listed(given: Mapping[str, Any], limits: PageLimits) -> ListValues:
     if limit is None:
         limit = min(limits.default, limits.most)
     if not 0 <= limit <= limits.most:
-        raise _wrong("limit", f"from 0 to {limits.most}")
+        raise must_be("limit", f"from 0 to {limits.most}")
     if offset is not None and page is not None:
         raise InputError("Give `offset` or `page`, not both.")
     if offset is not None and not 0 <= offset <= _FAR:
-        raise _wrong("offset", f"from 0 to {_FAR}")
+        raise must_be("offset", f"from 0 to {_FAR}")
     if page is not None and not 1 <= page <= _FAR:
-        raise _wrong("page", f"from 1 to {_FAR}")
+        raise must_be("page", f"from 1 to {_FAR}")
     search = given.get("search")
     if search is not None and not 0 < len(search) <= _MAX_SEARCH:
-        raise _wrong("search", f"a text of 1 to {_MAX_SEARCH} characters")
+        raise must_be("search", f"a text of 1 to {_MAX_SEARCH} characters")
     return ListValues(search=search, limit=limit, offset=offset, page=page)
-
-
-def _wrong(name: str, right: str) -> InputError:
-    return InputError(f"`{name}` must be {right}.", extensions={"argument": name})
 
 
 # Selections --------------------------------------------------------------------------------------
@@ -260,12 +245,13 @@ def ask_of(selection: ItemSelection, field: Field, binding: Any) -> tuple[Verb, 
     return Verb.ITEMS_BY_KEY, ItemLookup(item, item.collection.key.field)
 
 
-def item_key(binding: Any, field: Field, catalog: Catalog) -> ItemKeySpec | None:
+def item_key(binding: Any, field: Field, catalog: Catalog) -> Spec | None:
     """The reader of a root field's key, None where it has none."""
     type_name = field.info.type_name if field.info else ""
     if not isinstance(binding, ItemById) or catalog.collections[type_name].singleton:
         return None
-    return ItemKeySpec(field, catalog.collections[type_name])
+    bind = catalog.collections[type_name].key.kind.bind
+    return SplitSpec(field, lambda given: ((), (str(bind(given["id"], "id")),)))
 
 
 def match_columns(binding: MatchedItem, entity: EntityInfo) -> tuple[ColumnInfo, ...]:

@@ -14,6 +14,7 @@ from graphql import FragmentDefinitionNode, FragmentSpreadNode, VariableNode, Vi
 from graphql import visit as visit_syntax
 
 from gateway.caching.policy import Policy, merged
+from gateway.schema.definitions import definition_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from gateway.planning.cacheability import CachePolicies
     from gateway.schema.catalog import FieldInfo
     from gateway.schema.selection import Field, Reader
-
-_BACKREF = "strawberry-definition"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -89,7 +88,7 @@ def _is_foreign(reader: Reader, field: Field) -> bool:
 
 def _is_extended(info: FieldInfo) -> bool:
     """Whether permission classes or field extensions stand before it."""
-    return bool(getattr(info.definition.extensions.get(_BACKREF), "extensions", None))
+    return bool(getattr(definition_of(info.definition), "extensions", None))
 
 
 def _is_guarded(field: Field) -> bool:

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
-from gateway.planning.arguments import (
-    SearchSpec,
-)
+from gateway.planning.arguments import CheckedSpec, SplitSpec
 from gateway.planning.hybrid import FusionSpec
 from gateway.planning.item_writing import ItemWriteSpec
 from gateway.planning.items import ItemSelection, ask_of, match_columns
-from gateway.planning.naming import NamedSpec
 from gateway.planning.narrowing import WhereSpec
 from gateway.planning.proxying import Pushing, VariablesSpec, remote_objects
-from gateway.planning.selecting import Selections
+from gateway.planning.selecting import Selections, members
 from gateway.planning.steps import Step, Verb
 from gateway.planning.vector_parts import VectorParts
-from gateway.planning.vector_writing import act_of
 from gateway.schema import asks
 from gateway.schema import bindings as b
-from gateway.schema.hybrid import SIDE_NAMES, may_be_narrowed
+from gateway.schema.hybrid import SIDES, may_be_narrowed
 from gateway.schema.items.asks import ItemLookup, ItemWrite
 from gateway.schema.items.bindings import MatchedItem
 from gateway.schema.remote import (
@@ -29,7 +26,9 @@ from gateway.schema.remote import (
     RemoteObject,
     RemoteObjects,
 )
-from gateway.schema.state_fields import StateValue
+from gateway.schema.state_fields import StateValue, placeholders
+from gateway.schema.vector_reading import Reading
+from gateway.schema.vector_writes import VectorAct
 
 if TYPE_CHECKING:
     from gateway.schema.catalog import EntityInfo
@@ -37,18 +36,6 @@ if TYPE_CHECKING:
     from gateway.schema.named.statement import NamedStatement
     from gateway.schema.selection import Field
     from gateway.schema.vector_writes import VectorChange
-
-_RANKED = {Verb.SEARCH, Verb.NEAREST, Verb.RECOMMEND}
-"""Readings that rows may take part in."""
-
-_TREES = {
-    Verb.SEARCH_GROUPS,
-    Verb.FACET,
-    Verb.POINTS,
-    Verb.POINT_COUNT,
-    Verb.POINT_PAGE,
-}
-"""Readings that are no lists of hits."""
 
 
 class Making(Selections):
@@ -87,7 +74,10 @@ class Making(Selections):
 
     def named(self, field: Field, statement: NamedStatement) -> tuple[Step, int]:
         """A named statement, and the reader of its arguments."""
-        spec = self.spec(NamedSpec(field, statement))
+        asked = statement.asked
+        spec = self.spec(
+            SplitSpec(field, lambda given: ((), tuple([one.read(given) for one in asked])))
+        )
         holes: list[Step] = []
         row = self.row(field, statement.row, holes) if statement.row else None
         ask = asks.Named(statement, spec, row)
@@ -96,40 +86,39 @@ class Making(Selections):
 
     def act(self, field: Field, binding: VectorChange) -> Step:
         """A change of a vector engine, or a look at its collections."""
-        preparer = self.planner.preparer
-        spec = self.spec(SearchSpec(field, lambda given: preparer.act_arguments(binding, given)))
-        ask = act_of(self.reader, field, binding)
+        check = partial(self.planner.sources.act_arguments, binding)
+        spec = self.spec(CheckedSpec(field, check))
+        ask = VectorAct(binding, members(self.reader, field))
         return Step(Verb.VECTOR_ACT, binding.source, ask, (spec,), (), field)
 
     def vectors(self, field: Field, binding: b.Vectors) -> Step:
         """What is read of a vector collection, at the root or of an entity."""
         type_name = field.info.type_name if field.info else ""
-        preparer = self.planner.preparer
-        spec = self.spec(SearchSpec(field, lambda given: preparer.arguments(binding, given)))
-        found = VectorParts(self.reader, self.catalog, self.spec, self.rows)
+        check = partial(self.planner.sources.arguments, binding)
+        spec = self.spec(CheckedSpec(field, check))
+        found = VectorParts(self)
         parts = found.below(field, type_name)
-        verb, collection = Verb(binding.reading.value), binding.collection
+        reading = binding.reading
+        verb = Verb(reading.value)
         specs, holes = (spec, *found.specs), tuple(found.holes)
-        if verb in _TREES:
-            tree = asks.VectorTree(binding.reading, collection, type_name, parts, found.key)
-            return Step(verb, binding.source, tree, specs, holes, field)
-        ask, ranking = asks.Hits(collection, type_name, parts, found.key), None
-        if verb in _RANKED and type_name in self.catalog.hits:
+        ask = asks.VectorRead(reading, binding.collection, type_name, parts, found.key)
+        ranking = None
+        if reading.is_ranking and type_name in self.catalog.hits:
             entity = self.catalog.entities[self.catalog.hits[type_name]]
-            ask, ranking = self._ranking(verb, field, entity, ask)
+            ask, ranking = self._ranking(field, entity, ask)
         return Step(verb, binding.source, ask, specs, holes, field, ranking)
 
     def _ranking(
-        self, verb: Verb, field: Field, entity: EntityInfo, hit: asks.Hits
-    ) -> tuple[asks.Hits, asks.Ranking | None]:
+        self, field: Field, entity: EntityInfo, hit: asks.VectorRead
+    ) -> tuple[asks.VectorRead, asks.Ranking | None]:
         """What rows have to do with a vector search, and what its hits show without them."""
         if not may_be_narrowed(entity):
             return hit, None
         where = self.spec(WhereSpec(field, entity, self.catalog))
         fusion = None
-        if verb is Verb.SEARCH and entity.text is not None:
+        if hit.reading is Reading.SEARCH and entity.text is not None:
             fusion = self.spec(FusionSpec(field, entity, self.catalog))
-        own = tuple(part for part in hit.parts if part.name not in SIDE_NAMES)
+        own = tuple(part for part in hit.parts if part.name not in SIDES)
         sides = len(own) < len(hit.parts)
         return replace(hit, parts=own), asks.Ranking(entity, where, fusion, sides, hit)
 
@@ -154,10 +143,9 @@ class Making(Selections):
         if isinstance(binding, MatchedItem):
             holes.append(self.items(child, binding))
             return asks.Hole(child.key, slot, match_columns(binding, entity))
-        if isinstance(binding, b.Counter | StateValue):
-            names = b.placeholders(binding.pattern)
-            kind = binding.kind if isinstance(binding, StateValue) else "counter"
-            ask = asks.State(binding.pattern, names, kind)
+        if isinstance(binding, StateValue):
+            names = placeholders(binding.pattern)
+            ask = asks.State(binding.pattern, names, binding.kind)
             holes.append(Step(Verb.STATE, binding.source, ask, (), (), child))
             return asks.Hole(child.key, slot, tuple(entity.attributes[name] for name in names))
         raise TypeError(f"{entity.name}.{child.name} is not bound to a source")

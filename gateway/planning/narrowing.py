@@ -10,7 +10,7 @@ import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from gateway.planning.arguments import Arguments
+from gateway.planning.arguments import Arguments, Spec
 from gateway.planning.hybrid import Mode
 from gateway.planning.steps import Verb
 from gateway.schema import asks
@@ -18,11 +18,13 @@ from gateway.schema.demands import demanded_by_where
 from gateway.schema.kinds import INT, INT_ID, TEXT, TEXT_ID, UUID, UUID_ID
 from gateway.schema.rules import CONSTANT_SPEC, VIEWER_SPEC
 from gateway.schema.shapes import Conditions
+from gateway.schema.vector_reading import Reading
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 
-    from gateway.planning.steps import Preparer, Step
+    from gateway.planning.registry import Registry
+    from gateway.planning.steps import Step
     from gateway.planning.variables import Variables
     from gateway.schema.bindings import Vectors
     from gateway.schema.catalog import Catalog, EntityInfo
@@ -47,6 +49,10 @@ if TYPE_CHECKING:
         @property
         def constants(self) -> tuple[Any, ...]:
             """What its rules hold."""
+
+        @property
+        def tables(self) -> tuple[str, ...]:
+            """The tables it reads."""
 
     class MatchingRows(Protocol):
         """The rows a `where` and the row rule let through, asked for in several ways.
@@ -166,7 +172,7 @@ _NATIVES: Mapping[str, Callable[[Any], Any]] = {
 }
 
 
-class WhereSpec:
+class WhereSpec(Spec):
     """The `where` of a vector search; its shape is None where there is none."""
 
     def __init__(self, field: Field, entity: EntityInfo, catalog: Catalog) -> None:
@@ -244,7 +250,7 @@ class Ranked:
     """
 
     rankings: Rankings
-    hit: asks.Hits
+    hit: asks.VectorRead
     key: str
     sides: bool = False
     rows: RowSide | None = None
@@ -259,29 +265,29 @@ class Ranked:
 
 
 def branches_of(
-    preparer: Preparer, step: Step, native: Any, shapes: tuple[Hashable, ...]
+    sources: Registry, step: Step, native: Any, shapes: tuple[Hashable, ...]
 ) -> Ranked | None:
     """The vector search behind a step, where it is more than its one request `native`."""
     if step.ranking is not None:
-        return ranked(preparer, step.ranking, native, shapes)
+        return ranked(sources, step.ranking, native, shapes)
     if step.near is not None and isinstance(step.ask, asks.Connection):
         shape: Any = shapes[step.ask.spec]
-        return near(preparer, step.near, step.ask.entity) if shape.near else None
+        return near(sources, step.near, step.ask.entity) if shape.near else None
     return None
 
 
-def near(preparer: Preparer, binding: Vectors, entity: EntityInfo) -> Ranked:
+def near(sources: Registry, binding: Vectors, entity: EntityInfo) -> Ranked:
     """The vector search that narrows a list to the rows of its hits.
 
     Of an entity with a row rule only rows that the viewer sees are searched.
     """
-    hits = asks.Hits(binding.collection, entity.name, ())
-    native, _ = preparer.prepare(Verb.SEARCH, binding.source, hits, {0: ()})
+    hits = asks.VectorRead(Reading.SEARCH, binding.collection, entity.name, ())
+    native, _ = sources.prepare(Verb.SEARCH, binding.source, hits, {0: ()})
     rows = None
     if entity.rule is not None:
-        rows = RowSide(preparer.matching(entity, None), None)
+        rows = RowSide(sources.matching(entity, None), None)
     key = entity.key[0].kind.name
-    return Ranked(preparer.rankings(native), hits, key, rows=rows, narrows=True)
+    return Ranked(sources.rankings(native), hits, key, rows=rows, narrows=True)
 
 
 def bound(of: Bound, readers: Mapping[int, tuple[Any, ...]]) -> tuple[Any, ...]:
@@ -315,8 +321,15 @@ def branches(
     return shown
 
 
+def ranking_identity(
+    ranked: Ranked, describe: Callable[[Any], Mapping[str, Any]]
+) -> tuple[Any, ...]:
+    """What tells a search from others with the same one request, beside its arguments."""
+    return branches(ranked, describe), ranked.mode, ranked.sides, repr(ranked.hit)
+
+
 def ranked(
-    preparer: Preparer, wish: asks.Ranking, native: Any, shapes: tuple[Hashable, ...]
+    sources: Registry, wish: asks.Ranking, native: Any, shapes: tuple[Hashable, ...]
 ) -> Ranked | None:
     """The branches of a vector search, whose one request is `native`; None for that alone.
 
@@ -329,8 +342,8 @@ def ranked(
         return None
     rows = words = None
     if narrows and mode is not Mode.TEXT:
-        rows = RowSide(preparer.matching(wish.entity, where), wish.where)
+        rows = RowSide(sources.matching(wish.entity, where), wish.where)
     if mode is not None:
-        words = WordSide(preparer.ranked_by_words(wish.entity, where), wish.where, mode)
-    rankings, key = preparer.rankings(native), wish.entity.key[0].kind.name
+        words = WordSide(sources.ranked_by_words(wish.entity, where), wish.where, mode)
+    rankings, key = sources.rankings(native), wish.entity.key[0].kind.name
     return Ranked(rankings, wish.hit, key, wish.sides, rows, words, mode, wish.fusion)

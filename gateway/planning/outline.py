@@ -7,12 +7,12 @@ argument readers. `Outline.plan` adds the shapes of the arguments and caches wha
 from __future__ import annotations
 
 from collections import OrderedDict
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from gateway.errors import InputError
 from gateway.planning.narrowing import branches_of
-from gateway.planning.permits import demanded
 from gateway.planning.steps import Fetch, Plan, Root, Step
 from gateway.schema import asks
 from gateway.schema.items.bindings import ItemWriteField
@@ -20,15 +20,14 @@ from gateway.schema.kinds import INT, INT_ID, TEXT, TEXT_ID, UUID, UUID_ID
 from gateway.schema.mutations import WriteBinding
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Mapping
+    from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 
     from gateway.caching.policy import Policy
-    from gateway.planning.arguments import (
-        Spec,
-    )
+    from gateway.planning.arguments import Spec
     from gateway.planning.cacheability import CachePolicies
     from gateway.planning.keepable import Places
-    from gateway.planning.steps import Preparer
+    from gateway.planning.registry import Registry
+    from gateway.schema.demands import Demand
     from gateway.schema.selection import Field
 
 MAX_PLANS = 64
@@ -37,37 +36,22 @@ MAX_PLANS = 64
 _READY_KEYS = {INT, INT_ID, TEXT, TEXT_ID, UUID, UUID_ID}
 
 
+@dataclass(slots=True, eq=False)
 class RootOutline:
-    """A root field before its arguments are known: a constant, or one step (by type, for nodes)."""
+    """A root field before its arguments are known: a constant, or one step (by type, for nodes).
 
-    __slots__ = (
-        "believes",
-        "constant",
-        "field",
-        "key_spec",
-        "of_entities",
-        "part",
-        "parts",
-        "steps",
-        "write_spec",
-    )
+    What its members mean is told of `gateway.planning.steps.Root`.
+    """
 
-    def __init__(
-        self,
-        field: Field,
-        constant: bytes | None,
-        steps: Mapping[str, Step],
-        key_spec: int | None,
-        write_spec: int | None = None,
-    ) -> None:
-        self.field = field
-        self.constant = constant
-        self.steps = steps
-        self.key_spec = key_spec
-        self.write_spec = write_spec
-        self.part: int | None = None
-        self.parts = 0
-        self.of_entities = self.believes = False
+    field: Field
+    constant: bytes | None
+    steps: Mapping[str, Step]
+    key_spec: int | None
+    write_spec: int | None = None
+    part: int | None = None
+    parts: int = 0
+    of_entities: bool = False
+    believes: bool = False
 
 
 class Outline:
@@ -83,7 +67,7 @@ class Outline:
         self,
         roots: tuple[RootOutline, ...],
         specs: tuple[Spec, ...],
-        preparer: Preparer,
+        sources: Registry,
         walked: frozenset[int],
         policies: CachePolicies,
         *,
@@ -94,7 +78,7 @@ class Outline:
         self.specs = specs
         self.walked = walked
         self.whole = whole
-        self._preparer = preparer
+        self._sources = sources
         self._policies = policies
         self._plain = plain
         self.places: Places = {}
@@ -123,7 +107,17 @@ class Outline:
         prepared: dict[Hashable, Any] = {}
         roots = tuple(self._root(root, shapes, prepared) for root in self.roots)
         policy = self._policies.of_response(roots, self._plain) if self._policies else None
-        return Plan(roots, demanded(self.specs, shapes), policy)
+        demands = dict.fromkeys(
+            demand
+            for spec, shape in zip(self.specs, shapes, strict=True)
+            for demand in spec.demands(shape)
+        )
+        return Plan(roots, tuple(demands), policy)
+
+    def demanded(self, values: Iterable[tuple[Any, ...]]) -> Iterator[Demand]:
+        """What the writes of a mutation ask of the viewer, by the values of their arguments."""
+        for spec, given in zip(self.specs, values, strict=True):
+            yield from spec.demands_of(given)
 
     def _root(
         self, root: RootOutline, shapes: tuple[Hashable, ...], prepared: dict[Hashable, Any]
@@ -178,10 +172,10 @@ class Outline:
         own = {spec: shapes[spec] for spec in step.specs}
         identity = (step.verb, step.source, step.ask, tuple(own.items()))
         if identity not in prepared:
-            prepared[identity] = self._preparer.prepare(step.verb, step.source, step.ask, own)
+            prepared[identity] = self._sources.prepare(step.verb, step.source, step.ask, own)
         native, slots = prepared[identity]
         if (native, step.ranking) not in prepared:
-            prepared[native, step.ranking] = branches_of(self._preparer, step, native, shapes)
+            prepared[native, step.ranking] = branches_of(self._sources, step, native, shapes)
         holes = tuple(self._fetch(hole, shapes, prepared) for hole in step.holes)
         entity = None
         convert: tuple[Callable[[Any, str], Any], ...] | None = None
@@ -197,8 +191,9 @@ class Outline:
             convert = (partial(_foreign, step.ask.column.kind.bind),)
         constants = getattr(native, "constants", ())
         ranked = prepared[native, step.ranking]
-        # What a search depends on that rows take part in hangs on values.
-        caching = self._policies.caching(step) if ranked is None else None
+        caching = self._policies.caching(step)
+        if caching is not None and ranked is None:
+            caching.marked = self._sources.marked(step.verb, step.source, step.ask, own)
         return Fetch(
             step.verb,
             step.source,

@@ -8,28 +8,23 @@ from gateway.planning.cacheability import CachePolicies
 from gateway.planning.outline import Outline, RootOutline
 from gateway.planning.roots import Roots
 from gateway.planning.walked import Walked
-from gateway.schema.remote import (
-    RemoteNamespace,
-    RemoteRoot,
-)
+from gateway.schema.remote import RemoteNamespace, RemoteRoot
 from gateway.schema.selection import TYPENAME, Field, Reader
 
 if TYPE_CHECKING:
     from graphql import OperationDefinitionNode
 
-    from gateway.planning.arguments import (
-        PageLimits,
-    )
-    from gateway.planning.steps import Preparer
+    from gateway.planning.arguments import PageLimits
+    from gateway.planning.registry import Registry
     from gateway.schema.catalog import Catalog, EntityInfo
 
 
 class Planner:
     """Makes outlines; holds nothing but the catalog, the sources' compilers and the page limits."""
 
-    def __init__(self, catalog: Catalog, preparer: Preparer, limits: PageLimits) -> None:
+    def __init__(self, catalog: Catalog, sources: Registry, limits: PageLimits) -> None:
         self.catalog = catalog
-        self.preparer = preparer
+        self.sources = sources
         self.limits = limits
         self.policies = CachePolicies(catalog)
 
@@ -38,7 +33,8 @@ class Planner:
         making = Roots(self, reader)
         roots: list[RootOutline] = []
         walked = Walked(self.catalog, reader)
-        remote: dict[str, list[RootOutline]] = {}
+        remote: dict[tuple[str, str], list[RootOutline]] = {}
+        reads = operation.operation.value == "query"
         whole = self.catalog.short and not reader.cuts_root(root, operation.selection_set)
         fields = reader.root(root, operation.selection_set)
         for field in fields:
@@ -51,8 +47,10 @@ class Planner:
             binding = field.info.binding
             if isinstance(binding, RemoteRoot | RemoteNamespace):
                 roots.append(RootOutline(field, None, {}, None))
-                # Writes go one after the other, each in a document of its own.
-                group = binding.source if operation.operation.value == "query" else field.key
+                # Writes go one after the other, and what is kept must not hang on what stands
+                # beside it: each in a document of its own.
+                alone = not reads or self.policies.of_upstream(reader, field).cacheable
+                group = binding.source, field.key if alone else ""
                 remote.setdefault(group, []).append(roots[-1])
             else:
                 roots.append(making.root(field))
@@ -60,12 +58,13 @@ class Planner:
                 whole = False
                 roots[-1].believes = roots[-1].of_entities
         for together in remote.values():
-            making.remote(operation.operation.value, together)
+            policy = self.policies.of_upstream(reader, together[0].field) if reads else None
+            making.remote(operation.operation.value, together, policy)
         plain = () if whole or not self.policies else self.policies.of_walked(reader, fields)
         return Outline(
             tuple(roots),
             tuple(making.specs),
-            self.preparer,
+            self.sources,
             frozenset(walked.nodes),
             self.policies,
             whole=whole,
@@ -80,4 +79,4 @@ class Planner:
         walked.walks_below(field)
         root = RootOutline(field, None, {"": step}, None)
         specs, below = tuple(making.specs), frozenset(walked.nodes)
-        return Outline((root,), specs, self.preparer, below, self.policies, whole=False)
+        return Outline((root,), specs, self.sources, below, self.policies, whole=False)

@@ -13,7 +13,6 @@ import msgspec
 import orjson
 from graphql import (
     GraphQLObjectType,
-    VariableNode,
     get_named_type,
     is_composite_type,
     print_ast,
@@ -21,6 +20,8 @@ from graphql import (
 )
 
 from gateway.errors import InputError
+from gateway.planning.arguments import Spec
+from gateway.planning.variables import variables_in
 from gateway.planning.walked import Walked
 from gateway.schema.relations import joining_column
 from gateway.schema.remote import (
@@ -51,7 +52,7 @@ _MARK = "plait_"
 _NOTHING = f"{_MARK}nothing"
 
 
-class VariablesSpec:
+class VariablesSpec(Spec):
     """The variables that a document for an upstream uses, as one JSON object.
 
     As the client sent them, not as our scalars would read them: the upstream coerces its own.
@@ -211,9 +212,10 @@ class Pushing:
         return f"{alias}: {binding.key}"
 
     def _use(self, arguments: Any) -> None:
-        for name in _variables(arguments):
-            node = self._declared[name].type
-            self._variables[name] = self._remote_type(print_ast(node))
+        for argument in arguments:
+            for name in variables_in(argument):
+                node = self._declared[name].type
+                self._variables[name] = self._remote_type(print_ast(node))
 
     def _remote_type(self, text: str) -> str:
         bare = text.strip("[]!")
@@ -285,18 +287,3 @@ def _held(
 def _remote_name(field: Field) -> str | None:
     binding = binding_of(field.info.definition) if field.info else None
     return binding.name if isinstance(binding, RemoteRoot) else None
-
-
-def _variables(nodes: Any) -> Iterator[str]:
-    """The variables in arguments and values, at any depth."""
-    waiting = list(nodes)
-    while waiting:
-        node = waiting.pop()
-        if isinstance(node, VariableNode):
-            yield node.name.value
-            continue
-        value = getattr(node, "value", None)
-        if value is not None and not isinstance(value, str | bool):
-            waiting.append(value)
-        waiting += getattr(node, "values", None) or ()
-        waiting += getattr(node, "fields", None) or ()

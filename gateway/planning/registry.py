@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from gateway.errors import ConfigurationError
 from gateway.planning.steps import ITEM_READS, Verb
 from gateway.planning.subscribing import PreparedEvents
-from gateway.schema import asks
 from gateway.schema.state import Namespaces
 from gateway.schema.state_asks import StateChange
 from gateway.schema.subscriptions import ChangeEvents
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
 
     from gateway.planning.narrowing import Bound, MatchingRows, Rankings
     from gateway.planning.steps import Ask
+    from gateway.schema import asks
     from gateway.schema.bindings import Vectors
     from gateway.schema.catalog import EntityInfo
     from gateway.schema.items.asks import ItemAsk, ItemWrite
@@ -60,6 +60,11 @@ if TYPE_CHECKING:
         def prepare_page(self, connection: asks.Connection, shapes: Mapping[int, Any]) -> Any:
             """A connection; the result also has `slots`."""
 
+        def prepare_marked(
+            self, ask: asks.Row | asks.Connection, shapes: Mapping[int, Any]
+        ) -> Any | None:
+            """Rows or a page whose answers have marks (`sources.contract`); None: without any."""
+
         def prepare_related(self, related: asks.Related, shapes: Mapping[int, Any]) -> Any:
             """Connections by the key their rows hold; the result also has `slots`."""
 
@@ -75,13 +80,8 @@ if TYPE_CHECKING:
     class VectorSource(Source, Protocol):
         """Has vectors: compiles searches, neighbours, and whatever else is read of them."""
 
-        def prepare_hits(
-            self, hits: asks.Hits, *, by_key: bool, fields: Mapping[int, Any]
-        ) -> Prepared:
-            """A search, or the neighbours of stored points; payload `fields` by their reader."""
-
-        def prepare_tree(self, tree: asks.VectorTree, *, fields: Mapping[int, Any]) -> Prepared:
-            """Groups, facets, points, counts and pages; payload `fields` by their reader."""
+        def prepare_read(self, ask: asks.VectorRead, fields: Mapping[int, Any]) -> Prepared:
+            """Searches, neighbours, groups and so on; payload `fields` by their reader."""
 
         def prepare_act(self, act: VectorAct) -> Prepared:
             """A change of points or collections, or a look at collections."""
@@ -198,8 +198,20 @@ class Registry:
                 return prepared, (*_first(shapes), *prepared.viewer_slots)
             case _:
                 vectors = _named(self.vectors, source, "vector")
-                return self._vectors(verb, vectors, given, shapes), _first(shapes)
+                acts = verb is Verb.VECTOR_ACT
+                native = vectors.prepare_act(given) if acts else vectors.prepare_read(given, shapes)
+                return native, _first(shapes)
         return native, native.slots
+
+    def marked(
+        self, verb: Verb, source: str, ask: Ask, shapes: Mapping[int, Hashable]
+    ) -> Prepared | None:
+        """The same request with marks, where its answers have any. Pure."""
+        if verb not in {Verb.ROWS, Verb.PAGE}:
+            return None
+        given: Any = ask
+        found: Prepared | None = _named(self.rows, source, "SQL").prepare_marked(given, shapes)
+        return found
 
     def _rows(self, verb: Verb, source: RowSource, ask: Any, shapes: Mapping[int, Hashable]) -> Any:
         if verb is Verb.NAMED:
@@ -208,15 +220,6 @@ class Registry:
             return source.prepare_related(ask, shapes)
         compiled = source.prepare_rows if verb is Verb.ROWS else source.prepare_page
         return compiled(ask, shapes)
-
-    def _vectors(
-        self, verb: Verb, source: VectorSource, ask: Any, shapes: Mapping[int, Hashable]
-    ) -> Prepared:
-        if verb is Verb.VECTOR_ACT:
-            return source.prepare_act(ask)
-        if isinstance(ask, asks.VectorTree):
-            return source.prepare_tree(ask, fields=shapes)
-        return source.prepare_hits(ask, by_key=verb is Verb.NEAREST, fields=shapes)
 
     def act_arguments(self, binding: VectorChange, values: Mapping[str, Any]) -> Any:
         """The arguments of a vector operation as the source's one value."""

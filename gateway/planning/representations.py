@@ -17,7 +17,7 @@ from graphql import (
 )
 
 from gateway.errors import InputError
-from gateway.planning.arguments import Arguments
+from gateway.planning.arguments import Arguments, Spec
 from gateway.schema.demands import demanded_by_node
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def keys_of(entity: EntityInfo) -> dict[str, tuple[ColumnInfo, ...]]:
     return {entity.name: (), **others}
 
 
-class RepresentationsSpec:
+class RepresentationsSpec(Spec):
     """The types that occur, and the keys of theirs, are the shape."""
 
     def __init__(self, field: Field, catalog: Catalog, possible: frozenset[str]) -> None:
@@ -63,16 +63,25 @@ class RepresentationsSpec:
         self._possible = possible
         self._types: Mapping[str, Any] = catalog.schema.type_map
         self._keys = {name: keys_of(catalog.entities[name]) for name in possible}
+        self._short = {
+            name: catalog.entities[name].key[0]
+            for name in possible
+            if len(catalog.entities[name].key) == 1
+            and not catalog.entities[name].other_keys
+            and not catalog.entities[name].required
+        }
+        """Of types with one key of one field, and nothing to believe, that field."""
 
     def read(self, variables: Variables) -> tuple[Hashable, tuple[Any, ...]]:
         """The keys' labels, sorted; the representations, in order. Raises InputError."""
         given = self._arguments.read(variables)["representations"]
         if len(given) > MOST:
-            raise InputError(
-                f"`representations` holds {len(given)}, more than the {MOST} that are allowed.",
-                extensions={"argument": "representations"},
+            raise InputError.about(
+                "representations", f"holds {len(given)}, more than the {MOST} that are allowed"
             )
-        found = tuple([self._one(place, each) for place, each in enumerate(given)])
+        found = tuple(
+            [self._known(each) or self._one(place, each) for place, each in enumerate(given)]
+        )
         labels = {one.label for one in found if one.label is not None}
         return tuple(sorted(labels)), found
 
@@ -80,6 +89,18 @@ class RepresentationsSpec:
         """What the types ask of the viewer."""
         for name in dict.fromkeys(label.partition(" ")[0] for label in shape):
             yield from demanded_by_node(self._catalog, name)
+
+    def _known(self, given: Any) -> Representation | None:
+        """The short way, which most take; None where it does not lead there."""
+        try:
+            name = given["__typename"]
+            info = self._short[name]
+            value = given[info.name]
+            if type(value) is str:
+                return Representation(name, (info.kind.parse(value, info.name),), {}, None, name)
+        except (KeyError, TypeError, InputError):
+            pass
+        return None
 
     def _one(self, place: int, given: Any) -> Representation:
         name = given.get("__typename") if isinstance(given, dict) else None

@@ -5,10 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from gateway.planning.arguments import (
-    KeySpec,
-    NodeSpec,
-)
+from gateway.planning.arguments import KeySpec, NodeSpec
 from gateway.planning.items import item_key
 from gateway.planning.making import Making
 from gateway.planning.outline import RootOutline
@@ -17,7 +14,6 @@ from gateway.planning.representations import RepresentationsSpec, keys_of
 from gateway.planning.state import change_ask, read_ask
 from gateway.planning.steps import Step, Verb
 from gateway.planning.subscribing import event_step
-from gateway.planning.vector_writing import is_write
 from gateway.planning.writing import WriteSpec
 from gateway.schema import asks
 from gateway.schema import bindings as b
@@ -27,11 +23,12 @@ from gateway.schema.mutations import WriteBinding
 from gateway.schema.named.binding import NamedSql
 from gateway.schema.state_fields import StateRoot, StateWrite
 from gateway.schema.subscriptions import EventBinding
-from gateway.schema.vector_writes import VectorChange
+from gateway.schema.vector_writes import READS, VectorChange
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from gateway.caching.policy import Policy
     from gateway.planning.arguments import Spec
     from gateway.schema.selection import Field
 
@@ -90,7 +87,7 @@ class Roots(Making):
             return step, None if binding.settled().read_only else spec
         if isinstance(binding, VectorChange):
             step = self.act(field, binding)
-            return step, step.specs[0] if is_write(binding) else None
+            return step, None if binding.operation in READS else step.specs[0]
         if isinstance(binding, ItemWriteField):
             return self.item_write(field, binding)
         if isinstance(binding, StateWrite):
@@ -110,12 +107,13 @@ class Roots(Making):
             return Step(Verb.NAMESPACE, "", read, specs, (), field)
         raise TypeError(f"{field.name} is not bound to a source at the root")
 
-    def remote(self, operation: str, roots: list[RootOutline]) -> None:
-        """Let root fields of one upstream share one step."""
+    def remote(self, operation: str, roots: list[RootOutline], policy: Policy | None) -> None:
+        """Let root fields of one upstream share one step; `policy`: how long it may be kept."""
         fields = [root.field for root in roots]
         source = fields[0].info.binding.source  # type: ignore[union-attr]  # a remote binding
         pushing = self.pushing(source)
         ask = remote_fields(operation, fields, pushing, self.reader)
         step = self.upstream_step(Verb.REMOTE_FIELDS, source, ask, pushing, fields[0])
+        step = replace(step, policy=policy)
         for part, root in enumerate(roots):
             root.steps, root.part, root.parts = {"": step}, part, len(roots)

@@ -7,10 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from gateway.planning.aggregating import GroupSpec, computed, selected_keys
-from gateway.planning.arguments import (
-    PageSpec,
-    Spec,
-)
+from gateway.planning.arguments import PageSpec, Spec
 from gateway.schema import asks
 from gateway.schema import bindings as b
 from gateway.schema.selection import TYPENAME, Field, Reader
@@ -107,7 +104,7 @@ class Selections(ABC):
         """What makes one value of the vector search that narrows a list, where one may."""
         binding = field.info.binding if field.info else None
         near = binding.near if isinstance(binding, b.Listing) else None
-        return None if near is None else partial(self.planner.preparer.arguments, near)
+        return None if near is None else partial(self.planner.sources.arguments, near)
 
     def _groups(self, field: Field, entity: EntityInfo) -> asks.Groups:
         aggregates = self.catalog.aggregates[entity.name]
@@ -129,3 +126,16 @@ class Selections(ABC):
             else:
                 parts.append(asks.EdgeNode(child.key, self.row(child, entity, holes)))
         return asks.Edges(field.key, tuple(parts))
+
+
+def members(reader: Reader, field: Field) -> tuple[asks.Part, ...]:
+    """The parts of a value that its source gives whole: no argument and no hole stands in it."""
+    type_name = field.info.type_name if field.info else ""
+    if field.info is None or field.info.leaf:
+        return ()
+    return tuple(
+        asks.Part(child.key, TYPENAME, text=type_name)
+        if child.name == TYPENAME
+        else asks.Part(child.key, child.name, parts=members(reader, child))
+        for child in reader.below(field, type_name)
+    )

@@ -11,17 +11,18 @@ import math
 import re
 from typing import TYPE_CHECKING, Any
 
-from gateway.errors import InputError
-from gateway.planning.arguments import Arguments
+from gateway.planning.arguments import CheckedSpec, SplitSpec
+from gateway.planning.selecting import members
 from gateway.schema import opaque
+from gateway.schema.asks import Part
+from gateway.schema.kinds import must_be
 from gateway.schema.selection import TYPENAME
-from gateway.schema.state_asks import StateChange, StatePart, StateRead
+from gateway.schema.state_asks import StateChange, StateRead
 from gateway.schema.state_keys import MOST, glob, segment
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
-    from gateway.planning.variables import Variables
     from gateway.schema.selection import Field, Reader
     from gateway.schema.state_fields import StateWrite
 
@@ -38,16 +39,16 @@ def read_ask(
     field: Field, reader: Reader, add: Callable[[Any], int]
 ) -> tuple[StateRead, tuple[int, ...]]:
     """What is asked below a `state` field, and its readers; `add` takes one into the plan."""
-    spec = add(NamespaceSpec(field))
+    spec = add(SplitSpec(field, lambda given: (_plain(given["namespace"]), ())))
     specs = [spec]
     parts = []
     for child in reader.below(field, "State"):
         if child.name == TYPENAME:
-            parts.append(StatePart(child.key, TYPENAME, text="State"))
+            parts.append(Part(child.key, TYPENAME, text="State"))
             continue
-        own = add(StateSpec(child, READS[child.name]))
+        own = add(CheckedSpec(child, READS[child.name]))
         specs.append(own)
-        parts.append(StatePart(child.key, child.name, own, _below(child, reader)))
+        parts.append(Part(child.key, child.name, spec=own, parts=members(reader, child)))
     return StateRead(spec, tuple(parts)), tuple(specs)
 
 
@@ -55,57 +56,9 @@ def change_ask(
     field: Field, binding: StateWrite, reader: Reader, add: Callable[[Any], int]
 ) -> tuple[StateChange, int]:
     """A write, and its reader."""
-    spec = add(ChangeSpec(field, WRITES[binding.verb]))
-    return StateChange(binding.verb, spec, _below(field, reader)), spec
-
-
-def _below(field: Field, reader: Reader) -> tuple[StatePart, ...]:
-    """The selection of a structured value."""
-    info = field.info
-    if info is None or info.leaf:
-        return ()
-    return tuple(
-        StatePart(child.key, TYPENAME, text=info.type_name)
-        if child.name == TYPENAME
-        else StatePart(child.key, child.name, parts=_below(child, reader))
-        for child in reader.below(field, info.type_name)
-    )
-
-
-class NamespaceSpec:
-    """The namespace of a `state` field, which is its shape."""
-
-    def __init__(self, field: Field) -> None:
-        self._arguments = Arguments(field)
-
-    def read(self, variables: Variables) -> tuple[Hashable, tuple[Any, ...]]:
-        """Its name; no values."""
-        return _plain(self._arguments.read(variables)["namespace"]), ()
-
-
-class StateSpec:
-    """The arguments of a field of `State`."""
-
-    def __init__(self, field: Field, check: Check) -> None:
-        self._arguments = Arguments(field)
-        self._check = check
-
-    def read(self, variables: Variables) -> tuple[Hashable, tuple[Any, ...]]:
-        """No shape; the checked arguments as one value. Raises InputError."""
-        return (), (self._check(self._arguments.read(variables)),)
-
-
-class ChangeSpec:
-    """The arguments of a write: the namespace is the shape."""
-
-    def __init__(self, field: Field, check: Check) -> None:
-        self._arguments = Arguments(field)
-        self._check = check
-
-    def read(self, variables: Variables) -> tuple[Hashable, tuple[Any, ...]]:
-        """The namespace's name; the checked arguments as one value. Raises InputError."""
-        values = self._arguments.read(variables)
-        return _plain(values["namespace"]), (self._check(values),)
+    check = WRITES[binding.verb]
+    spec = add(SplitSpec(field, lambda given: (_plain(given["namespace"]), (check(given),))))
+    return StateChange(binding.verb, spec, members(reader, field)), spec
 
 
 # Checks ------------------------------------------------------------------------------------------
@@ -118,10 +71,6 @@ def _plain(value: Any) -> Any:
     return value.value if isinstance(value, enum.Enum) else value
 
 
-def _wrong(name: str, right: str) -> InputError:
-    return InputError(f"`{name}` must be {right}.", extensions={"argument": name})
-
-
 def _key(values: Mapping[str, Any]) -> str:
     return segment(values["key"])
 
@@ -129,14 +78,14 @@ def _key(values: Mapping[str, Any]) -> str:
 def _number(values: Mapping[str, Any], name: str, low: int, high: int) -> int:
     number: int = values[name]
     if not low <= number <= high:
-        raise _wrong(name, f"from {low} to {high}")
+        raise must_be(name, f"from {low} to {high}")
     return number
 
 
 def _several(values: Mapping[str, Any], name: str) -> Sequence[Any]:
     several: Sequence[Any] = values[name]
     if not 1 <= len(several) <= MOST:
-        raise _wrong(name, f"a list of 1 to {MOST}")
+        raise must_be(name, f"a list of 1 to {MOST}")
     return several
 
 
@@ -145,9 +94,9 @@ def _name(text: str, argument: str) -> bytes:
     try:
         encoded = text.encode()
     except UnicodeEncodeError:
-        raise _wrong(argument, "Unicode text") from None
+        raise must_be(argument, "Unicode text") from None
     if len(encoded) > MEMBER_BYTES:
-        raise _wrong(argument, f"at most {MEMBER_BYTES} bytes long")
+        raise must_be(argument, f"at most {MEMBER_BYTES} bytes long")
     return encoded
 
 
@@ -167,7 +116,7 @@ def _life(values: Mapping[str, Any]) -> int | None:
 
 def _finite(number: float | None, name: str) -> float | None:
     if number is not None and not math.isfinite(number):
-        raise _wrong(name, "a finite number")
+        raise must_be(name, "a finite number")
     return number
 
 
@@ -181,7 +130,7 @@ def _after(values: Mapping[str, Any], match: str) -> tuple[str, str] | None:
         node, cursor = (*decoded[1], None, None)[:2]
         if node is not None and cursor is not None and _CURSOR.fullmatch(cursor):
             return node, cursor
-    raise _wrong("after", "the `endCursor` that the same `match` gave")
+    raise must_be("after", "the `endCursor` that the same `match` gave")
 
 
 def _scan(values: Mapping[str, Any], name: str, high: int) -> tuple[Any, ...]:
@@ -268,7 +217,7 @@ def _score_set(values: Mapping[str, Any]) -> tuple[Any, ...]:
 def _by(values: Mapping[str, Any]) -> int:
     by: int = values["by"]
     if not -INT64 <= by < INT64:
-        raise _wrong("by", "a 64-bit integer")
+        raise must_be("by", "a 64-bit integer")
     return by
 
 

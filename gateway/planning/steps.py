@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from gateway.schema import asks
 from gateway.schema.items.asks import ItemAsk, ItemWrite
@@ -17,29 +17,25 @@ from gateway.schema.remote import RemoteFields, RemoteObjects
 from gateway.schema.rules import CONSTANT_SPEC
 from gateway.schema.state_asks import StateChange, StateRead
 from gateway.schema.subscriptions import ChangeEvents, MessageEvents
+from gateway.schema.vector_reading import Reading
 from gateway.schema.vector_writes import VectorAct
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Mapping
+    from collections.abc import Callable, Mapping
 
     from gateway.caching.policy import Policy
     from gateway.planning.cacheability import Caching
-    from gateway.planning.narrowing import Bound, MatchingRows, Ranked, Rankings
-    from gateway.planning.registry import ItemSource
+    from gateway.planning.narrowing import Ranked
     from gateway.schema.bindings import Vectors
-    from gateway.schema.catalog import EntityInfo
     from gateway.schema.demands import Demand
     from gateway.schema.selection import Field
-    from gateway.schema.shapes import WhereShape
-    from gateway.schema.vector_writes import VectorChange
     from gateway.sources.contract import Prepared
 
 Ask: TypeAlias = (
     asks.Row
     | asks.Connection
     | asks.Related
-    | asks.Hits
-    | asks.VectorTree
+    | asks.VectorRead
     | asks.State
     | asks.Named
     | StateRead
@@ -86,6 +82,8 @@ class Verb(StrEnum):
 
 ITEM_READS = frozenset({Verb.ITEMS, Verb.ITEMS_BY_KEY, Verb.SINGLE_ITEM, Verb.ITEM_GROUPS})
 """Reads of items."""
+VECTOR_READS = frozenset(Verb(reading.value) for reading in Reading)
+"""Reads of vector collections."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -102,6 +100,8 @@ class Step:
     foreign: bool = False
     """Whether the keys come from outside, so that some may be none."""
     near: Vectors | None = None
+    policy: Policy | None = None
+    """How long its answers may be kept, where the ask does not show what is in them."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -143,33 +143,6 @@ class Fetch:
         )
 
 
-class Preparer(Protocol):
-    """The sources as the planner sees them: each compiles its part, once, without I/O."""
-
-    def prepare(
-        self, verb: Verb, source: str, ask: Ask, shapes: Mapping[int, Hashable]
-    ) -> tuple[Prepared, tuple[tuple[int, int], ...]]:
-        """The native request, and where its arguments come from."""
-
-    def arguments(self, binding: Vectors, values: Mapping[str, Any]) -> Hashable:
-        """The arguments of a vector reading as the source's one value; raises InputError."""
-
-    def act_arguments(self, binding: VectorChange, values: Mapping[str, Any]) -> Any:
-        """The arguments of a vector operation as the source's one value; raises InputError."""
-
-    def item_source(self, source: str) -> ItemSource:
-        """The source of items with this name."""
-
-    def rankings(self, hits: Prepared) -> Rankings:
-        """The smaller requests that a vector search is made of."""
-
-    def matching(self, entity: EntityInfo, where: WhereShape | None) -> MatchingRows:
-        """The rows that a `where` and the entity's rule let through."""
-
-    def ranked_by_words(self, entity: EntityInfo, where: WhereShape | None) -> Bound:
-        """The same rows by full text, best first."""
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Root:
     """A root field of a plan: constant bytes, or a fetch.
@@ -193,6 +166,13 @@ class Root:
     parts: int = 0
     entities: Mapping[str, Fetch] | None = None
     believes: bool = False
+
+    @property
+    def fetches(self) -> tuple[Fetch, ...]:
+        """What it asks first: of entities, one fetch a type."""
+        if self.entities is not None:
+            return tuple(self.entities.values())
+        return () if self.fetch is None else (self.fetch,)
 
     @property
     def asks(self) -> bool:

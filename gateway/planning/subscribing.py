@@ -7,10 +7,11 @@ and read like the rest of any answer. Pure.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from gateway.errors import InputError
-from gateway.planning.arguments import Arguments
+from gateway.planning.arguments import SplitSpec
 from gateway.planning.narrowing import WhereSpec
 from gateway.planning.steps import Step, Verb
 from gateway.schema import asks
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping
 
     from gateway.planning.making import Making
-    from gateway.planning.variables import Variables
     from gateway.schema.catalog import EntityInfo
     from gateway.schema.state import Guard
 
@@ -55,11 +55,11 @@ class PreparedEvents(Prepared):
 def event_step(making: Making, field: Field, binding: EventBinding) -> Step:
     """The step of a subscription field."""
     if isinstance(binding, Messages):
-        spec = making.spec(ChannelSpec(field))
+        spec = making.spec(SplitSpec(field, _channel))
         return Step(Verb.EVENTS, "", MessageEvents(_facts(making, field), spec), (spec,), (), field)
     type_name = field.info.type_name if field.info else ""
     entity = _entity_of(making, type_name)
-    spec = making.spec(ChangedKeySpec(field, entity))
+    spec = making.spec(SplitSpec(field, partial(_changed_key, entity)))
     holes: list[Step] = []
     guarded = entity.rule is not None or _asks_for(field, "where")
     if guarded:
@@ -117,36 +117,20 @@ def _asks_for(field: Field, name: str) -> bool:
     return any(argument.name.value == name for argument in field.nodes[0].arguments or ())
 
 
-class ChangedKeySpec:
-    """The key of the only row whose changes are wanted, if one is."""
-
-    def __init__(self, field: Field, entity: EntityInfo) -> None:
-        self._arguments = Arguments(field)
-        self._columns = [(info.name, info.kind.bind) for info in entity.key]
-
-    def read(self, variables: Variables) -> tuple[Hashable, tuple[Any, ...]]:
-        """Whether there is one, and its values. Raises InputError."""
-        values = self._arguments.read(variables)
-        given = [(name, bind) for name, bind in self._columns if values.get(name) is not None]
-        if not given:
-            return False, ()
-        if len(given) < len(self._columns):
-            names = ", ".join(f"`{name}`" for name, _ in self._columns)
-            raise InputError(f"Give all of {names}, or none.")
-        return True, tuple(bind(values[name], name) for name, bind in given)
+def _changed_key(entity: EntityInfo, values: Mapping[str, Any]) -> tuple[Hashable, tuple[Any, ...]]:
+    """Whether only one row's changes are wanted, and its key. Raises InputError."""
+    given = [info for info in entity.key if values.get(info.name) is not None]
+    if not given:
+        return False, ()
+    if len(given) < len(entity.key):
+        names = ", ".join(f"`{info.name}`" for info in entity.key)
+        raise InputError(f"Give all of {names}, or none.")
+    return True, tuple(info.kind.bind(values[info.name], info.name) for info in given)
 
 
-class ChannelSpec:
-    """The namespace of a field that listens, which is its shape, and the channels."""
-
-    def __init__(self, field: Field) -> None:
-        self._arguments = Arguments(field)
-
-    def read(self, variables: Variables) -> tuple[Hashable, tuple[Any, ...]]:
-        """The namespace's name; the channels' pattern as it stands behind the prefix."""
-        values = self._arguments.read(variables)
-        namespace = values["namespace"]
-        if not values["channel"]:
-            raise InputError("`channel` must not be empty.", extensions={"argument": "channel"})
-        name = getattr(namespace, "value", namespace)
-        return name, (glob(values["channel"], "channel"),)
+def _channel(values: Mapping[str, Any]) -> tuple[Hashable, tuple[Any, ...]]:
+    """The namespace's name as the shape; the channels' pattern as it stands behind the prefix."""
+    if not values["channel"]:
+        raise InputError.about("channel", "must not be empty")
+    namespace = values["namespace"]
+    return getattr(namespace, "value", namespace), (glob(values["channel"], "channel"),)

@@ -11,10 +11,12 @@ from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from graphql import (
+    ArgumentNode,
     GraphQLEnumType,
     GraphQLError,
     ListTypeNode,
     NonNullTypeNode,
+    ObjectFieldNode,
     VariableNode,
     get_variable_values,
 )
@@ -24,7 +26,7 @@ from graphql.execution.values import VariableValues, VariableValueSource
 from gateway.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from graphql import GraphQLSchema, TypeNode, VariableDefinitionNode
     from graphql.execution.get_variable_signature import GraphQLVariableSignature
@@ -45,6 +47,11 @@ def _plain_int(value: Any) -> Any:
 
 def _plain_string(value: Any) -> Any:
     return value if type(value) is str else None
+
+
+def _plain_any(value: Any) -> Any:
+    """Of federation's `_Any`: whatever it is."""
+    return value
 
 
 def _plain_boolean(value: Any) -> Any:
@@ -91,6 +98,7 @@ _PLAIN: Mapping[str, Callable[[Any], Any]] = {
     "Float": _plain_float,
     "String": _plain_string,
     "Boolean": _plain_boolean,
+    "_Any": _plain_any,
 }
 
 
@@ -213,9 +221,14 @@ def input_error(error: GraphQLError) -> InputError:
     return failure
 
 
-def has_variables(node: Any) -> bool:
-    """Whether a value literal contains a variable at any depth."""
-    if isinstance(node, VariableNode):
-        return True
-    inner = [*(getattr(node, "values", None) or ()), *(getattr(node, "fields", None) or ())]
-    return any(has_variables(getattr(part, "value", part)) for part in inner)
+def variables_in(node: Any) -> Iterator[str]:
+    """The variables in a value literal or an argument, at any depth."""
+    waiting = [node]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, VariableNode):
+            yield one.name.value
+        elif isinstance(one, ArgumentNode | ObjectFieldNode):
+            waiting.append(one.value)
+        else:
+            waiting += (*getattr(one, "values", ()), *getattr(one, "fields", ()))

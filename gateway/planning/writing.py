@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from gateway.errors import InputError
-from gateway.planning.arguments import Arguments
+from gateway.planning.arguments import Arguments, Spec
 from gateway.schema.demands import demanded_by_write
 from gateway.schema.mutations import Delete, Insert, Update, WriteBinding
 from gateway.schema.shapes import Conditions
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from gateway.schema.shapes import WhereShape
 
 
-class WriteSpec:
+class WriteSpec(Spec):
     """The arguments of one write field."""
 
     def __init__(
@@ -75,9 +75,8 @@ class WriteSpec:
         self._check_whole(self._entity, values["where"], "where")
         write.values = tuple(conditions.values)
         if _verdict(write.where) is True and not values["all"]:
-            raise InputError(
-                "`where` is empty, which means every row; say `all: true` where you mean it.",
-                extensions={"argument": "where"},
+            raise InputError.about(
+                "where", "is empty, which means every row; say `all: true` where you mean it"
             )
 
     def _check_whole(self, entity: EntityInfo, where: Mapping[str, Any], path: str) -> None:
@@ -85,9 +84,8 @@ class WriteSpec:
         for name, operand in where.items():
             at = f"{path}.{name}"
             if operand is None:
-                raise InputError(
-                    f"`{at}` must not be null; leave it out where it does not matter.",
-                    extensions={"argument": at},
+                raise InputError.about(
+                    at, "must not be null; leave it out where it does not matter"
                 )
             if name in {"and", "or"}:
                 for part in operand:

@@ -6,12 +6,12 @@ Which of them a source needs depends on its type; `check_datasource` says what i
 import re
 from collections.abc import Mapping
 from typing import Annotated, Any
-from urllib.parse import urlsplit
 
 from msgspec import Meta
 
-from gateway.configuration import Reading, Secret, Setting
+from gateway.configuration import Reading, Secret, Setting, is_url
 from gateway.settings.section import Section
+from gateway.settings.sources import REDIS_SCHEMES
 
 _FORBIDDEN = re.compile(r"[*?\[\]\\{}]|//|(^|/)\.{1,2}(/|$)|^/")
 _DOCUMENT_BYTES = 15 << 20
@@ -75,10 +75,7 @@ class Datasource(Section, frozen=True, kw_only=True):
 
 
 SCHEMES = {
-    "redis": (
-        *("redis", "rediss", "unix", "redis+cluster", "rediss+cluster"),
-        *("redis+sentinel", "rediss+sentinel"),
-    ),
+    "redis": REDIS_SCHEMES,
     "postgresql": ("postgresql", "postgres"),
     "mongodb": ("mongodb", "mongodb+srv"),
     "s3": ("s3", "https", "http"),
@@ -102,7 +99,7 @@ def check_datasource(
         reading.wrong(settings[other].problem(f"a source of type {kind} has none"))
     if needed == "path" and "path" not in values:
         reading.wrong(settings["path"].problem("expected a folder, as the type is filesystem"))
-    if needed == "url" and not _fits(values.get("url"), SCHEMES[kind]):
+    if needed == "url" and not is_url(values.get("url", ""), SCHEMES[kind]):
         begins = " or ".join(f"{scheme}://" for scheme in SCHEMES[kind])
         expected = f"expected a URL that begins with {begins}, as the type is {kind}"
         reading.wrong(settings["url"].problem(expected))
@@ -115,12 +112,3 @@ def check_datasource(
     if kind == "mongodb" and values.get("max_value_bytes", 0) > _DOCUMENT_BYTES:
         most = f"expected at most {_DOCUMENT_BYTES}, as the type is mongodb"
         reading.wrong(settings["max_value_bytes"].problem(most))
-
-
-def _fits(url: Secret | None, schemes: tuple[str, ...]) -> bool:
-    """Whether there is a URL with one of these schemes and something behind it."""
-    try:
-        parts = urlsplit(url.reveal() if url else "")
-    except ValueError:
-        return False
-    return parts.scheme in schemes and bool(parts.netloc or parts.path)

@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 from msgspec import Meta
 
@@ -52,46 +52,27 @@ class Settings(Section, frozen=True, kw_only=True):
     subscriptions: Subscriptions = Subscriptions()
     telemetry: Telemetry = Telemetry()
     rate_limit: RateLimit = RateLimit()
+    identity: Identity = Identity()
     postgres: Mapping[str, Postgres] = MappingProxyType({})
     qdrant: Mapping[str, Qdrant] = MappingProxyType({})
     redis: Mapping[str, Redis] = MappingProxyType({})
     upstream: Mapping[str, Upstream] = MappingProxyType({})
     directus: Mapping[str, Directus] = MappingProxyType({})
     datasource: Mapping[str, Datasource] = MappingProxyType({})
-    state: Mapping[str, State] = MappingProxyType({})
-    identity: Identity = Identity()
     jwt: Mapping[str, Jwt] = MappingProxyType({})
     api_key: Mapping[str, ApiKey] = MappingProxyType({})
+    state: Mapping[str, State] = MappingProxyType({})
 
 
-_Kind = TypeVar("_Kind", bound=Section)
-
+_HINTS = get_type_hints(Settings)
 _SECTIONS: dict[str, type[Section]] = {
-    "serve": Serve,
-    "limits": Limits,
-    "documents": Documents,
-    "grouping": Grouping,
-    "embedding": Embedding,
-    "sync": Sync,
-    "jobs": Jobs,
-    "workflows": Workflows,
-    "cache": Cache,
-    "subscriptions": Subscriptions,
-    "telemetry": Telemetry,
-    "rate_limit": RateLimit,
-    "identity": Identity,
+    name: hint for name, hint in _HINTS.items() if hint in Section.__subclasses__()
 }
-_SOURCES: dict[str, type[Section]] = {
-    "postgres": Postgres,
-    "qdrant": Qdrant,
-    "redis": Redis,
-    "upstream": Upstream,
-    "directus": Directus,
+_FAMILIES: dict[str, type[Section]] = {
+    name: get_args(hint)[1] for name, hint in _HINTS.items() if get_origin(hint) is Mapping
 }
-_CALLERS: dict[str, type[Section]] = {"jwt": Jwt, "api_key": ApiKey, "state": State}
-_CONTEXTS: dict[str, type[Section]] = {"datasource": Datasource}
-_FAMILIES = _SOURCES | _CONTEXTS | _CALLERS
-_UNPREFIXED = _SOURCES | _CONTEXTS
+_SOURCES = ("postgres", "qdrant", "redis", "upstream", "directus")
+_UNPREFIXED = (*_SOURCES, "datasource")
 """The families whose variables begin with their own name, not with PLAIT."""
 _RENAMED = {"database": "DB"}
 DEFAULT = "default"
@@ -105,80 +86,57 @@ def load(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> S
     """
     reading = Reading(environ, prefixes=("PLAIT", *(name.upper() for name in _UNPREFIXED)))
     tables = _tables(path, reading)
-
-    def section(name: str, kind: type[_Kind]) -> _Kind:
-        return kind(**reading.values(_settings_of(kind, name), reading.table(tables, name)))
-
-    def named(family: str, kind: type[_Kind]) -> Mapping[str, _Kind]:
-        return _named(reading, family, kind, tables)
-
     rest = {name: table for name, table in tables.items() if name not in _SECTIONS | _FAMILIES}
-    settings = Settings(
-        **reading.values(declared(Settings, "", "PLAIT_", {}), rest, also=(*_SECTIONS, *_FAMILIES)),
-        serve=_serve(reading, tables),
-        limits=section("limits", Limits),
-        documents=section("documents", Documents),
-        grouping=section("grouping", Grouping),
-        embedding=_complete(reading, section("embedding", Embedding)),
-        sync=section("sync", Sync),
-        jobs=section("jobs", Jobs),
-        workflows=section("workflows", Workflows),
-        cache=section("cache", Cache),
-        subscriptions=section("subscriptions", Subscriptions),
-        telemetry=section("telemetry", Telemetry),
-        rate_limit=section("rate_limit", RateLimit),
-        postgres=named("postgres", Postgres),
-        qdrant=named("qdrant", Qdrant),
-        redis=named("redis", Redis),
-        upstream=named("upstream", Upstream),
-        directus=named("directus", Directus),
-        datasource=named("datasource", Datasource),
-        state=named("state", State),
-        identity=section("identity", Identity),
-        jwt=named("jwt", Jwt),
-        api_key=named("api_key", ApiKey),
+    given = reading.values(
+        declared(Settings, "", "PLAIT_", {}), rest, also=(*_SECTIONS, *_FAMILIES)
     )
-    shared = settings.embedding.cache_redis
-    if shared and shared not in settings.redis:
-        setting = _settings_of(Embedding, "embedding")["cache_redis"]
-        reading.wrong(setting.problem("expected the name of a source of [redis.<name>]"))
-    if settings.cache.redis not in {DEFAULT, *settings.redis}:
-        setting = _settings_of(Cache, "cache")["redis"]
-        reading.wrong(setting.problem("expected the name of a source of [redis.<name>]"))
+    for name, kind in _SECTIONS.items():
+        values = reading.values(_settings_of(name), reading.table(tables, name))
+        given[name] = kind(**_for_production(values) if name == "serve" else values)
+    for name in _FAMILIES:
+        given[name] = _named(reading, name, tables)
+    settings = Settings(**given)
+    _check_embedding(reading, settings.embedding)
+    _check_redis(reading, settings)
     _check_operating(reading, settings)
     _check_directus(reading, settings)
     reading.finish()
     return settings
 
 
-def _serve(reading: Reading, tables: Mapping[str, object]) -> Serve:
+def _for_production(serve: dict[str, Any]) -> dict[str, Any]:
     """In production what shows the schema is off where it is not said to be on."""
-    given = reading.values(_settings_of(Serve, "serve"), reading.table(tables, "serve"))
-    if given.get("production"):
-        given = {"graphiql": False, "introspection": False, "suggestions": False, **given}
-    return Serve(**given)
+    hidden = {"graphiql": False, "introspection": False, "suggestions": False}
+    return hidden | serve if serve.get("production") else serve
+
+
+def _check_redis(reading: Reading, settings: Settings) -> None:
+    """Who keeps something in a Redis needs one of that name."""
+    for section, name, unused in (
+        ("embedding", "cache_redis", not settings.embedding.cache_redis),
+        ("cache", "redis", settings.cache.redis == DEFAULT),
+        ("documents", "persisted_redis", not settings.documents.persisted_redis),
+        ("rate_limit", "redis", not settings.rate_limit.requests),
+    ):
+        if not unused and getattr(getattr(settings, section), name) not in settings.redis:
+            setting = _settings_of(section)[name]
+            reading.wrong(setting.problem("expected the name of a source of [redis.<name>]"))
 
 
 def _check_operating(reading: Reading, settings: Settings) -> None:
-    """What limits and documents need of other settings."""
-    documents = _settings_of(Documents, "documents")
-    limit = _settings_of(RateLimit, "rate_limit")
-    source = "expected the name of a source of [redis.<name>]"
-    if settings.documents.persisted_redis not in {"", *settings.redis}:
-        reading.wrong(documents["persisted_redis"].problem(source))
+    """What needs another setting beside it."""
     if settings.documents.require and not settings.documents.manifest:
-        reading.wrong(documents["require"].problem("expected documents.manifest to name a file"))
-    if settings.rate_limit.requests and settings.rate_limit.redis not in settings.redis:
-        reading.wrong(limit["redis"].problem(source))
+        require = _settings_of("documents")["require"]
+        reading.wrong(require.problem("expected documents.manifest to name a file"))
     if settings.telemetry.metrics and settings.serve.workers > 1:
-        metrics = _settings_of(Telemetry, "telemetry")["metrics"]
+        metrics = _settings_of("telemetry")["metrics"]
         reading.wrong(metrics.problem("expected serve.workers = 1; run several gateways instead"))
 
 
 def _check_directus(reading: Reading, settings: Settings) -> None:
     """A login needs an email and a password; a token or a login nobody uses is a slip."""
     for name, one in settings.directus.items():
-        own = _settings_of_source(Directus, "directus", name)
+        own = _settings_of("directus", name)
         given = {"token": one.token, "email": one.email, "password": one.password}
         wanted = {"token": ["token"], "login": ["email", "password"], "caller": []}[one.auth]
         for setting, value in given.items():
@@ -190,24 +148,21 @@ def _check_directus(reading: Reading, settings: Settings) -> None:
                 reading.wrong(own[setting].problem(says))
 
 
-def _complete(reading: Reading, embedding: Embedding) -> Embedding:
+def _check_embedding(reading: Reading, embedding: Embedding) -> None:
     """A service needs an address, a model and its dimensions."""
     needed = ("base_url", "model", "dimensions") if embedding.kind == "http" else ()
-    settings = _settings_of(Embedding, "embedding")
+    settings = _settings_of("embedding")
     for name in needed:
         if not getattr(embedding, name) and not reading.failed(name, of=settings):
             expected = "a number from 1" if name == "dimensions" else settings[name].expected
             reading.wrong(settings[name].problem(f"expected {expected}, as embedding.kind is http"))
-    return embedding
 
 
 def all_settings() -> list[Setting]:
     """Every setting there is, in the order of the file; a source's under its `default` name."""
     found = [*declared(Settings, "", "PLAIT_", {}).values()]
-    for name, kind in _SECTIONS.items():
-        found += _settings_of(kind, name).values()
-    for name, kind in _FAMILIES.items():
-        found += _settings_of_source(kind, name, DEFAULT).values()
+    for name in _SECTIONS | _FAMILIES:
+        found += _settings_of(name).values()
     return found
 
 
@@ -218,13 +173,13 @@ def _tables(path: Path | None, reading: Reading) -> Mapping[str, object]:
     return parse(path or Path(named or FILE))
 
 
-def _settings_of(kind: type[Section], name: str) -> dict[str, Setting]:
-    return declared(kind, f"{name}.", f"PLAIT_{name.upper()}_", {})
-
-
-def _settings_of_source(kind: type[Section], family: str, name: str) -> dict[str, Setting]:
+def _settings_of(family: str, name: str = DEFAULT) -> dict[str, Setting]:
+    """The settings of a section, or of the source called `name`."""
+    if family in _SECTIONS:
+        return declared(_SECTIONS[family], f"{family}.", f"PLAIT_{family.upper()}_", {})
     infix = "" if name == DEFAULT else f"{name.upper()}_"
-    return declared(kind, f"{family}.{name}.", f"{_prefix(family)}_{infix}", _RENAMED)
+    prefix = f"{_prefix(family)}_{infix}"
+    return declared(_FAMILIES[family], f"{family}.{name}.", prefix, _RENAMED)
 
 
 def _prefix(family: str) -> str:
@@ -232,24 +187,22 @@ def _prefix(family: str) -> str:
     return family.upper() if family in _UNPREFIXED else f"PLAIT_{family.upper()}"
 
 
-def _named(
-    reading: Reading, family: str, kind: type[_Kind], tables: Mapping[str, object]
-) -> Mapping[str, _Kind]:
+def _named(reading: Reading, family: str, tables: Mapping[str, object]) -> Mapping[str, Any]:
     """The sources of one kind, by name: those of the file and those of the environment."""
-    table = reading.table(tables, family)
-    reading.know(one.variable for one in _settings_of_source(kind, family, DEFAULT).values())
+    kind, table = _FAMILIES[family], reading.table(tables, family)
+    reading.know(one.variable for one in _settings_of(family).values())
     suffixes = [one.variable for one in declared(kind, "", "", _RENAMED).values()]
     found = {}
     for name in dict.fromkeys([*table, *reading.names(_prefix(family), suffixes, DEFAULT)]):
         if reading.is_name(name, family) and reading.is_table(table, name, family):
-            settings = _settings_of_source(kind, family, name)
+            settings = _settings_of(family, name)
             if family in _SOURCES:
                 given = _parts_or_url(reading, settings, table.get(name, {}))
                 values = reading.values(settings, given)
                 _need_address(reading, settings, values)
             else:
                 values = reading.values(settings, table.get(name, {}))
-                if family in _CONTEXTS:
+                if family == "datasource":
                     check_datasource(reading, settings, values)
             found[name] = kind(**values)
     return MappingProxyType(found)

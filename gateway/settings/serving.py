@@ -28,11 +28,11 @@ class Serve(Section, frozen=True, kw_only=True):
     header_seconds: Annotated[
         float,
         Meta(gt=0, le=600, description="Seconds a client may take to send a request's headers."),
-    ] = 5.0
+    ] = 4.0
     body_seconds: Annotated[
         float,
         Meta(gt=0, le=600, description="Seconds a client may take to send a request's body."),
-    ] = 10.0
+    ] = 5.0
     send_seconds: Annotated[
         float,
         Meta(gt=0, le=3600, description="Seconds a client may take to read an answer."),
@@ -214,7 +214,7 @@ class Cache(Section, frozen=True, kw_only=True):
     jitter: Annotated[
         float,
         Meta(ge=0, le=0.9, description="The part of its time by which an entry may end early."),
-    ] = 0.1
+    ] = 0.5
     early_refresh: Annotated[
         float,
         Meta(ge=0, le=100, description="How eagerly dear entries are read anew; 0 for not at all."),

@@ -8,6 +8,12 @@ from msgspec import Meta
 from gateway.configuration import Secret
 from gateway.settings.section import Section
 
+REDIS_SCHEMES = (
+    *("redis", "rediss", "unix", "redis+cluster", "rediss+cluster"),
+    *("redis+sentinel", "rediss+sentinel"),
+)
+"""How the URL of a Redis may begin."""
+
 
 class Postgres(Section, frozen=True, kw_only=True):
     """One PostgreSQL database: a URL, or its parts."""
@@ -108,12 +114,7 @@ class Redis(Section, frozen=True, kw_only=True):
         Secret,
         Meta(
             description="Its address, with user, password and database number.",
-            extra={
-                "schemes": (
-                    *("redis", "rediss", "unix", "redis+cluster", "rediss+cluster"),
-                    *("redis+sentinel", "rediss+sentinel"),
-                )
-            },
+            extra={"schemes": REDIS_SCHEMES},
         ),
     ] = Secret()
     connect_timeout: Annotated[float, Meta(gt=0, le=60, description="Seconds to connect.")] = 0.5
@@ -298,3 +299,10 @@ class Embedding(Section, frozen=True, kw_only=True):
     cache_redis: Annotated[
         str, Meta(description="The `[redis.<name>]` that processes share vectors in.")
     ] = ""
+    warm: Annotated[
+        bool,
+        Meta(
+            description="Start the local model's process, of about 110 MB, with a gateway that has "
+            "a vector source; else the first text does, and waits a second for it."
+        ),
+    ] = False

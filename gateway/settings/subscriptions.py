@@ -19,6 +19,9 @@ class Subscriptions(Section, frozen=True, kw_only=True):
     connections: Annotated[
         int, Meta(ge=1, le=1_000_000, description="WebSockets of one process.")
     ] = 1_000
+    per_client: Annotated[
+        int, Meta(ge=0, le=1_000_000, description="WebSockets of one client; 0 sets no bound.")
+    ] = 100
     init_seconds: Annotated[
         float, Meta(gt=0, le=600, description="Seconds until a WebSocket must be initialised.")
     ] = 3.0

@@ -19,11 +19,13 @@ class Sought(NamedTuple):
     """One entry to look for, and its tags by their places among those of the call, from 1.
 
     `newer_than`: milliseconds of the wall clock; an entry that is not newer does not count.
+    `guards`: further tags whose versions a fill of it needs.
     """
 
     key: bytes
     tags: tuple[int, ...]
     newer_than: int
+    guards: tuple[int, ...] = ()
 
 
 class Lock(IntEnum):
@@ -47,7 +49,8 @@ class Looked(NamedTuple):
 class Stored(NamedTuple):
     """One entry to store: its bytes, how long to keep them, and the token of the lock on its key.
 
-    `tags`: the places of its tags among the versions of the call.
+    `tags`: the places among the versions of the call of those it is kept under, `found` those of
+    tags that were found in it among those of the call.
     """
 
     key: bytes
@@ -56,6 +59,7 @@ class Stored(NamedTuple):
     milliseconds: int
     token: bytes
     tags: tuple[int, ...]
+    found: tuple[int, ...] = ()
 
 
 class Mark(NamedTuple):
@@ -109,18 +113,25 @@ class SharedStore(Protocol):
     ) -> tuple[list[bytes | None], list[Looked]]:
         """Entries that count, and for the others all that a fill needs to begin, in one moment.
 
-        The tags' versions come first. An entry counts while its tags have their current versions,
-        by its times at `now_ms` of the wall clock. For one that does not the lock is taken, unless
-        somebody has it; then its tags have versions, made where there are none, and are kept for at
-        least `tag_ms` more.
+        The tags' versions come first. An entry counts while its tags, those found in it among
+        them, have their current versions, by its times at `now_ms` of the wall clock. For one that
+        does not the lock is taken, unless somebody has it; then its tags and guards have versions,
+        made where there are none, and are kept for at least `tag_ms` more.
         """
 
     async def store(
-        self, versions: Sequence[tuple[str, bytes]], entries: Sequence[Stored]
+        self,
+        versions: Sequence[tuple[str, bytes]],
+        found: Sequence[str],
+        entries: Sequence[Stored],
+        *,
+        version: bytes,
+        tag_ms: int,
     ) -> list[bool]:
         """Keep entries whose tags all have these versions still; gives up their locks.
 
-        Which of them were kept. Places of tags count from 1.
+        With each the versions that the tags found in it have at that moment: `version` where there
+        is none, and for at least `tag_ms` more. Which of them were kept. Places count from 1.
         """
 
     async def bump(self, tags: Sequence[str], node: str, epoch: str) -> Bumped:

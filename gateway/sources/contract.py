@@ -9,6 +9,10 @@ bytes leave (`gateway.execution.holes`):
 `slot` is the index of the dependent fetch, the rest is its key as JSON scalars. A raw tab cannot
 occur anywhere else: JSON writers escape it inside strings, and a source must not use it as white
 space between tokens.
+
+Where it is asked to, a source of rows **marks** the rows that an answer shows by reference: behind
+a member of an object stands `,"~n":key` with n the place of the row's type in the request's `marks`
+and the key as JSON, null for no row. Whoever asked takes them out (`gateway.execution.marks`).
 """
 
 from __future__ import annotations

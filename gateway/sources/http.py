@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 _CHUNK = 65_536
 _TRIES = 2
+_FAILED = 500
+"""Statuses from here on count as failures: five in a row spare the service for a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,18 +96,9 @@ class HttpService:
         """Make the connection pool; nothing is sent yet. Idempotent."""
         if self._session is None:
             # Half a second of importing, during which the event loop goes on.
-            client = await asyncio.to_thread(_client)
-            self._session = client.ClientSession(
-                connector=client.TCPConnector(
-                    limit=self._connections, keepalive_timeout=30, enable_cleanup_closed=True
-                ),
-                timeout=client.ClientTimeout(
-                    total=None, connect=None, sock_connect=self._connect_seconds
-                ),
-                cookie_jar=client.DummyCookieJar(),
-                headers={"user-agent": "plait", **self._headers},
-                auto_decompress=True,
-                trust_env=False,
+            client = await client_library()
+            self._session = new_session(
+                client, self._headers, self._connect_seconds, connections=self._connections
             )
 
     async def close(self) -> None:
@@ -142,7 +135,10 @@ class HttpService:
             except SourceError:
                 self._breaker.succeeded()
                 raise
-            self._breaker.succeeded()
+            if reply.status >= _FAILED:
+                self._breaker.failed()
+            else:
+                self._breaker.succeeded()
             return reply
         raise AssertionError("a request is tried at least once")
 
@@ -198,8 +194,23 @@ class _Broken(Exception):  # noqa: N818 - a condition to act on
 
 
 async def client_library() -> Any:
-    """The client library, for those who stream; loaded beside the event loop."""
+    """The client library, loaded beside the event loop."""
     return await asyncio.to_thread(_client)
+
+
+def new_session(
+    client: Any, headers: Mapping[str, str], connect_seconds: float, *, connections: int
+) -> Any:
+    """Connections, at most so many at once (0: any number), that keep no cookies."""
+    return client.ClientSession(
+        connector=client.TCPConnector(
+            limit=connections, keepalive_timeout=30, enable_cleanup_closed=True
+        ),
+        timeout=client.ClientTimeout(total=None, sock_connect=connect_seconds),
+        cookie_jar=client.DummyCookieJar(),
+        headers={"user-agent": "plait", **headers},
+        trust_env=False,
+    )
 
 
 def _client() -> Any:

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from gateway.errors import SourceRefused, SourceTimeout, SourceUnavailable
-from gateway.sources.http import client_library
+from gateway.sources.http import client_library, new_session
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
@@ -130,13 +130,7 @@ class Streams:
     async def _opened(self) -> Any:
         client = await client_library()
         if self._session is None:
-            self._session = client.ClientSession(
-                connector=client.TCPConnector(limit=0, enable_cleanup_closed=True),
-                timeout=client.ClientTimeout(total=None, sock_connect=self._connect_seconds),
-                cookie_jar=client.DummyCookieJar(),
-                headers={"user-agent": "plait", **self._headers},
-                trust_env=False,
-            )
+            self._session = new_session(client, self._headers, self._connect_seconds, connections=0)
         return self._session
 
     def _late(self) -> SourceTimeout:

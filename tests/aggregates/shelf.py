@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 import sqlalchemy as sa
+from ddl import ddl
 from sqlalchemy.dialects import postgresql as pg
 from strawberry import ID
 from strawberry.permission import BasePermission
@@ -218,15 +219,7 @@ BOOK_TAGS = [
 
 async def fill(connection: "asyncpg.Connection[Any]") -> None:
     """Make the tables and their rows."""
-    statements: list[str] = []
-    engine: Any = sa.create_mock_engine(
-        "postgresql+asyncpg://",
-        lambda statement, *_, **__: statements.append(
-            str(statement.compile(dialect=engine.dialect)).strip()
-        ),
-    )
-    metadata.create_all(engine, checkfirst=False)
-    await connection.execute(";\n".join(statements))
+    await connection.execute(ddl(metadata))
     every = (("authors", AUTHORS), ("books", BOOKS), ("tags", TAGS), ("book_tags", BOOK_TAGS))
     for name, rows in every:
         places = ", ".join(f"${number}" for number in range(1, len(rows[0]) + 1))

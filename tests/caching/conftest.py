@@ -11,7 +11,7 @@ import pytest
 
 from gateway.caching.assembly import SYSTEM_CLOCKS, Options, make_cache
 from gateway.caching.cache import Want
-from gateway.caching.filling import Clocks
+from gateway.caching.filling import Clocks, Loaded
 from gateway.caching.key import entry_key
 from gateway.caching.policy import Policy
 from gateway.sources.redis.cache import RedisCacheStore
@@ -65,6 +65,32 @@ class Times:
 def want(name: str) -> Want:
     """The want of a row."""
     return Want(entry_key(b"plan", (), (name,)), ("Row", f"Row:{name}"))
+
+
+SHOWN_KEY = entry_key(b"plan", (), ("answer",))
+
+
+class Answers:
+    """A source whose answer shows rows of one type; `gate` holds calls back while closed."""
+
+    def __init__(self, *rows: int) -> None:
+        self.rows = rows
+        self.calls = 0
+        self.gate = asyncio.Event()
+        self.gate.set()
+
+    async def load(self, _places, _deadline):
+        self.calls += 1
+        value, tags = b"%d" % self.calls, tuple(f"Row:{row}" for row in self.rows)
+        await self.gate.wait()
+        return [Loaded(value, tags)]
+
+    async def read(self, cache, **options):
+        """The state and the value of what the cache gives."""
+        deadline = asyncio.get_running_loop().time() + 5
+        want = Want(SHOWN_KEY, ("Row",), ("Row[]",))
+        (answer,) = await cache.fetch([want], MINUTE, self.load, deadline, **options)
+        return answer.state, answer.value
 
 
 async def read(cache, table, *names, policy=MINUTE, seconds=5.0):

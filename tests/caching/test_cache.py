@@ -10,6 +10,7 @@ from caching.conftest import MINUTE, Table, Times, in_redis, read, until, want
 from gateway.caching.assembly import Options
 from gateway.caching.outcome import State
 from gateway.caching.policy import Policy
+from gateway.caching.shared import Kept
 from gateway.errors import SourceTimeout, SourceUnavailable
 
 
@@ -344,7 +345,8 @@ async def test_only_so_much_waits_to_be_stored(make):
     table = Table(a="1", **dict.fromkeys(names, "1"))
     cache = await make()
     shared = cache._filling._shared
-    shared.keep(dict.fromkeys([want(name).key for name in names[:-1]], (None, b"token")))
+    keys = [want(name).key for name in names[:-1]]
+    shared.keep(dict.fromkeys(keys, Kept(None, b"token", {})))
     await read(cache, table, "a")
     assert len(shared._kept) <= 1_000
     assert states(await read(cache, table, "a")) == [State.MEMORY]

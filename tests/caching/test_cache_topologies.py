@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from caching.conftest import Table, read, until
+from caching.conftest import Answers, Table, read, until
 from sources.redis.servers import cluster, node_id, owner, watched_pair
 from sources.redis.servers import until as eventually
 
@@ -52,6 +52,19 @@ async def test_on_a_cluster(make, url):
     assert (await read(there, table, "b"))[0].value == b"1"
     assert await here.invalidate_like("Row:*") == 2
     assert (await read(there, table, "b"))[0].state is not State.MEMORY
+
+
+async def test_what_an_answer_shows_on_a_cluster(make, url):
+    """The store reads the versions of tags that only the entries name."""
+    here, there = await make(url=url), await make(url=url)
+    source = Answers(7, 8)
+    await source.read(here)
+    await until(lambda: here._shared._keeper is None)
+    assert await source.read(there) == (State.SHARED, b"1")
+    await here.invalidate(["Row:9"])
+    assert await source.read(there) == (State.MEMORY, b"1")
+    await here.invalidate(["Row:8"])
+    assert await source.read(there) == (State.MISS, b"2")
 
 
 async def test_one_call_over_two_replicas(make, url):

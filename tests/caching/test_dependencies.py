@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from caching import library
 
 from gateway.caching.dependencies import Dependencies
-from gateway.caching.tags import MOST_ROWS, of_change, of_row
+from gateway.caching.tags import MOST_ROWS, of_change, of_row, with_lists
 from gateway.schema.build import build
 from gateway.sources.postgres.compiled import tables_of
 
@@ -26,19 +26,19 @@ def entities():
 
 def test_a_row_alone_has_its_own_tag(known, entities):
     """Read by key and nowhere else in the statement: that row's tag, beside the type's."""
-    assert known.of_read(["books"], entities["Book"]) == (("Book",), "Book")
+    assert known.of_read(["books"], entities["Book"]) == (("Book",), "Book", (), ())
 
 
 def test_the_table_read_again_counts_as_whole(known, entities):
     """A row whose statement reads its table a second time depends on any row of it."""
-    tags, row = known.of_read(["books", "authors", "books"], entities["Book"])
+    tags, row, _, _ = known.of_read(["books", "authors", "books"], entities["Book"])
     assert row is None
     assert set(tags) == {"Book", "Book[]", "Author", "Author[]"}
 
 
 def test_a_list_depends_on_every_table(known):
     """Also on those that no entity shows."""
-    tags, row = known.of_read(["books", "book_subjects", "subjects"])
+    tags, row, _, _ = known.of_read(["books", "book_subjects", "subjects"])
     assert row is None
     assert set(tags) == {
         *("Book", "Book[]", "Subject", "Subject[]"),
@@ -46,9 +46,55 @@ def test_a_list_depends_on_every_table(known):
     }
 
 
+def test_marked_rows_have_their_own_tags(known, entities):
+    """Where their table is read for nothing else; a change of any row guards the fill."""
+    author, book = ("authors", None), ("books", None)
+    read = known.of_read(["books", "authors"], entities["Book"], ["Author"], [author])
+    assert read == (("Author", "Book"), "Book", ("Author",), ("Author[]",))
+    tables, marks = ["books", "authors", "books"], ["Author", "Book"]
+    read = known.of_read(tables, entities["Book"], marks, [author, book])
+    assert (set(read.tags), read.row) == ({"Author", "Book"}, "Book")
+    assert (read.types, read.guards) == (("Author", "Book"), ("Author[]", "Book[]"))
+
+
+def test_a_marked_table_that_is_read_elsewhere_counts_as_whole(known, entities):
+    """As in a condition: its marks tell nothing then, the own row's among them."""
+    author, book = ("authors", None), ("books", None)
+    read = known.of_read(["books", "authors", "authors"], None, ["Author"], [author])
+    assert (set(read.tags), read.types) == ({"Book", "Book[]", "Author", "Author[]"}, (None,))
+    assert read.guards == ()
+    read = known.of_read(["books", "books", "books"], entities["Book"], ["Book"], [book])
+    assert read == (("Book", "Book[]"), None, (None,), ())
+
+
+def test_a_list_depends_on_its_columns_and_on_rows_that_come_and_go(known):
+    """And on the rows it shows; a table between two entities has no others."""
+    exact = [("books", {"title", "id"}), ("book_subjects", {"book_id"})]
+    read = known.of_read(["books", "book_subjects"], None, ["Book"], exact)
+    assert set(read.tags) == {
+        *("Book", "Book[+]", "Book[id]", "Book[title]"),
+        *("book_subjects", "book_subjects[+]", "book_subjects[book_id]"),
+    }
+    assert (read.types, read.guards) == (("Book",), ("Book[]",))
+    for changed, reached in (({"title"}, True), ({"author_id"}, False), (None, True)):
+        found = known.of_change("books", ["id"], [(7,)], changed=changed)
+        assert bool(set(found) & set(read.tags)) is reached
+        assert {"Book:7", "Book[]"} <= set(found)
+
+
+def test_what_is_said_of_all_lists_reaches_each(known):
+    """Unless it is said which."""
+    assert set(with_lists(["Book[]"])) == {"Book[]", "Book[+]"}
+    assert with_lists(["Book:7", "Book[]", "Book[title]"]) == ["Book:7", "Book[]", "Book[title]"]
+    assert set(with_lists(["Book:7"])) == {"Book:7", "Book[]"}
+    assert set(with_lists(known.of_change("books", ["id"], [(7,)], changed=()))) == {
+        *("Book:7", "Book[]", "Book[+]")
+    }
+
+
 def test_changes_meet_reads(known, entities):
     """Whatever is read of a row carries a tag that every change of the row bumps."""
-    (tags, row) = known.of_read(["books"], entities["Book"])
+    tags, row, _, _ = known.of_read(["books"], entities["Book"])
     carried = {*tags, of_row(row, (7,))}
     assert carried & set(known.of_change("books", ["id"], [(7,)]))
     assert carried & set(known.of_change("books"))

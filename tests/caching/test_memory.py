@@ -9,6 +9,9 @@ from hypothesis import strategies as st
 
 from gateway.caching.entry import Entry
 from gateway.caching.memory import Memory
+from gateway.caching.policy import Policy
+
+NAME = (1, b"", None)
 
 
 def entry(value, fresh=60.0):
@@ -93,3 +96,72 @@ def test_only_what_is_younger_than_every_invalidation_is_found(steps):
         found = {name for name in "abc" if level.find(name.encode()) is not None}
         assert found == set(model)
     assert len(cells) == 3
+
+
+@given(
+    st.lists(
+        st.one_of(
+            st.tuples(st.just("put"), st.sampled_from("abc")),
+            st.tuples(st.just("invalidate"), st.sampled_from("abcd")),
+            st.tuples(st.just("join"), st.sampled_from("abc")),
+            st.tuples(st.just("forget"), st.just("")),
+        ),
+        max_size=40,
+    )
+)
+def test_a_finished_answer_is_as_good_as_its_parts(steps):
+    """Against a model: it is found while every slot it was made of is, and none was replaced."""
+    level = memory()
+    cells = level.cells("abcd")
+    model: dict[str, int] = {}
+    whole: dict[str, int] | None = None
+    for number, (step, name) in enumerate(steps):
+        if step == "put":
+            put(level, name.encode(), name)
+            model[name] = number
+        elif step == "invalidate":
+            level.invalidate([name])
+            model.pop(name, None)
+        elif step == "forget":
+            level.forget_all()
+            model.clear()
+        else:
+            used = [each for each in "abc" if each in model and each >= name]
+            if used:
+                level.join(NAME, b"all", Policy(60.0), [level.find(each.encode()) for each in used])
+                whole = {each: model[each] for each in used}
+        if whole is not None and any(model.get(each) != one for each, one in whole.items()):
+            whole = None
+        found = level.find(NAME)
+        assert (found is not None) == (whole is not None)
+    assert len(cells) == 4
+
+
+def test_what_was_invalidated_on_the_way_is_not_joined():
+    """An answer is made of slots that were found one after the other; between, one may be gone."""
+    level = memory()
+    first = put(level, b"a", "a")
+    level.invalidate(["a"])
+    second = put(level, b"b", "b")
+    level.join(NAME, b"both", Policy(60.0), [first, second])
+    assert level.find(NAME) is None
+    third = put(level, b"a", "a")
+    put(level, b"a", "a")
+    level.join(NAME, b"both", Policy(60.0), [third, second])
+    assert level.find(NAME) is None
+
+
+def test_a_finished_answer_counts_against_the_bound():
+    """With its variables; what is least recently used goes for it."""
+    level = memory(10_000)
+    slot = put(level, b"a", value=b"x" * 100)
+    before = level.size
+    level.join((1, b"v" * 300, None), b"y" * 300, Policy(60.0), [slot])
+    assert level.size > before + 600
+    level.join((2, b"v" * 1_000, None), b"y" * 1_000, Policy(60.0), [slot])
+    assert level.find((2, b"v" * 1_000, None)) is None
+    for number in range(20):
+        level.join((number, b"", None), b"y" * 500, Policy(60.0), [slot])
+    assert level.size <= 10_000
+    assert level.find(b"a") is None
+    assert level.find((19, b"", None)) is not None

@@ -113,7 +113,7 @@ async def test_no_read_after_an_acknowledged_write_is_older(own, trouble):
     print(summary(events, stale))  # noqa: T201 - what the long check is run for
     assert stale == []
     states = {state for output in outputs for state in output["states"]}
-    assert {"memory", "shared", "miss"} <= states
+    assert {"whole", "memory", "shared", "miss"} <= states
     writes = sum(event[0] == "write" for event in events)
     assert writes >= 3 * LEAST_WRITES
     assert len(events) > 5 * writes

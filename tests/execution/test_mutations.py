@@ -86,6 +86,7 @@ class Page:
     def __init__(self, ledger: Ledger) -> None:
         self.ledger = ledger
         self.written: list[str] = []
+        self.changed = None
 
     async def apply(self, write: Write, viewer: Any) -> list[Key]:
         """Takes the rows' names as keys, or fails as scripted."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import Counter
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -14,11 +16,13 @@ from hypothesis import strategies as st
 from toy.profiles import examples
 
 from gateway.errors import PlaitError, SourceDataError, SourceUnavailable
+from gateway.execution import waves as waves_module
 from gateway.execution.groups import Groups
 from gateway.execution.waves import Waves
 from gateway.planning.steps import Fetch, Plan, Root, Verb
 from gateway.schema.selection import Field
 from gateway.sources.contract import Health, Prepared
+from gateway.turns import Turn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -109,6 +113,32 @@ async def test_holes_in_lists_in_lists_are_filled_and_asked_once() -> None:
     answers, _ = await run(shelf, fetch(page(shelf, text), fetch(double)))
     assert answers == [b"[[6,2],[],[[6,4],2]]"]
     assert shelf.asked[1:] == [(double, [(3,), (1,), (2,)], ())]
+
+
+async def test_answers_that_come_together_are_completed_in_turns(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """However many replies one turn of the loop brings, it fills the holes of a few."""
+    loop, turn, seconds = asyncio.get_running_loop(), 0, count()
+    monkeypatch.setattr(waves_module, "fair", Turn(3, lambda: next(seconds)).fair)
+
+    def tick() -> None:
+        nonlocal turn
+        turn += 1
+        loop.call_soon(tick)
+
+    shelf, turns = Shelf(), Counter[int]()
+    same = shelf.prepared(lambda key: str(key[0]).encode())
+    made = [fetch(page(shelf, hole(0, number)), fetch(same)) for number in range(24)]
+
+    async def one(number: int) -> None:
+        answers, _ = await run(shelf, made[number])
+        assert answers == [str(number).encode()]
+        turns[turn] += 1
+
+    loop.call_soon(tick)
+    await asyncio.gather(*map(one, range(24)))
+    assert max(turns.values()) <= 3
 
 
 async def test_holes_of_several_slots_go_to_their_own_calls() -> None:

@@ -11,25 +11,16 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
-import orjson
 import sqlalchemy as sa
+from asking import Asking, built, engine_over
 from strawberry import ID  # noqa: TC002 - Strawberry reads annotations at run time
 
 from gateway import Connection, Domain, belongs_to, entity, field, has_many, named_sql
 from gateway import mutations as mutations_of
 from gateway import queries as queries_of
-from gateway.documents.store import DocumentStore
-from gateway.execution.engine import Engine
-from gateway.execution.exchange import GraphQLRequest
-from gateway.execution.executor import WalkingExecutor, install_resolvers
-from gateway.execution.groups import Groups
-from gateway.planning.arguments import PageLimits
-from gateway.planning.plan import Planner
 from gateway.planning.registry import Registry
-from gateway.schema.build import build
 from gateway.sources.contract import Budget
 from gateway.sources.postgres.source import PostgresSource
-from gateway.viewer import ANONYMOUS, Viewer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -159,52 +150,21 @@ def domain_of(
     )
 
 
-class Shop:
+class Shop(Asking):
     """A running engine over the shop's database."""
 
+    seconds = SECONDS
+
     def __init__(self, url: str, domain: Domain) -> None:
-        self.api = build(domain, executor=WalkingExecutor)
-        install_resolvers(self.api)
+        self.api = built(domain)
         self.source = PostgresSource("postgres", url, self.api.catalog, concurrency=3)
-        self.groups = {"postgres": Groups(self.source)}
-        self.engine = Engine(
-            self.api,
-            DocumentStore(self.api.catalog.schema),
-            Planner(self.api.catalog, Registry({"default": self.source}, {}, {}), PageLimits()),
-            self.groups,
-            self.source.describe,
-            writers={"postgres": self.source},
-        )
+        registry = Registry({"default": self.source}, {}, {})
+        self.engine, self.groups = engine_over(self.api, {"postgres": self.source}, registry)
 
     async def verify(self) -> list[str]:
         """What start-up would complain of."""
         deadline = asyncio.get_running_loop().time() + SECONDS
         return await self.source.verify("default", Budget(deadline))
-
-    async def ask(
-        self,
-        document: str,
-        variables: dict[str, Any] | None = None,
-        viewer: Viewer = ANONYMOUS,
-        seconds: float = SECONDS,
-    ) -> dict[str, Any]:
-        """The body of an answer."""
-        deadline = asyncio.get_running_loop().time() + seconds
-        answer = await self.engine.answer(
-            GraphQLRequest(document, None, variables),
-            viewer,
-            allow_mutations=True,
-            deadline=deadline,
-        )
-        body: dict[str, Any] = orjson.loads(answer.body)
-        return body
-
-    async def data(self, document: str, *arguments: Any, **options: Any) -> dict[str, Any]:
-        """The data of an answer without errors."""
-        body = await self.ask(document, *arguments, **options)
-        assert "errors" not in body, body["errors"]
-        data: dict[str, Any] = body["data"]
-        return data
 
     def plan(self, document: str) -> list[dict[str, Any]]:
         """What the first wave of a document asks of the database."""

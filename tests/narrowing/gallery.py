@@ -15,30 +15,23 @@ from typing import TYPE_CHECKING, Any
 
 import asyncpg
 import numpy as np
-import orjson
-import sqlalchemy as sa
+from asking import Asking, built, engine_over
+from ddl import ddl
 from paintings import domain, metadata
 
-from gateway.documents.store import DocumentStore
 from gateway.embedding.local import LocalEmbedder
-from gateway.execution.engine import Engine
-from gateway.execution.exchange import GraphQLRequest
-from gateway.execution.executor import WalkingExecutor, install_resolvers
-from gateway.execution.groups import Groups
 from gateway.planning.arguments import PageLimits
-from gateway.planning.plan import Planner
 from gateway.planning.registry import Registry
-from gateway.schema.build import build
 from gateway.sources.postgres.candidates import KEYS_AT_ONCE, matching
 from gateway.sources.postgres.source import PostgresSource
 from gateway.sources.qdrant import QdrantSource
 from gateway.sources.qdrant.points import Distance, Point
-from gateway.viewer import ANONYMOUS, Viewer
+from gateway.viewer import Viewer
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
-    from gateway.execution.exchange import Answer
+    from gateway.execution.engine import Engine
     from gateway.sources.contract import Batch, Budget
 
 OWNER = Viewer(subject="olga")
@@ -154,40 +147,15 @@ class CountedQdrant(QdrantSource):
 
 
 @dataclass(repr=False)
-class Gallery:
+class Gallery(Asking):
     """A running engine, its sources, and what is in them."""
 
+    seconds = SECONDS
     engine: Engine
     postgres: CountedPostgres
     qdrant: CountedQdrant
     stock: Stock
     url: str
-
-    async def answer(
-        self,
-        document: str,
-        variables: Mapping[str, Any] | None = None,
-        *,
-        viewer: Viewer = ANONYMOUS,
-        extensions: dict[str, Any] | None = None,
-        seconds: float = SECONDS,
-    ) -> Answer:
-        """The engine's answer as it is."""
-        request = GraphQLRequest(document, None, dict(variables or {}), extensions)
-        deadline = asyncio.get_running_loop().time() + seconds
-        return await self.engine.answer(request, viewer, allow_mutations=False, deadline=deadline)
-
-    async def ask(self, document: str, variables: Any = None, **options: Any) -> dict[str, Any]:
-        """The body of the answer, decoded."""
-        answer = await self.answer(document, variables, **options)
-        body: dict[str, Any] = orjson.loads(answer.body)
-        return body
-
-    async def data(self, document: str, variables: Any = None, **options: Any) -> Any:
-        """The data of an answer that must be without errors."""
-        body = await self.ask(document, variables, **options)
-        assert "errors" not in body, body["errors"]
-        return body["data"]
 
 
 @asynccontextmanager
@@ -197,8 +165,7 @@ async def opened(
     """A gallery in a database and in collections of its own, filled."""
     url, stock = await make_database(), made(count)
     await _fill_rows(url, stock)
-    api = build(domain, executor=WalkingExecutor)
-    install_resolvers(api)
+    api = built(domain)
     postgres = CountedPostgres("postgres", url, api.catalog, concurrency=4)
     port = int(qdrant.rpartition(":")[2])
     vectors = CountedQdrant(
@@ -206,15 +173,7 @@ async def opened(
     )
     sources: dict[str, Any] = {"postgres": postgres, "qdrant": vectors}
     registry = Registry({"default": sources["postgres"]}, {"default": sources["qdrant"]}, {})
-    groups = {name: Groups(source) for name, source in sources.items()}
-    engine = Engine(
-        api,
-        DocumentStore(api.catalog.schema),
-        Planner(api.catalog, registry, PageLimits(default=50, most=500)),
-        groups,
-        lambda prepared: sources[prepared.source].describe(prepared),
-        writers={"postgres": postgres},
-    )
+    engine, groups = engine_over(api, sources, registry, PageLimits(default=50, most=500))
     try:
         await vectors.open()
         await _fill_vectors(vectors, stock)
@@ -227,16 +186,9 @@ async def opened(
 
 
 async def _fill_rows(url: str, stock: Stock) -> None:
-    statements: list[str] = []
-
-    def collect(statement: Any, *_: Any, **__: Any) -> None:
-        statements.append(str(statement.compile(dialect=engine.dialect)).strip())
-
-    engine = sa.create_mock_engine("postgresql+asyncpg://", collect)
-    metadata.create_all(engine, checkfirst=False)
     connection = await asyncpg.connect(url)
     try:
-        await connection.execute(";\n".join(statements))
+        await connection.execute(ddl(metadata))
         for table, rows in (
             ("artists", stock.artists),
             ("paintings", stock.paintings),

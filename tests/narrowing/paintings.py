@@ -5,6 +5,7 @@ from sqlalchemy.dialects import postgresql as pg
 from strawberry import ID
 
 from gateway import (
+    Cache,
     Connection,
     Domain,
     Hits,
@@ -57,7 +58,11 @@ class Artist:
     paintings: Connection["Painting"] = has_many("artist_id")
 
 
-@entity(paintings, rule=lambda row, viewer: row.owner.is_(None) | (row.owner == viewer.subject))
+@entity(
+    paintings,
+    rule=lambda row, viewer: row.owner.is_(None) | (row.owner == viewer.subject),
+    cache=Cache(60),
+)
 class Painting:
     """A painting; one that is somebody's is seen by its owner alone."""
 
@@ -66,7 +71,7 @@ class Painting:
     style: str
     year: int | None
     artist: Artist | None = belongs_to("artist_id")
-    similar: "Hits[Painting] | None" = nearest("paintings")
+    similar: "Hits[Painting] | None" = nearest("paintings", cache=Cache(60))
 
 
 @entity(prints)
@@ -83,7 +88,7 @@ class GalleryQueries:
 
     paintings: Connection[Painting] | None = listing(near="paintings")
     artists: Connection[Artist] | None = listing()
-    search_paintings: Hits[Painting] | None = search("paintings")
+    search_paintings: Hits[Painting] | None = search("paintings", cache=Cache(60))
     search_etched: Hits[Painting] | None = search(ETCHED)
     recommend_paintings: Hits[Painting] | None = recommend("paintings")
     search_prints: Hits[Print] | None = search("prints")

@@ -7,33 +7,29 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
-import orjson
 import redis.asyncio
+from asking import Asking, built
 from toy import rows, tables
 from toy.domain import domain as zoo_domain
 
 from gateway.documents.limits import DocumentLimits
 from gateway.documents.store import DocumentStore
 from gateway.execution.engine import Engine
-from gateway.execution.exchange import GraphQLRequest
-from gateway.execution.executor import WalkingExecutor, install_resolvers
 from gateway.execution.groups import Groups
 from gateway.planning.arguments import PageLimits
 from gateway.planning.plan import Planner
 from gateway.planning.registry import Registry
-from gateway.schema.build import Api, Domain, build
 from gateway.sources.postgres.source import PostgresSource
 from gateway.sources.redis.source import RedisSource
-from gateway.viewer import ANONYMOUS, Viewer
+from gateway.viewer import Viewer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
-    from gateway.execution.exchange import Answer
+    from gateway.schema.build import Api, Domain
     from gateway.sources.contract import Batch, Budget, Value
 
 KEEPER = Viewer(subject="ann", roles=frozenset({"keeper"}))
-SECONDS = 20.0
 LIMITS = PageLimits(default=5, most=50)
 WIDE = DocumentLimits(max_tokens=20_000, max_aliases=2_000, max_chars=200_000, max_directives=500)
 
@@ -59,7 +55,7 @@ class CountedPostgres(PostgresSource):
         return super().prepare_page(connection, shapes)
 
 
-class Zoo:
+class Zoo(Asking):
     """A running engine, its parts, and a connection of the test's own to the same database."""
 
     def __init__(
@@ -73,37 +69,6 @@ class Zoo:
         self.engine = engine
         self.postgres = postgres
         self.connection = connection
-
-    async def answer(
-        self,
-        document: str,
-        variables: dict[str, Any] | None = None,
-        *,
-        viewer: Viewer = ANONYMOUS,
-        extensions: dict[str, Any] | None = None,
-        seconds: float = SECONDS,
-    ) -> Answer:
-        """The engine's answer as it is."""
-        request = GraphQLRequest(document, None, variables, extensions)
-        deadline = asyncio.get_running_loop().time() + seconds
-        return await self.engine.answer(request, viewer, allow_mutations=False, deadline=deadline)
-
-    async def ask(
-        self, document: str, variables: dict[str, Any] | None = None, **options: Any
-    ) -> dict[str, Any]:
-        """The body of the answer, decoded."""
-        body: dict[str, Any] = orjson.loads(
-            (await self.answer(document, variables, **options)).body
-        )
-        return body
-
-    async def data(
-        self, document: str, variables: dict[str, Any] | None = None, **options: Any
-    ) -> Any:
-        """The data of an answer that must be without errors."""
-        body = await self.ask(document, variables, **options)
-        assert "errors" not in body, body["errors"]
-        return body["data"]
 
 
 @asynccontextmanager
@@ -123,8 +88,7 @@ async def running(
         await rows.insert(connection)
         for number, value in rows.VISITS.items():
             await store.set(f"zoo:visits_{number}", value)
-        api = build(domain, executor=WalkingExecutor)
-        install_resolvers(api)
+        api = built(domain)
         postgres = CountedPostgres("postgres", url, api.catalog, concurrency=3)
         state = RedisSource("redis", redis_url, socket_timeout=5.0)
         sources: dict[str, Any] = {"postgres": postgres, "redis": state}

@@ -6,6 +6,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
+from ddl import ddl
 from sqlalchemy.dialects import postgresql as pg
 
 if TYPE_CHECKING:
@@ -168,11 +169,4 @@ readings = sa.Table(
 
 async def create(connection: asyncpg.Connection[Any]) -> None:
     """Make the types and the empty tables."""
-    statements = ["CREATE EXTENSION citext"]
-
-    def collect(statement: Any, *_: Any, **__: Any) -> None:
-        statements.append(str(statement.compile(dialect=engine.dialect)).strip())
-
-    engine = sa.create_mock_engine("postgresql+asyncpg://", collect)
-    metadata.create_all(engine, checkfirst=False)
-    await connection.execute(";\n".join(statements))
+    await connection.execute(ddl(metadata))

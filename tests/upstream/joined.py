@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
-import orjson
 import strawberry
+from asking import Asking, built, engine_over
 from strawberry import ID
 from toy import rows, tables
 from upstream.people import SDL
@@ -27,24 +26,18 @@ from gateway import (
     queries,
     remote,
 )
-from gateway.documents.limits import DocumentLimits
-from gateway.documents.store import DocumentStore
-from gateway.execution.engine import Engine
-from gateway.execution.exchange import GraphQLRequest
-from gateway.execution.executor import WalkingExecutor, install_resolvers
-from gateway.execution.groups import Groups
 from gateway.planning.arguments import PageLimits
-from gateway.planning.plan import Planner
 from gateway.planning.registry import Registry
-from gateway.schema.build import Api, build
 from gateway.sources.postgres.source import PostgresSource
 from gateway.sources.upstream.source import UpstreamSource
-from gateway.viewer import ANONYMOUS, Viewer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from upstream.people import People
+
+    from gateway.execution.engine import Engine
+    from gateway.schema.build import Api
 
 
 @entity(tables.enclosures)
@@ -131,35 +124,13 @@ def guarded() -> Domain:
     )
 
 
-class Joined:
-    """A running engine; `ask` gives the decoded body of an answer."""
+class Joined(Asking):
+    """A running engine over people."""
 
     def __init__(self, api: Api, engine: Engine, people: People) -> None:
         self.api = api
         self.engine = engine
         self.people = people
-
-    async def ask(
-        self,
-        document: str,
-        seconds: float = 20.0,
-        viewer: Viewer = ANONYMOUS,
-        **variables: Any,
-    ) -> dict[str, Any]:
-        deadline = asyncio.get_running_loop().time() + seconds
-        answer = await self.engine.answer(
-            GraphQLRequest(document, None, variables),
-            viewer,
-            allow_mutations=True,
-            deadline=deadline,
-        )
-        body: dict[str, Any] = orjson.loads(answer.body)
-        return body
-
-    async def data(self, document: str, **variables: Any) -> Any:
-        body = await self.ask(document, **variables)
-        assert "errors" not in body, body["errors"]
-        return body["data"]
 
 
 @asynccontextmanager
@@ -167,8 +138,7 @@ async def running(
     people: People, domain: Domain, database: str | None = None, **options: Any
 ) -> AsyncIterator[Joined]:
     """An engine over the running service, and over a database where one is given."""
-    api = build(domain, executor=WalkingExecutor)
-    install_resolvers(api)
+    api = built(domain)
     ((name, info),) = api.catalog.upstreams.items()
     upstream = UpstreamSource(f"upstream.{name}", people.url, info, **options)
     postgres = PostgresSource("postgres", database, api.catalog) if database else None
@@ -178,15 +148,7 @@ async def running(
     registry = Registry(
         {"default": postgres} if postgres else {}, {}, {}, upstreams={name: upstream}
     )
-    groups = {name: Groups(source) for name, source in sources.items()}
-    engine = Engine(
-        api,
-        DocumentStore(api.catalog.schema, DocumentLimits()),
-        Planner(api.catalog, registry, PageLimits(default=5, most=50)),
-        groups,
-        lambda prepared: sources[prepared.source].describe(prepared),
-        writers={},
-    )
+    engine, _ = engine_over(api, sources, registry, PageLimits(default=5, most=50))
     for source in sources.values():
         await source.open()
     try:

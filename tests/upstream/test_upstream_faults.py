@@ -191,6 +191,27 @@ async def test_an_upstream_that_always_fails_is_asked_little_more_than_once(
         assert 0 < len(service.requests) <= 10
 
 
+async def test_an_upstream_that_answers_with_failures_only_is_spared(service: People) -> None:
+    """Five in a row of statuses from 500 on; an answer of any other kind ends the row."""
+
+    async def failing(_scope: Any, _receive: Any, send: Any) -> None:
+        await reply(send, 502, "no", b"text/plain")
+
+    async with joined.running(service, joined.joined()) as gateway:
+        answers, service.answer = service.answer, failing
+        for _ in range(4):
+            await gateway.ask("{ person(id: 1) { name } }")
+        service.answer = answers
+        assert "errors" not in await gateway.ask("{ person(id: 1) { name } }")
+        service.answer = failing
+        service.requests.clear()
+        for _ in range(8):
+            body = await gateway.ask("{ hello person(id: 1) { name } }")
+            assert body["data"] == {"hello": "hello", "person": None}
+        assert "spared" in body["errors"][0]["message"]
+        assert len(service.requests) == 5
+
+
 async def test_a_query_survives_a_broken_connection(gateway: Joined) -> None:
     """A read is asked again once where the connection broke; a mutation never is."""
     broken = 0

@@ -8,6 +8,7 @@ from __future__ import annotations
 from enum import Enum
 
 import sqlalchemy as sa
+from ddl import ddl
 from sqlalchemy.dialects import postgresql as pg
 
 metadata = sa.MetaData()
@@ -155,12 +156,4 @@ CREATE TRIGGER refuse BEFORE UPDATE ON sealed_boxes FOR EACH ROW EXECUTE FUNCTIO
 
 def script(tables: sa.MetaData, extra: str = "") -> str:
     """What makes these tables."""
-    statements = ["CREATE EXTENSION IF NOT EXISTS citext"]
-
-    def collect(statement: object, *_: object, **__: object) -> None:
-        compiled = statement.compile(dialect=engine.dialect)  # type: ignore[attr-defined]  # DDL
-        statements.append(str(compiled).strip())
-
-    engine = sa.create_mock_engine("postgresql+asyncpg://", collect)
-    tables.create_all(engine, checkfirst=False)
-    return ";\n".join([*statements, extra])
+    return f"{ddl(tables)};\n{extra}"

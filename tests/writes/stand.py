@@ -8,17 +8,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
-import orjson
+from asking import Asking
 
 from gateway.app import Gateway
-from gateway.execution.exchange import GraphQLRequest
 from gateway.settings import load
 from gateway.viewer import ANONYMOUS, Viewer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Mapping
 
-    from gateway.execution.exchange import Answer
+    from gateway.execution.engine import Engine
+
 
 PATIENT = 60.0
 """Seconds under which no answer depends on how busy the machine is."""
@@ -38,7 +38,7 @@ SETTINGS = {
 
 
 @dataclass
-class Stand:
+class Stand(Asking):
     """A running gateway, and a connection of the test's own to the same database."""
 
     gateway: Gateway
@@ -46,49 +46,12 @@ class Stand:
     url: str
     viewer: Viewer = ANONYMOUS
     """Who asks, where a question does not say it."""
+    seconds = PATIENT
 
-    async def answer(  # noqa: PLR0913 - each says one thing about a request
-        self,
-        document: str,
-        variables: Mapping[str, Any] | None = None,
-        *,
-        viewer: Viewer | None = None,
-        seconds: float = PATIENT,
-        extensions: Mapping[str, Any] | None = None,
-        allow_mutations: bool = True,
-    ) -> Answer:
-        """The engine's answer as it is."""
-        request = GraphQLRequest(document, None, dict(variables or {}), extensions)
-        deadline = asyncio.get_running_loop().time() + seconds
-        return await self.gateway.engine.answer(
-            request, viewer or self.viewer, allow_mutations=allow_mutations, deadline=deadline
-        )
-
-    async def ask(
-        self, document: str, variables: Mapping[str, Any] | None = None, **options: Any
-    ) -> dict[str, Any]:
-        """The body of the answer, decoded."""
-        body: dict[str, Any] = orjson.loads(
-            (await self.answer(document, variables, **options)).body
-        )
-        return body
-
-    async def data(
-        self, document: str, variables: Mapping[str, Any] | None = None, **options: Any
-    ) -> Any:
-        """The data of an answer that must be without errors."""
-        body = await self.ask(document, variables, **options)
-        assert "errors" not in body, body["errors"]
-        return body["data"]
-
-    async def error(
-        self, document: str, variables: Mapping[str, Any] | None = None, **options: Any
-    ) -> dict[str, Any]:
-        """The one error of an answer that must have exactly one."""
-        body = await self.ask(document, variables, **options)
-        (error,) = body["errors"]
-        found: dict[str, Any] = error
-        return found
+    @property
+    def engine(self) -> Engine:
+        """The gateway's."""
+        return self.gateway.engine
 
     async def rows(self, sql: str, *arguments: Any) -> list[tuple[Any, ...]]:
         """What the database holds, past the gateway."""

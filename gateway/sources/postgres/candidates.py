@@ -88,7 +88,7 @@ def matching(
     type_ = wide(info.column.type).compile(dialect=DIALECT)
 
     def statement(sql: str) -> Statement:
-        return Statement(source, False, sql, base.slots, base.constants)  # noqa: FBT003 - by_key
+        return Statement(source, False, sql, base.slots, base.constants, base.tables)  # noqa: FBT003 - by_key
 
     return MatchingRows(
         portion=portion,

@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from gateway.schema.shapes import PageShape
 
 
-def columns_of(ask: asks.Connection, shape: PageShape) -> set[str]:
-    """The names of the entity's columns that the connection's parts refer to."""
+def columns_of(ask: asks.Connection, shape: PageShape, *, keyed: bool = False) -> set[str]:
+    """The names of the entity's columns that the connection's parts refer to; `keyed`: its key."""
     entity = ask.entity
-    names: set[str] = set()
+    names = {info.column.name for info in entity.key} if keyed else set()
     for part in ask.parts:
         if isinstance(part, asks.Nodes):
             names.update(_of_row(part.row))

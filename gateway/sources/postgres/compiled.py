@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 _LEAVES = frozenset({"column", "bindparam", "label_reference", "null", "textclause", "typeclause"})
 _PARAMETER = re.compile(r"""\"(?:[^"]|"")*"|'(?:[^']|'')*'|(?<![\w$])\$(\d+)""")
@@ -34,6 +34,20 @@ def tables_of(statement: Any) -> tuple[str, ...]:
         elif element.__visit_name__ not in _LEAVES:
             waiting.extend(element.get_children())
     return tuple(found)
+
+
+def columns_read(rows: Any, expressions: Iterable[Any]) -> frozenset[str]:
+    """The columns of an alias that these expressions read."""
+    found: set[str] = set()
+    waiting = list(expressions)
+    while waiting:
+        element = waiting.pop()
+        if isinstance(element, sa.ColumnClause):
+            if element.table is rows:
+                found.add(element.name)
+        elif element.__visit_name__ not in _LEAVES and element is not rows:
+            waiting.extend(element.get_children())
+    return frozenset(found)
 
 
 def renumbered(sql: str, place: Callable[[int], int]) -> str:

@@ -124,6 +124,15 @@ class Connector:
                 raise
             return connection
 
+    async def knock(self) -> None:
+        """Log in and leave: a sign of life that waits for no other statement.
+
+        A server that refuses the login has given one, too.
+        """
+        with suppress(asyncpg.PostgresError):
+            connection = await self._opened(0)
+            await connection.close(timeout=self._connect_timeout)
+
     async def _opened(self, cached: int) -> Connection:
         """A connection with the most settings that whoever answers takes; remembers which."""
         while True:

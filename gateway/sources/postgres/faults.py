@@ -6,6 +6,8 @@ in the details. The driver's own exception stays behind as `__cause__`.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import asyncpg
 
 from gateway.errors import (
@@ -19,6 +21,9 @@ from gateway.errors import (
     SourceTimeout,
     SourceUnavailable,
 )
+
+if TYPE_CHECKING:
+    from gateway.sources.postgres.connect import Connection
 
 _DATA = "The database could not compute with these values."
 _LATE = "The database did not answer in time."
@@ -56,6 +61,14 @@ def fault(error: Exception) -> SourceError:
     if isinstance(error, OSError):
         return SourceUnavailable(_GONE)
     return SourceRefused(_REFUSED)
+
+
+def fault_on(error: Exception, connection: Connection) -> SourceError:
+    """The same, given what has become of its connection."""
+    found = fault(error)
+    if connection.is_closed() and not isinstance(found, SourceTimeout):
+        return SourceUnavailable(_GONE, extensions=found.details)
+    return found
 
 
 def connect_fault(error: Exception) -> PlaitError:

@@ -50,9 +50,11 @@ class Page:
         self.cursors = bool(facts & {"startCursor", "endCursor"})
         self.peeks = ("hasPreviousPage" if self.shape.backward else "hasNextPage") in facts
         self.numbered = self.peeks or self.cursors or self.shape.backward
+        self.noted = build.lists_rows(self.entity) and not self.shape.search
         self.size: Expression | None = None
         self.asked: Expression | None = None
         self.read = False
+        self.made_of: tuple[list[Any], list[Expression]] = [], []
 
     def select(self) -> sa.Select[Any]:
         """`select <the connection's JSON text>`."""
@@ -63,6 +65,8 @@ class Page:
         for source in sources[1:]:
             joined = sa.join(joined, source, sa.true())
         object_text = join(text("{"), *commas(parts), text("}"))
+        if self.noted and self.read:
+            self.build.note_list(*self.made_of)
         # Only an aggregate makes one row of a page; where none is asked for, the page is not read.
         return sa.select(object_text).select_from(joined) if self.read else sa.select(object_text)
 
@@ -106,7 +110,8 @@ class Page:
         for nulls, before in ((shape.after, False), (shape.before, True)):
             if nulls is not None:
                 conditions.append(build.predicates.beyond(self.entity, keys, nulls, before=before))
-        read = columns_of(self.ask, shape)
+        self.made_of = froms, [*conditions, *(value for _, value in keys)]
+        read = columns_of(self.ask, shape, keyed=self.noted)
         columns = [column for column in rows.c if column.name in read]
         columns += [value.label(f"~o{i}") for i, (key, value) in enumerate(keys) if key.path]
         if self.asked is not None and self.entity.text is not None:
@@ -142,7 +147,7 @@ class Page:
             case asks.Constant():
                 return text(f'"{part.key}":"{part.text}"')
             case asks.Nodes():
-                found = self.build.row(part.row, page)
+                found = self.build.row(part.row, page, listed=self.noted)
                 _extend(sources, found.source, page)
                 return self._list(part.key, sa.cast(found.json, sa.Text), page)
             case asks.Edges():
@@ -169,7 +174,7 @@ class Page:
             elif isinstance(member, asks.Found):
                 members.append(join(text(f'"{member.key}":'), self._found(member.name, page)))
             else:
-                found = self.build.row(member.row, page)
+                found = self.build.row(member.row, page, listed=self.noted)
                 _extend(sources, found.source, page)
                 members.append(join(text(f'"{member.key}":'), sa.cast(found.json, sa.Text)))
         return self._list(part.key, join(text("{"), *commas(members), text("}")), page)
@@ -239,6 +244,8 @@ class Page:
         froms, conditions = self._pick(rows)
         self.build.taken = taken
         select = sa.select(sa.func.count()).select_from(*froms).where(*conditions)
+        if self.noted:
+            self.build.note_list(froms, conditions)
         if self.parent is not None:
             select = select.correlate(self.parent[1])
         return select.scalar_subquery()

@@ -22,12 +22,13 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 
 from gateway.errors import SourceError, SourceTimeout, SourceUnavailable
-from gateway.sources.postgres.faults import connect_fault, fault
+from gateway.sources.breaker import ProbedBreaker
+from gateway.sources.postgres.faults import connect_fault, fault, fault_on
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+    from collections.abc import Coroutine, Mapping, Sequence
 
-    from gateway.sources.postgres.connect import Connection
+    from gateway.sources.postgres.connect import Connection, Connector
 
 _LATE = "The database did not answer in time."
 _GONE = "The database cannot be reached."
@@ -68,27 +69,28 @@ class Slots:
     absolute, in the event loop's clock.
 
     All `run` verbs raise `SourceError`: `SourceTimeout` at the deadline (the statement is
-    cancelled on the server), `SourceUnavailable`, or what the server's answer means.
+    cancelled on the server), `SourceUnavailable`, or what the server's answer means. `breaker`:
+    open while the server is silent to whoever would log in, too.
     """
 
     def __init__(
         self,
-        connect: Callable[[], Awaitable[Connection]],
+        connect: Connector,
         size: int,
         *,
         prepare: bool = True,
         statements_per_slot: int = 256,
     ) -> None:
         self._connect = connect
+        self.breaker = ProbedBreaker(connect.knock)
         self._size = size
         self._prepare = prepare
         self._statements_per_slot = statements_per_slot
         self._live: set[_Slot] = set()
         self._idle: list[_Slot] = []
-        self._opening = self._mending = 0
+        self._opening = self._mending = self._names = 0
         self._waiters: dict[asyncio.Future[_Slot | SourceError], None] = {}
         self._seen: OrderedDict[str, None] = OrderedDict()
-        self._names = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._pause = self._retry_at = 0.0
         self._fault: SourceError = SourceUnavailable(_GONE)
@@ -109,8 +111,7 @@ class Slots:
 
     async def run(self, text: str, arguments: Sequence[Any], deadline: float) -> list[Any]:
         """The first column of all rows."""
-        rows = await self._run("fetch", text, arguments, deadline)
-        return [row[0] for row in rows]
+        return [row[0] for row in await self._run("fetch", text, arguments, deadline)]
 
     async def run_value(self, text: str, arguments: Sequence[Any], deadline: float) -> Any:
         """The first column of the first row, None where there is no row."""
@@ -126,6 +127,7 @@ class Slots:
     async def close(self, grace: float = 5.0) -> None:
         """Close what is idle, give what is busy `grace` seconds, cut off the rest; idempotent."""
         self._closed = True
+        await self.breaker.close()
         self._fail_waiters(SourceUnavailable(_CLOSED))
         for task in self._tasks:
             task.cancel()
@@ -150,6 +152,7 @@ class Slots:
             "opening": self._opening,
             "mending": self._mending,
             "waiting": len(self._waiters),
+            "breaker_open": float(self.breaker.open),
             **self._counts,
         }
 
@@ -157,6 +160,8 @@ class Slots:
 
     async def _run(self, verb: str, text: str, arguments: Sequence[Any], deadline: float) -> Any:
         loop = asyncio.get_running_loop()
+        if self.breaker.open:
+            raise SourceUnavailable(_GONE)
         if deadline <= loop.time():
             raise SourceTimeout(_LATE)
         slot = self._at_hand() or await self._awaited(deadline)
@@ -175,7 +180,7 @@ class Slots:
                     ask = getattr(slot.connection, verb)
                     result = await ask(text, *arguments, timeout=deadline - loop.time())
         except Exception as error:
-            found = _meaning(error, slot)
+            found = fault_on(error, slot.connection)
             self._settle(slot, error, found)
             raise found from error
         except BaseException:
@@ -227,6 +232,7 @@ class Slots:
         """Decide what becomes of a slot whose statement failed."""
         if isinstance(found, SourceTimeout):
             self._counts["timeouts"] += 1
+            self.breaker.suspect()
         answered = isinstance(error, _ANSWERED) and not slot.connection.local
         if answered and not isinstance(found, SourceTimeout | SourceUnavailable):
             self._give(slot)
@@ -263,6 +269,8 @@ class Slots:
             timer.cancel()
             self._waiters.pop(waiter, None)
         if isinstance(given, SourceError):
+            if isinstance(given, SourceTimeout):
+                self.breaker.suspect()
             raise type(given)(given.message, code=given.code, extensions=given.details)
         if given.connection.is_closed():
             self._lose(given)
@@ -389,11 +397,3 @@ class Slots:
 def _answer(waiter: asyncio.Future[_Slot | SourceError], answer: SourceError) -> None:
     if not waiter.done():
         waiter.set_result(answer)
-
-
-def _meaning(error: Exception, slot: _Slot) -> SourceError:
-    """What an error means, given what has become of its connection."""
-    found = fault(error)
-    if slot.connection.is_closed() and not isinstance(found, SourceTimeout):
-        return SourceUnavailable(_GONE, extensions=found.details)
-    return found

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
-from gateway.errors import SourceError
+from gateway.errors import SourceError, SourceTimeout, SourceUnavailable
 from gateway.sources.contract import Health
 from gateway.sources.postgres.agreement import disagreements
 from gateway.sources.postgres.candidates import Estimate, estimated, matching, ranked_by_words
@@ -21,8 +22,7 @@ from gateway.sources.postgres.statements import Statements
 from gateway.sources.postgres.writer import Writer
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from contextlib import AbstractAsyncContextManager
+    from collections.abc import AsyncIterator, Mapping, Sequence
 
     from gateway.schema import asks
     from gateway.schema.catalog import Catalog, EntityInfo
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from gateway.sources.postgres.candidates import MatchingRows
     from gateway.sources.postgres.statements import Statement
     from gateway.sources.postgres.writer import Session
+
+_GONE = "The database cannot be reached."
 
 
 class PostgresSource:
@@ -97,6 +99,12 @@ class PostgresSource:
     ) -> Statement:
         """A connection, compiled. Pure."""
         return self._statements.page(connection, shapes)
+
+    def prepare_marked(
+        self, ask: asks.Row | asks.Connection, shapes: Mapping[int, PageShape]
+    ) -> Statement | None:
+        """Rows or a page that say which rows of others they show; None: of none. Pure."""
+        return self._statements.marked(ask, shapes)
 
     def prepare_related(self, related: asks.Related, shapes: Mapping[int, PageShape]) -> Statement:
         """Connections by the key that their rows hold, compiled. Pure."""
@@ -200,11 +208,17 @@ class PostgresSource:
         columns = tuple(zip(*batch.keys, strict=True))
         return await slots.run(prepared.text, (*columns, *batch.arguments), budget.deadline)
 
-    def transaction(
-        self, deadline: float, isolation: str | None
-    ) -> AbstractAsyncContextManager[Session]:
+    @asynccontextmanager
+    async def transaction(self, deadline: float, isolation: str | None) -> AsyncIterator[Session]:
         """A transaction on a connection of the writers'; see `Writer.transaction`."""
-        return self._writer.transaction(deadline, isolation)
+        if self._slots.breaker.open:
+            raise SourceUnavailable(_GONE)
+        try:
+            async with self._writer.transaction(deadline, isolation) as session:
+                yield session
+        except SourceTimeout:
+            self._slots.breaker.suspect()
+            raise
 
     def describe(self, prepared: Statement) -> Mapping[str, Any]:
         """The SQL text; of a named statement its file, and what reads the rows it wrote."""

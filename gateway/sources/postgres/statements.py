@@ -19,9 +19,10 @@ from sqlalchemy.sql.elements import quoted_name
 
 from gateway.schema import asks
 from gateway.schema.catalog import Relation
+from gateway.schema.plain_keys import is_marked_by_key, key_columns
 from gateway.schema.rules import CONSTANT_SPEC, VIEWER_SPEC
 from gateway.sources.contract import Prepared
-from gateway.sources.postgres.compiled import renumbered, tables_of
+from gateway.sources.postgres.compiled import columns_read, renumbered, tables_of
 from gateway.sources.postgres.pages import Page
 from gateway.sources.postgres.predicates import Predicates, join_condition
 from gateway.sources.postgres.scalars import commas, join, opaque, text, write
@@ -51,13 +52,16 @@ class Statement(Prepared):
 
     By key its first parameters are one array per key column; the others follow, taken from the
     argument readers' values as `slots` says: (reader, index). `constants` are a rule's own.
-    `tables` are those it reads, each as often as it stands in it.
+    `tables` are those it reads, each as often as it stands in it. `marks` and `exact`: see
+    `Statements.marked`.
     """
 
     text: str
     slots: tuple[tuple[int, int], ...]
     constants: tuple[Any, ...] = ()
     tables: tuple[str, ...] = ()
+    marks: tuple[str, ...] = ()
+    exact: tuple[tuple[str, frozenset[str] | None], ...] = ()
 
 
 class Statements:
@@ -85,8 +89,28 @@ class Statements:
         """Connections of the rows that hold a key: as many as keys, in the keys' order."""
         return self._related(related, tuple(shapes.items()))
 
-    def _compile_by_key(self, row: asks.Row, shapes: _Shapes) -> Statement:
-        build = Build(self.catalog, dict(shapes))
+    def marked(
+        self, ask: asks.Row | asks.Connection, shapes: Mapping[int, PageShape]
+    ) -> Statement | None:
+        """The same rows or page, and which rows they show beside those read by key; None: none.
+
+        Behind a row that others refer to stands its key as the member `~n`, where `marks[n]` is its
+        entity, and in a row of a list its own; `gateway.execution.marks` takes them out. `exact`
+        are the tables that are read for such rows, each as often, with the columns by which a list
+        finds and orders them, None for a row that is referred to.
+        """
+        if isinstance(ask, asks.Row) and not any(
+            isinstance(part, asks.One | asks.Many) for part in ask.parts
+        ):
+            return None
+        compiled: Any = self._by_key if isinstance(ask, asks.Row) else self._page
+        found: Statement = compiled(ask, tuple(shapes.items()), marking=True)
+        return found if found.exact else None
+
+    def _compile_by_key(
+        self, row: asks.Row, shapes: _Shapes, *, marking: bool = False
+    ) -> Statement:
+        build = Build(self.catalog, dict(shapes), marking=marking)
         entity = row.entity
         key = row.by or entity.key
         wanted, names = _wanted(key)
@@ -126,8 +150,10 @@ class Statements:
             self.source, sa.select(value).select_from(wanted).order_by(wanted.c.n), by_key=True
         )
 
-    def _compile_page(self, connection: asks.Connection, shapes: _Shapes) -> Statement:
-        build = Build(self.catalog, dict(shapes))
+    def _compile_page(
+        self, connection: asks.Connection, shapes: _Shapes, *, marking: bool = False
+    ) -> Statement:
+        build = Build(self.catalog, dict(shapes), marking=marking)
         return build.finish(self.source, build.connection(connection, None), by_key=False)
 
 
@@ -140,10 +166,15 @@ class Found:
 
 
 class Build:
-    """One statement in the making: its aliases and its parameters."""
+    """One statement in the making: its aliases and its parameters; `marking`: and its marks."""
 
-    def __init__(self, catalog: Catalog, shapes: Mapping[int, PageShape]) -> None:
+    def __init__(
+        self, catalog: Catalog, shapes: Mapping[int, PageShape], *, marking: bool = False
+    ) -> None:
         self.catalog = catalog
+        self.marking = marking
+        self.marks: list[str] = []
+        self.exact: list[tuple[str, frozenset[str] | None]] = []
         self.shapes = shapes
         self.count = 0
         self.taken: dict[int, int] = {}
@@ -161,7 +192,16 @@ class Build:
         sql = renumbered(str(compiled), place.__getitem__)
         constants: list[Any] = []
         slots = tuple(_slot(name, compiled.params, constants) for name in others)
-        return Statement(source, by_key, sql, slots, tuple(constants), tables_of(select))
+        return Statement(
+            source,
+            by_key,
+            sql,
+            slots,
+            tuple(constants),
+            tables_of(select),
+            tuple(self.marks),
+            tuple(self.exact),
+        )
 
     def alias(self, table: Any, prefix: str) -> Any:
         """The table under a name no other level of the statement has."""
@@ -184,10 +224,42 @@ class Build:
 
     # Objects ---------------------------------------------------------------------------------
 
-    def row(self, row: asks.Row, table: Any) -> Found:
-        """The JSON object of a row of alias `table`."""
-        members = [(part.key, self._part(part, row.entity, table)) for part in row.parts]
+    def row(self, row: asks.Row, table: Any, *, listed: bool = False) -> Found:
+        """The JSON object of a row of alias `table`; `listed`: it is one of a list."""
+        members: list[tuple[str, Expression]] = []
+        entity = row.entity
+        for part in row.parts:
+            members.append((part.key, self._part(part, entity, table)))
+            if self.marking and isinstance(part, asks.One):
+                # As the row here has it: the related one may be hidden, or gone.
+                target = part.row.entity
+                names = key_columns(entity, entity.relations[part.relation.name], target)
+                if names is not None:
+                    members.append(self._mark(target, names, table))
+                    self.exact.append((target.table.fullname, None))
+        if members and listed:
+            own = [info.column.name for info in row.entity.key]
+            members.append(self._mark(row.entity, own, table))
         return self._object(members, table)
+
+    def _mark(self, entity: EntityInfo, names: Sequence[str], table: Any) -> tuple[str, Expression]:
+        """The key of a row of the entity, which these columns hold, as a member."""
+        keys = [table.c[name] for name in names]
+        self.marks.append(entity.name)
+        key = keys[0] if len(keys) == 1 else sa.func.json_build_array(*keys)
+        return f"~{len(self.marks) - 1}", key
+
+    def lists_rows(self, entity: EntityInfo) -> bool:
+        """Whether the statement says which rows of the entity its lists show.
+
+        What a row rule reads, it may have written as text.
+        """
+        return self.marking and entity.rule is None and is_marked_by_key(entity)
+
+    def note_list(self, froms: Sequence[Any], expressions: Sequence[Any]) -> None:
+        """Note that these aliases are read for a list alone, which these expressions make."""
+        for rows in froms:
+            self.exact.append((rows.element.fullname, columns_read(rows, expressions)))
 
     def _object(self, members: Sequence[tuple[str, Expression]], table: Any) -> Found:
         if not members or any(len(key) > MAX_IDENTIFIER for key, _ in members):
@@ -257,13 +329,17 @@ def _wanted(key: Sequence[ColumnInfo]) -> tuple[Any, list[str]]:
     """The keys that are asked for, as rows of `n` and these columns, one array parameter each.
 
     Integers are wide whatever the column's: one beyond it is no row's key, and no error for all.
+    Each array stands in a `select` of its own, so that the server does not see how long it is: else
+    it finds a few keys worth a plan of their own and plans the statement anew at every execution,
+    which takes longer than to read the rows.
     """
     types = [
         sa.BigInteger() if isinstance(info.column.type, sa.Integer) else info.column.type
         for info in key
     ]
     arrays = [
-        sa.bindparam(f"{KEY}{index}", type_=sa.ARRAY(type_)) for index, type_ in enumerate(types)
+        sa.select(sa.bindparam(f"{KEY}{index}", type_=sa.ARRAY(type_))).scalar_subquery()
+        for index, type_ in enumerate(types)
     ]
     names = [f"k{index}" for index in range(len(arrays))]
     rows = sa.func.unnest(*arrays).table_valued(*names, with_ordinality="n", name="k")

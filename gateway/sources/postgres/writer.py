@@ -239,6 +239,8 @@ class Session:
         self._connection = connection
         self._writes = writes
         self._deadline = deadline
+        self.changed: frozenset[str] | None = None
+        """The columns to which the last `apply` gave other values; None where it made rows."""
 
     async def apply(self, write: Write, viewer: tuple[Any, ...]) -> list[Key]:
         """Insert or update; the keys of the rows, in the order given, or the key's order.
@@ -246,10 +248,11 @@ class Session:
         Raises `SourceRefused`: VERSION_CONFLICT, or FORBIDDEN where a row would leave what the
         entity's rule allows the viewer.
         """
+        self.changed = None
         if write.rows is not None:
             keys = await self._insert(write, write.rows, viewer)
         elif write.key is not None:
-            keys = await self._keys(self._writes.update(write, viewer))
+            keys = await self._update(self._writes.update(write, viewer))
             if not keys:
                 await self._explain_nothing(write, viewer)
         else:
@@ -295,9 +298,14 @@ class Session:
         locked = await self.lock(write, viewer)
         if not locked:
             return []
-        changed = set(await self._keys(self._writes.update(write, viewer, locked)))
+        changed = set(await self._update(self._writes.update(write, viewer, locked)))
         known = [key for key in locked if key in changed]
         return known if len(known) == len(changed) else sorted(changed)
+
+    async def _update(self, compiled: Compiled) -> list[Key]:
+        found = await self._keys(compiled)
+        self.changed = frozenset(name for row in found for name in row[-1])
+        return [row[:-1] for row in found]
 
     async def call(self, call: Call, arguments: Sequence[Any]) -> Value:
         """Run a named statement: its result as JSON, or null."""

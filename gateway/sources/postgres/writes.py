@@ -14,6 +14,7 @@ from sqlalchemy.dialects import postgresql as pg
 from gateway.schema.rules import condition
 from gateway.schema.scalars import write_duration
 from gateway.schema.writes import MAX_ROWS, Write
+from gateway.sources.postgres.scalars import text
 from gateway.sources.postgres.statements import DIALECT, VIEWER, Build
 
 if TYPE_CHECKING:
@@ -173,7 +174,9 @@ class Writes:
     ) -> Compiled:
         """Set the patch on the rows a write aims at, or on those of them that `keys` names.
 
-        A column that counts versions counts this one, whether a trigger does so or not.
+        A column that counts versions counts this one, whether a trigger does so or not. Behind the
+        key of each row stand the names of the columns that have another value than before, whoever
+        gave it: the row is read and locked in the same statement.
         """
         patch = write.patch or {}
         column, expected = write.version or (None, None)
@@ -184,11 +187,13 @@ class Writes:
         return form.filled({**values, **aimed})
 
     def _change(self, write: Write, by_key: bool) -> Any:  # noqa: FBT001 - one of two forms
+        table = write.entity.table
         if by_key:
-            rows, conditions = self._aim(write)
+            before, conditions = self._aim(write)
         else:
-            rows = write.entity.table.alias("t")
-            conditions = [_among(write.entity, rows)]
+            before = table.alias("b")
+            conditions = [_among(write.entity, before)]
+        rows: Any = table.alias("t")
         given = _recordset([rows.c[name] for name in write.patch or ()])
         changes: dict[Any, Any] = {
             rows.c[name]: sa.select(given.c[name]).scalar_subquery() for name in write.patch or ()
@@ -198,9 +203,11 @@ class Writes:
             changes.setdefault(rows.c[column], rows.c[column] + sa.literal_column("1"))
             if expected is not None:
                 wanted = sa.bindparam("plait_version", type_=rows.c[column].type)
-                conditions.append(rows.c[column] == wanted)
-        statement = sa.update(rows).values(changes).where(*conditions)
-        return statement.returning(*_keys(write.entity, rows))
+                conditions.append(before.c[column] == wanted)
+        old = sa.select(*before.c).where(*conditions).with_for_update(of=before).subquery("o")
+        same = [rows.c[info.column.name] == old.c[info.column.name] for info in write.entity.key]
+        statement = sa.update(rows).values(changes).where(*same)
+        return statement.returning(*_keys(write.entity, rows), _changed(rows, old))
 
     def lock(self, write: Write, viewer: tuple[Any, ...]) -> Compiled:
         """The keys of the rows a write aims at, in order, locked; at most one too many."""
@@ -241,6 +248,20 @@ class Writes:
         else:
             raise TypeError("a write that aims at nothing must not touch everything")
         return rows, conditions
+
+
+def _changed(rows: Any, old: Any) -> Expression:
+    """The names of the columns with another value than before; as text, which all types have."""
+    names = [
+        sa.case(
+            (
+                sa.cast(new, sa.Text).is_distinct_from(sa.cast(before, sa.Text)),
+                text(new.name),
+            )
+        )
+        for new, before in zip(rows.c, old.c, strict=True)
+    ]
+    return sa.func.array_remove(pg.array(names), sa.null(), type_=sa.ARRAY(sa.Text))
 
 
 def _keys(entity: EntityInfo, rows: Any) -> list[Any]:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from gateway.embedding.contract import Embedder
-    from gateway.schema.asks import HitPart
+    from gateway.schema.asks import Part
     from gateway.sources.qdrant.administration import Administration
     from gateway.sources.qdrant.changes import Change
     from gateway.sources.qdrant.collections import Collection
@@ -32,7 +32,7 @@ MAX_COLLECTIONS = 1_000
 async def act(
     administration: Administration,
     change: Change,
-    parts: Sequence[HitPart],
+    parts: Sequence[Part],
     embedder: Embedder | None,
     deadline: float,
 ) -> Any:
@@ -86,7 +86,7 @@ async def _create(
 async def _read(
     administration: Administration,
     change: ReadCollections,
-    parts: Sequence[HitPart],
+    parts: Sequence[Part],
     deadline: float,
 ) -> Any:
     if change.collection is not None:

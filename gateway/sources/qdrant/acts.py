@@ -14,7 +14,7 @@ from gateway.sources.contract import Prepared
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from gateway.schema.asks import HitPart
+    from gateway.schema.asks import Part
     from gateway.schema.vector_writes import VectorAct, VectorChange
 
 _CALLS: Mapping[Operation, str] = {
@@ -37,7 +37,7 @@ class PreparedAct(Prepared):
     """One operation; `batch.arguments` is `(Change,)`. `parts` are what is shown of its result."""
 
     binding: VectorChange
-    parts: tuple[HitPart, ...]
+    parts: tuple[Part, ...]
 
 
 def prepare_act(source: str, act: VectorAct) -> PreparedAct:
@@ -53,17 +53,17 @@ def describe_act(prepared: PreparedAct) -> Mapping[str, Any]:
     return described if binding.operation in READS else {**described, "collection": collection}
 
 
-def encode(value: Any, parts: Sequence[HitPart]) -> bytes | None:
+def encode(value: Any, parts: Sequence[Part]) -> bytes | None:
     """What is shown of a result, as JSON; None for none."""
     return None if value is None else orjson.dumps(_shown(value, parts))
 
 
-def only_names(parts: Sequence[HitPart]) -> bool:
+def only_names(parts: Sequence[Part]) -> bool:
     """Whether nothing is shown of a collection but its name, which needs no look at it."""
     return {part.name for part in parts} <= {"name", TYPENAME}
 
 
-def _shown(value: Any, parts: Sequence[HitPart]) -> Any:
+def _shown(value: Any, parts: Sequence[Part]) -> Any:
     if isinstance(value, list):
         return [_shown(one, parts) for one in value]
     shown = {}

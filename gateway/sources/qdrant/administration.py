@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from qdrant_client import AsyncQdrantClient
 
     from gateway.embedding.contract import Embedder
-    from gateway.schema.asks import HitPart
+    from gateway.schema.asks import Part
     from gateway.sources.qdrant.changes import Change, CreateCollection
     from gateway.sources.qdrant.collections import Collection
     from gateway.sources.qdrant.filters import Filter
@@ -57,7 +57,7 @@ class Administration:
     async def act(
         self,
         change: Change,
-        parts: Sequence[HitPart],
+        parts: Sequence[Part],
         embedder: Embedder | None,
         deadline: float,
     ) -> Any:

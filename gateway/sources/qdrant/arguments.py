@@ -189,7 +189,9 @@ def parse_vector(value: Any, dimensions: int | None, name: str = "vector") -> tu
         numbers = tuple(map(float, value))
     except OverflowError:
         numbers = (math.inf,)
-    if not (all(map(math.isfinite, numbers)) and max(map(abs, numbers)) <= _LARGEST):
+    # A sum with NaN in it is NaN; least and greatest alone would not see one.
+    within = min(numbers) >= -_LARGEST and max(numbers) <= _LARGEST
+    if not (within and math.isfinite(sum(numbers))):
         raise InputError(f"{name} holds NaN or an infinity; every number must be finite")
     return numbers
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from gateway.schema.hybrid import SIDE_NAMES
+from gateway.schema.hybrid import SIDES
+from gateway.schema.vector_reading import Reading
 from gateway.sources.qdrant.prepared import (
     UNBOUND,
     prepare_nearest,
@@ -23,38 +24,34 @@ if TYPE_CHECKING:
 
 
 # Which ranking found a hit is known only where there are several.
-_KINDS = {"__typename": HitKind.TYPENAME, **dict.fromkeys(SIDE_NAMES, HitKind.NOTHING)}
+_KINDS = {"__typename": HitKind.TYPENAME, **dict.fromkeys(SIDES, HitKind.NOTHING)}
 
 
-def hits(source: str, ask: asks.Hits, *, by_key: bool, fields: Mapping[int, Any]) -> PreparedHits:
-    """A search, or the neighbours of the keys' points. Raises InputError for a payload's paths."""
-    selection = _fields(ask.parts, fields)
-    prepare = prepare_nearest if by_key else prepare_search
-    collection = ask.collection or UNBOUND
-    key = KEYS.get(ask.key or "")
-    return prepare(source, collection, selection, typename=ask.type_name, key=key)
-
-
-def tree(source: str, ask: asks.VectorTree, *, fields: Mapping[int, Any]) -> PreparedTree:
-    """Whatever else is read. Raises InputError for a payload's paths."""
-    selection = _fields(ask.parts, fields)
-    collection = ask.collection or UNBOUND
-    trees = Trees(collection, KEYS.get(ask.key or ""))
+def read(
+    source: str, ask: asks.VectorRead, fields: Mapping[int, Any]
+) -> PreparedHits | PreparedTree:
+    """Whatever is read of a collection. Raises InputError for a payload's paths."""
+    reading, selection = ask.reading, _fields(ask.parts, fields)
+    collection, key = ask.collection or UNBOUND, KEYS.get(ask.key or "")
+    if reading.has_hits:
+        prepare = prepare_nearest if reading is Reading.NEAREST else prepare_search
+        return prepare(source, collection, selection, typename=ask.type_name, key=key)
+    trees = Trees(collection, key)
     return prepare_tree(
         source,
-        ask.reading,
+        reading,
         collection,
         selection,
-        hit=trees.hit_fields(ask.reading, selection),
-        write=trees.writer(ask.reading, selection),
+        hit=trees.hit_fields(reading, selection),
+        write=trees.writer(reading, selection),
     )
 
 
-def _fields(parts: Iterable[asks.HitPart], fields: Mapping[int, Any]) -> tuple[HitField, ...]:
+def _fields(parts: Iterable[asks.Part], fields: Mapping[int, Any]) -> tuple[HitField, ...]:
     return tuple(_field(part, fields) for part in parts)
 
 
-def _field(part: asks.HitPart, fields: Mapping[int, Any]) -> HitField:
+def _field(part: asks.Part, fields: Mapping[int, Any]) -> HitField:
     kind = _KINDS.get(part.name) or HitKind(part.name)
     names = None if part.spec is None else fields[part.spec]
     return HitField(

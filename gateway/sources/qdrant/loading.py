@@ -6,11 +6,16 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from gateway.importing import without
+from gateway.sources.qdrant.conditions import Match, NumberRange
+from gateway.sources.qdrant.filters import Filter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from gateway.sources.qdrant.session import Session
+
+_USUAL = Filter(must=(Match("field", "keyword", ("value",)), NumberRange("field", (("gte", 0.0),))))
+"""What filters are mostly made of."""
 
 
 def session_class() -> type[Session]:
@@ -18,8 +23,10 @@ def session_class() -> type[Session]:
     # httpx's own command line, and HTTP/2, which the client does not use unless it is asked to.
     with without("httpx._main", "h2"), _models_built_when_used():
         import qdrant_client  # noqa: F401, PLC0415 - costs a second: when a source opens
+    from gateway.sources.qdrant.native_filters import native_filter  # noqa: PLC0415 - likewise
     from gateway.sources.qdrant.session import Session  # noqa: PLC0415 - imports the client library
 
+    native_filter(_USUAL)  # here, or the first filtered search would hold the loop meanwhile
     return Session
 
 

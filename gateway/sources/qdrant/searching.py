@@ -191,22 +191,27 @@ class Searching:
     ) -> list[Found | PlaitError]:
         """The hits of every part's questions, in their order; None where a point is not stored."""
         asked = [() if isinstance(one, Exception) else one for one in questions]
+        every = [each for part in asked for each in part if each is not None]
+        alone = len(every) == 1  # as most are, and a vector takes longer to hash than to send
         unique: dict[Ask, Ask] = {}
-        for one in (each for part in asked for each in part if each is not None):
+        for one in () if alone else every:
             bare = one.bare()
             unique[bare] = unique[bare].fetching(one) if bare in unique else one
+        asks = every if alone else list(unique.values())
         try:
-            hits = await self._session.query_stored(collection, list(unique.values()), deadline)
+            hits = await self._session.query_stored(collection, asks, deadline)
         except SourceDataError:
             self._session.forget(collection)
             if len([part for part in asked if part]) < 2:  # noqa: PLR2004 - nobody to part from
                 raise
             return [await self._singly(collection, one, deadline) for one in questions]
-        by_ask = dict(zip(unique, hits, strict=True))
+        by_ask = {} if alone else dict(zip(unique, hits, strict=True))
         return [
             one
             if isinstance(one, Exception)
-            else [None if each is None else by_ask[each.bare()] for each in one]
+            else [
+                None if each is None else hits[0] if alone else by_ask[each.bare()] for each in one
+            ]
             for one in questions
         ]
 

@@ -6,11 +6,20 @@ Imports the client library; loaded when a source opens.
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from qdrant_client import models
 
-from gateway.errors import ConfigurationError, InputError, SourceTimeout
+from gateway.errors import (
+    ConfigurationError,
+    InputError,
+    SourceRefused,
+    SourceTimeout,
+    SourceUnavailable,
+)
+from gateway.sources.breaker import ProbedBreaker
 from gateway.sources.qdrant.administration import Administration
 from gateway.sources.qdrant.bulk import Bulk
 from gateway.sources.qdrant.faults import (
@@ -28,7 +37,6 @@ if TYPE_CHECKING:
 
     from qdrant_client import AsyncQdrantClient
 
-    from gateway.errors import SourceRefused
     from gateway.sources.qdrant.address import Address
     from gateway.sources.qdrant.ask import Ask
     from gateway.sources.qdrant.filters import Filter
@@ -57,6 +65,7 @@ class Session:
             else GrpcWire(address, address.grpc_port, seconds)
         )
         self._sizes: dict[tuple[str, str], int] = {}
+        self.breaker = ProbedBreaker(self._sign_of_life)
         self.administration = Administration(name, self.run)
         self.point_reads = PointReads(self)
         self.bulk = Bulk(self)
@@ -75,6 +84,7 @@ class Session:
 
     async def close(self) -> None:
         """Close the connections, within two seconds."""
+        await self.breaker.close()
         try:
             async with asyncio.timeout(_CLOSE_SECONDS):
                 await self._wire.client.close()
@@ -85,8 +95,9 @@ class Session:
         self, call: Callable[[AsyncQdrantClient], Awaitable[Any]], deadline: float | None
     ) -> Any:
         """Await a call of the client, until `deadline` and never longer than the timeout."""
-        work = self._wire.run(lambda: call(self._wire.client))
-        return await finished(self._name, work, self._until(deadline))
+        return await self._finished(
+            lambda: self._wire.run(lambda: call(self._wire.client)), self._until(deadline)
+        )
 
     async def collections(self, deadline: float | None = None) -> list[str]:
         """The names of all collections the key may see."""
@@ -121,8 +132,10 @@ class Session:
         until = self._until(deadline)
         for start in range(0, len(asks), MAX_BATCH):
             part = asks[start : start + MAX_BATCH]
-            work = self._wire.query(collection, part, self._left(until))
-            hits += await finished(self._name, work, until)
+            seconds = self._left(until)
+            hits += await self._finished(
+                partial(self._wire.query, collection, part, seconds), until
+            )
         return hits
 
     async def query_stored(
@@ -153,14 +166,15 @@ class Session:
         """The best groups of what `ask` ranks. Raises `PointMissing` where it names none."""
         until = self._until(deadline)
         seconds = self._left(until)
-        work = self._wire.groups(collection, ask, wish, seconds)
-        groups: list[Group] = await finished(self._name, work, until)
+        asked = partial(self._wire.groups, collection, ask, wish, seconds)
+        groups: list[Group] = await self._finished(asked, until)
         return groups
 
     async def store(self, collection: str, points: Sequence[Point], deadline: float) -> None:
         """Store points in one engine call."""
         until = self._until(deadline)
-        await finished(self._name, self._wire.store(collection, points, self._left(until)), until)
+        seconds = self._left(until)
+        await self._finished(partial(self._wire.store, collection, points, seconds), until)
 
     async def scrolled(
         self,
@@ -195,6 +209,21 @@ class Session:
         """Ask for the collection's dimensions again when they are needed next."""
         for known in [key for key in self._sizes if key[0] == collection]:
             del self._sizes[known]
+
+    async def _finished(self, call: Callable[[], Awaitable[Any]], until: float) -> Any:
+        """What the engine says by `until`; while it is silent, `SourceUnavailable` at once."""
+        if self.breaker.open:
+            raise SourceUnavailable(f"{self._name} has not answered lately; it is being spared")
+        try:
+            return await finished(self._name, call(), until)
+        except SourceTimeout:
+            self.breaker.suspect()
+            raise
+
+    async def _sign_of_life(self) -> None:
+        with suppress(SourceRefused):  # which is an answer
+            work = self._wire.run(self._wire.client.get_collections)
+            await finished(self._name, work, self._until(None))
 
     def _left(self, until: float) -> float:
         """The seconds left. Raises `SourceTimeout` where there are none."""

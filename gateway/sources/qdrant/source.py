@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from gateway.embedding.contract import Embedder
-    from gateway.schema.asks import Hits, VectorTree
+    from gateway.schema.asks import VectorRead
     from gateway.schema.bindings import Vectors
     from gateway.schema.vector_writes import VectorAct, VectorChange
     from gateway.sources.contract import Batch, Budget, Key, Prepared
@@ -76,21 +76,19 @@ class QdrantSource:
         self._open: Session | None = None
         self._opening: asyncio.Future[None] | None = None
 
-    def prepare_hits(self, hits: Hits, *, by_key: bool, fields: Mapping[int, Any]) -> PreparedHits:
-        """A search, or the neighbours of stored points by key, compiled. Pure.
+    def prepare_read(
+        self, ask: VectorRead, fields: Mapping[int, Any]
+    ) -> PreparedHits | PreparedTree:
+        """What is read of a collection, compiled. Pure.
 
         `fields` are those of payloads that are shown, None for all, by the reader a part names.
         Raises `InputError` for a path that is none.
         """
-        return asks.hits(self.name, hits, by_key=by_key, fields=fields)
+        return asks.read(self.name, ask, fields)
 
     def rankings(self, hits: PreparedHits) -> Rankings:
         """The smaller requests of a search that rows take part in. Pure."""
         return Rankings(hits)
-
-    def prepare_tree(self, tree: VectorTree, *, fields: Mapping[int, Any]) -> PreparedTree:
-        """Groups, facets, points, counts and pages, compiled. Pure. Raises `InputError`."""
-        return asks.tree(self.name, tree, fields=fields)
 
     def arguments(self, binding: Vectors, values: Mapping[str, Any]) -> Wish:
         """The checked arguments of a field with this binding. Raises `InputError`."""
@@ -136,6 +134,10 @@ class QdrantSource:
         except SourceError as error:
             return Health(ready=False, detail=error.message)
         return Health(ready=True, detail=f"{count} collections", figures={"collections": count})
+
+    def figures(self) -> Mapping[str, float]:
+        """Gauge: whether the breaker is open."""
+        return {"breaker_open": float(self._open is not None and self._open.breaker.open)}
 
     async def execute(self, prepared: Prepared, batch: Batch, budget: Budget) -> Sequence[Any]:
         """Run a search, find the neighbours of every key, or read something else.

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from qdrant_client import grpc as pb
 from qdrant_client import models
 
@@ -12,7 +14,7 @@ from gateway.sources.qdrant.ask import Fused, Liked
 from gateway.sources.qdrant.wishes import Strategy
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from gateway.sources.qdrant.ask import Ask, Near, Target
     from gateway.sources.qdrant.ids import PointId
@@ -57,11 +59,26 @@ def grpc_prefetches(
 
 def _grpc_input(given: Near) -> pb.VectorInput:
     if isinstance(given, tuple):
-        return pb.VectorInput(dense=pb.DenseVector(data=given))
+        dense = pb.VectorInput()
+        dense.dense.MergeFromString(packed(given))
+        return dense
     if isinstance(given, Sparse):
         sparse = pb.SparseVector(values=given.values, indices=given.indices)
         return pb.VectorInput(sparse=sparse)
     return pb.VectorInput(id=grpc_id(given))
+
+
+def packed(vector: Sequence[float]) -> bytes:
+    """A `DenseVector` as it is sent: a part of the time that giving it number by number takes."""
+    data = np.asarray(vector, dtype="<f4").tobytes()
+    return b"\n" + _varint(len(data)) + data  # its first field, repeated
+
+
+@cache
+def _varint(number: int) -> bytes:
+    """The number in groups of seven bits, the lowest first, each but the last marked."""
+    low, rest = number & 0x7F, number >> 7
+    return bytes([low | 0x80]) + _varint(rest) if rest else bytes([low])
 
 
 def grpc_id(value: PointId) -> pb.PointId:

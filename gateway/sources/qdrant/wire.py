@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import math
-from functools import cache
 from itertools import repeat
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
@@ -16,32 +15,36 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from qdrant_client import AsyncQdrantClient, models
 from qdrant_client import grpc as pb
-from qdrant_client.conversions.conversion import RestToGrpc, payload_to_grpc
+from qdrant_client.conversions.conversion import RestToGrpc
 
 from gateway.sources.qdrant.ask import Fused
 from gateway.sources.qdrant.narrowing_wire import grpc_among, rest_among
 from gateway.sources.qdrant.native_filters import native_filter
+from gateway.sources.qdrant.points_wire import grpc_upsert
 from gateway.sources.qdrant.shape import Hit
 from gateway.sources.qdrant.targets_wire import (
-    grpc_id,
     grpc_prefetches,
     grpc_ranking,
     rest_prefetches,
     rest_ranking,
 )
 from gateway.sources.qdrant.trees import Group
+from gateway.turns import fair
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from gateway.sources.qdrant.address import Address
     from gateway.sources.qdrant.ask import Ask
+    from gateway.sources.qdrant.filters import Filter
     from gateway.sources.qdrant.points import Point
     from gateway.sources.qdrant.prepared import PayloadWish
     from gateway.sources.qdrant.wishes import Grouped
 
 _NO_PAYLOAD: Mapping[str, Any] = MappingProxyType({})
 _NONE = repeat(None)
+_FILTERS: dict[Filter, pb.Filter] = {}
+_MOST_FILTERS, _SMALL_FILTER = 256, 1_024  # bytes
 _GRPC_OPTIONS = {
     # A server that comes back is used again within a second, not within two minutes.
     "grpc.initial_reconnect_backoff_ms": 100,
@@ -97,6 +100,7 @@ class GrpcWire:
             timeout=math.ceil(seconds),
         )
         response = await self.client.grpc_points.QueryBatch(request, timeout=seconds)
+        await fair()
         return [
             _grpc_hits(batch.result, ask) for ask, batch in zip(asks, response.result, strict=True)
         ]
@@ -115,12 +119,7 @@ class GrpcWire:
 
     async def store(self, collection: str, points: Sequence[Point], seconds: float) -> None:
         """See `Wire.store`."""
-        await self.client.grpc_points.Upsert(
-            pb.UpsertPoints(
-                collection_name=collection, wait=True, points=[_grpc_point(one) for one in points]
-            ),
-            timeout=seconds,
-        )
+        await self.client.grpc_points.Upsert(grpc_upsert(collection, points), timeout=seconds)
 
     async def run(self, call: Callable[[], Awaitable[Any]]) -> Any:
         """See `Wire.run`."""
@@ -223,28 +222,22 @@ def _grpc_query(collection: str, ask: Ask) -> pb.QueryPoints:
 
 
 def _grpc_filter(ask: Ask) -> pb.Filter | None:
-    native = native_filter(ask.filter)
-    wanted = None if native is None else RestToGrpc.convert_filter(native)
+    wanted = _converted(ask.filter)
     return wanted if ask.among is None else grpc_among(wanted, ask.among)
 
 
-def _grpc_point(point: Point) -> pb.PointStruct:
-    made = pb.PointStruct(id=grpc_id(point.id), payload=payload_to_grpc(dict(point.payload)))
-    made.vectors.vector.dense.MergeFromString(_packed(point.vector))
-    return made
-
-
-def _packed(vector: Sequence[float]) -> bytes:
-    """A `DenseVector` as it is sent: a sixth of the time that giving it number by number takes."""
-    data = np.asarray(vector, dtype="<f4").tobytes()
-    return b"\n" + _varint(len(data)) + data  # its first field, repeated
-
-
-@cache
-def _varint(number: int) -> bytes:
-    """The number in groups of seven bits, the lowest first, each but the last marked."""
-    low, rest = number & 0x7F, number >> 7
-    return bytes([low | 0x80]) + _varint(rest) if rest else bytes([low])
+def _converted(given: Filter | None) -> pb.Filter | None:
+    """The filter as it is sent; small ones are kept, since the client's models take their time."""
+    if given is None:
+        return None
+    converted = _FILTERS.get(given)
+    if converted is None:
+        converted = RestToGrpc.convert_filter(native_filter(given) or models.Filter())
+        if len(_FILTERS) >= _MOST_FILTERS:
+            _FILTERS.clear()
+        if converted.ByteSize() <= _SMALL_FILTER:
+            _FILTERS[given] = converted
+    return converted
 
 
 def _grpc_payload(wish: PayloadWish) -> pb.WithPayloadSelector:

@@ -102,10 +102,14 @@ class Errors:
         self.by_root: dict[str | int, list[tuple[tuple[str | int, ...], SourceError]]] = {}
         self.general: SourceError | None = None
         """The error of a value that is not there though nothing is said of it."""
+        self.pathless: SourceError | None = None
+        """An error that does not say where it belongs."""
         for error in list(errors)[:MAX_ERRORS]:
             typed = self._typed(error)
             if error.path:
                 self.by_root.setdefault(error.path[0], []).append((tuple(error.path[1:]), typed))
+            elif self.pathless is None:
+                self.pathless = typed
             if self.general is None:
                 self.general = typed
 
@@ -132,10 +136,10 @@ class Errors:
         if raw is None or raw == b"null":
             if errors:
                 return errors[0][1]
-            return self.general if raw is None else None
-        if not errors:
-            return raw
-        return _with_errors(raw, errors)
+            return self.general if raw is None else self.pathless
+        if errors:
+            return _with_errors(raw, errors)
+        return raw if self.pathless is None else Pieces([raw])  # which is never kept
 
 
 def _with_errors(raw: bytes, errors: Sequence[tuple[tuple[str | int, ...], SourceError]]) -> Value:
@@ -147,7 +151,7 @@ def _with_errors(raw: bytes, errors: Sequence[tuple[tuple[str | int, ...], Sourc
     pieces: list[bytes | PlaitError] = []
     for index, part in enumerate(_MARKED.split(text)):
         pieces.append(part if index % 2 == 0 else errors[int(part)][1])
-    return Pieces(pieces) if len(pieces) > 1 else raw
+    return Pieces(pieces)
 
 
 def _mark(tree: Any, path: tuple[str | int, ...], mark: str) -> None:

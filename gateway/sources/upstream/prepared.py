@@ -31,7 +31,8 @@ ViewerSlots: TypeAlias = tuple[tuple[int, int], ...]
 class PreparedFields(Prepared):
     """Root fields in one document; the keys of a batch are the parts' numbers.
 
-    `opening` is the request body up to its variables, which the batch brings as JSON.
+    `opening` is the request body up to its variables, which the batch brings as JSON. `identity`
+    tells it from others of the same document in keys of the cache.
     """
 
     document: str
@@ -40,6 +41,7 @@ class PreparedFields(Prepared):
     patches: Patches
     reads: bool
     viewer_slots: ViewerSlots
+    identity: str
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,6 +84,7 @@ def prepare_fields(
         patches=Patches(ask.selection, _renamed(info)),
         reads=ask.operation == "query",
         viewer_slots=viewer_slots,
+        identity=repr((ask.parts, ask.selection)),
     )
 
 

@@ -64,8 +64,36 @@ async def test_a_hung_server_costs_the_deadline_only(own_engines: Engines, slots
     finally:
         process.thaw()
     assert slots.figures()["lost"] >= 1
+    await until(lambda: not slots.breaker.open)
     assert await load(slots, SIZE * 3) == list(range(SIZE * 3))
     assert slots.figures()["live"] <= SIZE
+
+
+async def test_a_silent_server_is_spared(own_engines: Engines, slots: Slots) -> None:
+    """Late, and silent to who would log in: calls fail at once, until it answers again."""
+    process = own_engines.processes["postgres"]
+    process.freeze()
+    try:
+        assert {type(error) for error in await load(slots, 1, seconds=0.1)} == {SourceTimeout}
+        await until(lambda: slots.breaker.open)
+        async with asyncio.timeout(8):
+            failed = await load(slots, SIZE * 3, seconds=60)
+        assert {type(error) for error in failed} == {SourceUnavailable}
+        assert slots.figures()["breaker_open"] == 1
+    finally:
+        process.thaw()
+    await until(lambda: not slots.breaker.open)
+    assert await load(slots, SIZE * 3) == list(range(SIZE * 3))
+
+
+async def test_late_statements_of_a_server_that_is_there(slots: Slots) -> None:
+    """They are late by themselves: those beside them and after them are run."""
+    for _ in range(2):
+        late = [slots.run_value("select pg_sleep(60)", (), soon(0.1)) for _ in range(SIZE * 2)]
+        failed = await asyncio.gather(*late, return_exceptions=True)
+        assert {type(error) for error in failed} == {SourceTimeout}
+        assert await load(slots) == list(range(SIZE))
+    assert not slots.breaker.open
 
 
 async def test_a_short_hang_keeps_the_connections(own_engines: Engines, slots: Slots) -> None:

@@ -18,7 +18,8 @@ found = [one for one in vars(models).values()
          if isinstance(one, type) and issubclass(one, BaseModel) and one is not BaseModel]
 assert len(found) > 300
 late = [one for one in found if not one.__pydantic_complete__]
-assert models.Filter in late
+assert len(late) > 200
+assert models.Filter not in late  # the first filtered search has it at hand
 
 
 async def use():
@@ -48,7 +49,7 @@ assert Other.model_rebuild()  # everybody else builds as ever
 
 
 def test_models_are_built_when_they_are_used() -> None:
-    """Loading leaves them unbuilt; each of them can be, and then does what it is for."""
+    """Loading builds filters alone; each of the others can be, and does what it is for."""
     done = subprocess.run(
         [sys.executable, "-c", MODELS], capture_output=True, text=True, check=False, timeout=120
     )

@@ -83,8 +83,8 @@ async def together(source, *parts, seconds=10.0):
 
 async def read(source, ask, binding, values, *parts):
     """Read what is no list of hits; the decoded answer."""
-    tree = asks.VectorTree(binding.reading, binding.collection, "T", parts)
-    prepared = source.prepare_tree(tree, fields={})
+    tree = asks.VectorRead(binding.reading, binding.collection, "T", parts)
+    prepared = source.prepare_read(tree, {})
     (value,) = await ask(source, prepared, arguments=(source.arguments(binding, values),))
     return orjson.loads(value)
 
@@ -202,8 +202,8 @@ async def test_neighbours_by_a_key_in_the_payload(source, collection, ask, calls
 async def test_groups(source, collection, ask):
     """The best groups first, each with its best hits; a missing point is the client's error."""
     binding = Vectors(Reading.GROUPS, collection)
-    hits = asks.HitPart("hits", "hits", parts=(asks.HitPart("id", "id"),))
-    parts = (asks.HitPart("k", "key"), hits)
+    hits = asks.Part("hits", "hits", parts=(asks.Part("id", "id"),))
+    parts = (asks.Part("k", "key"), hits)
     values = {"groupBy": "owner", "vector": [1, 0], "limit": 2, "groupSize": 1}
     assert await read(source, ask, binding, values, *parts) == [
         {"k": 3, "hits": [{"id": "6"}]},
@@ -217,7 +217,7 @@ async def test_groups(source, collection, ask):
 async def test_facets(source, collection, ask):
     """The most frequent values first; of equally frequent ones the first by name."""
     binding = Vectors(Reading.FACET, collection)
-    parts = (asks.HitPart("value", "value"), asks.HitPart("count", "count"))
+    parts = (asks.Part("value", "value"), asks.Part("count", "count"))
     values = {"key": "side", "filter": {"place": {"gt": 1}}}
     assert await read(source, ask, binding, values, *parts) == [
         {"value": "a", "count": 3},
@@ -232,11 +232,11 @@ async def test_every_point_once_whatever_the_page(source, collection, ask):
         [Point("ffffffff-ffff-ffff-ffff-ffffffffffff", [0.0, 0.0]), Point(2**64 - 1, [0.0, 0.0])],
     )
     binding = Vectors(Reading.PAGE, collection)
-    info = (asks.HitPart("next", "hasNextPage"), asks.HitPart("end", "endCursor"))
+    info = (asks.Part("next", "hasNextPage"), asks.Part("end", "endCursor"))
     parts = (
-        asks.HitPart("nodes", "nodes", parts=(asks.HitPart("id", "id"),)),
-        asks.HitPart("info", "pageInfo", parts=info),
-        asks.HitPart("total", "totalCount"),
+        asks.Part("nodes", "nodes", parts=(asks.Part("id", "id"),)),
+        asks.Part("info", "pageInfo", parts=info),
+        asks.Part("total", "totalCount"),
     )
     for size in (1, 3, 8, 9):
         ids, after, more = [], None, True
@@ -266,8 +266,8 @@ READINGS = {
 async def test_a_frozen_engine_costs_the_deadline(own_qdrant, source, collection, ask, reading):
     """Each reading ends in a typed error at its deadline, and works again afterwards."""
     binding, values = Vectors(reading, collection), READINGS[reading]
-    tree = asks.VectorTree(reading, collection, "T", ())
-    prepared = source.prepare_tree(tree, fields={})
+    tree = asks.VectorRead(reading, collection, "T", ())
+    prepared = source.prepare_read(tree, {})
     wish = source.arguments(binding, values)
     process = own_qdrant.processes["qdrant"]
     process.freeze()
@@ -287,9 +287,9 @@ async def test_an_unknown_collection(source, ask, reading):
         (Vectors(reading, None, opened=("*",)), Code.BAD_USER_INPUT),
         (Vectors(reading, VectorCollection("nobody")), Code.SOURCE_ERROR),
     ):
-        tree = asks.VectorTree(reading, binding.collection, "T", ())
+        tree = asks.VectorRead(reading, binding.collection, "T", ())
         wish = source.arguments(binding, {**values, "collection": "nobody"})
-        prepared = source.prepare_tree(tree, fields={})
+        prepared = source.prepare_read(tree, {})
         with pytest.raises(SourceError) as raised:
             await ask(source, prepared, arguments=(wish,))
         assert raised.value.code == code

@@ -210,14 +210,14 @@ def answer(result):
 
 
 POINT = {"id": 5, "version": 1, "score": 0.1, "payload": {"a": 1}, "vector": {"v": [0.1, 2]}}
-HIT_PARTS = tuple(asks.HitPart(name, name) for name in ("id", "payload", "vectors"))
+HIT_PARTS = tuple(asks.Part(name, name) for name in ("id", "payload", "vectors"))
 SAYS = b'{"id":"5","payload":{"a":1},"vectors":{"v":[0.1,2.0]}}'
-GROUPS = asks.HitPart("hits", "hits", parts=(*HIT_PARTS, asks.HitPart("score", "score")))
+GROUPS = asks.Part("hits", "hits", parts=(*HIT_PARTS, asks.Part("score", "score")))
 READINGS = {
     "groups": (
         Reading.GROUPS,
         {"groupBy": "g", "vector": [1, 2], "using": "v"},
-        (asks.HitPart("key", "key"), GROUPS),
+        (asks.Part("key", "key"), GROUPS),
         {"groups": [{"id": "x", "hits": [POINT]}]},
         "POST /collections/c/points/query/groups",
         b'[{"key":"x","hits":[' + SAYS[:-1] + b',"score":0.1}]}]',
@@ -225,7 +225,7 @@ READINGS = {
     "facets": (
         Reading.FACET,
         {"key": "g"},
-        (asks.HitPart("value", "value"), asks.HitPart("count", "count")),
+        (asks.Part("value", "value"), asks.Part("count", "count")),
         {"hits": [{"value": "x", "count": 1}, {"value": True, "count": 2}]},
         "POST /collections/c/facet",
         b'[{"value":true,"count":2},{"value":"x","count":1}]',
@@ -242,7 +242,7 @@ READINGS = {
     "page": (
         Reading.PAGE,
         {"first": 1},
-        (asks.HitPart("nodes", "nodes", parts=HIT_PARTS),),
+        (asks.Part("nodes", "nodes", parts=HIT_PARTS),),
         {"points": [POINT], "next_page_offset": 6},
         "POST /collections/c/points/scroll",
         b'{"nodes":[' + SAYS + b"]}",
@@ -255,8 +255,8 @@ async def test_other_readings(server, source, ask, name):
     """Each is the call it should be, and has the shape it has over gRPC."""
     reading, values, parts, result, line, expected = READINGS[name]
     binding = Vectors(reading, VectorCollection("c", vectors={"v": 2}))
-    tree = asks.VectorTree(binding.reading, binding.collection, "T", parts)
-    prepared = source.prepare_tree(tree, fields={})
+    tree = asks.VectorRead(binding.reading, binding.collection, "T", parts)
+    prepared = source.prepare_read(tree, {})
     wish = source.arguments(binding, values)
     server.answers = [answer(result)]
     assert await ask(source, prepared, arguments=(wish,)) == [expected]

@@ -375,6 +375,28 @@ async def test_writes_keep_the_deadline(own_qdrant, source, collection):
         process.thaw()
 
 
+async def test_a_silent_engine_is_spared(own_qdrant, source, collection):
+    """Late, and silent when asked again: calls fail at once, until it answers by itself."""
+    process = own_qdrant.processes["qdrant"]
+    loop = asyncio.get_running_loop()
+    process.freeze()
+    try:
+        with pytest.raises(SourceTimeout):
+            await source.administration.count(collection.name, deadline=loop.time() + 0.1)
+        async with asyncio.timeout(10):
+            while not source.figures()["breaker_open"]:  # noqa: ASYNC110 - it offers no event
+                await asyncio.sleep(0.01)
+        async with asyncio.timeout(2):
+            with pytest.raises(SourceUnavailable):
+                await source.administration.count(collection.name, deadline=loop.time() + 60)
+    finally:
+        process.thaw()
+    async with asyncio.timeout(10):
+        while source.figures()["breaker_open"]:  # noqa: ASYNC110 - likewise
+            await asyncio.sleep(0.01)
+    assert await source.administration.count(collection.name) == 6
+
+
 def test_descriptions_show_the_call(connect, collection_name):
     """What `explain` prints: the call, the collection, what is fetched."""
     bound = VectorCollection(collection_name, 2, entity_key="trend_id")
