@@ -111,6 +111,9 @@ def whole_list(name: str, aggregates: Aggregates, inputs: Inputs) -> WholeList:
         made.add(prefix + suffix)
         return make_type(prefix + suffix, members, says)
 
+    amounts = _amounts(f"{name}Group", aggregates, inputs)
+    says = f"One key of an ordering by lists of {name}."
+    inputs.make(f"{name}ListOrderBy", amounts, says, one_of=True)
     functions: dict[str, Member] = {"count": Member(int, "How many rows.")}
     for function, suffix, of in (
         ("sum", "Sum", f"Sums of {name} columns."),
@@ -140,7 +143,7 @@ def whole_list(name: str, aggregates: Aggregates, inputs: Inputs) -> WholeList:
         members["groups"] = Member(
             list[group],  # type: ignore[valid-type]  # made at run time
             "All rows of the list, not only of this page, in groups.",
-            _arguments(name, aggregates, inputs),
+            _arguments(name, aggregates, inputs, amounts),
         )
     return WholeList(members, frozenset(made))
 
@@ -154,10 +157,20 @@ def _results(aggregates: Aggregates, function: str) -> dict[str, ColumnInfo]:
     }
 
 
-def _arguments(name: str, aggregates: Aggregates, inputs: Inputs) -> list[StrawberryArgument]:
+def _arguments(
+    name: str, aggregates: Aggregates, inputs: Inputs, amounts: Mapping[str, tuple[Any, str]]
+) -> list[StrawberryArgument]:
     says = f"The columns to group {name} rows by."
     by: Any = names_enum(f"{name}GroupBy", aggregates.keys, says)
-    having, order = _having(name, aggregates, inputs), _order(name, aggregates, inputs)
+    key = _columns(f"{name}GroupOrderByKey", aggregates.keys, inputs)
+    says = "One key of an ordering of groups."
+    order = inputs.make(
+        f"{name}GroupOrderBy",
+        {"key": (key | None, "By a column in `by`."), **amounts},
+        says,
+        one_of=True,
+    )
+    having = _having(name, aggregates, inputs)
     return [
         argument("by", list[by], "The columns whose values make a group; at least one."),
         argument("having", having | None, "Only groups like this."),
@@ -204,25 +217,18 @@ def _having(name: str, aggregates: Aggregates, inputs: Inputs) -> type:
     )
 
 
-def _order(name: str, aggregates: Aggregates, inputs: Inputs) -> type:
-    own = f"{name}GroupOrderBy"
+def _amounts(name: str, aggregates: Aggregates, inputs: Inputs) -> dict[str, tuple[Any, str]]:
+    """The members of an order by what rows amount to."""
 
-    def columns(part: str, names: Mapping[str, Any]) -> type:
-        members: dict[str, tuple[Any, str]] = dict.fromkeys(names, (Direction | None, ""))
-        return inputs.make(f"{own}{part}", members, "One key of an ordering.", one_of=True)
+    def make(function: str, results: dict[str, ColumnInfo]) -> type:
+        return _columns(f"{name}OrderBy{function.capitalize()}", results, inputs)
 
-    key = columns("Key", aggregates.keys)
-    return inputs.make(
-        own,
-        {
-            "key": (key | None, "By a column in `by`."),
-            "count": (Direction | None, "By how many rows they have."),
-            **_per_function(
-                aggregates,
-                lambda function, results: columns(function.capitalize(), results),
-                "By what their rows amount to.",
-            ),
-        },
-        "One key of an ordering of groups.",
-        one_of=True,
-    )
+    return {
+        "count": (Direction | None, "By how many rows they have."),
+        **_per_function(aggregates, make, "By what their rows amount to."),
+    }
+
+
+def _columns(name: str, columns: Mapping[str, Any], inputs: Inputs) -> type:
+    members: dict[str, tuple[Any, str]] = dict.fromkeys(columns, (Direction | None, ""))
+    return inputs.make(name, members, "One key of an ordering.", one_of=True)

@@ -25,6 +25,7 @@ from sqlalchemy.dialects import postgresql as pg
 from strawberry.scalars import JSON
 
 from gateway.errors import ConfigurationError, InputError
+from gateway.schema.beyond import ENDLESS, Endless, or_distant
 from gateway.schema.scalars import BigInt, Bytes, Duration, parse_duration
 
 EQUALITY = ("eq", "ne", "in", "notIn", "isNull")
@@ -208,22 +209,16 @@ def _or(bind: Callable[[Any, str], Any], more: Mapping[str, Any]) -> Callable[[s
     return lambda text, name: more[text] if text in more else bind(text, name)
 
 
-class Endless(enum.Enum):
-    """A time before or after all others, for which Python has no value."""
-
-    PAST = "-infinity"
-    FUTURE = "infinity"
-
-
 _NUMBERS = ("NaN", "Infinity", "-Infinity")
-_ENDLESS = {end.value: end for end in Endless}
 
 _read_float = _or(_float, {text: float(text) for text in _NUMBERS})
 _read_decimal = _or(_decimal, {text: Decimal(text) for text in _NUMBERS})
-_read_moment = _or(_moment, _ENDLESS)
-_read_local = _or(_local_moment, _ENDLESS)
+_read_moment = _or(or_distant(_moment, dt.timedelta(microseconds=1)), ENDLESS)
+_read_local = _or(or_distant(_local_moment, dt.timedelta(microseconds=1)), ENDLESS)
 _bind_date = _iso(dt.date, "a date")
-_read_date = _or(_bind_date, _ENDLESS)
+_read_date = _or(or_distant(_bind_date, dt.timedelta(days=1)), ENDLESS)
+_bind_time = _iso(dt.time, "a time")
+_read_time = _or(_bind_time, {"24:00:00": Endless.FUTURE})
 
 INT = Kind("Int", int, _integer(32), _integer(32), ORDERED, (int,))
 BIGINT = Kind("BigInt", BigInt, _integer(64), _integer(64), ORDERED, (BigInt,))
@@ -238,8 +233,8 @@ DECIMAL = Kind("Decimal", Decimal, _decimal, _read_decimal, ORDERED, (Decimal,))
 MOMENT = Kind("DateTime", dt.datetime, _moment, _read_moment, ORDERED, (dt.datetime,))
 LOCAL_MOMENT = Kind("DateTime", dt.datetime, _local_moment, _read_local, ORDERED, (dt.datetime,))
 DATE = Kind("Date", dt.date, _bind_date, _read_date, ORDERED, (dt.date,))
-TIME = Kind("Time", dt.time, _iso(dt.time, "a time"), _iso(dt.time, "a time"), ORDERED, (dt.time,))
-DURATION = Kind("Duration", Duration, _span, _span, ORDERED, (Duration, dt.timedelta))
+TIME = Kind("Time", dt.time, _bind_time, _read_time, ORDERED, (dt.time,))
+DURATION = Kind("Duration", Duration, _span, _or(_span, ENDLESS), ORDERED, (Duration, dt.timedelta))
 BYTES = Kind("Bytes", Bytes, _bytes, _hex, EQUALITY, (Bytes, bytes))
 DOCUMENT_KIND = Kind("JSON", JSON, _document, _text, DOCUMENT, (JSON,), orderable=False)
 

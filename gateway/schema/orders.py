@@ -16,9 +16,12 @@ if TYPE_CHECKING:
 
 
 def order_column(catalog: Catalog, entity: EntityInfo, key: OrderKey) -> ColumnInfo:
-    """The column an order key ends at."""
+    """The column an order key ends at, or that of what a list amounts to."""
     for name in key.path:
-        entity = catalog.entities[entity.relations[name].target]
+        relation = entity.relations[name]
+        entity = catalog.entities[relation.target]
+        if relation.many:
+            return catalog.aggregates[entity.name].measures[key.column].result
     return RANK if key.column == RANK.name else entity.columns[key.column]
 
 

@@ -7,7 +7,7 @@ How each is written in JSON is one decision, taken here for input and output and
 |------------|-------------------------------------------------|-------------|
 | `BigInt`   | string of digits: 64 bits do not fit a JS number | `int`       |
 | `Bytes`    | base64 with padding, one line                   | `bytes`     |
-| `Duration` | ISO 8601, e.g. `P1DT2H30M`                      | `timedelta` |
+| `Duration` | ISO 8601, e.g. `P1DT2H30M`                      | `timedelta`; a `Span` with months |
 
 Strawberry's own `DateTime`, `Time` and `Decimal` are written as PostgreSQL writes them, too: no
 zeros at the end of a fraction of a second, and no exponents.
@@ -21,7 +21,7 @@ import re
 from dataclasses import replace
 from datetime import datetime, time, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, NewType
+from typing import TYPE_CHECKING, Any, NewType, Self
 
 from graphql import GraphQLError
 from strawberry.schema.types.base_scalars import (
@@ -39,6 +39,32 @@ Bytes = NewType("Bytes", bytes)
 Duration = NewType("Duration", timedelta)
 
 MAX_DURATION = 64
+
+
+class Span(timedelta):
+    """A duration that counts months: 30 days each where it is compared, as PostgreSQL compares it.
+
+    Where it is stored or added to a date a month is a month.
+    """
+
+    months: int
+
+    def __new__(cls, months: int, rest: timedelta) -> Self:
+        """A duration of `months` and the `rest`, either of which may be negative."""
+        span = super().__new__(cls, rest.days + 30 * months, rest.seconds, rest.microseconds)
+        span.months = months
+        return span
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Span, in_months(self)
+
+
+def in_months(value: timedelta) -> tuple[int, timedelta]:
+    """The months of a duration, and the rest of it."""
+    if isinstance(value, Span):
+        return value.months, value - timedelta(days=30 * value.months)
+    return 0, value
+
 
 _DURATION = re.compile(
     r"(?P<sign>-)?P(?:(?P<years>-?\d+)Y)?(?:(?P<months>-?\d+)M)?(?:(?P<weeks>-?\d+)W)?"
@@ -69,9 +95,9 @@ def parse_bytes(value: Any) -> bytes:
 
 
 def parse_duration(value: Any) -> timedelta:
-    """ISO 8601 duration to `timedelta`, any part of it negative. Raises GraphQLError.
+    """ISO 8601 duration to `timedelta`, any part of it negative; a `Span` where it counts months.
 
-    A month has 30 days and a year 12 months, as when PostgreSQL compares intervals.
+    Raises GraphQLError.
     """
     fits = isinstance(value, str) and len(value) <= MAX_DURATION
     match = _DURATION.fullmatch(value) if fits else None
@@ -82,20 +108,24 @@ def parse_duration(value: Any) -> timedelta:
     try:
         months = int(parts.pop("years")) * 12 + int(parts.pop("months"))
         span = timedelta(**{unit: float(amount) for unit, amount in parts.items()})
-        span += timedelta(days=30 * months)
+        if sign == "-":
+            months, span = -months, -span
+        return Span(months, span) if months else span
     except OverflowError:
         raise _wrong("Duration", "shorter than a million days") from None
-    return -span if sign == "-" else span
 
 
 def write_duration(value: timedelta | str) -> str:
     """A `timedelta` in ISO 8601, as PostgreSQL's `intervalstyle = iso_8601` writes it."""
     if isinstance(value, str):
         return value
-    micros = (value.days * 86_400 + value.seconds) * 1_000_000 + value.microseconds
-    if micros == 0:
+    months, value = in_months(value)
+    if not months and not value:
         return "PT0S"
-    days = f"{value.days}D" if value.days else ""
+    years = -(-months // 12) if months < 0 else months // 12
+    days = "".join(
+        f"{n}{u}" for n, u in ((years, "Y"), (months - 12 * years, "M"), (value.days, "D")) if n
+    )
     hours, rest = divmod(value.seconds, 3600)
     minutes, seconds = divmod(rest, 60)
     clock = "".join(f"{n}{u}" for n, u in ((hours, "H"), (minutes, "M")) if n)

@@ -14,7 +14,7 @@ from gateway.schema.documents import PATH, path_condition
 from gateway.schema.kinds import TEXT
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from gateway.schema.catalog import Catalog, ColumnInfo, EntityInfo
 
@@ -30,14 +30,31 @@ WhereShape: TypeAlias = tuple[Any, ...]
 - `("is", column, operator)`: one value, except `isNull`, whose operand is part of the shape
 - `("path", column, operators)`: a path, then one value each, except for those that are flags
 - `("one", relation, shape)`, `("some" | "every" | "none", relation, shape)`
+- `("count", relation, shape)`, whose shape is on the row computed of the related ones
 
 where `column` and `relation` are the entity's GraphQL names.
 """
 
 
+def columns_of(shape: WhereShape | None) -> Iterator[str]:
+    """The columns that a condition on one table names."""
+    match shape:
+        case ("all" | "any", parts):
+            for part in parts:
+                yield from columns_of(part)
+        case ("not", part):
+            yield from columns_of(part)
+        case ("is" | "path", name, *_):
+            yield name
+
+
 @dataclass(frozen=True, slots=True)
 class OrderKey:
-    """One key of an ordering: to-one relations to follow, then a column."""
+    """One key of an ordering: relations to follow, then a column.
+
+    All but the last relation are to-one; behind one to many `column` is what its rows amount to, by
+    a measure's name such as `sum.score`.
+    """
 
     path: tuple[str, ...]
     column: str
@@ -120,10 +137,15 @@ class Conditions:
         target = self.catalog.entities[relation.target]
         if not relation.many:
             return [("one", name, self.where(target, operand, depth + 1))]
-        return [
+        given = {key: inner for key, inner in operand.items() if inner is not None}
+        shapes: list[WhereShape] = []
+        number = given.pop("count", None)
+        if number:
+            group = self.catalog.aggregates[target.name].group
+            shapes.append(("count", name, self.where(group, {"count": number}, depth + 1)))
+        return shapes + [
             (quantifier, name, self.where(target, inner, depth + 1))
-            for quantifier, inner in operand.items()
-            if inner is not None
+            for quantifier, inner in given.items()
         ]
 
     def _column(self, info: ColumnInfo, operand: Mapping[str, Any]) -> list[WhereShape]:
@@ -207,5 +229,17 @@ def _order_key(catalog: Catalog, entity: EntityInfo, part: Mapping[str, Any]) ->
         path.append(name)
         if len(path) > MAX_DEPTH:
             raise InputError(f"`orderBy` is nested deeper than {MAX_DEPTH} levels.")
-        entity = catalog.entities[entity.relations[name].target]
+        relation = entity.relations[name]
+        if relation.many:
+            return measure_key(tuple(path), operand)
+        entity = catalog.entities[relation.target]
         part = operand
+
+
+def measure_key(path: tuple[str, ...], part: Mapping[str, Any]) -> OrderKey:
+    """The key of a coerced order by what rows amount to: `{sum: {score: DESC}}` is `sum.score`."""
+    ((name, operand),) = part.items()
+    if name == "count":
+        return order_key(path, name, operand)
+    ((column, direction),) = operand.items()
+    return order_key(path, f"{name}.{column}", direction)

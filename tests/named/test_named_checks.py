@@ -11,7 +11,7 @@ import pytest
 from named.named_shop import TABLES, Odd, Shelf, Shop, Toy, domain_of, execute, open_shop
 
 from gateway import Row, Rows
-from gateway.app import Gateway
+from gateway.composition import Gateway
 from gateway.errors import ConfigurationError
 from gateway.settings import load
 
@@ -148,7 +148,7 @@ async def test_a_gateway_with_a_mistake_does_not_start(
 ) -> None:
     """Start-up fails with a configuration error that says all this."""
     domain = domain_of(tmp_path, {"q": one("select prise from toys")}, {"q": int | None})
-    monkeypatch.setattr("gateway.app.load_domain", lambda _: domain)
+    monkeypatch.setattr("gateway.composition.load_domain", lambda _: domain)
     gateway = Gateway(load(environ={"POSTGRES_URL": shop_url, "REDIS_URL": "redis://127.0.0.1:1"}))
     try:
         with pytest.raises(ConfigurationError, match=r'q.sql:3:8: column "prise" does not exist'):

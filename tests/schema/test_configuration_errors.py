@@ -484,3 +484,23 @@ def test_a_right_domain_is_not_refused() -> None:
     api = build(Domain(entities=[Enclosure, Animal, Passport], queries=[]))
     entities: Any = api.catalog.entities
     assert sorted(entities) == ["Animal", "Enclosure", "Passport"]
+
+
+def test_an_unknown_option_names_what_it_was_given_to() -> None:
+    """Of a type, of root fields, and of a function."""
+
+    def apple() -> str:
+        return ""
+
+    class Pear:
+        id: ID
+
+    given: list[tuple[Callable[..., Any], Any]] = [
+        (entity(tables.animals, role="x"), Pear),  # type: ignore[call-arg]  # the slip
+        (queries(role="x"), Pear),  # type: ignore[call-overload]  # the slip
+        (field(role="x"), apple),  # type: ignore[call-arg]  # the slip
+    ]
+    for decorate, one in given:
+        with pytest.raises(ConfigurationError) as refused:
+            decorate(one)
+        assert refused.value.message.startswith(f"{one.__qualname__}: there is no option 'role'")

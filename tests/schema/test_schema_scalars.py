@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import datetime as dt
+import pickle
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -44,6 +45,14 @@ def test_a_duration_is_read_as_it_was_written(span: dt.timedelta) -> None:
 def test_durations_have_many_spellings(text: str, span: dt.timedelta) -> None:
     """Weeks, signs, years and months: whatever PostgreSQL may write, and clients too."""
     assert parse_duration(text) == span
+
+
+@pytest.mark.parametrize("text", ["P1M", "P1Y", "P1Y2M3DT4H5M6.7S", "P-1Y-2M", "P1M-1D", "P-1M30D"])
+def test_months_are_no_days(text: str) -> None:
+    """Though equal to thirty of them they are written as months again, after a copy as well."""
+    span = parse_duration(text)
+    assert write_duration(span) == text
+    assert write_duration(pickle.loads(pickle.dumps(span))) == text  # noqa: S301 - our own
 
 
 WRONG: dict[Callable[[Any], Any], list[Any]] = {

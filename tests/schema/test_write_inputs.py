@@ -19,6 +19,7 @@ from gateway import (
     insert,
     mutations,
     queries,
+    update,
     upsert,
 )
 from gateway.errors import ConfigurationError, InputError
@@ -160,6 +161,14 @@ def test_upserts_by_what_is_not_unique(columns: tuple[str, ...]) -> None:
     """They are refused at start-up, by name; a partial index is no unique key of the table."""
     with pytest.raises(ConfigurationError, match=r"Writing\.write.*not a unique key"):
         build(domain_of(upsert(*columns)))
+
+
+@pytest.mark.parametrize("column", ["nothing", "other"])
+def test_versions_are_counted_in_an_integer_column(column: str) -> None:
+    """What is no column, or holds no integers, is refused at start-up by name."""
+    build(domain_of(update(version="id")))
+    with pytest.raises(ConfigurationError, match=rf"Writing\.write: version='{column}'"):
+        build(domain_of(update(version=column)))
 
 
 def plain() -> EntityInfo:

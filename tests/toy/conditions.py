@@ -85,7 +85,11 @@ def _member(catalog: Catalog, entity: EntityInfo, name: str, depth: int) -> Sear
     inner = wheres(catalog, catalog.entities[relation.target], depth - 1)
     if not relation.many:
         return inner
-    return st.dictionaries(st.sampled_from(["some", "every", "none"]), inner, max_size=2)
+    some = st.dictionaries(st.sampled_from(["some", "every", "none"]), inner, max_size=2)
+    operators = st.sampled_from(["eq", "ne", "lt", "lte", "gt", "gte"])
+    count = st.dictionaries(operators, st.integers(-1, 3), max_size=2)
+    number = st.fixed_dictionaries({"count": count}) | st.just({})
+    return st.builds(lambda given, more: {**given, **more}, some, number)
 
 
 @st.composite
@@ -145,5 +149,14 @@ def _order(draw: DrawFn, catalog: Catalog, entity: EntityInfo, depth: int) -> di
     name = draw(st.sampled_from(names))
     if name in entity.columns:
         return {name: draw(st.sampled_from(_DIRECTIONS))}
-    target = catalog.entities[entity.relations[name].target]
+    relation = entity.relations[name]
+    target = catalog.entities[relation.target]
+    if relation.many:
+        ways = [{"count": way} for way in _DIRECTIONS] + [
+            {function: {column: way}}
+            for function in ("min", "max")
+            for column in catalog.aggregates[target.name].keys
+            for way in _DIRECTIONS
+        ]
+        return {name: draw(st.sampled_from(ways))}
     return {name: draw(_order(catalog, target, depth - 1))}

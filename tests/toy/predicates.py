@@ -56,8 +56,11 @@ def _member(store: Store, entity: EntityInfo, row: Row, name: str, operand: Any)
         "every": all,
         "none": lambda found: not any(found),
     }
+    number = sa.Column("count", sa.Integer)
     return all(
-        answers[quantifier]([holds(store, target, other, part) for other in rows])
+        all(_compare(number, len(rows), operator, value) for operator, value in part.items())
+        if quantifier == "count"
+        else answers[quantifier]([holds(store, target, other, part) for other in rows])
         for quantifier, part in operand.items()
         if part is not None
     )
@@ -167,7 +170,24 @@ def _follow(
     if len(path) == 1:
         column = entity.columns[path[0]].column
         return column, row[column.name]
-    target, rows = store.related(entity, row, entity.relations[path[0]])
+    relation = entity.relations[path[0]]
+    target, rows = store.related(entity, row, relation)
+    if relation.many:
+        return _amount(target, rows, path[1:])
     if rows:
         return _follow(store, target, rows[0], path[1:])
-    return _follow(store, target, dict.fromkeys(c.name for c in target.table.c), path[1:])
+    nobody = dict.fromkeys(column.name for column in target.table.c)
+    return _follow(store, target, nobody, path[1:])[0], None
+
+
+def _amount(
+    entity: EntityInfo, rows: Sequence[Row], path: tuple[str, ...]
+) -> tuple[sa.Column[Any], Any]:
+    """What rows amount to: their number, or the least or greatest value of a column."""
+    if path == ("count",):
+        return sa.Column("count", sa.Integer), len(rows)
+    function, name = path
+    column = entity.columns[name].column
+    values = [row[column.name] for row in rows if row[column.name] is not None]
+    extreme: Callable[..., Any] = min if function == "min" else max
+    return column, extreme(values, key=lambda value: rank(column, value), default=None)

@@ -46,13 +46,9 @@ class CountedPostgres(PostgresSource):
         self.ran.append(prepared.text)
         return await super().execute(prepared, batch, budget)
 
-    def prepare_rows(self, row: Any, shapes: Any) -> Any:
+    def prepare(self, ask: Any, shapes: Any) -> Any:
         self.compiled += 1
-        return super().prepare_rows(row, shapes)
-
-    def prepare_page(self, connection: Any, shapes: Any) -> Any:
-        self.compiled += 1
-        return super().prepare_page(connection, shapes)
+        return super().prepare(ask, shapes)
 
 
 class Zoo(Asking):

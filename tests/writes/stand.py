@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 from asking import Asking
 
-from gateway.app import Gateway
+from gateway.composition import Gateway
 from gateway.settings import load
 from gateway.viewer import ANONYMOUS, Viewer
 

@@ -65,14 +65,97 @@ async def test_a_time_without_a_name_is_null_where_it_may_be(stand: Stand, value
     shown = {edge["node"]["id"]: edge["node"] for edge in data["samples"]["edges"]}
     assert shown[1] == {"id": 1, "day": None, "moment": None, "local": None, "moments": None}
     assert shown[2]["day"] == "2026-01-01"
-    for edge in data["samples"]["edges"]:
-        body = await stand.ask(
-            "query ($after: String!) { samples(orderBy: [{day: ASC}], after: $after)"
-            " { nodes { id } } }",
-            {"after": edge["cursor"]},
+    for column in ("day",) if "5000000" in value else ("day", "moment", "local"):
+        await check_pages(stand, column)
+
+
+@pytest.mark.parametrize(
+    ("column", "value"), [("hour", "24:00"), ("span", "infinity"), ("span", "-infinity")]
+)
+async def test_an_hour_or_a_span_without_a_name_ends_a_page(
+    stand: Stand, column: str, value: str
+) -> None:
+    """The next one goes on behind it."""
+    common = {"hour": "12:00", "span": "14 months"}[column]
+    await stand.connection.execute(
+        f"INSERT INTO samples ({column}) VALUES ('{value}'), ('{common}'), (NULL), ('{value}')"
+    )
+    await check_pages(stand, column)
+
+
+async def check_pages(stand: Stand, column: str) -> None:
+    """Pages of one row, in both directions, are the rows of the whole list."""
+    rows = await stand.connection.fetch(f"SELECT id FROM samples ORDER BY {column}, id")
+    for size, cursor, end, more, whole in (
+        ("first", "after", "endCursor", "hasNextPage", rows),
+        ("last", "before", "startCursor", "hasPreviousPage", rows[::-1]),
+    ):
+        found, at, goes_on = [], None, True
+        while goes_on:
+            data = await stand.data(
+                f"query ($at: String) {{ samples(orderBy: [{{{column}: ASC}}], {size}: 1,"
+                f" {cursor}: $at) {{ nodes {{ id }} pageInfo {{ {end} {more} }} }} }}",
+                {"at": at},
+            )
+            page = data["samples"]
+            found += [node["id"] for node in page["nodes"]]
+            at, goes_on = page["pageInfo"][end], page["pageInfo"][more]
+        assert found == [row["id"] for row in whole]
+
+
+@pytest.mark.parametrize(
+    ("column", "kept", "beyond"),
+    [
+        ("short", "abc", "abcd"),
+        ("money", "1.10", "1.104"),
+        ("tiny", 32_767, 32_768),
+        ("id", 1, (1 << 31) - 1),
+    ],
+)
+async def test_no_row_has_what_its_column_cannot_hold(
+    stand: Stand, column: str, kept: object, beyond: object
+) -> None:
+    """A value that is longer, finer or larger is not cut to one that fits."""
+    await stand.data(
+        "mutation ($new: SampleInsert!) { insertSample(input: $new) { id } }",
+        {"new": {column: kept}},
+    )
+    for where, count in (
+        ({"eq": beyond}, 0),
+        ({"in": [beyond]}, 0),
+        ({"notIn": [beyond]}, 1),
+        ({"lt": beyond}, 1),
+        ({"gte": beyond}, 0),
+        ({"in": [kept, beyond]}, 1),
+    ):
+        data = await stand.data(
+            "query ($where: SampleWhere) { samples(where: $where) { totalCount } }",
+            {"where": {column: where}},
         )
-        if "errors" in body:
-            assert code_of(body["errors"][0]) == "BAD_USER_INPUT"
+        assert data == {"samples": {"totalCount": count}}, where
+
+
+async def test_lists_of_lists_are_unfit_and_leave_others_alone(stand: Stand) -> None:
+    """An array column may hold some in any row, whatever was declared."""
+    await stand.connection.execute(
+        "INSERT INTO samples (words, numbers, bigs, sizes, spans) VALUES"
+        " ('{{a,b},{c,d}}', '{{1},{2}}', '{{1},{2}}', '{{s},{l}}', '{{1 day},{1 mon}}'),"
+        " ('{a}', '[5:6]={1,2}', '{1}', '{s}', '{1 mon}')"
+    )
+    data = await stand.data(
+        "{ samples(orderBy: [{id: ASC}]) { nodes { words numbers bigs sizes spans } } }"
+    )
+    names = ("words", "numbers", "bigs", "sizes", "spans")
+    assert data["samples"]["nodes"] == [
+        dict.fromkeys(names),
+        {
+            "words": ["a"],
+            "numbers": [1, 2],
+            "bigs": ["1"],
+            "sizes": ["SMALL"],
+            "spans": ["P1M"],
+        },
+    ]
 
 
 @pytest.mark.parametrize("value", ODD)

@@ -151,6 +151,10 @@ GUESSES: dict[str, tuple[str, list[str]]] = {
         "folders with others' notes",
         [],
     ),
+    "folders(where: {notes: {count: {eq: 2}}}) { nodes { slug: name } }": (
+        "folders by the number of notes that are seen",
+        ["f1"],
+    ),
 }
 
 
@@ -172,6 +176,23 @@ async def test_orders_meet_visible_rows_only(stand: Stand) -> None:
     data = await stand.data(query, viewer=AUDITOR)
     assert slugs(data["up"]) == ["b1", "c1", "a2", "a1", "n1"]
     assert slugs(data["down"]) == ["a2", "b1", "c1", "a1", "n1"]
+
+
+async def test_lists_amount_to_visible_rows_when_they_order(stand: Stand) -> None:
+    """What a cursor says of a list is what its viewer sees of it."""
+    query = (
+        "{ folders(orderBy: [{notes: {count: DESC}}])"
+        " { edges { cursor node { notes { totalCount } } } } }"
+    )
+    counted = []
+    for viewer in (ANN, Viewer(roles=AUDITOR.roles, tenant=ANN.tenant)):
+        data = await stand.data(query, viewer=viewer)
+        seen = [edge["node"]["notes"]["totalCount"] for edge in data["folders"]["edges"]]
+        decoded = [opaque.decode(edge["cursor"]) for edge in data["folders"]["edges"]]
+        assert [cursor[1][0] for cursor in decoded if cursor] == [str(number) for number in seen]
+        assert seen == sorted(seen, reverse=True)
+        counted.append(sum(seen))
+    assert counted[0] < counted[1]
 
 
 async def test_cursors_of_others(stand: Stand) -> None:

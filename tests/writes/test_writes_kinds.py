@@ -62,6 +62,8 @@ CASES = [
     Case("local", "2024-03-31T02:30:00", dt.datetime(2024, 3, 31, 2, 30)),  # noqa: DTZ001 - of no zone
     Case("span", "P1DT2H30M0.5S", dt.timedelta(days=1, hours=2, minutes=30, seconds=0.5)),
     Case("span", "PT0S", dt.timedelta(0)),
+    Case("span", "P1M", dt.timedelta(days=30)),
+    Case("span", "-P14M", dt.timedelta(days=-425), "P-1Y-2M"),
     Case("span", "-PT1H", dt.timedelta(hours=-1), "P-1DT23H"),
     Case("raw", "AAH/", b"\x00\x01\xff"),
     Case("raw", "", b""),
@@ -84,6 +86,7 @@ CASES = [
     Case("ratios", [0.5, 1e20]),
     Case("moments", ["2024-01-01T00:00:00+00:00"], [dt.datetime(2024, 1, 1, tzinfo=dt.UTC)]),
     Case("spans", ["P1D", "PT0.000001S"], [dt.timedelta(1), dt.timedelta(microseconds=1)]),
+    Case("spans", ["P1M", "P30D"], [dt.timedelta(30), dt.timedelta(30)]),
     Case("blobs", ["AP8=", ""], [b"\x00\xff", b""]),
 ]
 COLUMNS = sorted({case.column for case in CASES})

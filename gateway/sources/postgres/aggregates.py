@@ -9,13 +9,14 @@ from sqlalchemy.dialects.postgresql import BYTEA
 
 from gateway.schema import asks
 from gateway.schema import kinds as k
+from gateway.schema.shapes import columns_of
 from gateway.sources.postgres.scalars import commas, join, text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from gateway.schema.catalog import Aggregates, EntityInfo, Measure
-    from gateway.schema.shapes import GroupShape, WhereShape
+    from gateway.schema.shapes import GroupShape
     from gateway.sources.postgres.statements import Build
 
 Expression = sa.ColumnElement[Any]
@@ -55,8 +56,7 @@ class WholeList:
         build = self.build
         shape: GroupShape = build.shapes[ask.spec]  # type: ignore[assignment]  # a page's spec has a page's shape
         used = [key.column for key in shape.order if not key.column.startswith("key.")]
-        if shape.having is not None:
-            used += _conditioned(shape.having)
+        used += columns_of(shape.having)
         row = self._computed(shape.by, (*_measured(ask.parts), *used)).subquery(build.name("a"))
         build.spec, build.taken[ask.spec] = ask.spec, 0
         group = self._aggregates.group
@@ -89,7 +89,7 @@ class WholeList:
             columns.append(keys[-1].label(result.column.name))
         for name in dict.fromkeys(names):
             measure = aggregates.measures[name]
-            columns.append(_measure(measure, rows).label(measure.result.column.name))
+            columns.append(amount(measure, rows).label(measure.result.column.name))
         select = sa.select(*(columns or [sa.func.count().label("~count")]))
         select = select.select_from(*froms).where(*conditions).group_by(*keys)
         return select if self.parent is None else select.correlate(self.parent)
@@ -123,17 +123,8 @@ def _measured(parts: Any) -> Iterator[str]:
             yield from (v.column.name for v in values if not v.column.name.startswith("key."))
 
 
-def _conditioned(shape: WhereShape) -> list[str]:
-    """The names of the columns a condition is about."""
-    match shape:
-        case ("all" | "any", parts):
-            return [name for part in parts for name in _conditioned(part)]
-        case ("not", part):
-            return _conditioned(part)
-    return [shape[1]]
-
-
-def _measure(measure: Measure, rows: Any) -> Expression:
+def amount(measure: Measure, rows: Any) -> Expression:
+    """A measure over the rows of an alias."""
     if measure.column is None:
         return sa.func.count()
     info = measure.column

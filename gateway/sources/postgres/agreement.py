@@ -29,12 +29,17 @@ where a.attrelid = to_regclass($1) and a.attnum > 0 and not a.attisdropped
 _QUOTING = dialect().identifier_preparer  # type: ignore[no-untyped-call]  # SQLAlchemy leaves it untyped
 
 
-async def disagreements(slots: Slots, catalog: Catalog, source: str, deadline: float) -> list[str]:
+async def disagreements(
+    slots: Slots, catalog: Catalog, source: str, deadline: float
+) -> tuple[list[str], list[str]]:
     """A line for every table, column, null or label that contradicts an entity of `source`.
+
+    Then one for labels that the database has and the entity lacks: only rows with one suffer.
 
     What a view returns cannot be known; its columns are only looked for. Raises `SourceError`.
     """
     found: list[str] = []
+    further: list[str] = []
     for entity in catalog.entities.values():
         if entity.source == source:
             quoted = _QUOTING.format_table(entity.table)
@@ -42,8 +47,10 @@ async def disagreements(slots: Slots, catalog: Catalog, source: str, deadline: f
             found += _compare(entity, entity.table.fullname, orjson.loads(text))
             if any(_labels(info) for info in entity.columns.values()):
                 text = await slots.run_value(_LABELS, (quoted,), deadline)
-                found += _compare_labels(entity, orjson.loads(text))
-    return found
+                there = orjson.loads(text)
+                found += _compare_labels(entity, there)
+                further += _further_labels(entity, there)
+    return found, further
 
 
 def _compare(entity: EntityInfo, table: str, not_null: dict[str, bool]) -> list[str]:
@@ -69,7 +76,6 @@ def _labels(info: ColumnInfo) -> list[str]:
 
 
 def _compare_labels(entity: EntityInfo, there: dict[str, list[str]]) -> list[str]:
-    """Further labels of the database do no harm until a row has one."""
     lines = []
     for info in entity.columns.values():
         name = info.column.name
@@ -78,5 +84,19 @@ def _compare_labels(entity: EntityInfo, there: dict[str, list[str]]) -> list[str
             lines.append(
                 f"{entity.name}.{info.name}: the enum of column {entity.table.fullname}.{name} "
                 f"lacks {', '.join(missing)}; `plait migrate up` may add it."
+            )
+    return lines
+
+
+def _further_labels(entity: EntityInfo, there: dict[str, list[str]]) -> list[str]:
+    lines = []
+    for info in entity.columns.values():
+        known, name = set(_labels(info)), info.column.name
+        further = [label for label in there.get(name, ()) if label not in known]
+        if known and further:
+            told = "null" if info.nullable else "an error"
+            lines.append(
+                f"{entity.name}.{info.name}: the enum of column {entity.table.fullname}.{name} "
+                f"has {', '.join(further)}, which the API lacks: rows with it give {told}"
             )
     return lines

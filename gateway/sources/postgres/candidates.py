@@ -6,7 +6,7 @@ parameters the variants take one more: the last key seen, or the keys to look at
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ import orjson
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY, TSQUERY, array
 
+from gateway.sources.contract import MatchingRows
 from gateway.sources.postgres import fulltext
 from gateway.sources.postgres.columns import wide
 from gateway.sources.postgres.scalars import text
@@ -43,26 +44,6 @@ class Estimate(Statement):
     """A statement that PostgreSQL plans and does not run; its value is a number of rows."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class MatchingRows:
-    """The rows that a `where` and the entity's rule let through, asked for in several ways.
-
-    `keys`: the first of their keys in order, at most `portion`; `further`: as many behind the key
-    given last; `which`: those among the keys given. All are JSON arrays of keys. `estimate`: how
-    many there are; `whole`: how many rows the table has. `slots` and `constants` say what the
-    parameters are, with the values of `where` as reader 1.
-    """
-
-    portion: int
-    keys: Statement
-    further: Statement
-    which: Statement
-    estimate: Estimate
-    whole: Estimate
-    slots: tuple[tuple[int, int], ...]
-    constants: tuple[Any, ...]
-
-
 @lru_cache(maxsize=256)
 def matching(
     source: str,
@@ -88,7 +69,7 @@ def matching(
     type_ = wide(info.column.type).compile(dialect=DIALECT)
 
     def statement(sql: str) -> Statement:
-        return Statement(source, False, sql, base.slots, base.constants, base.tables)  # noqa: FBT003 - by_key
+        return replace(base, text=sql)
 
     return MatchingRows(
         portion=portion,
@@ -100,8 +81,6 @@ def matching(
         which=statement(f"{listed} {found} WHERE k = ANY ({place}::{type_}[])"),
         estimate=_estimate(base),
         whole=_whole(source, catalog, entity),
-        slots=base.slots,
-        constants=base.constants,
     )
 
 
@@ -152,7 +131,7 @@ def ranked_by_words(
 
 def _estimate(of: Statement) -> Estimate:
     sql = f"EXPLAIN (FORMAT JSON) {of.text}"
-    return Estimate(of.source, False, sql, of.slots, of.constants)  # noqa: FBT003 - by_key
+    return Estimate(of.source, by_key=False, text=sql, slots=of.slots, constants=of.constants)
 
 
 @lru_cache(maxsize=256)

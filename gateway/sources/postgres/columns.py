@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql as pg
 
 from gateway.schema import asks
 
@@ -25,20 +26,34 @@ def columns_of(ask: asks.Connection, shape: PageShape, *, keyed: bool = False) -
             for member in part.parts:
                 if isinstance(member, asks.EdgeNode):
                     names.update(_of_row(member.row))
-                elif isinstance(member, asks.Cursor):
-                    names.update(_of_order(ask, shape))
-                elif isinstance(member, asks.Found):
-                    names.update(column.name for column in entity.table.c)
+                elif isinstance(member, asks.Fact):
+                    found = member.name != "cursor"
+                    every = (column.name for column in entity.table.c)
+                    names.update(every if found else _of_order(ask, shape))
         elif isinstance(part, asks.PageFacts):
             names.update(_of_order(ask, shape))
     return names or {entity.key[0].column.name}
 
 
 def wide(type_: Any) -> Any:
-    """The SQL type keys of a column are compared as: a point's id may be none of a narrow one's."""
-    if isinstance(type_, sa.Integer):
-        return sa.BigInteger()
-    return sa.Text() if isinstance(type_, sa.String) else type_
+    """The SQL type a column's values are compared as: what no row can have is equal to none."""
+    return sa.BigInteger() if isinstance(type_, sa.Integer) else uncut(type_)
+
+
+def uncut(type_: Any) -> Any:
+    """The SQL type without length, scale or precision: a cast to it leaves every value as it is."""
+    match type_:
+        case sa.ARRAY():
+            return sa.ARRAY(uncut(type_.item_type))
+        case sa.String(length=int()) if not isinstance(type_, sa.Enum):
+            return sa.String()
+        case sa.Numeric(precision=int()) if not isinstance(type_, sa.Float):
+            return sa.Numeric()
+        case pg.TIMESTAMP(precision=int()) | pg.TIME(precision=int()):
+            return type(type_)(timezone=type_.timezone)
+        case pg.INTERVAL() | sa.Interval():
+            return pg.INTERVAL()
+    return type_
 
 
 def _of_row(row: asks.Row) -> Iterator[str]:

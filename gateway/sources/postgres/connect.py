@@ -79,7 +79,6 @@ class Connector:
         dsn: str,
         *,
         application_name: str = "plait",
-        search_path: str = "public",
         read_only: bool = True,
         statement_timeout: float = 30.0,
         connect_timeout: float = 5.0,
@@ -99,7 +98,7 @@ class Connector:
             **PINNED,
             "jit": "off",
             "plan_cache_mode": "auto",
-            "search_path": search_path,
+            "search_path": "public",
             "statement_timeout": str(max(1, round(statement_timeout * 1000))),
             "default_transaction_read_only": "on" if read_only else "off",
         }

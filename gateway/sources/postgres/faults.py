@@ -26,6 +26,11 @@ if TYPE_CHECKING:
     from gateway.sources.postgres.connect import Connection
 
 _DATA = "The database could not compute with these values."
+_STORED = (
+    "The database holds a value that the API cannot show, such as an enum's label that it lacks."
+)
+_UNFIT = '"unfit '
+"""In what PostgreSQL says of a cast that `gateway.sources.postgres.scalars` has fail."""
 _LATE = "The database did not answer in time."
 _GONE = "The database cannot be reached."
 _FULL = "The database is at its limits; try again later."
@@ -46,6 +51,10 @@ _BY_STATE: dict[str, tuple[type[SourceError], str]] = {
 
 _MISCONFIGURED = ("28", "3D", "3F", "42704", "22023")
 """SQLSTATEs (or heads) of a failed login that only another setting can mend."""
+_WRONG_SETTING = {
+    "28": "PostgreSQL refuses the login: check user and password.",
+    "3D": "PostgreSQL has no database of the name that is set.",
+}
 
 
 def fault(error: Exception) -> SourceError:
@@ -53,7 +62,7 @@ def fault(error: Exception) -> SourceError:
     if isinstance(error, SourceError):
         return error
     if isinstance(error, asyncpg.PostgresError):
-        return _of_state(error.sqlstate or "")
+        return _of_state(error.sqlstate or "", str(error))
     if isinstance(error, TimeoutError):  # before OSError, of which it is one
         return SourceTimeout(_LATE)
     if isinstance(error, asyncpg.DataError):  # the driver could not encode an argument
@@ -76,14 +85,17 @@ def connect_fault(error: Exception) -> PlaitError:
     state = error.sqlstate or "" if isinstance(error, asyncpg.PostgresError) else ""
     if state.startswith(_MISCONFIGURED) or isinstance(error, asyncpg.ClientConfigurationError):
         return ConfigurationError(
-            "PostgreSQL refuses the connection: check the address, database, user and password.",
+            _WRONG_SETTING.get(
+                state[:2],
+                "PostgreSQL refuses the connection: check address, database, user and password.",
+            ),
             extensions={"sqlstate": state} if state else None,
         )
     found = fault(error)
     return found if isinstance(found, SourceOverloaded) else SourceUnavailable(_GONE)
 
 
-def _of_state(state: str) -> SourceError:
+def _of_state(state: str, said: str) -> SourceError:
     details = {"sqlstate": state}
     if state == "42501":  # insufficient_privilege
         return SourceRefused(_BARRED, code=Code.FORBIDDEN, extensions=details)
@@ -91,5 +103,7 @@ def _of_state(state: str) -> SourceError:
         known = _BY_STATE.get(state[:length])
         if known is not None:
             kind, message = known
+            if message is _DATA and _UNFIT in said:
+                message = _STORED
             return kind(message, extensions=details)
     return SourceRefused(_REFUSED, extensions=details)

@@ -45,7 +45,7 @@ class Page:
             for part in ask.parts
             if isinstance(part, asks.PageFacts)
             for fact in part.parts
-            if isinstance(fact, asks.PageFact)
+            if isinstance(fact, asks.Fact)
         }
         self.cursors = bool(facts & {"startCursor", "endCursor"})
         self.peeks = ("hasPreviousPage" if self.shape.backward else "hasNextPage") in facts
@@ -155,7 +155,7 @@ class Page:
             case asks.PageFacts():
                 facts = [self._fact(fact, page) for fact in part.parts]
                 return join(text(f'"{part.key}":{{'), *commas(facts), text("}"))
-            case asks.TotalCount():
+            case asks.Fact():
                 return join(text(f'"{part.key}":'), sa.cast(self._total(), sa.Text))
             case asks.Aggregate():
                 return join(text(f'"{part.key}":'), self._whole().aggregate(part))
@@ -168,15 +168,15 @@ class Page:
         for member in part.parts:
             if isinstance(member, asks.Constant):
                 members.append(text(f'"{member.key}":"{member.text}"'))
-            elif isinstance(member, asks.Cursor):
-                cursor = self._cursor([self._key(page, i) for i in range(len(self.shape.order))])
-                members.append(join(text(f'"{member.key}":"'), cursor, text('"')))
-            elif isinstance(member, asks.Found):
-                members.append(join(text(f'"{member.key}":'), self._found(member.name, page)))
-            else:
+            elif isinstance(member, asks.EdgeNode):
                 found = self.build.row(member.row, page, listed=self.noted)
                 _extend(sources, found.source, page)
                 members.append(join(text(f'"{member.key}":'), sa.cast(found.json, sa.Text)))
+            elif member.name == "cursor":
+                cursor = self._cursor([self._key(page, i) for i in range(len(self.shape.order))])
+                members.append(join(text(f'"{member.key}":"'), cursor, text('"')))
+            else:
+                members.append(join(text(f'"{member.key}":'), self._found(member.name, page)))
         return self._list(part.key, join(text("{"), *commas(members), text("}")), page)
 
     def _found(self, name: str, page: Any) -> Expression:
@@ -210,7 +210,7 @@ class Page:
     def _cursor(self, keys: Sequence[Expression]) -> Expression:
         return opaque(cursor_head(self.entity, self.shape.order), keys)
 
-    def _fact(self, fact: asks.Constant | asks.PageFact, page: Any) -> Expression:
+    def _fact(self, fact: asks.Constant | asks.Fact, page: Any) -> Expression:
         if isinstance(fact, asks.Constant):
             return text(f'"{fact.key}":"{fact.text}"')
         label = text(f'"{fact.key}":')

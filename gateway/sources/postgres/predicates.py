@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -10,6 +11,8 @@ from sqlalchemy.dialects.postgresql import JSONB
 from gateway.schema.documents import ORDERING, PATTERNS
 from gateway.schema.orders import order_column
 from gateway.schema.rules import condition
+from gateway.sources.postgres.aggregates import amount
+from gateway.sources.postgres.columns import wide
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -84,6 +87,11 @@ class Predicates:
     ) -> Expression:
         relation = entity.relations[name]
         target = self.catalog.entities[relation.target]
+        if quantifier == "count":
+            aggregates = self.catalog.aggregates[target.name]
+            number = self._of_related(row, relation, lambda _: sa.func.count()).scalar_subquery()
+            name = aggregates.measures["count"].result.column.name
+            return self.where(aggregates.group, SimpleNamespace(c={name: number}), part)
         far = self.alias(target.table, "r")
         between = self.alias(relation.through.table, "j") if relation.through else None
         condition = self.where(target, far, part)
@@ -107,7 +115,7 @@ class Predicates:
         column: Expression = row.c[info.column.name]
         if operator in {"isNull", "isNotNull"}:
             return column.is_(None) if operator == "isNull" else column.is_not(None)
-        type_: Any = info.column.type
+        type_: Any = wide(info.column.type)
         if operator in {"in", "notIn"}:
             values = self.bind(sa.ARRAY(type_))
             if operator == "in":
@@ -161,13 +169,27 @@ class Predicates:
             return own
         relation = entity.relations[key.path[0]]
         target = self.catalog.entities[relation.target]
+
+        def value(far: Any) -> Expression:
+            if relation.many:
+                return amount(self.catalog.aggregates[target.name].measures[key.column], far)
+            rest = type(key)(key.path[1:], key.column, key.descending, key.nulls_first)
+            return self.order_expression(target, far, rest)
+
+        return self._of_related(row, relation, value).scalar_subquery()
+
+    def _of_related(
+        self, row: Any, relation: Relation, value: Callable[[Any], Expression]
+    ) -> sa.Select[Any]:
+        """`select` of what `value` makes of the rows related to `row`, given their alias."""
+        target = self.catalog.entities[relation.target]
         far = self.alias(target.table, "r")
-        rest = type(key)(key.path[1:], key.column, key.descending, key.nulls_first)
+        between = self.alias(relation.through.table, "j") if relation.through else None
         return (
-            sa.select(self.order_expression(target, far, rest))
-            .where(join_condition(relation, row, far), *self.visible(target, far))
+            sa.select(value(far))
+            .select_from(*([far] if between is None else [far, between]))
+            .where(join_condition(relation, row, far, between), *self.visible(target, far))
             .correlate(row)
-            .scalar_subquery()
         )
 
     def may_be_null(self, entity: EntityInfo, key: OrderKey) -> bool:

@@ -2,7 +2,7 @@
 
 The table of `gateway.schema.kinds`, for PostgreSQL. A value GraphQL cannot represent (NaN,
 times that are infinite or outside the years 1 to 9999, a label its enum lacks, a list with a null
-in it) is null where the field may be null; where it may not, a
+or a list in it) is null where the field may be null; where it may not, a
 cast fails, and so does the field, as the GraphQL specification has it for such results.
 """
 
@@ -107,14 +107,21 @@ def _array(info: ColumnInfo, item: k.Kind, column: Expression) -> Expression:
         type_: Any = sa.ARRAY(sa.Text) if item.name in _AS_TEXT else info.column.type
         items = sa.cast(column, type_) if item.name in _AS_TEXT else column
         whole = sa.func.array_position(column, sa.null()).is_(None)
-        return sa.case((whole, items), else_=_unfit(info, column, type_))
+        unfit = _unfit(info, column, type_)
+        return sa.case((_nested(column), unfit), (whole, items), else_=unfit)
     each = sa.func.unnest(column).column_valued("e")
     written = write(replace(info, kind=item, nullable=True), each)
     listed = sa.func.coalesce(sa.func.json_agg(written), sa.literal_column("'[]'::json"))
     complete = sa.func.count() == sa.func.count(written)
     # The row's column is not named within the select, which would take its row for another table.
     fit = sa.select(sa.case((complete, listed))).scalar_subquery()
-    return sa.case((column.is_not(None), sa.func.coalesce(fit, _unfit(info, column, JSON))))
+    unfit = _unfit(info, column, JSON)
+    return sa.case((_nested(column), unfit), (column.is_not(None), sa.func.coalesce(fit, unfit)))
+
+
+def _nested(column: Expression) -> Expression:
+    """Whether an array is one of arrays, which `unnest` and `array_position` do not tell."""
+    return sa.func.array_ndims(column) > sa.literal_column("1")
 
 
 def opaque(head: str, values: Sequence[Expression]) -> Expression:

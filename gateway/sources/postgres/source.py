@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
-from gateway.errors import SourceError, SourceTimeout, SourceUnavailable
+from gateway.errors import ConfigurationError, SourceError, SourceTimeout, SourceUnavailable
+from gateway.schema import asks
 from gateway.sources.contract import Health
 from gateway.sources.postgres.agreement import disagreements
 from gateway.sources.postgres.candidates import Estimate, estimated, matching, ranked_by_words
@@ -24,13 +26,13 @@ from gateway.sources.postgres.writer import Writer
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
 
-    from gateway.schema import asks
     from gateway.schema.catalog import Catalog, EntityInfo
     from gateway.schema.shapes import PageShape, WhereShape
-    from gateway.sources.contract import Batch, Budget, Value
-    from gateway.sources.postgres.candidates import MatchingRows
+    from gateway.sources.contract import Batch, Budget, MatchingRows, Value
     from gateway.sources.postgres.statements import Statement
     from gateway.sources.postgres.writer import Session
+
+_LOG = logging.getLogger(__name__)
 
 _GONE = "The database cannot be reached."
 
@@ -69,6 +71,7 @@ class PostgresSource:
         self._statements = Statements(name, catalog)
         connect = Connector(dsn, statement_timeout=statement_timeout, prepare=prepare)
         self._slots = Slots(connect, concurrency, prepare=prepare)
+        self._further: list[str] = []
         self._replica: Reads | None = None
         if replica is not None:
             standby = Connector(replica, statement_timeout=statement_timeout, prepare=prepare)
@@ -90,25 +93,21 @@ class PostgresSource:
             prepare=prepare,
         )
 
-    def prepare_rows(self, row: asks.Row, shapes: Mapping[int, PageShape]) -> Statement:
-        """Rows by key, compiled. Pure."""
-        return self._statements.by_key(row, shapes)
-
-    def prepare_page(
-        self, connection: asks.Connection, shapes: Mapping[int, PageShape]
+    def prepare(
+        self,
+        ask: asks.Row | asks.Connection | asks.Related | asks.Named,
+        shapes: Mapping[int, PageShape],
     ) -> Statement:
-        """A connection, compiled. Pure."""
-        return self._statements.page(connection, shapes)
+        """What is asked, compiled. Pure."""
+        if isinstance(ask, asks.Named):
+            return compile_call(self._statements, ask, shapes, self._checks)
+        return self._statements.of(ask, shapes)
 
     def prepare_marked(
         self, ask: asks.Row | asks.Connection, shapes: Mapping[int, PageShape]
     ) -> Statement | None:
         """Rows or a page that say which rows of others they show; None: of none. Pure."""
         return self._statements.marked(ask, shapes)
-
-    def prepare_related(self, related: asks.Related, shapes: Mapping[int, PageShape]) -> Statement:
-        """Connections by the key that their rows hold, compiled. Pure."""
-        return self._statements.related(related, shapes)
 
     def prepare_matching(self, entity: EntityInfo, where: WhereShape | None) -> MatchingRows:
         """The keys of the rows that a `where` and the entity's rule let through. Pure."""
@@ -118,16 +117,14 @@ class PostgresSource:
         """The same rows by full text, best first. Pure."""
         return ranked_by_words(self.name, self._catalog, entity, where)
 
-    def prepare_named(self, named: asks.Named, shapes: Mapping[int, PageShape]) -> Call:
-        """A named statement, compiled. Pure."""
-        return compile_call(self._statements, named, shapes, self._checks)
-
     async def open(self) -> None:
         """Open the first connections. Raises `SourceUnavailable` or `ConfigurationError`."""
         if self._replica is not None:
             await self._replica.open()
         try:
             await self._slots.open()
+        except ConfigurationError as error:
+            raise ConfigurationError(f"{self.name}: {error.message}") from error
         finally:
             if self.changes is not None:
                 await self.changes.open()
@@ -137,7 +134,11 @@ class PostgresSource:
 
         Then what is wrong with the named statements bound to it.
         """
-        lines = await disagreements(self._slots, self._catalog, source, budget.deadline)
+        lines, self._further = await disagreements(
+            self._slots, self._catalog, source, budget.deadline
+        )
+        for line in self._further:
+            _LOG.warning("%s", line)
         return lines or await self._checks.all(self._catalog, source, budget.deadline)
 
     async def close(self) -> None:
@@ -169,12 +170,17 @@ class PostgresSource:
         }
 
     async def parts(self, budget: Budget) -> Mapping[str, Health]:
-        """The health of what the source can do without: `replica`, `changes`; never raises."""
+        """The health of what the source can do without; never raises.
+
+        `replica`, `changes`, and `labels` where its enums had some that the API lacks.
+        """
         found: dict[str, Health] = {}
         if self._replica is not None:
             fault = await self._replica.check(budget.deadline)
             detail, figures = fault or "answers", self._replica.figures()
             found["replica"] = Health(fault is None, detail, figures, required=False)
+        if self._further:
+            found["labels"] = Health(ready=False, detail="; ".join(self._further), required=False)
         heard = await self.changes.check(budget) if self.changes is not None else None
         if heard is not None:
             found["changes"] = heard

@@ -21,7 +21,8 @@ from gateway.schema import asks
 from gateway.schema.catalog import Relation
 from gateway.schema.plain_keys import is_marked_by_key, key_columns
 from gateway.schema.rules import CONSTANT_SPEC, VIEWER_SPEC
-from gateway.sources.contract import Prepared
+from gateway.sources.contract import Bound
+from gateway.sources.postgres.columns import uncut, wide
 from gateway.sources.postgres.compiled import columns_read, renumbered, tables_of
 from gateway.sources.postgres.pages import Page
 from gateway.sources.postgres.predicates import Predicates, join_condition
@@ -47,19 +48,14 @@ DIALECT = asyncpg_dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy leave
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Statement(Prepared):
+class Statement(Bound):
     """SQL whose every row is one JSON value in its first column, null where there is none.
 
-    By key its first parameters are one array per key column; the others follow, taken from the
-    argument readers' values as `slots` says: (reader, index). `constants` are a rule's own.
-    `tables` are those it reads, each as often as it stands in it. `marks` and `exact`: see
-    `Statements.marked`.
+    By key its first parameters are one array per key column; the others follow as `slots` says.
+    `marks` and `exact`: see `Statements.marked`.
     """
 
     text: str
-    slots: tuple[tuple[int, int], ...]
-    constants: tuple[Any, ...] = ()
-    tables: tuple[str, ...] = ()
     marks: tuple[str, ...] = ()
     exact: tuple[tuple[str, frozenset[str] | None], ...] = ()
 
@@ -73,21 +69,18 @@ class Statements:
     def __init__(self, source: str, catalog: Catalog) -> None:
         self.source = source
         self.catalog = catalog
-        self._by_key = lru_cache(_REMEMBERED)(self._compile_by_key)
-        self._page = lru_cache(_REMEMBERED)(self._compile_page)
-        self._related = lru_cache(_REMEMBERED)(self._compile_related)
+        self._made: dict[type, Any] = {
+            asks.Row: lru_cache(_REMEMBERED)(self._compile_by_key),
+            asks.Connection: lru_cache(_REMEMBERED)(self._compile_page),
+            asks.Related: lru_cache(_REMEMBERED)(self._compile_related),
+        }
 
-    def by_key(self, row: asks.Row, shapes: Mapping[int, PageShape]) -> Statement:
-        """Rows of an entity by key: as many rows as keys, in the keys' order."""
-        return self._by_key(row, tuple(shapes.items()))
-
-    def page(self, connection: asks.Connection, shapes: Mapping[int, PageShape]) -> Statement:
-        """A connection from the root: one row, the whole connection object."""
-        return self._page(connection, tuple(shapes.items()))
-
-    def related(self, related: asks.Related, shapes: Mapping[int, PageShape]) -> Statement:
-        """Connections of the rows that hold a key: as many as keys, in the keys' order."""
-        return self._related(related, tuple(shapes.items()))
+    def of(
+        self, ask: asks.Row | asks.Connection | asks.Related, shapes: Mapping[int, PageShape]
+    ) -> Statement:
+        """As many rows, or connections, as keys and in their order; or one connection without."""
+        made: Statement = self._made[type(ask)](ask, tuple(shapes.items()))
+        return made
 
     def marked(
         self, ask: asks.Row | asks.Connection, shapes: Mapping[int, PageShape]
@@ -103,8 +96,7 @@ class Statements:
             isinstance(part, asks.One | asks.Many) for part in ask.parts
         ):
             return None
-        compiled: Any = self._by_key if isinstance(ask, asks.Row) else self._page
-        found: Statement = compiled(ask, tuple(shapes.items()), marking=True)
+        found: Statement = self._made[type(ask)](ask, tuple(shapes.items()), marking=True)
         return found if found.exact else None
 
     def _compile_by_key(
@@ -196,11 +188,11 @@ class Build:
             source,
             by_key,
             sql,
-            slots,
-            tuple(constants),
-            tables_of(select),
             tuple(self.marks),
             tuple(self.exact),
+            slots=slots,
+            constants=tuple(constants),
+            tables=tables_of(select),
         )
 
     def alias(self, table: Any, prefix: str) -> Any:
@@ -217,7 +209,7 @@ class Build:
         """The parameter of the current reader's next value."""
         index = self.taken.get(self.spec, 0)
         self.taken[self.spec] = index + 1
-        parameter = sa.bindparam(f"plait_p{self.spec}_{index}", type_=type_)
+        parameter = sa.bindparam(f"plait_p{self.spec}_{index}", type_=uncut(type_))
         # Sent in double precision, a number equals no number of single precision but round ones.
         single = isinstance(getattr(type_, "item_type", type_), sa.REAL)
         return sa.cast(parameter, type_) if single else parameter
@@ -328,18 +320,16 @@ class Build:
 def _wanted(key: Sequence[ColumnInfo]) -> tuple[Any, list[str]]:
     """The keys that are asked for, as rows of `n` and these columns, one array parameter each.
 
-    Integers are wide whatever the column's: one beyond it is no row's key, and no error for all.
-    Each array stands in a `select` of its own, so that the server does not see how long it is: else
-    it finds a few keys worth a plan of their own and plans the statement anew at every execution,
-    which takes longer than to read the rows.
+    What is beyond the column's type is no row's key, and no error for all. Each array stands in a
+    `select` of its own, so that the server does not see how long it is: else it finds a few keys
+    worth a plan of their own and plans the statement anew at every execution, which takes longer
+    than to read the rows.
     """
-    types = [
-        sa.BigInteger() if isinstance(info.column.type, sa.Integer) else info.column.type
-        for info in key
-    ]
     arrays = [
-        sa.select(sa.bindparam(f"{KEY}{index}", type_=sa.ARRAY(type_))).scalar_subquery()
-        for index, type_ in enumerate(types)
+        sa.select(
+            sa.bindparam(f"{KEY}{index}", type_=sa.ARRAY(wide(info.column.type)))
+        ).scalar_subquery()
+        for index, info in enumerate(key)
     ]
     names = [f"k{index}" for index in range(len(arrays))]
     rows = sa.func.unnest(*arrays).table_valued(*names, with_ordinality="n", name="k")

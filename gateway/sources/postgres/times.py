@@ -1,36 +1,46 @@
-"""Dates and times on a connection: every day Python knows is that day, none is infinity.
+"""Dates, times and intervals on a connection: what Python knows is that, none is infinity.
 
-asyncpg takes the last moment that Python knows for infinity, and cannot read what lies beyond; here
-both ways go by the wire's own numbers. A moment that Python has no name for is read as its number
-in a tuple, and taken back as such.
+asyncpg takes the last moment that Python knows for infinity, cannot read what lies beyond, and
+makes days of an interval's months; here both ways go by the wire's own numbers. What Python has no
+name for is read as its numbers in a tuple, and taken back as such.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from gateway.schema.kinds import Endless
+from gateway.schema.beyond import Endless
+from gateway.schema.scalars import Span, in_months
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import asyncpg
 
 Number: TypeAlias = tuple[int]
-"""Days or microseconds since the beginning of 2000."""
+"""Days or microseconds since the beginning of 2000, or microseconds of a day."""
+
+Interval: TypeAlias = tuple[int, int, int]
+"""Months, days and microseconds, none of which PostgreSQL turns into another."""
 
 _DAY = dt.date(2000, 1, 1)
 _LOCAL = dt.datetime(2000, 1, 1)  # noqa: DTZ001 - the column has no time zone
 _UTC = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
 _MICROSECOND = dt.timedelta(microseconds=1)
+_DAYLONG = dt.timedelta(days=1)
 
 
 async def speak_times(connection: asyncpg.Connection[asyncpg.Record]) -> None:
-    """Make `date`, `timestamp` and `timestamptz` so on a connection."""
-    for name, encoder, decoder in (
+    """Make the types of dates, times and intervals so on a connection."""
+    codecs: tuple[tuple[str, Callable[[Any], Any], Callable[[Any], Any]], ...] = (
         ("date", _from_date, _to_date),
+        ("time", _from_time, _to_time),
+        ("interval", _from_span, _to_span),
         ("timestamp", _from_moment, _to_local),
         ("timestamptz", _from_moment, _to_utc),
-    ):
+    )
+    for name, encoder, decoder in codecs:
         await connection.set_type_codec(
             name, schema="pg_catalog", encoder=encoder, decoder=decoder, format="tuple"
         )
@@ -55,6 +65,43 @@ def _to_date(number: Number) -> dt.date | Number:
         return dt.date.fromordinal(number[0] + _DAY.toordinal())
     except (ValueError, OverflowError):
         return number
+
+
+def _from_time(value: dt.time | Endless | Number) -> Number:
+    if isinstance(value, tuple):
+        return value
+    if isinstance(value, Endless):  # midnight at the end of the day, 24:00
+        return (_DAYLONG // _MICROSECOND,)
+    since = dt.timedelta(
+        hours=value.hour,
+        minutes=value.minute,
+        seconds=value.second,
+        microseconds=value.microsecond,
+    )
+    return (since // _MICROSECOND,)
+
+
+def _to_time(number: Number) -> dt.time | Number:
+    since = number[0] * _MICROSECOND
+    return number if since >= _DAYLONG else (_LOCAL + since).time()
+
+
+def _from_span(value: dt.timedelta | Endless | Interval) -> Interval:
+    if isinstance(value, tuple):
+        return value
+    if isinstance(value, Endless):
+        return _ends(value, 32), _ends(value, 32), _ends(value, 64)
+    months, rest = in_months(value)
+    return months, rest.days, (rest - dt.timedelta(days=rest.days)) // _MICROSECOND
+
+
+def _to_span(interval: Interval) -> dt.timedelta | Interval:
+    months, days, micros = interval
+    try:
+        rest = dt.timedelta(days=days, microseconds=micros)
+        return Span(months, rest) if months else rest
+    except OverflowError:
+        return interval
 
 
 def _from_moment(value: dt.datetime | Endless | Number) -> Number:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-import orjson
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as pg
 
 from gateway.schema.rules import condition
-from gateway.schema.scalars import write_duration
 from gateway.schema.writes import MAX_ROWS, Write
+from gateway.sources.postgres.columns import wide
+from gateway.sources.postgres.recordset import recordset, rows_json
 from gateway.sources.postgres.scalars import text
 from gateway.sources.postgres.statements import DIALECT, VIEWER, Build
 
@@ -113,7 +111,7 @@ class Writes:
         form = self._form(
             ("insert", entity.name, columns, conflict), _insertion, entity, columns, conflict
         )
-        return form.filled({"rows": _json(values, entity), **_viewer(viewer)})
+        return form.filled({"rows": rows_json(values, entity), **_viewer(viewer)})
 
     def children(
         self, entity: EntityInfo, rows: Sequence[NewRow], keys: Mapping[int, Key]
@@ -141,7 +139,7 @@ class Writes:
         if through is None:
             raise TypeError("a direct relation has no links")
         one, other = near.table.alias("n"), far.table.alias("f")
-        given = _recordset(
+        given = recordset(
             [
                 sa.column(f"{side}{index}", info.column.type)
                 for side, entity in (("n", near), ("f", far))
@@ -165,7 +163,7 @@ class Writes:
                 | {f"f{index}": part for index, part in enumerate(child)}
                 for parent, child in zip(parents, children, strict=True)
             ]
-            return _compile(insert, {"rows": _json(values)})
+            return _compile(insert, {"rows": rows_json(values)})
 
         return compile_links
 
@@ -182,7 +180,7 @@ class Writes:
         column, expected = write.version or (None, None)
         shape = ("update", write.entity.name, tuple(patch), column, expected is None, keys is None)
         form = self._form(shape, self._change, write, keys is None)
-        values = {"rows": _json([patch], write.entity), "plait_version": expected}
+        values = {"rows": rows_json([patch], write.entity), "plait_version": expected}
         aimed = {**_aimed(write), **_viewer(viewer)} if keys is None else _arrays(keys)
         return form.filled({**values, **aimed})
 
@@ -194,7 +192,7 @@ class Writes:
             before = table.alias("b")
             conditions = [_among(write.entity, before)]
         rows: Any = table.alias("t")
-        given = _recordset([rows.c[name] for name in write.patch or ()])
+        given = recordset([rows.c[name] for name in write.patch or ()])
         changes: dict[Any, Any] = {
             rows.c[name]: sa.select(given.c[name]).scalar_subquery() for name in write.patch or ()
         }
@@ -240,7 +238,8 @@ class Writes:
         conditions = build.predicates.visible(entity, rows)
         if write.key is not None:
             conditions += [
-                rows.c[info.column.name] == sa.bindparam(f"plait_k_{index}", type_=info.column.type)
+                rows.c[info.column.name]
+                == sa.bindparam(f"plait_k_{index}", type_=wide(info.column.type))
                 for index, info in enumerate(entity.key)
             ]
         elif write.where is not None:
@@ -251,14 +250,16 @@ class Writes:
 
 
 def _changed(rows: Any, old: Any) -> Expression:
-    """The names of the columns with another value than before; as text, which all types have."""
+    """The names of the columns with another value than before; as text, which all types have.
+
+    Letter by letter: collations may take different texts for equal.
+    """
+
+    def written(column: Expression) -> Expression:
+        return sa.collate(sa.cast(column, sa.Text), "C")
+
     names = [
-        sa.case(
-            (
-                sa.cast(new, sa.Text).is_distinct_from(sa.cast(before, sa.Text)),
-                text(new.name),
-            )
-        )
+        sa.case((written(new).is_distinct_from(written(before)), text(new.name)))
         for new, before in zip(rows.c, old.c, strict=True)
     ]
     return sa.func.array_remove(pg.array(names), sa.null(), type_=sa.ARRAY(sa.Text))
@@ -276,7 +277,7 @@ def _place(entity: EntityInfo, column: str) -> int:
 def _insertion(entity: EntityInfo, columns: tuple[str, ...], conflict: tuple[str, ...]) -> Any:
     """Inserts the rows of one JSON parameter, all of these columns."""
     table = entity.table
-    given = _recordset([table.c[name] for name in columns])
+    given = recordset([table.c[name] for name in columns])
     insert = pg.insert(table).from_select(
         list(columns), sa.select(*(given.c[name] for name in columns)), include_defaults=False
     )
@@ -347,45 +348,6 @@ def _aimed(write: Write) -> dict[str, Any]:
 
 def _viewer(viewer: tuple[Any, ...]) -> dict[str, Any]:
     return {f"{VIEWER}{index}": value for index, value in enumerate(viewer)}
-
-
-def _recordset(columns: Sequence[sa.ColumnClause[Any]]) -> Any:
-    """`json_to_recordset(:rows) as r(column type, …)`: the rows of one JSON parameter."""
-    rows = sa.cast(sa.bindparam("rows", type_=sa.Text), pg.JSON)
-    return (
-        sa.func.json_to_recordset(rows)
-        .table_valued(*(sa.column(column.name, column.type) for column in columns), name="r")
-        .render_derived(with_types=True)
-    )
-
-
-def _json(rows: Sequence[Mapping[str, Any]], entity: EntityInfo | None = None) -> str:
-    """Rows as JSON; documents in columns of `entity`, bound as text, as the JSON they are."""
-    if entity is not None:
-        columns = entity.table.c
-        documents = [name for name in rows[0] if isinstance(columns[name].type, sa.JSON)]
-        rows = [_with_documents(row, documents) for row in rows] if documents else rows
-    # Column names are a subclass of str. A time with an offset is more than orjson can write.
-    options = orjson.OPT_NON_STR_KEYS | orjson.OPT_PASSTHROUGH_DATETIME
-    return orjson.dumps(rows, default=_plain, option=options).decode()
-
-
-def _with_documents(row: Mapping[str, Any], documents: Sequence[str]) -> dict[str, Any]:
-    found = {name: row[name] for name in documents if row[name] is not None}
-    return {**row, **{name: orjson.Fragment(value) for name, value in found.items()}}
-
-
-def _plain(value: Any) -> Any:
-    """What orjson cannot write, as PostgreSQL reads it from JSON."""
-    if isinstance(value, Decimal):
-        return str(value)
-    if isinstance(value, bytes):
-        return "\\x" + value.hex()
-    if isinstance(value, dt.timedelta):
-        return write_duration(value)
-    if isinstance(value, dt.date | dt.time):
-        return value.isoformat()
-    raise TypeError(f"{type(value).__name__} has no JSON form")
 
 
 def _form(statement: Any) -> _Form:

@@ -88,3 +88,18 @@ async def test_a_view_is_only_looked_at_for_its_columns(zoo: Zoo) -> None:
 async def test_entities_of_another_source_are_not_looked_at(zoo: Zoo) -> None:
     """They live elsewhere."""
     assert await found(zoo, "elsewhere") == []
+
+
+async def test_a_label_that_the_code_lacks(zoo: Zoo, caplog: pytest.LogCaptureFixture) -> None:
+    """It is told and stops nobody; a list with a row of it says what is wrong with the row."""
+    await zoo.connection.execute("ALTER TYPE mood ADD VALUE 'grumpy'")
+    assert await found(zoo) == []
+    await zoo.connection.execute("UPDATE animals SET mood = 'grumpy'")
+    answer = await zoo.ask("{ animals { nodes { mood } } }")
+    (error,) = answer["errors"]
+    assert "an enum's label that it lacks" in error["message"]
+    parts = await zoo.postgres.parts(Budget(asyncio.get_running_loop().time() + 20))
+    labels = parts["labels"]
+    assert (labels.ready, labels.required) == (False, False)
+    assert "animals.mood has grumpy" in labels.detail
+    assert labels.detail.split("; ") == caplog.messages

@@ -17,6 +17,12 @@ if TYPE_CHECKING:
 MIGRATIONS = Path(__file__).parents[3] / "migrations"
 TABLES = """SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace
     AND relkind IN ('r', 'p') AND relname <> 'alembic_version'"""
+FORMER = """CREATE OR REPLACE FUNCTION plait_changed() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    PERFORM pg_notify(TG_ARGV[0], format(
+        '{"table":["public","%s"],"operation":"%s","columns":[],"keys":null,"number":1,'
+        '"transaction":1}', TG_TABLE_NAME, TG_OP));
+    RETURN NULL;
+END $$"""
 LEFT = "SELECT (SELECT count(*) FROM pg_trigger WHERE tgname ~ '^plait_')"
 
 
@@ -49,3 +55,25 @@ async def test_every_table_of_the_domain_is_watched(fresh_database: FreshDatabas
     await migrate.downgrade(url, MIGRATIONS, "0006")
     async with connected(url) as writer:
         assert await writer.fetchval(LEFT) == 0
+
+
+async def test_what_is_watched_tells_columns_after_the_upgrade(
+    fresh_database: FreshDatabase,
+) -> None:
+    """Without watching anew, and by sessions and listeners from before it."""
+    url = await fresh_database()
+    await migrate.upgrade(url, MIGRATIONS, "0011")
+    async with connected(url) as writer, listening(url) as feed:
+        await writer.execute(FORMER)
+        with feed.subscribe(["topics"]) as events:
+            await writer.execute(
+                "INSERT INTO topics (id, title, category) VALUES (5, 't', 'other')"
+            )
+            former = await following(events)
+            assert (former.table, former.keys, former.changed) == ("topics", None, None)
+            await migrate.upgrade(url, MIGRATIONS)
+            await writer.execute("SET plait.messages = 1; UPDATE topics SET title = 'new'")
+            change = await following(events)
+        assert change.keys == ((5,),)
+        assert "title" in change.changed
+        assert "category" not in change.changed

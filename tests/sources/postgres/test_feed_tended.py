@@ -12,7 +12,7 @@ from feeding import connected, following, until, until_lost
 from writes import shop_tables
 from writes.stand import SETTINGS, Stand, standing
 
-from gateway.app import Gateway
+from gateway.composition import Gateway
 from gateway.embedded import Engines, start
 from gateway.settings import load
 from gateway.sources.changes import Change, Loss, Lost, Operation

@@ -135,6 +135,19 @@ async def test_composite_keys_find_and_relate(zoo: Zoo) -> None:
     assert again["node"] == {"nodeId": data["feeding"]["nodeId"], "grams": 100, "day": "2024-02-01"}
 
 
+async def test_a_key_longer_than_its_column_is_no_rows(zoo: Zoo) -> None:
+    """Nor cut to that of a row there is."""
+    await zoo.connection.execute("INSERT INTO passports (code) VALUES (repeat('k', 20))")
+    try:
+        data = await zoo.data(
+            f'{{ there: passport(code: "{"k" * 20}") {{ code }}'
+            f' gone: passport(code: "{"k" * 21}") {{ code }} }}'
+        )
+    finally:
+        await zoo.connection.execute("DELETE FROM passports WHERE code LIKE 'kkk%'")
+    assert data == {"there": {"code": "k" * 20}, "gone": None}
+
+
 async def test_a_relation_of_a_table_to_itself_has_a_direction(zoo: Zoo) -> None:
     """The first foreign key in the table's own order is this side, the second the other."""
     data = await zoo.data("{ animal(id: 1) { likes { nodes { id } } } }")

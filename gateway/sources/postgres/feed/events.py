@@ -18,6 +18,7 @@ class _Message(msgspec.Struct):
     keys: tuple[tuple[KeyValue, ...], ...] | None
     number: int
     transaction: int
+    changed: tuple[str, ...] | None = None  # functions from before 0012 do not tell
 
 
 _decode = msgspec.json.Decoder(_Message).decode
@@ -37,6 +38,7 @@ def read(payload: str, session: int, schema: str) -> Change:
         transaction=message.transaction,
         session=session,
         number=message.number,
+        changed=message.changed,
     )
 
 

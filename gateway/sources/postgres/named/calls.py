@@ -71,7 +71,7 @@ def compile_call(
     if named.mode == "execute":
         return _call(statements, named, checks, named.sql.text, own)
     if ask.row is not None and named.keyed and not named.read_only:
-        rows = statements.by_key(ask.row, shapes)
+        rows = statements.of(ask.row, shapes)
         return _call(statements, named, checks, named.sql.text, own, rows, rows)
     build = Build(statements.catalog, shapes)
     outer = build.finish(statements.source, _select(build, ask), by_key=False)

@@ -1,7 +1,7 @@
 """Statements that let a database note which rows' points are out of date.
 
-They need the job engine's tables (`gateway.workflows.install`) and the catalogue: the tables
-`collections`, `vector_metadata` and `embedding_jobs`.
+They need the job engine's tables (`gateway.workflows.install`) and the catalogue; all together are
+in `gateway.sync.install`. Done again they leave what is there.
 """
 
 from __future__ import annotations
@@ -15,17 +15,23 @@ if TYPE_CHECKING:
 
 _FOLDER = resources.files(__package__) / "sql"
 
+CATALOGUE = (_FOLDER / "catalogue.sql").read_text(encoding="utf-8")
+"""A script that creates `collections`, `vector_metadata` and `embedding_jobs` where absent."""
+
 INSTALL: tuple[str, ...] = (
-    "CREATE SCHEMA plait_sync",
+    "CREATE SCHEMA IF NOT EXISTS plait_sync",
     *(
         (_FOLDER / f"{name}.sql").read_text(encoding="utf-8")
         for name in ("vector_changes", "plait_sync_watch")
     ),
     """
-CREATE INDEX vector_changes_waiting ON plait_sync.vector_changes (collection, revision)
-WHERE NOT failed
+CREATE INDEX IF NOT EXISTS vector_changes_waiting
+ON plait_sync.vector_changes (collection, revision) WHERE NOT failed
 """,
-    "CREATE INDEX vector_changes_job ON plait_sync.vector_changes (job) WHERE job IS NOT NULL",
+    """
+CREATE INDEX IF NOT EXISTS vector_changes_job
+ON plait_sync.vector_changes (job) WHERE job IS NOT NULL
+""",
 )
 """Statements that create the table of changes and the functions."""
 

@@ -207,7 +207,8 @@ class Ledger:
         if found is None or watched_columns(found) != set(sync.columns):
             raise ConfigurationError(
                 f"collection {sync.name!r}: changes of table {sync.table.fullname} are not noted "
-                f"as its declaration needs it; in a migration, run: {watch(sync)}"
+                "as its declaration needs it; run what `plait sync --sql` prints, or: "
+                f"{watch(sync)}"
             )
 
     async def lock(self) -> bool:

@@ -4,8 +4,15 @@
 -- that makes a row's key a JSON array; `plait_watch` fills them in.
 --
 -- A message is JSON: {"table": [schema, name], "operation": …, "columns": [name, …],
--- "keys": [[value, …], …] or null for the whole table, "number": …, "transaction": …}.
+-- "changed": [name, …] or null for any column, "keys": [[value, …], …] or null for the whole table,
+-- "number": …, "transaction": …}.
 -- More than 500 rows, or keys of more than about 30,000 bytes, are the whole table.
+--
+-- `changed` are the columns of which an update changed the value in some row. Rows of more than
+-- 100,000 bytes are not compared, and more than 1,000 bytes of names not told: any column. The rows
+-- are compared as JSON because that needs no names of columns, so that PostgreSQL prepares it once a
+-- session and table, and anew after an ALTER TABLE. JSON's null is both SQL's and that of a JSON
+-- column, and stands for a generated column that is not stored: those count as changed where null.
 --
 -- `number` counts the messages of a session. It lives in a session setting because that is undone
 -- with the transaction or savepoint, as its messages are: without a loss no number is missing, and
@@ -17,10 +24,12 @@ CREATE OR REPLACE FUNCTION plait_changed() RETURNS trigger LANGUAGE plpgsql
     SET search_path = pg_catalog, pg_temp
     SET timezone = 'UTC'
     SET bytea_output = 'hex'
+    SET extra_float_digits = 1
 AS $$
 DECLARE
     keys text[];
     old_keys text[];
+    changed text;
     named json;
     head text;
     body text;
@@ -34,13 +43,36 @@ BEGIN
         IF TG_OP = 'UPDATE' THEN
             EXECUTE 'SELECT ARRAY(SELECT ' || TG_ARGV[2] || ' FROM plait_rows LIMIT 501),'
                 ' ARRAY(SELECT ' || TG_ARGV[2] || ' FROM plait_old LIMIT 501)' INTO keys, old_keys;
+            changed := CASE
+                -- The same keys show that both tables have their rows in the same order.
+                WHEN keys = old_keys AND cardinality(keys) <= 500 AND TG_ARGV[1] <> '[]'
+                    AND (SELECT sum(pg_column_size(n.*)) FROM plait_rows AS n) <= 100000
+                THEN to_json(ARRAY(
+                    SELECT DISTINCT cell.name
+                    FROM unnest(
+                        ARRAY(SELECT row_to_json(n.*) FROM plait_rows AS n),
+                        ARRAY(SELECT row_to_json(o.*) FROM plait_old AS o)
+                    ) AS line (after, before),
+                    ROWS FROM (json_each(line.after), json_each(line.before))
+                        AS cell (name, after, same, before)
+                    WHERE cell.after::text <> cell.before::text
+                        OR cell.after::text = 'null' AND cell.name = ANY (ARRAY(
+                            SELECT a.attname
+                            FROM pg_attribute AS a JOIN pg_type AS t ON t.oid = a.atttypid
+                            WHERE a.attrelid = TG_RELID AND (
+                                a.attgenerated = 'v' OR t.typname IN ('json', 'jsonb')
+                                OR t.typtype = 'd' AND t.typcategory = 'U'
+                            )
+                        ))
+                ))
+            END;
         ELSIF TG_OP <> 'TRUNCATE' THEN
             EXECUTE 'SELECT ARRAY(SELECT ' || TG_ARGV[2] || ' FROM plait_rows LIMIT 501)' INTO keys;
         END IF;
-    EXCEPTION WHEN undefined_column THEN
-        keys := NULL; -- a key column has another name now: that must not fail the write
+    EXCEPTION WHEN OTHERS THEN
+        NULL; -- as when a key column has another name now: that must not fail the write
     END;
-    IF keys = '{}' THEN
+    IF keys || old_keys = '{}' THEN -- a partition may drop what an update moves to it: old ones alone
         RETURN NULL;
     ELSIF cardinality(keys) > 500 OR TG_ARGV[1] = '[]' THEN
         keys := NULL;
@@ -57,7 +89,8 @@ BEGIN
     END IF;
 
     head := '{"table":' || named || ',"operation":"' || TG_OP
-        || '","columns":' || TG_ARGV[1] || ',"keys":';
+        || '","columns":' || TG_ARGV[1] || ',"changed":'
+        || CASE WHEN octet_length(changed) <= 1000 THEN changed ELSE 'null' END || ',"keys":';
     body := '[' || array_to_string(keys, ',') || ']';
     room := 7900 - octet_length(head); -- of 8,000; the rest is for number and transaction
     IF octet_length(body) <= room THEN

@@ -9,7 +9,7 @@
 -- brings the points up to date, unless entries wait already: then there is one. Where that one has
 -- just ended, the worker's regular look finds ours. Waiting for it instead would make every writer
 -- wait for all others.
-CREATE FUNCTION public.plait_sync_watch(
+CREATE OR REPLACE FUNCTION public.plait_sync_watch(
     watched regclass, collection text, key name, columns name[]
 ) RETURNS void LANGUAGE plpgsql STRICT
 AS $watch$

@@ -3,7 +3,7 @@
 -- A change puts a new `revision` into its row's entry. A worker deletes the entry only if it still
 -- has the revision that was there before the row was read: so no change is lost, and none that is
 -- not committed is seen. `job`: the embedding job that asked for it. `failed`: tried too often.
-CREATE TABLE plait_sync.vector_changes (
+CREATE TABLE IF NOT EXISTS plait_sync.vector_changes (
     collection text NOT NULL,
     key text NOT NULL,
     revision bigint GENERATED ALWAYS AS IDENTITY,
