@@ -169,9 +169,14 @@ class Coherence:
                     self._joining = True
                     told = False
                     await self._attend(news)
-            except Exception:  # without it memory is not served from; that is all  # noqa: BLE001
+            except* SourceError as errors:
+                if not told:  # without it memory is not served from; that is all
+                    reason = errors.exceptions[0]
+                    _LOG.warning("cache: out of touch with the shared store: %s", reason)
+                told = True
+            except* Exception:  # noqa: BLE001 - nothing of the cache is anybody else's fault
                 if not told:
-                    _LOG.warning("cache: out of touch with the shared store", exc_info=True)
+                    _LOG.exception("cache: out of touch with the shared store")
                 told = True
             finally:
                 self._leased_until = float("-inf")

@@ -47,7 +47,8 @@ class FeedInvalidation:
             try:
                 with feed.subscribe() as events:
                     async for event in events:
-                        await self._cache.invalidate(self._tags(event))
+                        if tags := self._tags(event):
+                            await self._cache.invalidate(tags)
             except Exception:  # noqa: BLE001 - what was missed is made up for, and it goes on
                 _LOG.warning("cache: a change could not be followed", exc_info=True)
                 await self._cache.invalidate((EVERYTHING,))
@@ -58,7 +59,9 @@ class FeedInvalidation:
     def _tags(self, event: Event) -> list[str]:
         known = self._dependencies
         if isinstance(event, Change):
-            return known.of_change(event.table, event.columns, event.keys)
+            if event.changed == ():  # it set what was there before
+                return []
+            return known.of_change(event.table, event.columns, event.keys, changed=event.changed)
         if event.tables is None:
             return [EVERYTHING]
         return [tag for table in event.tables for tag in known.of_change(table)]

@@ -19,6 +19,8 @@ from uuid import UUID
 
 import msgspec
 
+from gateway.schema.scalars import Span
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping, Sequence
 
@@ -148,4 +150,5 @@ _TEXTS: Mapping[type, Callable[[Any], str]] = {
     date: date.isoformat,
     time: time.isoformat,
     timedelta: lambda value: f"{value.days},{value.seconds},{value.microseconds}",
+    Span: lambda value: f"{value.months},{value.days},{value.seconds},{value.microseconds}",
 }

@@ -5,7 +5,7 @@
     Trend[]       what any change of any row changes: aggregates, conditions of others
     Trend[+]      lists: rows that come and go, or of which nobody knows what changed
     Trend[score]  lists that find or order their rows by this column
-    topic_items   a table that no entity shows
+    topic_items   a table that no entity shows, or a collection of points
 
 A change of known rows bumps their own tags, `Trend[]`, and `Trend[score]` where score is all that
 it changed, else `Trend[+]`; one of unknown rows bumps `Trend`.
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 EVERYTHING = "*"
 """The tag that every entry has."""
 MAX_TAG_BYTES = 512
+_ANY_COLLECTION = "(collections)"
 MOST_ROWS = 256
 """Rows that are invalidated by their own tags; of more rows, the whole type is."""
 
@@ -48,6 +49,11 @@ def of_row(name: str, key: Iterable[Any]) -> str | None:
         parts.append(write(part))
     tag = f"{name}:{','.join(parts)}"
     return tag if len(tag) <= MAX_TAG_BYTES else None
+
+
+def of_collections(names: Iterable[str]) -> list[str]:
+    """The tags of collections of points; "" for any of them."""
+    return [name or _ANY_COLLECTION for name in names]
 
 
 def of_change(

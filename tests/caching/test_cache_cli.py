@@ -46,12 +46,28 @@ async def plait(stand, redis, prefix, *words):
 async def test_invalidate(stand, engines, prefix):
     """By tag, by pattern, and all: afterwards the running gateway reads anew."""
     read = "{ book(id: 1) { title } }"
-    for words in (["Book:1"], ["--pattern", "Book:*"], ["--all"]):
+    one = "1 tag"
+    for words, what in (
+        (["Book:1"], one),
+        (["--pattern", "Book:*"], one),
+        (["--all"], "everything"),
+    ):
         await stand.data(read)
         assert await told(stand, read) == {"Query.book": {"memory": 1}}
         code, output = await plait(stand, engines.urls.redis, prefix, "invalidate", *words)
-        assert (code, output) == (0, "invalidated 1 tag\n")
+        assert (code, output) == (0, f"invalidated {what}\n")
         assert await told(stand, read) == {"Query.book": {"miss": 1}}
+
+
+async def test_a_misspelt_tag_is_told(stand, engines, prefix):
+    """What nothing is called, but something nearly; a tag of one's own is nobody's mistake."""
+    words = ("invalidate", "Bok:1", "Book[]", "of-a-function")
+    code, output = await plait(stand, engines.urls.redis, prefix, *words)
+    assert (code, *output.splitlines()) == (
+        0,
+        "invalidated 3 tags",
+        "warning: nothing in the domain is called 'Bok'; did you mean 'Book'?",
+    )
 
 
 async def test_invalidate_needs_to_know_what(stand, engines, prefix):

@@ -8,6 +8,7 @@ import pytest
 from caching.conftest import SHOWN_KEY, Answers, in_redis, until
 
 from gateway.caching.outcome import State
+from gateway.sources.cache import Sought
 
 
 async def settled(cache):
@@ -148,3 +149,24 @@ async def test_more_tags_than_an_entry_takes_stay_here(nodes):
     await settled(here)
     assert await source.read(here) == (State.MEMORY, b"1")
     assert await source.read(there) == (State.MISS, b"2")
+
+
+async def test_tags_are_kept_for_twice_as_long_as_asked(nodes):
+    """So that few readers must see to it; but whoever needs more gets more, before and after."""
+    store = nodes[0].store
+    name = store._tag("Row:9")
+
+    async def left_after(milliseconds):
+        wanted = [Sought(b"k" * 20, (1,), 0)]
+        await store._one("DEL", store._lock(b"k" * 20))
+        times = {"now_ms": 0, "tag_ms": milliseconds, "lock_ms": 1_000}
+        await store.look(["Row:9"], wanted, b"t" * 8, **times)
+        return await store._one("PTTL", name)
+
+    assert 30_000 < await left_after(20_000) <= 40_000
+    assert await left_after(15_000) <= 40_000
+    assert 60_000 < await left_after(50_000) <= 100_000
+    await store.bump(["Row:9"], "here", "epoch")
+    assert 30_000 < await left_after(20_000) <= 40_000
+    await store._one("DEL", name)  # lost, and nobody was told
+    assert 30_000 < await left_after(20_000) <= 40_000

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from gateway.caching.key import UncacheableError, canonical, entry_key, entry_keys, plan_identity
 from gateway.schema.rules import Passed
+from gateway.schema.scalars import Span
 
 scalars = (
     st.none()
@@ -29,6 +30,7 @@ scalars = (
     | st.datetimes()
     | st.dates()
     | st.timedeltas()
+    | st.builds(Span, st.integers(-9, 9), st.timedeltas(timedelta(-9), timedelta(9)))
 )
 values = st.recursive(
     scalars,
@@ -49,7 +51,8 @@ def exact(value):
         return ("dict", *sorted((name, repr(exact(part))) for name, part in value.items()))
     if isinstance(value, frozenset):
         return ("set", *sorted(repr(exact(part)) for part in value))
-    return (type(value).__name__, repr(value))
+    months = getattr(value, "months", None)
+    return (type(value).__name__, repr(value), months)
 
 
 @given(values, values)

@@ -10,14 +10,17 @@ from gateway import (
     Domain,
     Hits,
     VectorCollection,
+    VectorWrite,
     belongs_to,
     entity,
     has_many,
     listing,
+    mutations,
     nearest,
     queries,
     recommend,
     search,
+    upsert_points,
 )
 
 metadata = sa.MetaData()
@@ -94,4 +97,13 @@ class GalleryQueries:
     search_prints: Hits[Print] | None = search("prints")
 
 
-domain = Domain(entities=[Artist, Painting, Print], queries=[GalleryQueries])
+@mutations
+class GalleryWrites:
+    """Moving points about."""
+
+    upsert_points: VectorWrite | None = upsert_points()
+
+
+domain = Domain(
+    entities=[Artist, Painting, Print], queries=[GalleryQueries], mutations=[GalleryWrites]
+)

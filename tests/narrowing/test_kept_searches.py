@@ -19,6 +19,11 @@ if TYPE_CHECKING:
     from conftest import FreshDatabase
 
 PAUL = Viewer(subject="paul")
+CURATOR = Viewer(subject="cora", roles=frozenset({"admin"}))
+UPSERT = """mutation ($in: String!, $points: [PointInput!]!) {
+  upsertPoints(collection: $in, points: $points) { count } }"""
+FAR = {"id": "9999", "vector": vector_of(9), "payload": {}}
+PRINT = {"id": "00000000-0000-0000-0000-000000009999", "vector": vector_of(9), "payload": {}}
 NARROWED = """query ($v: [Float!], $w: PaintingWhere) {
   searchPaintings(vector: $v, where: $w, limit: 9) { id score }
 }"""
@@ -75,6 +80,17 @@ async def test_asked_again_no_source_is(gallery: Gallery, case: str) -> None:
     again, calls = await asked(gallery, document, **values)
     assert again == first
     assert min(calls) > 0
+
+
+@pytest.mark.parametrize("case", CASES)
+async def test_points_that_were_written_end_it(gallery: Gallery, case: str) -> None:
+    """A mutation is answered when nobody finds what was there before it; other collections stay."""
+    document, values = CASES[case]
+    await asked(gallery, document, **values)
+    await gallery.data(UPSERT, {"in": "prints", "points": [PRINT]}, viewer=CURATOR)
+    assert (await asked(gallery, document, **values))[1] == (0, 0)
+    await gallery.data(UPSERT, {"in": "paintings", "points": [FAR]}, viewer=CURATOR)
+    assert min((await asked(gallery, document, **values))[1]) > 0
 
 
 async def test_whatever_an_answer_hangs_on_is_in_its_key(gallery: Gallery) -> None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import time
 from contextlib import asynccontextmanager, suppress
 from struct import pack
 from typing import TYPE_CHECKING, Any
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
     from gateway.sources.redis.link import Word
 
 _HOLDER = b"node:"
+_LONGER, _AS_IT_IS = b"10"
+_MOST_LASTING = 50_000
+"""Tags of which it is remembered until when they are kept."""
 _LITERAL = str.maketrans({character: f"\\{character}" for character in "\\[]^"})
 
 
@@ -61,6 +65,7 @@ class RedisCacheStore:
         )
         self._seconds_to_listen = timeout + 0.5
         self._state = self._prefix + b"state"
+        self._lasting = _Lasting()
 
     async def open(self) -> None:
         """Connect once. Raises `SourceError`, or `ConfigurationError` for refused credentials."""
@@ -82,9 +87,12 @@ class RedisCacheStore:
     ) -> tuple[list[bytes | None], list[Looked]]:
         """Entries that count, and the locks of the others with their tags' versions."""
         names = [*map(self._tag, tags)]
-        given: list[Any] = [len(tags), token, tag_ms, lock_ms, now_ms, len(self._tag(""))]
+        names += [self._entry(one.key) for one in wanted]
+        names += [self._lock(one.key) for one in wanted]
+        longer, lasting_ms = self._lasting.extend(tags, tag_ms)
+        begin = len(self._tag(""))
+        given: list[Any] = [len(tags), token, lasting_ms, lock_ms, now_ms, begin, longer]
         for one in wanted:
-            names += (self._entry(one.key), self._lock(one.key))
             places = (*one.tags, *one.guards)
             sizes = one.newer_than, len(one.tags), len(places)
             given.append(pack(f"<QHH{len(places)}H", *sizes, *places))
@@ -106,10 +114,12 @@ class RedisCacheStore:
         """Keep entries whose tags all have these versions still; gives up their locks."""
         names = [self._tag(tag) for tag, _ in versions]
         names += map(self._tag, found)
-        given: list[Any] = [len(versions), len(found), version, tag_ms]
+        names += [self._lock(entry.key) for entry in entries]
+        names += [self._entry(entry.key) for entry in entries]
+        longer, lasting_ms = self._lasting.extend(found, tag_ms)
+        given: list[Any] = [len(versions), len(found), version, lasting_ms, longer]
         given += [known for _, known in versions]
         for entry in entries:
-            names += (self._entry(entry.key), self._lock(entry.key))
             milliseconds = 0 if entry.data is None else entry.milliseconds
             places = [pack(f"<{len(own)}H", *own) for own in (entry.tags, entry.found)]
             given += (entry.data or b"", milliseconds, entry.token, *places)
@@ -117,6 +127,7 @@ class RedisCacheStore:
 
     async def bump(self, tags: Sequence[str], node: str, epoch: str) -> Bumped:
         """Invalidate tags: their versions are gone, every listener hears it."""
+        self._lasting.forget(tags)
         names = [self._state, *map(self._tag, tags)]
         given: list[Any] = [epoch, node, self._notices, orjson.dumps(list(tags))]
         found, number, state = await self._client.run(lua.BUMP, names, given)
@@ -204,7 +215,12 @@ class RedisCacheStore:
             if kind != b"message":
                 continue
             try:
-                yield _notice(data) if channel == self._notices else _acknowledged(data)
+                if channel != self._notices:
+                    yield _acknowledged(data)
+                    continue
+                notice = _notice(data)
+                self._lasting.forget(notice.tags)
+                yield notice
             except (ValueError, orjson.JSONDecodeError):
                 raise SourceRefused(f"source {self._name!r} sent what is not ours") from None
 
@@ -226,6 +242,39 @@ class RedisCacheStore:
 
     def _named(self, name: str) -> bytes:
         return self._prefix + b"l:" + name.encode()
+
+
+class _Lasting:
+    """Until when tags are kept for certain, so that few round trips must see to it.
+
+    It may be wrong where Redis lost something; entries under such a tag end with it.
+    """
+
+    def __init__(self) -> None:
+        self._until: dict[str, float] = {}
+
+    def extend(self, tags: Sequence[str], milliseconds: int) -> tuple[bytes, int]:
+        """For each tag 1 where it must be kept for longer, and the milliseconds for which.
+
+        These are twice what is asked for, so that the next ones need not.
+        """
+        now, most = time.monotonic(), 2 * milliseconds
+        until, after = now + milliseconds / 1_000, now + most / 1_000
+        if len(self._until) > _MOST_LASTING:
+            self._until.clear()
+        known = self._until
+        flags = bytearray()
+        for tag in tags:
+            longer = known.get(tag, 0.0) < until
+            flags.append(_LONGER if longer else _AS_IT_IS)
+            if longer:
+                known[tag] = after
+        return bytes(flags), most
+
+    def forget(self, tags: Sequence[str]) -> None:
+        """They are gone, and what comes after them may end sooner."""
+        for tag in tags:
+            self._until.pop(tag, None)
 
 
 async def _subscribe(connection: AbstractConnection, *channels: bytes) -> None:

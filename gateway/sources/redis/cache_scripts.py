@@ -11,29 +11,34 @@ from gateway.sources.redis.client import Script
 
 LOOK = Script(
     """
--- KEYS: tags, then entry and lock of each. ARGV: number of tags, token, milliseconds of tags, of
--- locks, of now, how long the prefix of a tag is; then of each entry, packed: what it must be newer
--- than, number of tags, the same with its guards, the places of all of them. The numbers in an
--- entry's head are those of `caching.entry`.
-local tags = tonumber(ARGV[1])
+-- KEYS: tags, entries, then the lock of each. ARGV: number of tags, token, milliseconds of tags, of
+-- locks, of now, how long the prefix of a tag is, for each tag whether it must be kept for longer
+-- (1); then of each entry, packed: what it must be newer than, number of tags, the same with its
+-- guards, the places of all of them. The numbers in an entry's head are those of `caching.entry`.
+local tags, own = tonumber(ARGV[1]), 7  -- how many ARGV are not an entry's
 local now = tonumber(ARGV[5])
+local count = #ARGV - own
 local found = redis.call('MGET', unpack(KEYS, 1, tags))
+local entries = redis.call('MGET', unpack(KEYS, tags + 1, tags + count))
 local written = {}  -- a tag and its version as an entry has them
-for i = 1, tags do
-  local version = found[i]
-  if version then
-    local name = string.sub(KEYS[i], ARGV[6] + 1)
-    written[i] = struct.pack('<I2I1', #name, #version) .. name .. version
+local function named(i)
+  if not found[i] then
+    return '?'
   end
+  if not written[i] then
+    local name = string.sub(KEYS[i], ARGV[6] + 1)
+    written[i] = struct.pack('<I2I1', #name, #found[i]) .. name .. found[i]
+  end
+  return written[i]
 end
 local kept = {}
 local function keep(i)
   if kept[i] == nil then
     local answer
-    if found[i] then
-      answer = redis.pcall('PEXPIRE', KEYS[i], ARGV[3], 'GT')
-    else
+    if not found[i] then
       answer = redis.pcall('SET', KEYS[i], ARGV[2], 'PX', ARGV[3])
+    elseif string.byte(ARGV[7], i) == 49 then
+      answer = redis.pcall('PEXPIRE', KEYS[i], ARGV[3], 'GT')
     end
     kept[i] = type(answer) ~= 'table' or answer.err == nil
     if kept[i] and not found[i] then
@@ -62,46 +67,44 @@ local function version(name)
   end
   return shown[name]
 end
-local function same(data, versions)  -- whether all tags of an entry have its versions
+local function same(data, places, carried)  -- whether all tags of an entry have its versions
+  local versions = {}
+  for n = 1, carried do
+    versions[n] = named(places[n])
+  end
+  versions = table.concat(versions)
   local at = 54 + #versions
-  if type(data) ~= 'string' or string.sub(data, 54, at - 1) ~= versions
-    or struct.unpack('<I4', data, 30) ~= #versions then
+  if string.sub(data, 54, at - 1) ~= versions or struct.unpack('<I4', data, 30) ~= #versions then
     return false
   end
-  local bytes, _, count = struct.unpack('<I4I2I2', data, 42)
-  local rest, last = #data - 8 * count, at + bytes
-  for _ = 1, count do
+  local bytes, _, shows = struct.unpack('<I4I2I2', data, 42)
+  local rest, last = #data - 8 * shows, at + bytes
+  for _ = 1, shows do
     if at + 1 > #data then
       return false
     end
     local size = struct.unpack('<I2', data, at)
-    local own = version(string.sub(data, at + 2, at + 1 + size))
-    if not own or string.sub(data, rest + 1, rest + 8) ~= own then
+    local current = version(string.sub(data, at + 2, at + 1 + size))
+    if not current or string.sub(data, rest + 1, rest + 8) ~= current then
       return false
     end
     at, rest = at + 2 + size, rest + 8
   end
   return at == last
 end
-for at = 7, #ARGV do
-  local place = tags + 2 * (at - 6) - 1
-  local newer, count, all = struct.unpack('<I8I2I2', ARGV[at])
-  local places = {struct.unpack('<' .. string.rep('I2', all), ARGV[at], 13)}
+for n = 1, count do
+  local newer, carried, all = struct.unpack('<I8I2I2', ARGV[own + n])
+  local places = {struct.unpack('<' .. string.rep('I2', all), ARGV[own + n], 13)}
   places[all + 1] = nil  -- where the reading ended
-  local versions = ''
-  for n = 1, count do
-    versions = versions .. (written[places[n]] or '?')
-  end
-  local data = redis.pcall('GET', KEYS[place])
-  local counts = false
-  if not same(data, versions) then
+  local data, counts = entries[n], false
+  if not data or not same(data, places, carried) then
     data = false
   else
     local created, fresh, stale = struct.unpack('<I8I4I4', data, 6)
     counts = created > newer and created <= now + 1000 and now < created + fresh + stale
   end
   found[#found + 1] = data
-  found[#found + 1] = counts and 0 or lock(KEYS[place + 1], places)
+  found[#found + 1] = counts and 0 or lock(KEYS[tags + count + n], places)
 end
 return found
 """
@@ -109,49 +112,54 @@ return found
 
 STORE = Script(
     """
--- KEYS: tags, tags found, then entry and lock of each. ARGV: number of both, a new version,
--- milliseconds of tags found, versions of tags, then of each entry: data, milliseconds (0: only
--- give up the lock), the lock's token, the places of its tags and of those found in it, packed.
-local tags, found = tonumber(ARGV[1]), tonumber(ARGV[2])
-local same = {}
-for i = 1, tags do
-  same[i] = redis.call('GET', KEYS[i]) == ARGV[4 + i]
+-- KEYS: tags, tags found, the lock of each entry, then the entries. ARGV: number of both kinds of
+-- tags, a new version, milliseconds of tags found, for each of these whether it must be kept for
+-- longer (1), versions of tags; then of each entry: data, milliseconds (0: only give up the lock),
+-- the lock's token, the places of its tags and of those found in it, packed.
+local tags, found, own = tonumber(ARGV[1]), tonumber(ARGV[2]), 5
+local locks = tags + found  -- the place before that of the first
+local count = (#KEYS - locks) / 2
+local now = {}
+for from = 1, locks + count, 1000 do  -- more do not go on Lua's stack
+  local some = redis.call('MGET', unpack(KEYS, from, math.min(from + 999, locks + count)))
+  for i = 1, #some do
+    now[from - 1 + i] = some[i]
+  end
 end
 local versions = {}  -- of tags found, made where there are none; false where that cannot be
 local function version(i)
   if versions[i] == nil then
-    local name, answer = KEYS[tags + i], nil
-    local known = redis.call('GET', name)
-    if known then
-      answer = redis.pcall('PEXPIRE', name, ARGV[4], 'GT')
-    else
+    local name, known, answer = KEYS[tags + i], now[tags + i], nil
+    if not known then
       answer = redis.pcall('SET', name, ARGV[3], 'PX', ARGV[4])
+    elseif string.byte(ARGV[5], i) == 49 then
+      answer = redis.pcall('PEXPIRE', name, ARGV[4], 'GT')
     end
     versions[i] = (type(answer) ~= 'table' or answer.err == nil) and (known or ARGV[3])
   end
   return versions[i]
 end
 local kept = {}
-local at = 5 + tags
-for place = tags + found + 1, #KEYS, 2 do
-  local entry, lock = KEYS[place], KEYS[place + 1]
+local at = own + tags + 1
+for n = 1, count do
   local current = ARGV[at + 1] ~= '0'
   for i = 1, #ARGV[at + 3], 2 do
-    current = current and same[struct.unpack('<I2', ARGV[at + 3], i)]
+    local place = struct.unpack('<I2', ARGV[at + 3], i)
+    current = current and now[place] == ARGV[own + place]
   end
-  if redis.call('GET', lock) == ARGV[at + 2] then
-    redis.call('DEL', lock)
+  if now[locks + n] == ARGV[at + 2] then
+    redis.call('UNLINK', KEYS[locks + n])
   end
   local data = {ARGV[at]}
   for i = 1, current and #ARGV[at + 4] or 0, 2 do
-    local own = version(struct.unpack('<I2', ARGV[at + 4], i))
-    data[#data + 1] = own or nil
-    current = current and own
+    local known = version(struct.unpack('<I2', ARGV[at + 4], i))
+    data[#data + 1] = known or nil
+    current = current and known
   end
   if current then
-    redis.call('SET', entry, table.concat(data), 'PX', ARGV[at + 1])
+    redis.call('SET', KEYS[locks + count + n], table.concat(data), 'PX', ARGV[at + 1])
   end
-  kept[#kept + 1] = current and 1 or 0
+  kept[n] = current and 1 or 0
   at = at + 5
 end
 return kept

@@ -16,6 +16,7 @@ from gateway.errors import (
     SourceTimeout,
     SourceUnavailable,
 )
+from gateway.schema.asks import StateRead
 from gateway.sources.breaker import ProbedBreaker
 from gateway.sources.contract import Batch, Budget, Health, Prepared
 from gateway.sources.redis.bound import Kind, command, reader
@@ -33,8 +34,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
     from contextlib import AbstractAsyncContextManager
 
+    from gateway.schema.asks import StateChange
     from gateway.schema.state import Guard, Namespace
-    from gateway.schema.state_asks import StateChange, StateRead
     from gateway.sources.contract import Value
     from gateway.sources.redis.channels import ChannelMessage
 
@@ -98,12 +99,10 @@ class RedisSource:
             kind=Kind(kind),
         )
 
-    def prepare_read(self, ask: StateRead, guard: Guard) -> ReadPrepared:
-        """What a `state` field asks of a namespace. Pure."""
-        return ReadPrepared(self.name, by_key=False, guard=guard, parts=ask.parts)
-
-    def prepare_change(self, ask: StateChange, guard: Guard) -> ChangePrepared:
-        """A write to a namespace. Pure."""
+    def prepare(self, ask: StateRead | StateChange, guard: Guard) -> ReadPrepared | ChangePrepared:
+        """What a field reads of a namespace, or writes to it. Pure."""
+        if isinstance(ask, StateRead):
+            return ReadPrepared(self.name, by_key=False, guard=guard, parts=ask.parts)
         return ChangePrepared(self.name, by_key=False, guard=guard, verb=ask.verb, parts=ask.parts)
 
     async def open(self) -> None:
