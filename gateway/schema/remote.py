@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from gateway.schema.access import Access
     from gateway.schema.caching import Cache
     from gateway.schema.catalog import ColumnInfo, EntityInfo
 
@@ -53,7 +54,12 @@ class Upstream:
     `prefix` goes before its types and root fields; `namespace` names one root field that holds all
     of its own instead. `joins` are fields that the domain adds to its types. `caches` say how long
     types and fields may be kept, by the upstream's `Type` or `Type.field`; they come before the
-    SDL's own `@cacheControl`.
+    SDL's own `@cacheControl`. `access` says who may use them, as in
+    `{"Mutation": {"roles": ["editor"]}, "Person.salary": {"scopes": [["hr"]]}}`: of a root type it
+    holds for all root fields of which nothing is said. The SDL's own rules hold as well, unless the
+    service `guards_itself`: it gets the callers' credentials, and applies its rules to them.
+    One that is `optional` need not be there: while no setting says where it is, its fields answer
+    an error.
     """
 
     name: str
@@ -62,6 +68,9 @@ class Upstream:
     namespace: str = ""
     joins: Sequence[Join] = ()
     caches: Mapping[str, Cache] = field(default_factory=dict)
+    access: Mapping[str, Access] = field(default_factory=dict)
+    guards_itself: bool = False
+    optional: bool = False
 
     def __post_init__(self) -> None:
         for what, text in (("prefix", self.prefix), ("namespace", self.namespace)):
@@ -218,6 +227,9 @@ class UpstreamInfo:
     types: Mapping[str, str]
     finders: Mapping[str, Finder]
     joins: Mapping[tuple[str, str], EntityInfo] = field(default_factory=dict)
+    directives: frozenset[str] = frozenset()
+    """Names of its directives for fields, which go on to it."""
+    optional: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from graphql import (
+    DirectiveLocation,
+    GraphQLDirective,
     GraphQLError,
     GraphQLField,
     GraphQLInputObjectType,
@@ -20,17 +22,16 @@ from graphql import (
     GraphQLScalarType,
     GraphQLSchema,
     GraphQLUnionType,
-    ListValueNode,
-    NullValueNode,
-    ObjectValueNode,
-    build_schema,
-    coerce_input_literal,
+    build_ast_schema,
     is_list_type,
     is_non_null_type,
     is_required_argument,
+    is_specified_scalar_type,
+    parse,
 )
 
 from gateway.errors import ConfigurationError
+from gateway.schema import upstream_access
 from gateway.schema.definitions import definition_of
 from gateway.schema.relations import joining_column
 from gateway.schema.remote import (
@@ -44,6 +45,7 @@ from gateway.schema.remote import (
     UpstreamInfo,
 )
 from gateway.schema.upstream_caching import settle
+from gateway.schema.upstream_defaults import tell_defaults
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -55,6 +57,9 @@ BINDING = "plait-binding"
 """Where a field that Strawberry did not make keeps its binding, among its extensions."""
 
 _SUBGRAPH = frozenset({"_entities", "_service"})
+_SUBGRAPH_TYPES = frozenset({"_Any", "_Entity", "_FieldSet", "_Service"})
+_SPECIFIED = ("__", "link__", "federation__")
+"""How types begin that belong to a specification the service speaks, and to no service."""
 
 
 def stitch(
@@ -91,6 +96,7 @@ def stitch(
     changed: dict[str, Any] = {
         **{kind: root if root and root.fields else None for kind, root in roots.items()},
         "types": [*own, *theirs],
+        "directives": _with_theirs(core, made.values()),
         "assume_valid": False,
     }
     kwargs: dict[str, Any] = {**core.to_kwargs(), **changed}
@@ -112,16 +118,20 @@ class _Stitching:
         self._core = core
         self._roots = roots
         self._theirs = _schema_of(upstream)
+        # Answers in parts are made here, or not at all.
+        ours = {"stream", *(one.name for one in core.directives)}
         theirs = set(self._their_roots().values())
         taken = set(core.type_map).union(*(other.types for other in others))
         self.types: dict[str, Any] = {}
         self.names: dict[str, str] = {}
         for name, type_ in self._theirs.type_map.items():
-            if type_ in theirs or name.startswith("_") or name in {"Int", "Float", "String"}:
+            if type_ in theirs or name.startswith(_SPECIFIED) or name in _SUBGRAPH_TYPES:
                 continue
             shared = core.type_map.get(name)
-            if isinstance(type_, GraphQLScalarType) and isinstance(shared, GraphQLScalarType):
-                continue
+            if is_specified_scalar_type(type_) or (
+                isinstance(type_, GraphQLScalarType) and isinstance(shared, GraphQLScalarType)
+            ):
+                continue  # those of GraphQL itself are one object for all schemas of the process
             own = upstream.prefix + name
             if own in taken:
                 raise ConfigurationError(
@@ -135,10 +145,20 @@ class _Stitching:
             self._retype(type_)
         for type_ in self.types.values():
             for member in getattr(type_, "fields", {}).values():
-                _tell_defaults(member)
+                tell_defaults(member)
         self.joins: dict[tuple[str, str], EntityInfo] = {}
+        self.directives = [
+            self._directive(one)
+            for one in self._theirs.directives
+            if DirectiveLocation.FIELD in one.locations and one.name not in ours
+        ]
         self._add_roots()
-        settle(f"upstream {upstream.name}", self._theirs.type_map, upstream.caches)
+        where, types = f"upstream {upstream.name}", self._theirs.type_map
+        settle(where, types, upstream.caches)
+        named = [name for name, type_ in types.items() if type_ in theirs]
+        upstream_access.settle(
+            where, types, named, upstream.access, said=not upstream.guards_itself
+        )
 
     def _their_roots(self) -> dict[str, GraphQLObjectType | None]:
         """The upstream's root types by the kind of operation."""
@@ -156,7 +176,11 @@ class _Stitching:
             finder = _finder(field)
             if finder is not None:
                 finders[name] = finder
-        return UpstreamInfo(self.upstream.name, self.names, finders, self.joins)
+        directives = frozenset(one.name for one in self.directives)
+        upstream = self.upstream
+        return UpstreamInfo(
+            upstream.name, self.names, finders, self.joins, directives, upstream.optional
+        )
 
     def type_for(self, remote: str) -> Any:
         """The type that the upstream calls so, or None."""
@@ -173,6 +197,14 @@ class _Stitching:
                 member.type = self._ours(member.type)
         elif isinstance(type_, GraphQLUnionType):
             _ = type_.types
+
+    def _directive(self, directive: GraphQLDirective) -> GraphQLDirective:
+        """A directive for fields, as clients may write it; elsewhere it could not go on."""
+        directive.locations = (DirectiveLocation.FIELD,)
+        for argument in directive.args.values():
+            argument.type = self._ours(argument.type)
+        tell_defaults(directive)
+        return directive
 
     def _retype_field(self, field: GraphQLField) -> None:
         field.type = self._ours(field.type)
@@ -226,7 +258,7 @@ class _Stitching:
             fields = {name: field for name, field in theirs.fields.items() if name not in _SUBGRAPH}
             for name, field in fields.items():
                 self._retype_field(field)
-                _tell_defaults(field)
+                tell_defaults(field)
                 field.resolve = None
                 field.extensions = {BINDING: RemoteRoot(upstream.name, name)}
             if held:
@@ -250,6 +282,15 @@ class _Stitching:
         holder = GraphQLObjectType(name, fields, description=f"What {upstream.name} offers.")
         self.types[name] = holder
         return _field(holder, RemoteNamespace(upstream.name), holder.description)
+
+
+def _with_theirs(core: GraphQLSchema, made: Iterable[_Stitching]) -> tuple[GraphQLDirective, ...]:
+    """Our directives and the upstreams'; of those of one name the first counts."""
+    found = {one.name: one for one in core.directives}
+    for each in made:
+        for one in each.directives:
+            found.setdefault(one.name, one)
+    return tuple(found.values())
 
 
 def _joined_entity(where: str, join: Join, entities: Mapping[type, EntityInfo]) -> EntityInfo:
@@ -276,7 +317,7 @@ def _schema_of(upstream: Upstream) -> GraphQLSchema:
         ) from None
     try:
         # Directives of others (federation's, say) need not be defined.
-        return build_schema(text, assume_valid_sdl=True)
+        return build_ast_schema(upstream_access.accessible(parse(text)), assume_valid_sdl=True)
     except (GraphQLError, TypeError) as error:
         raise ConfigurationError(f"upstream {upstream.name}: its SDL is wrong: {error}") from None
 
@@ -347,32 +388,3 @@ def _prefixed(prefix: str, name: str) -> str:
     if not prefix:
         return name
     return f"{prefix[0].lower()}{prefix[1:]}{name[0].upper()}{name[1:]}"
-
-
-def _tell_defaults(member: Any) -> None:
-    """Give a field's arguments, or an input's member, their defaults in the older form too.
-
-    graphql-core goes by the newer one, the printer knows no other.
-    """
-    for one in getattr(member, "args", {"": member}).values():
-        default = getattr(one, "default", None)
-        if default is not None and default.literal is not None:
-            one.default_value = _default(default.literal, one.type)
-
-
-def _default(literal: Any, type_: Any) -> Any:
-    """The value of a literal, in which only what is written stands: no defaults within it."""
-    if is_non_null_type(type_):
-        return _default(literal, type_.of_type)
-    if isinstance(literal, NullValueNode):
-        return None
-    if is_list_type(type_):
-        items = literal.values if isinstance(literal, ListValueNode) else [literal]
-        return [_default(item, type_.of_type) for item in items]
-    if isinstance(literal, ObjectValueNode):
-        fields = type_.fields
-        return {
-            one.name.value: _default(one.value, fields[one.name.value].type)
-            for one in literal.fields
-        }
-    return coerce_input_literal(literal, type_)

@@ -185,9 +185,10 @@ class People:
         if self.answer is not None:
             await self.answer(scope, receive, send)
             return
-        await reply(send, 200, json.dumps(self._run(request), ensure_ascii=False, indent="\t"))
+        await reply(send, 200, json.dumps(self.run(request), ensure_ascii=False, indent="\t"))
 
-    def _run(self, request: dict[str, Any]) -> Any:
+    def run(self, request: dict[str, Any]) -> Any:
+        """The response to a request."""
         document = parse(request["query"])
         errors = validate(self.schema, document)
         if errors:

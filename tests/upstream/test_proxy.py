@@ -6,7 +6,9 @@ import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
+from graphql import build_schema
 from upstream import joined
+from upstream.joined import Hello
 from upstream.people import SDL, People
 
 from gateway import Domain
@@ -336,3 +338,35 @@ async def test_headers_go_on_by_name_only(service: People) -> None:
             "Bearer of-the-gateway"
         }
         assert not any("cookie" in headers or "x-other" in headers for headers in service.headers)
+
+
+async def test_directives_of_the_upstream(service: People) -> None:
+    """Go on with the fields they stand at, variables and all; ours and those of others do not."""
+    sdl = (
+        SDL
+        + """
+    directive @loud(by: Int = 1, mood: Mood) repeatable on FIELD | FRAGMENT_SPREAD
+    directive @stamp on FIELD_DEFINITION
+    """
+    )
+    service.schema = build_schema(sdl)
+    domain = Domain(entities=[], queries=[Hello], upstreams=[Upstream("people", sdl, prefix="X")])
+    async with joined.running(service, domain) as gateway:
+        query = """query ($by: Int, $mood: XMood) {
+          xPerson(id: 1) { name @loud(by: $by) @include(if: true) n: name @loud @loud(mood: $mood)
+            ...F
+          }
+          hello
+        } fragment F on XPerson { friends(first: 1) @loud { name } }"""
+        await gateway.data(query, by=2, mood="GLAD")
+        (document,) = service.documents()
+        for part in (
+            "name @loud(by: $by) n",
+            "n: name @loud @loud(mood: $mood)",
+            "(first: 1) @loud {",
+        ):
+            assert part in document
+        assert "$mood: Mood" in document
+        for wrong in ("{ xCount @stamp }", "{ ...F @loud } fragment F on Query { xCount }"):
+            error = await gateway.error(wrong)
+            assert error["extensions"]["code"] == "GRAPHQL_VALIDATION_FAILED"

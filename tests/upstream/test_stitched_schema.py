@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import asyncpg
 import pytest
 from federation import supergraph
-from graphql import GraphQLSchema, OperationType, build_schema, print_ast, print_type
+from graphql import GraphQLFloat, GraphQLSchema, OperationType, build_schema, print_ast, print_type
 from strawberry import ID  # noqa: TC002 - Strawberry reads annotations at run time
 from toy import tables
 from upstream import joined, people
@@ -149,3 +149,37 @@ def test_subscription_fields(options: dict[str, str], name: str) -> None:
     assert root is not None
     assert [*root.fields] == [name]
     assert root.fields[name].args["id"].default is not None
+
+
+def test_what_a_subgraph_needs_is_no_type_of_ours() -> None:
+    """A pinned introspection of one names types of federation's, which our schema may have too."""
+    machinery = """
+    scalar _Any
+    scalar _FieldSet
+    scalar link__Import
+    enum link__Purpose { SECURITY EXECUTION }
+    type _Service { sdl: String! }
+    union _Entity = Person
+    type _Meta_ { block: Int }
+    extend type Query {
+      _service: _Service!
+      _entities(representations: [_Any!]!): [_Entity]!
+      _meta: _Meta_
+    }
+    """
+    upstreams = [replace(SUBGRAPH.upstreams[0], sdl=people.SDL + machinery)]
+    whole = build(replace(SUBGRAPH, upstreams=upstreams))
+    assert "_meta: _Meta_" in whole.schema.as_str()
+    theirs = whole.catalog.upstreams["people"].types
+    assert "_Meta_" in theirs
+    assert not {"link__Purpose", "_Entity", "_Service"}.intersection(theirs)
+
+
+def test_scalars_of_graphql_keep_their_names() -> None:
+    """Also one that our own schema does not use: it is the same object in every schema."""
+    text = "type Query { weight: Float }"
+    api = build(
+        Domain(entities=[], queries=[Hello], upstreams=[Upstream("far", text, prefix="Far")])
+    )
+    assert "farWeight: Float" in api.schema.as_str()
+    assert GraphQLFloat.name == "Float"

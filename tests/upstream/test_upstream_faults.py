@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from graphql import build_schema
 from upstream import joined
 from upstream.people import SDL, People, reply
+
+from gateway.schema.remote import UpstreamInfo
+from gateway.sources.contract import Budget
+from gateway.sources.upstream.source import UpstreamSource
 
 if TYPE_CHECKING:
     from upstream.joined import Joined
@@ -129,6 +134,29 @@ async def test_a_pinned_field_that_is_gone(gateway: Joined) -> None:
     assert body["data"] is None  # the field is non-null, as the pinned schema says
 
 
+async def test_an_error_below_a_null(gateway: Joined) -> None:
+    """Keeps its whole path, as a field that must not be null takes its parents along."""
+    failed = [["a", "friends", 1, "name"], ["people", 0, "team", "members", 0, "plait_0_x"]]
+    failing = {
+        "data": {"a": None, "people": [{"name": "Ada", "team": None}]},
+        "errors": [{"message": "No.", "path": path} for path in failed],
+    }
+
+    async def answer(_scope: Any, _receive: Any, send: Any) -> None:
+        headers = [(b"content-type", b"application/json")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": json.dumps(failing).encode()})
+
+    gateway.people.answer = answer
+    plain = "{ a: person(id: 1) { friends { name } } people { name team { members { name } } } }"
+    for query in (plain, plain.replace("{", "{ hello", 1)):
+        body = await gateway.ask(query)
+        body["data"].pop("hello", None)
+        assert body["data"] == failing["data"]
+        paths = [error["path"] for error in body["errors"]]
+        assert paths == [["a", "friends", 1, "name"], ["people", 0, "team", "members", 0]]
+
+
 async def test_a_silent_upstream(gateway: Joined) -> None:
     """Costs its own fields, until the request's deadline and no longer; then it answers again."""
     gateway.people.delay = asyncio.Event()
@@ -160,12 +188,7 @@ async def test_an_upstream_that_is_down() -> None:
     """SOURCE_UNAVAILABLE at once; after some failures it is spared; when it is back it answers."""
     away = People("http://127.0.0.1:1/graphql")
     async with joined.running(away, joined.joined()) as gateway:
-        body: dict[str, Any] = {}
-        for _ in range(7):
-            body = await gateway.ask("{ hello person(id: 1) { name } }")
-            assert body["data"] == {"hello": "hello", "person": None}
-            assert body["errors"][0]["extensions"]["code"] == "SOURCE_UNAVAILABLE"
-        assert "spared" in body["errors"][0]["message"]
+        await until_spared(gateway)
 
 
 async def test_an_upstream_that_always_fails_is_asked_little_more_than_once(
@@ -191,25 +214,77 @@ async def test_an_upstream_that_always_fails_is_asked_little_more_than_once(
         assert 0 < len(service.requests) <= 10
 
 
+async def until_spared(gateway: Joined) -> None:
+    """Ask until nothing is sent any more; others have their values meanwhile."""
+    async with asyncio.timeout(10):
+        message = ""
+        while "spared" not in message:
+            body = await gateway.ask("{ hello person(id: 1) { name } }")
+            assert body["data"] == {"hello": "hello", "person": None}
+            message = body["errors"][0]["message"]
+            if "spared" in message:
+                assert body["errors"][0]["extensions"]["code"] == "SOURCE_UNAVAILABLE"
+
+
 async def test_an_upstream_that_answers_with_failures_only_is_spared(service: People) -> None:
-    """Five in a row of statuses from 500 on; an answer of any other kind ends the row."""
+    """After five in a row, and not before; it is used again as soon as it gives a sign of life."""
 
     async def failing(_scope: Any, _receive: Any, send: Any) -> None:
         await reply(send, 502, "no", b"text/plain")
 
     async with joined.running(service, joined.joined()) as gateway:
-        answers, service.answer = service.answer, failing
-        for _ in range(4):
-            await gateway.ask("{ person(id: 1) { name } }")
-        service.answer = answers
-        assert "errors" not in await gateway.ask("{ person(id: 1) { name } }")
+        for _ in range(3):
+            service.answer = failing
+            for _ in range(4):
+                await gateway.ask("{ person(id: 1) { name } }")
+            service.answer = None
+            assert "errors" not in await gateway.ask("{ person(id: 1) { name } }")
+        assert len(service.documents()) == len(service.requests), "nobody asked for a sign of life"
         service.answer = failing
-        service.requests.clear()
-        for _ in range(8):
-            body = await gateway.ask("{ hello person(id: 1) { name } }")
-            assert body["data"] == {"hello": "hello", "person": None}
-        assert "spared" in body["errors"][0]["message"]
-        assert len(service.requests) == 5
+        await until_spared(gateway)
+        asked = len(service.documents())
+        assert "spared" in (await gateway.ask("{ count }"))["errors"][0]["message"]
+        assert len(service.documents()) == asked
+        service.answer = None
+        async with asyncio.timeout(10):
+            while "errors" in await gateway.ask("{ count }"):  # noqa: ASYNC110 - it offers no event
+                await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("kind", ["GraphQL", "a proxy's", "broken off", "none"])
+async def test_one_broken_operation_keeps_nobody_from_the_others(
+    service: People, kind: str
+) -> None:
+    """However often in a row it fails, and however: the service gives signs of life."""
+    never = asyncio.Event()
+
+    async def answer(_scope: Any, _receive: Any, send: Any) -> None:
+        request = service.requests[-1]
+        if "person" not in request["query"]:
+            await reply(send, 200, json.dumps(service.run(request)))
+        elif kind == "GraphQL":
+            await reply(send, 500, '{"errors": [{"message": "no"}]}')
+        elif kind == "a proxy's":
+            await reply(send, 503, "no", b"text/plain")
+        elif kind == "none":
+            await never.wait()
+        else:
+            headers = [(b"content-type", b"application/json"), (b"content-length", b"1000")]
+            await send({"type": "http.response.start", "status": 200, "headers": headers})
+            await send({"type": "http.response.body", "body": b"{"})
+
+    async with joined.running(service, joined.joined()) as gateway:
+        service.answer = answer
+        failed = 0
+        async with asyncio.timeout(20):
+            while failed < 8 or len(service.documents()) == len(service.requests):
+                body = await gateway.ask("{ person(id: 1) { name } }", seconds=0.1)
+                assert "spared" not in body["errors"][0]["message"]
+                failed += 1
+        for _ in range(3):
+            body = await gateway.ask("{ person(id: 1) { name } }", seconds=0.1)
+            assert "spared" not in body["errors"][0]["message"]
+            assert await gateway.data("{ count }") == {"count": 6}
 
 
 async def test_a_query_survives_a_broken_connection(gateway: Joined) -> None:
@@ -232,3 +307,29 @@ async def test_a_query_survives_a_broken_connection(gateway: Joined) -> None:
     body = await gateway.ask("mutation { fail { name } }")
     assert body["errors"][0]["extensions"]["code"] == "SOURCE_UNAVAILABLE"
     assert len(gateway.people.requests) == 3
+
+
+@pytest.mark.parametrize(
+    ("status", "options", "ready"),
+    [
+        (401, {}, True),
+        (401, {"authorization": "Bearer wrong"}, False),
+        (500, {}, False),
+        (500, {"required": False}, False),
+    ],
+    ids=["asks who", "refuses us", "fails", "fails and is not required"],
+)
+async def test_readiness(
+    service: People, status: int, options: dict[str, Any], *, ready: bool
+) -> None:
+    """An upstream that wants the callers' credentials is there; one that refuses ours is not."""
+
+    async def answer(_scope: Any, _receive: Any, send: Any) -> None:
+        await reply(send, status, '{"errors": [{"message": "No."}]}')
+
+    service.answer = answer
+    source = UpstreamSource("people", service.url, UpstreamInfo("people", {}, {}), **options)
+    await source.open()
+    health = await source.check(Budget(asyncio.get_running_loop().time() + 10))
+    await source.close()
+    assert (health.ready, health.required) == (ready, options.get("required", True))

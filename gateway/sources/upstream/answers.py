@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import secrets
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 MAX_ERRORS = 100
 _TOKEN = f"plait-{secrets.token_hex(12)}-"
 _MARKED = re.compile(b'"' + _TOKEN.encode() + rb'(\d+);"')
+_OWN = "plait_"
+"""How aliases begin that a client does not know of."""
 _MOST_TEXT = 500
 _OK = 200
 _TYPES = ("application/json", "application/graphql-response+json")
@@ -125,8 +128,10 @@ class Errors:
         """The value under a key of the data; with `whole`, what failed below it stays null."""
         raw = None if data is None else data.get(key)
         located = self.by_root.get(key, ())
-        if whole and raw is not None and raw != b"null":
-            return bytes(raw)
+        if whole:
+            if raw is not None and raw != b"null":
+                return bytes(raw)
+            located = [((), error) for _, error in located]
         return self.value(None if raw is None else bytes(raw), located)
 
     def value(
@@ -135,7 +140,8 @@ class Errors:
         """A part's value with the errors that belong below it."""
         if raw is None or raw == b"null":
             if errors:
-                return errors[0][1]
+                path, error = errors[0]
+                return _placed(error, path)
             return self.general if raw is None else self.pathless
         if errors:
             return _with_errors(raw, errors)
@@ -145,8 +151,8 @@ class Errors:
 def _with_errors(raw: bytes, errors: Sequence[tuple[tuple[str | int, ...], SourceError]]) -> Value:
     """The value with its errors where the upstream says they belong, or where null took over."""
     tree: Any = [orjson.loads(raw)]
-    for number, (path, _) in enumerate(errors):
-        _mark(tree, (0, *path), f"{_TOKEN}{number};")
+    for number, (path, error) in enumerate(errors):
+        _placed(error, _mark(tree, (0, *path), f"{_TOKEN}{number};"))
     text = orjson.dumps(tree[0])
     pieces: list[bytes | PlaitError] = []
     for index, part in enumerate(_MARKED.split(text)):
@@ -154,17 +160,27 @@ def _with_errors(raw: bytes, errors: Sequence[tuple[tuple[str | int, ...], Sourc
     return Pieces(pieces)
 
 
-def _mark(tree: Any, path: tuple[str | int, ...], mark: str) -> None:
-    """Put `mark` at the deepest place of `path` that holds null; nowhere if none does."""
-    for step in path:
+def _mark(tree: Any, path: tuple[str | int, ...], mark: str) -> tuple[str | int, ...]:
+    """Put `mark` at the deepest place of `path` that holds null; what of `path` is below it.
+
+    Nowhere if none does.
+    """
+    for number, step in enumerate(path, 1):
         try:
             below = tree[step]
         except (KeyError, IndexError, TypeError):
-            return
+            break
         if below is None:
             tree[step] = mark
-            return
+            return path[number:]
         tree = below
+    return ()
+
+
+def _placed(error: SourceError, below: tuple[str | int, ...]) -> SourceError:
+    """The error, which happened `below` its null: as far as the client knows the names there."""
+    error.below = tuple(takewhile(lambda step: not str(step).startswith(_OWN), below))
+    return error
 
 
 def failed(values: int, error: PlaitError) -> list[Value]:

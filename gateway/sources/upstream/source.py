@@ -6,9 +6,10 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Literal
 
 from gateway.errors import PlaitError, SourceError
+from gateway.schema.remote import RemoteFields
 from gateway.schema.rules import HEADERS, VIEWER_SPEC
 from gateway.sources.contract import Batch, Budget, Health, Pieces
-from gateway.sources.http import HttpService, Outgoing
+from gateway.sources.http import HttpService, Outgoing, unlocated
 from gateway.sources.streams import Streams
 from gateway.sources.upstream import fields, objects
 from gateway.sources.upstream.answers import Errors, envelope
@@ -20,11 +21,12 @@ from gateway.sources.upstream.prepared import (
     prepare_objects,
 )
 from gateway.sources.upstream.subscriptions import Topic, UpstreamSubscriptions
+from gateway.telemetry.propagation import TRACE_HEADERS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping, Sequence
 
-    from gateway.schema.remote import RemoteFields, RemoteObjects, UpstreamInfo
+    from gateway.schema.remote import RemoteObjects, UpstreamInfo
     from gateway.sources.contract import Key, Value
     from gateway.sources.upstream.answers import Envelope
 
@@ -38,13 +40,14 @@ _HEADERS = {
     "accept": "application/graphql-response+json, application/json;q=0.9",
 }
 _ONE = ((0,),)
-_OF_ONE_REQUEST = frozenset({"traceparent", "tracestate"})
-"""Headers that would keep equal subscriptions apart, and a stream belongs to no one's trace."""
-_PROBE = b'{"query":"{ __typename }"}'
+_WHO_ASKS = frozenset({401, 403})
+_PROBE = Outgoing("POST", body=b'{"query":"{ __typename }"}', repeatable=True)
 
 
 class UpstreamSource:
     """One upstream. `concurrency` bounds the documents under way at once.
+
+    Without a `url` no setting says where it is, and what is asked of it fails.
 
     `authorization` goes with every document, and of a request's own headers those in `forward`,
     which then are part of what a group shares. `trusted` lets the upstream's messages reach our
@@ -54,7 +57,7 @@ class UpstreamSource:
     def __init__(  # noqa: PLR0913 - one parameter per setting
         self,
         name: str,
-        url: str,
+        url: str | None,
         info: UpstreamInfo,
         *,
         authorization: str | None = None,
@@ -65,9 +68,13 @@ class UpstreamSource:
         trusted: bool = False,
         subscriptions: Literal["websocket", "sse"] = "websocket",
         subscriptions_url: str | None = None,
+        required: bool = True,
     ) -> None:
         self.name = name
         self.concurrency = concurrency
+        self._located = url is not None
+        self._required = required and self._located
+        self._signs_in = bool(authorization)
         self._info = info
         self._trusted = trusted
         self._forward = forward - NEVER
@@ -78,7 +85,7 @@ class UpstreamSource:
         )
         self._subscriptions = UpstreamSubscriptions(
             streams,
-            subscriptions_url or url,
+            subscriptions_url or url or "",
             way=subscriptions,
             init_seconds=connect_timeout,
             credentials=credentials,
@@ -91,14 +98,13 @@ class UpstreamSource:
             connections=concurrency,
             connect_seconds=connect_timeout,
             max_bytes=max_bytes,
+            sign=_PROBE,
         )
 
-    def prepare_fields(self, ask: RemoteFields) -> PreparedFields:
-        """Root fields that travel in one document. Pure."""
-        return prepare_fields(self.name, self._info, ask, self._viewer_slots)
-
-    def prepare_objects(self, ask: RemoteObjects) -> PreparedObjects:
-        """Objects by key. Pure."""
+    def prepare(self, ask: RemoteFields | RemoteObjects) -> PreparedFields | PreparedObjects:
+        """Root fields that travel in one document, or objects by key. Pure."""
+        if isinstance(ask, RemoteFields):
+            return prepare_fields(self.name, self._info, ask, self._viewer_slots)
         return prepare_objects(self.name, self._info, ask, self._viewer_slots)
 
     async def open(self) -> None:
@@ -115,13 +121,16 @@ class UpstreamSource:
         return {**self._service.figures(), "streams": len(self._subscriptions)}
 
     async def check(self, budget: Budget) -> Health:
-        """Ask for a type name."""
+        """Ask for a type name. Where callers' credentials go on, it may well ask for some."""
         try:
-            answer = await self._post(_PROBE, {}, budget.deadline, repeatable=True)
+            reply = await self._service.send(_PROBE, budget.deadline)
+            if reply.status in _WHO_ASKS and not self._signs_in:
+                return Health(ready=True, detail="asks for credentials", required=self._required)
+            ready = envelope(self.name, reply).data is not None
         except SourceError as error:
-            return Health(ready=False, detail=error.message)
-        ready = answer.data is not None
-        return Health(ready=ready, detail="answers" if ready else f"{self.name} reports an error")
+            return Health(ready=False, detail=error.message, required=self._required)
+        detail = "answers" if ready else f"{self.name} reports an error"
+        return Health(ready=ready, detail=detail, required=self._required)
 
     async def execute(
         self, prepared: PreparedFields | PreparedObjects, batch: Batch, budget: Budget
@@ -133,15 +142,19 @@ class UpstreamSource:
         keys = batch.keys
         body, headers = self.request(prepared, keys, batch.arguments)
         repeatable = not isinstance(prepared, PreparedFields) or prepared.reads
-        answer = await self._post(body, headers, budget.deadline, repeatable=repeatable)
+        request = Outgoing("POST", body=body, headers=headers, repeatable=repeatable)
+        answer = await self._answer(request, budget.deadline)
         return self.values(prepared, keys, answer)
 
     async def events(
         self, prepared: PreparedFields, arguments: tuple[Any, ...]
     ) -> AsyncGenerator[Value, None]:
         """A subscription's one root field, event for event. Raises SourceError."""
+        if not self._located:
+            raise unlocated(self.name)
         body, headers = self.request(prepared, _ONE, arguments)
-        shared = {name: value for name, value in headers.items() if name not in _OF_ONE_REQUEST}
+        # A stream that many share belongs to no one's trace.
+        shared = {name: value for name, value in headers.items() if name not in TRACE_HEADERS}
         topic = Topic(body, tuple(sorted(shared.items())))
         async with aclosing(self._subscriptions.events(topic)) as answers:
             async for answer in answers:
@@ -180,10 +193,7 @@ class UpstreamSource:
             return {"document": aliased_document(prepared, 1), "per": "key, in one document"}
         return {"document": prepared.document}
 
-    async def _post(
-        self, body: bytes, headers: Mapping[str, str], deadline: float, *, repeatable: bool
-    ) -> Envelope:
-        request = Outgoing("POST", body=body, headers=headers, repeatable=repeatable)
+    async def _answer(self, request: Outgoing, deadline: float) -> Envelope:
         return envelope(self.name, await self._service.send(request, deadline))
 
 

@@ -1,0 +1,151 @@
+"""Who may use what an upstream gives: as its SDL says, and as the domain does; both must be met.
+
+The SDL's rules are Apollo's `@authenticated`, `@requiresScopes` and `@policy`, and our own
+`@requiresRoles`. They hold here too, as the gateway may ask with credentials of its own. What is
+`@inaccessible` is no part of our schema.
+
+https://www.apollographql.com/docs/graphos/schema-design/federated-schemas/reference/directives
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from graphql import (
+    IDLE,
+    REMOVE,
+    DocumentNode,
+    GraphQLInterfaceType,
+    GraphQLObjectType,
+    Node,
+    Visitor,
+    get_named_type,
+    value_from_ast_untyped,
+    visit,
+)
+
+from gateway.errors import ConfigurationError
+from gateway.schema.access import Requirement, Requirements, Sort, directives_of, requirements_of
+from gateway.schema.definitions import definition_of
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator, Mapping
+
+    from graphql import VisitorAction
+
+    from gateway.schema.access import Access
+
+ACCESS = "plait-access"
+"""Where a field or a type that Strawberry did not make keeps what it demands, in its extensions."""
+
+_SORTS = {
+    "authenticated": Sort.AUTHENTICATED,
+    "requiresRoles": Sort.ROLES,
+    "requiresScopes": Sort.SCOPES,
+    "policy": Sort.POLICIES,
+}
+
+
+def required_by(element: Any) -> Requirements:
+    """What a field or a type of the schema demands, whoever made it."""
+    own: Requirements | None = (getattr(element, "extensions", None) or {}).get(ACCESS)
+    if own is not None:
+        return own
+    return requirements_of(getattr(definition_of(element), "directives", None) or ())
+
+
+def settle(
+    where: str,
+    types: Mapping[str, Any],
+    roots: Collection[str],
+    declared: Mapping[str, Access],
+    *,
+    said: bool,
+) -> None:
+    """Note with types and their fields what they demand.
+
+    `types` are by their names at the upstream; `declared` by type, or by `Type.field`; what the
+    SDL has `said` counts or does not. What is declared of one of the `roots` holds for those of its
+    fields of which nothing is. A field of an interface hands its rules on to the types that
+    implement it. Raises ConfigurationError, beginning with `where`, for names that are not there.
+    """
+    unknown = set(declared)
+    rules = _said if said else _nothing
+    for name, type_ in types.items():
+        unknown.discard(name)
+        if name not in roots:
+            _note(type_, [*rules(type_), *_declared(declared, name)])
+        if not isinstance(type_, GraphQLObjectType | GraphQLInterfaceType):
+            continue
+        for field, definition in type_.fields.items():
+            place = f"{name}.{field}"
+            unknown.discard(place)
+            inherited = [one.fields[field] for one in type_.interfaces if field in one.fields]
+            found = [
+                *(rule for one in (definition, *inherited) for rule in rules(one)),
+                # A scalar of ours may stand for one of theirs, which then demands nothing itself.
+                *rules(types.get(get_named_type(definition.type).name)),
+                *_declared(declared, place if place in declared or name not in roots else name),
+            ]
+            _note(definition, found)
+    if unknown:
+        names = ", ".join(sorted(unknown))
+        raise ConfigurationError(f"{where}: `access` names what the SDL has not: {names}.")
+
+
+def accessible(document: DocumentNode) -> DocumentNode:
+    """The SDL without what is `@inaccessible`."""
+    shown: DocumentNode = visit(document, _Hiding())
+    return shown
+
+
+class _Hiding(Visitor):
+    """Takes out types, fields, arguments and values."""
+
+    def enter(self, node: Node, *_: Any) -> VisitorAction:
+        return REMOVE if "inaccessible" in map(_name, _directives(node)) else IDLE
+
+
+def _note(element: Any, requirements: Iterable[Requirement]) -> None:
+    found = tuple(dict.fromkeys(requirements))
+    if found:
+        element.extensions = {**(element.extensions or {}), ACCESS: found}
+
+
+def _declared(declared: Mapping[str, Access], name: str) -> Requirements:
+    return requirements_of(directives_of(declared.get(name, {}), name))
+
+
+def _nothing(_element: Any) -> Iterator[Requirement]:
+    """Of a service that applies its rules itself."""
+    return iter(())
+
+
+def _said(element: Any) -> Iterator[Requirement]:
+    """What an element's SDL demands. What is said in another form than Apollo's nobody meets."""
+    for node in (
+        getattr(element, "ast_node", None),
+        *(getattr(element, "extension_ast_nodes", None) or ()),
+    ):
+        for directive in _directives(node):
+            sort = _SORTS.get(_name(directive))
+            if sort is not None:
+                given = [value_from_ast_untyped(one.value) for one in directive.arguments or ()]
+                lists = [each if isinstance(each, list) else [each] for each in given]
+                yield Requirement(
+                    sort,
+                    frozenset(
+                        frozenset(one if isinstance(one, list) else [one])
+                        for each in lists
+                        for one in each
+                    ),
+                )
+
+
+def _directives(node: Any) -> Iterable[Any]:
+    return getattr(node, "directives", None) or ()
+
+
+def _name(directive: Any) -> str:
+    """Its name at Apollo: one that is not imported has the specification's before it."""
+    return str(directive.name.value).removeprefix("federation__")
