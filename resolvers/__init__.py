@@ -1,6 +1,8 @@
 """The bundled domain: a trend-intelligence platform with a vector catalogue."""
 
-from gateway import DatasourceQueries, Domain
+from pathlib import Path
+
+from gateway import DatasourceQueries, Domain, Upstream
 from resolvers.article_writes import ArticleMutations, FileMutations
 from resolvers.articles import Article, ArticleQueries, Author
 from resolvers.catalogue import (
@@ -36,6 +38,8 @@ from resolvers.workflows import (
     WorkflowSubscriptions,
 )
 
+PEOPLE = Upstream("people", Path(__file__).parent / "upstreams" / "people.graphql", optional=True)
+
 domain = Domain(
     entities=[
         Trend,
@@ -52,6 +56,7 @@ domain = Domain(
         WorkflowRun,
     ],
     collections=[Article, Author, File],
+    upstreams=[PEOPLE],
     mutations=[
         TrendMutations,
         TopicMutations,

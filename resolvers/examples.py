@@ -23,6 +23,7 @@ query StrongestTrends {
     edges {
       node {
         rank title score momentum
+        owner { name role }
         similar(first: 2) { score trend { title } }
       }
     }

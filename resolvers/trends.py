@@ -12,6 +12,7 @@ from gateway import (
     Facets,
     HitGroups,
     Hits,
+    Remote,
     VectorCollection,
     VectorSync,
     belongs_to,
@@ -29,6 +30,7 @@ from gateway import (
     nearest,
     queries,
     recommend,
+    remote,
     search,
     search_batch,
     search_groups,
@@ -103,6 +105,10 @@ class Trend:
     keywords: list[str]
     metadata: JSON
     version: int
+    owner_id: str | None
+    owner: Remote | None = remote(
+        "people", "Person", "owner_id", description="Who looks after the trend."
+    )
     topic: "Topic | None" = belongs_to("topic_id", description="The topic this trend grew from.")
     similar: "Hits[Trend] | None" = nearest(
         TRENDS, description="Trends that mean something similar."

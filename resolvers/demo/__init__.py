@@ -3,11 +3,16 @@
 See README.md beside this file for the origin, the licence and the computation.
 """
 
+from pathlib import Path
+
 from resolvers.demo.attack import LICENCE, ORIGIN
 from resolvers.demo.counters import SETTINGS, CounterStore, seed_views
 from resolvers.demo.dataset import ITEMS, TRENDS, Dataset, Progress, build
 from resolvers.demo.prepare import Summary, prepare
 from resolvers.demo.rows import load
+
+SERVICES = {"people": Path(__file__).with_name("people.py")}
+"""Upstreams of the domain that the demo runs itself: files with an ASGI application `app`."""
 
 TO_TRY = {
     "Edit a trend, with the key": 'mutation { updateTrend(id: "1", set: {title: "Penguins in '
@@ -21,6 +26,7 @@ __all__ = [
     "ITEMS",
     "LICENCE",
     "ORIGIN",
+    "SERVICES",
     "SETTINGS",
     "TO_TRY",
     "TRENDS",

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
-RECIPE = 2
+RECIPE = 3
 """Raised whenever the same package would give other rows or vectors than before."""
 
 PIPELINE = "demo"
@@ -34,6 +34,18 @@ _SOURCE = models.ItemSource.MITRE_ATTACK.value
 _LANGUAGE = "en"
 _LOCK = 0x64656D6F  # "demo": two loaders take turns
 _CHUNK = 4_000
+_OWNERS = {
+    category: desk
+    for desk, categories in {
+        "front-door": ("reconnaissance", "resource_development", "initial_access"),
+        "foothold": ("execution", "persistence", "privilege_escalation"),
+        "hide-and-seek": ("defense_evasion", "discovery"),
+        "lost-keys": ("credential_access", "lateral_movement"),
+        "way-out": ("collection", "command_and_control", "exfiltration", "impact"),
+    }.items()
+    for category in categories
+}
+"""Who owns the trends of a category, by their ids in `people`."""
 _TABLES = (models.topics, models.processed_items, models.topic_items, models.trends)
 
 
@@ -201,6 +213,7 @@ def _trend_row(trend: Trend) -> dict[str, Any]:
         "language": _LANGUAGE,
         "keywords": list(topic.keywords),
         "metadata": _json(_topic_facts(topic)),
+        "owner_id": _OWNERS.get(topic.category.value),
     }
 
 

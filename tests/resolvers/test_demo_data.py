@@ -15,7 +15,7 @@ from gateway.errors import ConfigurationError
 from gateway.sources.postgres import migrate
 from gateway.sources.qdrant import QdrantSource
 from resolvers import demo
-from resolvers.demo import rows
+from resolvers.demo import people, rows
 from resolvers.items import ITEM_SYNC
 from resolvers.models import TrendState
 from resolvers.trends import TREND_SYNC
@@ -173,6 +173,8 @@ async def test_loading_writes_everything_once(connection, dataset):
     total = counts.items + counts.topics + counts.trends + counts.memberships
     assert told[-1] == ("load", total, total)
     assert [done for _, done, _ in told] == sorted(done for _, done, _ in told)
+    owners = await connection.fetch("SELECT DISTINCT owner_id FROM trends")
+    assert {row["owner_id"] for row in owners} == {desk.id for desk in people.DESKS}
 
     wrong = await connection.fetchval(
         "SELECT count(*) FROM trends JOIN topics ON topics.id = topic_id "
