@@ -40,8 +40,10 @@ if TYPE_CHECKING:
 
     from graphql import (
         DirectiveNode,
+        FragmentDefinitionNode,
         GraphQLField,
         GraphQLSchema,
+        OperationDefinitionNode,
         SelectionSetNode,
         ValueNode,
     )
@@ -154,11 +156,13 @@ def _slicing(definition: GraphQLField) -> tuple[str, ...]:
 class Priced:
     """One operation's costs, by the values of the variables that decide them."""
 
-    __slots__ = ("_costs", "_known", "_names", "_operation")
+    __slots__ = ("_costs", "_fragments", "_known", "_names", "_node")
 
     def __init__(self, costs: Costs, operation: Operation) -> None:
         self._costs = costs
-        self._operation = operation
+        # Not the operation: it keeps this, and a cycle would wait for a full collection.
+        self._node = operation.node
+        self._fragments = operation.fragments
         self._names: tuple[str, ...] = ()
         self._known: dict[tuple[Any, ...], float] = {}
 
@@ -185,7 +189,7 @@ class Priced:
         known = self._known.get(tuple([_size(variables.get(name)) for name in self._names]))
         if known is not None:
             return known
-        pricing = _Pricing(self._costs, self._operation, variables)
+        pricing = _Pricing(self._costs, self._node, self._fragments, variables)
         cost = pricing.total()
         new = pricing.read.difference(self._names)
         if new or len(self._known) >= MAX_KNOWN:
@@ -206,13 +210,14 @@ class _Pricing:
     """One walk through an operation. `read`: the variables that were looked at."""
 
     costs: Costs
-    operation: Operation
+    node: OperationDefinitionNode
+    fragments: Mapping[str, FragmentDefinitionNode]
     variables: Mapping[str, Any]
     read: set[str] = field(default_factory=set)
     visits: int = 0
 
     def total(self) -> float:
-        schema, node = self.costs.schema, self.operation.node
+        schema, node = self.costs.schema, self.node
         root = schema.get_root_type(node.operation)
         return self._selected(root, [node.selection_set], 1, frozenset())
 
@@ -325,7 +330,7 @@ class _Pricing:
                 continue
             fragment: Any = node
             if isinstance(node, FragmentSpreadNode):
-                fragment = self.operation.fragments[node.name.value]
+                fragment = self.fragments[node.name.value]
             if self._fits(parent, fragment.type_condition):
                 pending += reversed(fragment.selection_set.selections)
         return found

@@ -138,6 +138,7 @@ class DocumentStore:
         introspection: bool = True,
     ) -> None:
         self._limits = limits or DocumentLimits()
+        self.suggestions = suggestions
         self._validator = Validator(
             schema, self._limits, suggestions=suggestions, introspection=introspection
         )
@@ -159,7 +160,7 @@ class DocumentStore:
         if document is not None:
             documents.move_to_end(text)
             return document
-        with _own_garbage():
+        with _undisturbed():
             document = self._check(text)
         self._keep(document)
         return document
@@ -175,14 +176,20 @@ class DocumentStore:
     def _check(self, text: str) -> Document:
         self.checked += 1
         tokens = scan(text, self._limits)
-        try:
-            node = parse(text, max_lexical_tokens=self._limits.max_tokens)
-        except GraphQLSyntaxError as error:
-            raise InvalidDocument([reported(error, Code.GRAPHQL_PARSE_FAILED)]) from None
+        node = self._parse(text)
+        if isinstance(node, RequestError):
+            raise InvalidDocument([node])
         _unlink_tokens(node)
         enforce(node, self._limits)
         self._validator.validate(node)
         return Document(text, node, sys.getsizeof(text) + tokens * _BYTES_PER_TOKEN)
+
+    def _parse(self, text: str) -> DocumentNode | RequestError:
+        """The tree, or what is wrong: raised from here it would keep the parser's tokens alive."""
+        try:
+            return parse(text, max_lexical_tokens=self._limits.max_tokens)
+        except GraphQLSyntaxError as error:
+            return reported(error, Code.GRAPHQL_PARSE_FAILED)
 
     def _keep(self, document: Document) -> None:
         self._documents[document.text] = document
@@ -193,11 +200,13 @@ class DocumentStore:
 
 
 @contextmanager
-def _own_garbage() -> Iterator[None]:
-    """Collect the garbage of a check at once, before it is promoted.
+def _undisturbed() -> Iterator[None]:
+    """Keep the collector away from a check until what it leaves is garbage.
 
-    Validation leaves thousands of objects in cycles. Left to the collector they would pile up in
-    its oldest generation, until one unlucky request waits for all of them together.
+    Validation leaves thousands of objects in cycles. Seen while they are in use they would be
+    promoted, and pile up in the oldest generation, until one unlucky request waits for all of them
+    together. Afterwards the collector's next look finds them, in its own time: were they collected
+    here, its count would begin anew with every check, and it would never come to what is older.
     """
     enabled = gc.isenabled()
     gc.disable()
@@ -206,7 +215,6 @@ def _own_garbage() -> Iterator[None]:
     finally:
         if enabled:
             gc.enable()
-        gc.collect(0)
 
 
 def _unlink_tokens(node: DocumentNode) -> None:

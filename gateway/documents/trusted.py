@@ -51,7 +51,7 @@ def read_manifest(path: Path) -> Mapping[str, str]:
             return documents
         return msgspec.convert(found, dict[str, str])
     except OSError as error:
-        raise _wrong(f"cannot be read: {type(error).__name__}") from None
+        raise _wrong(f"cannot be read: {error.strerror}") from None
     except msgspec.MsgspecError:
         raise _wrong(
             "is no manifest; expected Apollo's format, or an object of documents by id"

@@ -17,7 +17,7 @@ from gateway.errors import (
     SourceTimeout,
     SourceUnavailable,
 )
-from gateway.sources.breaker import Breaker
+from gateway.sources.breaker import ProbedBreaker
 from gateway.telemetry.propagation import trace_headers
 
 if TYPE_CHECKING:
@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 _CHUNK = 65_536
 _TRIES = 2
 _FAILED = 500
-"""Statuses from here on count as failures: five in a row spare the service for a second."""
+"""Statuses from here on count as failures, as do answers that never came."""
+_ENOUGH = 5
+"""Failures in a row after which the service is asked for a sign of life."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,43 +68,53 @@ class Reply:
 class HttpService:
     """A service at one address.
 
-    `name` is what errors call it; `headers` go with every request. `connections` bounds what is
+    `name` is what errors call it; `headers` go with every request. Without a `url` no setting says
+    where it is, and what is sent fails with an error that says so. `connections` bounds what is
     under way at once, `max_bytes` an answer's size once it is unpacked, `connect_seconds` the time
     to connect within the deadline. Redirects are refused: they could lead anywhere.
+
+    A service that has failed several times in a row is sent `sign`, a request that changes nothing.
+    Any answer below 500 is a sign of life: the fault is with what was asked. Where none comes in
+    the time to connect, the service is spared, and sent `sign` again until it answers.
     """
 
     def __init__(  # noqa: PLR0913 - one parameter per setting
         self,
         name: str,
-        url: str,
+        url: str | None,
         *,
         headers: Mapping[str, str] | None = None,
         connections: int = 64,
         connect_seconds: float = 2.0,
         max_bytes: int = 16_000_000,
+        sign: Outgoing = Outgoing("GET"),
     ) -> None:
-        if not url.startswith(("http://", "https://")):
+        if url is not None and not url.startswith(("http://", "https://")):
             raise ConfigurationError(f"{name}: its url must begin with http:// or https://.")
         self.name = name
-        self._url = url.rstrip("/")
+        self._url = (url or "").rstrip("/")
         self._headers = dict(headers or {})
         self._connections = connections
         self._connect_seconds = connect_seconds
         self._max_bytes = max_bytes
-        self._breaker = Breaker()
+        self._sign = sign
+        self._failures = 0
+        self._breaker = ProbedBreaker(self._sign_of_life, seconds=connect_seconds)
         self._session: aiohttp.ClientSession | None = None
 
     async def open(self) -> None:
         """Make the connection pool; nothing is sent yet. Idempotent."""
-        if self._session is None:
+        if self._url and self._session is None:
             # Half a second of importing, during which the event loop goes on.
             client = await client_library()
+            # One more than are under way, for the sign of life.
             self._session = new_session(
-                client, self._headers, self._connect_seconds, connections=self._connections
+                client, self._headers, self._connect_seconds, connections=self._connections + 1
             )
 
     async def close(self) -> None:
         """Close all connections; idempotent."""
+        await self._breaker.close()
         session, self._session = self._session, None
         if session is not None:
             await session.close()
@@ -117,7 +129,9 @@ class HttpService:
         Raises `SourceTimeout`, `SourceUnavailable` (also while the breaker is open), and
         `SourceRefused` for a redirect or an answer that is too large.
         """
-        if not self._breaker.allows():
+        if not self._url:
+            raise unlocated(self.name)
+        if self._breaker.open:
             raise SourceUnavailable(f"{self.name} has not answered lately; it is being spared.")
         tries = _TRIES if request.repeatable else 1
         for left in reversed(range(tries)):
@@ -125,22 +139,36 @@ class HttpService:
                 async with asyncio.timeout_at(deadline):
                     reply = await self._once(request)
             except TimeoutError:
-                self._breaker.failed()
+                self._failed()
                 raise SourceTimeout(f"{self.name} did not answer in time.") from None
             except _Broken:
                 if left:
                     continue
-                self._breaker.failed()
+                self._failed()
                 raise SourceUnavailable(f"{self.name} cannot be reached.") from None
             except SourceError:
-                self._breaker.succeeded()
+                self._failures = 0
                 raise
             if reply.status >= _FAILED:
-                self._breaker.failed()
+                self._failed()
             else:
-                self._breaker.succeeded()
+                self._failures = 0
             return reply
         raise AssertionError("a request is tried at least once")
+
+    def _failed(self) -> None:
+        self._failures += 1
+        if self._failures >= _ENOUGH:
+            self._breaker.suspect()
+
+    async def _sign_of_life(self) -> None:
+        """Raises where no answer comes, or one that says the same again."""
+        try:
+            reply = await self._once(self._sign)
+        except SourceRefused:
+            return  # a redirect, or a long page: somebody is there
+        if reply.status >= _FAILED:
+            raise SourceUnavailable(f"{self.name} answers with failures only.")
 
     async def _once(self, request: Outgoing) -> Reply:
         session = self._session
@@ -191,6 +219,12 @@ class HttpService:
 
 class _Broken(Exception):  # noqa: N818 - a condition to act on
     """The connection could not be made, or broke before the answer was whole."""
+
+
+def unlocated(name: str) -> SourceUnavailable:
+    """What is asked of a source that no setting locates answers this."""
+    setting = name if "." in name else f"{name}.default"
+    return SourceUnavailable(f"{name} is not configured: set {setting}.url.")
 
 
 async def client_library() -> Any:

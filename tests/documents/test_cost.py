@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
+
 import pytest
 import strawberry
-from graphql import parse
+from graphql import Node, parse
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -177,6 +179,29 @@ def test_remembered_costs_are_the_costs(requests):
     for n, deep in requests:
         given_ = {"n": n, "m": n // 2, "deep": deep}
         assert priced.cost(given_) == costs.priced(operation).cost(given_)
+
+
+def test_what_an_operation_costs_does_not_keep_it():
+    """The operation keeps it; both go with their document, and wait for no collection."""
+    text = "query($n: Int) {{ a{}: giants(first: $n) {{ nodes {{ name }} }} }}"
+    costs = Costs(SCHEMA, limit=10**9, list_size=10, page=100)
+    store = DocumentStore(SCHEMA)
+    operations = [store.load(text.format(number)).operation(None) for number in range(20)]
+    for operation in operations:
+        operation.plans["priced"] = costs.priced(operation)
+        assert operation.plans["priced"] is not None
+    gc.collect()
+    gc.disable()
+    try:
+        before = _nodes()
+        del store, operations, operation
+        assert _nodes() < before - 20 * 8
+    finally:
+        gc.enable()
+
+
+def _nodes():
+    return sum(isinstance(each, Node) for each in gc.get_objects())
 
 
 def test_what_costs_too_much_is_refused():

@@ -212,7 +212,7 @@ def test_a_wrong_manifest_stops_the_start(manifest, content, problem):
 
 def test_a_missing_manifest_stops_the_start(tmp_path):
     """As does a file that is not there."""
-    with pytest.raises(ConfigurationError, match="FileNotFoundError"):
+    with pytest.raises(ConfigurationError, match="No such file"):
         read_manifest(tmp_path / "none.json")
 
 

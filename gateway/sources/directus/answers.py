@@ -12,8 +12,8 @@ import msgspec
 import orjson
 
 from gateway.errors import PlaitError, SourceRefused
-from gateway.schema.asks import Constant
-from gateway.schema.items.asks import ItemCount, Measured, MeasuredObject
+from gateway.schema.asks import Constant, Fact
+from gateway.schema.items.asks import Measured, MeasuredObject
 from gateway.schema.items.kinds import INT, Misshapen
 from gateway.sources.contract import HOLE
 from gateway.sources.directus.prepared import COUNTS
@@ -44,7 +44,7 @@ def list_value(prepared: PreparedItems, data: bytes, meta: bytes) -> Value:
     for part in prepared.ask.parts:
         if isinstance(part, Constant):
             made[part.key] = part.text
-        elif isinstance(part, ItemCount):
+        elif isinstance(part, Fact):
             given = counts.get(COUNTS[part.name]) if isinstance(counts, dict) else None
             made[part.key] = _measure(INT.read, given, part.name, errors)
         else:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from gateway.schema.asks import Fact
 from gateway.schema.items.asks import (
-    ItemCount,
     ItemGroupsAsk,
     ItemList,
     ItemLookup,
@@ -118,7 +118,7 @@ def prepare(source: str, ask: ItemAsk, assets: str, viewer: Slots = ()) -> Prepa
     if isinstance(ask, ItemList):
         nodes = [part.item for part in ask.parts if isinstance(part, ItemNodes)]
         selection = compile_selection(nodes, key, assets)
-        counts = {COUNTS[part.name]: None for part in ask.parts if isinstance(part, ItemCount)}
+        counts = {COUNTS[part.name]: None for part in ask.parts if isinstance(part, Fact)}
         slots = ((ask.spec, 0), *_of(selection), *viewer)
         plain = plain_items(nodes[0]) if len(nodes) == 1 else None
         return PreparedItems(source, False, path, ask, slots, selection, tuple(counts), plain)  # noqa: FBT003 - by_key

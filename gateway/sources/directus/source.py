@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from gateway.errors import Code, PlaitError, SourceError, SourceRefused, SourceUnavailable
+from gateway.errors import Code, PlaitError, SourceError, SourceRefused
 from gateway.schema.items.asks import ItemWrite
 from gateway.sources.contract import Batch, Budget, Health, Together
 from gateway.sources.directus.answers import (
@@ -26,7 +26,7 @@ from gateway.sources.directus.requests import parameters, reading
 from gateway.sources.directus.selecting import listed
 from gateway.sources.directus.values import key_of
 from gateway.sources.directus.writes import PreparedWrite, Writing, prepare_write
-from gateway.sources.http import Outgoing
+from gateway.sources.http import Outgoing, unlocated
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -48,7 +48,7 @@ class DirectusSource:
     `max_items` items.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one parameter per setting
         self,
         name: str,
         sending: Sending | None,
@@ -56,8 +56,10 @@ class DirectusSource:
         public_url: str = "",
         concurrency: int = 64,
         max_items: int = 1_000,
+        required: bool = True,
     ) -> None:
         self.name = name
+        self._required = required
         self.concurrency = concurrency
         self._sending = sending
         self._assets = f"{public_url.rstrip('/')}/assets/"
@@ -102,12 +104,12 @@ class DirectusSource:
     async def check(self, budget: Budget) -> Health:
         """Ask for what it tells of itself, with the credentials of the settings."""
         if self._sending is None:
-            return Health(ready=False, detail=self._absent().message, required=False)
+            return Health(ready=False, detail=unlocated(self.name).message, required=False)
         try:
             await self._sending.ask(_PROBE, budget.deadline)
         except PlaitError as error:
-            return Health(ready=False, detail=error.message)
-        return Health(ready=True, detail="answers")
+            return Health(ready=False, detail=error.message, required=self._required)
+        return Health(ready=True, detail="answers", required=self._required)
 
     async def execute(
         self, prepared: PreparedRead | Together, batch: Batch, budget: Budget
@@ -144,7 +146,7 @@ class DirectusSource:
     ) -> list[Value]:
         """The items of a write, which is sent once. Raises SourceError."""
         if self._sending is None:
-            raise self._absent()
+            raise unlocated(self.name)
         values, *rest = arguments
         deadline = budget.deadline
         return await Writing(
@@ -236,14 +238,10 @@ class DirectusSource:
         """The `data` and `meta` of an answer; the latter is empty where it has none."""
         sending = self._sending
         if sending is None:
-            raise self._absent()
+            raise unlocated(self.name)
         pairs = passed[0] if passed else ()
         found = await sending.ask(reading(path, query), deadline, passed=pairs)
         return bytes(found.data), bytes(found.meta)
-
-    def _absent(self) -> SourceUnavailable:
-        setting = self.name if "." in self.name else f"{self.name}.default"
-        return SourceUnavailable(f"{self.name} is not configured: set {setting}.url.")
 
 
 def _split(
