@@ -1,6 +1,7 @@
 """Reads the settings: the file and the environment into one frozen whole."""
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -100,6 +101,7 @@ def load(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> S
     _check_redis(reading, settings)
     _check_operating(reading, settings)
     _check_directus(reading, settings)
+    _check_origins(reading, settings)
     reading.finish()
     return settings
 
@@ -131,6 +133,30 @@ def _check_operating(reading: Reading, settings: Settings) -> None:
     if settings.telemetry.metrics and settings.serve.workers > 1:
         metrics = _settings_of("telemetry")["metrics"]
         reading.wrong(metrics.problem("expected serve.workers = 1; run several gateways instead"))
+
+
+def _check_origins(reading: Reading, settings: Settings) -> None:
+    """Origins are as browsers name them; cookies go nowhere on behalf of any page there is."""
+    for section in ("serve", "subscriptions"):
+        text = getattr(settings, section).origins
+        origins, setting = text.split(), _settings_of(section)["origins"]
+        if text and origins != ["*"] and not (origins and all(map(_ORIGIN.fullmatch, origins))):
+            reading.wrong(setting.problem(f"expected {_ORIGINS}"))
+        cookies = any("cookie" in one.forward.split() for one in settings.upstream.values())
+        if origins == ["*"] and cookies:
+            says = "expected named origins, as upstream.<name>.forward sends cookies on"
+            reading.wrong(setting.problem(says))
+
+
+_ORIGIN = re.compile(
+    # Browsers leave a scheme's own port out.
+    r"(?!https://[^/]*:443$|http://[^/]*:80$)[a-z][a-z\d+.-]*://([\w.-]+|\[[\da-f:.]+\])(:\d+)?",
+    re.ASCII | re.IGNORECASE,
+)
+_ORIGINS = (
+    "origins by spaces, each with its scheme and without its own port, a path or a slash at the "
+    "end, as in https://app.example.com or http://localhost:3000; or `*` alone"
+)
 
 
 def _check_directus(reading: Reading, settings: Settings) -> None:

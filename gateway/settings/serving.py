@@ -66,6 +66,12 @@ class Serve(Section, frozen=True, kw_only=True):
         bool,
         Meta(description="Suggest names for misspelt ones, which tells the schema bit by bit."),
     ] = True
+    origins: Annotated[
+        str,
+        Meta(
+            description="Other sites whose pages may ask, by spaces: `https://app.example`, or `*`."
+        ),
+    ] = ""
 
 
 class Limits(Section, frozen=True, kw_only=True):

@@ -195,6 +195,9 @@ class Upstream(Section, frozen=True, kw_only=True):
             extra={"schemes": ("http", "https")},
         ),
     ] = Secret()
+    required: Annotated[
+        bool, Meta(description="Whether the gateway is not ready while it does not answer.")
+    ] = True
 
 
 class Directus(Section, frozen=True, kw_only=True):
@@ -239,6 +242,9 @@ class Directus(Section, frozen=True, kw_only=True):
     max_bytes: Annotated[
         int, Meta(ge=1_000, le=1_000_000_000, description="The size of an answer, in bytes.")
     ] = 16_000_000
+    required: Annotated[
+        bool, Meta(description="Whether the gateway is not ready while it does not answer.")
+    ] = True
 
 
 class Embedding(Section, frozen=True, kw_only=True):

@@ -20,7 +20,12 @@ class Subscriptions(Section, frozen=True, kw_only=True):
         int, Meta(ge=1, le=1_000_000, description="WebSockets of one process.")
     ] = 1_000
     per_client: Annotated[
-        int, Meta(ge=0, le=1_000_000, description="WebSockets of one client; 0 sets no bound.")
+        int,
+        Meta(
+            ge=0,
+            le=1_000_000,
+            description="WebSockets and event streams of one client; 0 sets no bound.",
+        ),
     ] = 100
     init_seconds: Annotated[
         float, Meta(gt=0, le=600, description="Seconds until a WebSocket must be initialised.")
@@ -39,5 +44,5 @@ class Subscriptions(Section, frozen=True, kw_only=True):
     ] = 30.0
     origins: Annotated[
         str,
-        Meta(description="Other sites whose pages may open a WebSocket, as `https://app.example`."),
+        Meta(description="Whose pages may open a WebSocket; without it those of `serve.origins`."),
     ] = ""

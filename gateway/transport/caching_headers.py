@@ -5,6 +5,8 @@ from __future__ import annotations
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
+from gateway.telemetry.propagation import TRACE_HEADERS
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -21,8 +23,12 @@ _MAX_CONDITION_BYTES = 8_192
 
 
 def varying(names: Iterable[str]) -> bytes:
-    """The value of `Vary`: the request headers on which answers hang, each once."""
-    return ", ".join(dict.fromkeys(name.title() for name in names)).encode("latin-1")
+    """The value of `Vary`: the request headers on which answers hang, each once.
+
+    The trace context goes on to sources, and changes no answer.
+    """
+    given = (name.title() for name in names if name.lower() not in TRACE_HEADERS)
+    return ", ".join(dict.fromkeys(given)).encode("latin-1")
 
 
 def entity_tag(body: bytes, content_type: bytes) -> bytes:

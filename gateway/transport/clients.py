@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 _IPV6_PREFIX = 64
 """Bits of an IPv6 address that tell clients apart: one of them has all the rest."""
 _UNKNOWN = "unknown"
+TOO_MANY = "Too many connections of one client"
+"""What one is told for whom there is no place."""
 
 
 class Clients:

@@ -1,9 +1,9 @@
 """Keeps pages of other sites from having a browser run queries with its user's standing.
 
-A POST must be `application/json`, for which a browser asks first (a preflight we never grant), or
-a form with a header for which it would have to. A GET needs no such permission, so one that a
-browser sends on behalf of another site must carry proof that its sender may set headers. Programs
-that are not browsers are not asked.
+A POST must be `application/json`, for which a browser asks first (a preflight, granted to the pages
+of `serve.origins` alone), or a form with a header for which it would have to. A GET needs no such
+permission, so one that a browser sends on behalf of another site, whichever it is, must carry proof
+that its sender may set headers. Programs that are not browsers are not asked.
 """
 
 from __future__ import annotations

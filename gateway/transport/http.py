@@ -204,7 +204,8 @@ class GraphQLOverHTTP:
         viewer = await caller.now()
         if self._rate is not None:
             await self._rate.require(viewer, scope)
-        await self._events.serve(received, caller, scope, receive, send)
+        with self._events.place(viewer, scope):
+            await self._events.serve(received, caller, scope, receive, send)
 
     def _is_upload(self, scope: Scope, headers: Mapping[bytes, bytes]) -> bool:
         """Whether the body is a form, where those are accepted."""

@@ -142,7 +142,7 @@ def _requests(
     files = {name: value for name, value in items if isinstance(value, UploadFile)}
     if set(texts) != set(_PARTS) or len(texts) + len(files) != len(items):
         raise RequestError(f"The body is not a GraphQL request: {_SHAPE}, each once.")
-    requests = decode_body(texts["operations"].encode(), limits)
+    requests = decode_body(texts["operations"].encode(), limits, "`operations`")
     places = _places(texts["map"], limits)
     if places.keys() != files.keys():
         raise RequestError("The parts of the form must be the files that `map` names.")

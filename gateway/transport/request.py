@@ -34,8 +34,10 @@ _MAX_PARAMETERS = 16
 _MAX_MEDIA_TYPE_BYTES = 256
 
 
-def decode_body(body: bytes, limits: HttpLimits) -> GraphQLRequest | list[GraphQLRequest]:
-    """Decode the JSON body of a POST: one request, or several as an array.
+def decode_body(
+    body: bytes, limits: HttpLimits, what: str = "The body"
+) -> GraphQLRequest | list[GraphQLRequest]:
+    """Decode the JSON body of a POST: one request, or several as an array; errors call it `what`.
 
     Raises `RequestError` (BAD_REQUEST) for anything but UTF-8, JSON as its standard has it, an
     object or a non-empty array of objects with members of the right types, within the limits.
@@ -44,11 +46,11 @@ def decode_body(body: bytes, limits: HttpLimits) -> GraphQLRequest | list[GraphQ
     try:
         decoded = _BODY.decode(body)
     except msgspec.ValidationError as error:
-        raise RequestError(f"The body is not a GraphQL request: {error}.") from None
+        raise RequestError(f"{what} is not a GraphQL request: {error}.") from None
     except msgspec.DecodeError as error:
-        raise RequestError(f"The body is not valid JSON: {error}.") from None
+        raise RequestError(f"{what} is not valid JSON: {error}.") from None
     except RecursionError:
-        raise _too_deep("The body", limits) from None
+        raise _too_deep(what, limits) from None
     # The bracket count is an upper bound of the depth that costs nothing to know.
     if body.count(b"{") + body.count(b"[") > limits.max_json_depth:
         require_shallow(decoded, limits)

@@ -52,7 +52,7 @@ def build_site(  # noqa: PLR0913 - the parts of a site, all by name
             Route("/", _redirect_to(endpoint), methods=["GET"]),
             *routes,
         ],
-        exception_handlers={HTTPException: _refuse},
+        exception_handlers={HTTPException: _refusing(endpoint)},
         lifespan=lifespan,
     )
 
@@ -86,12 +86,15 @@ def _redirect_to(endpoint: str) -> Callable[[Request], Awaitable[RedirectRespons
 _CODES = {404: Code.BAD_REQUEST, 405: Code.METHOD_NOT_ALLOWED}
 
 
-def _refuse(_: Request, error: Exception) -> Response:
-    status, headers = (
-        (error.status_code, dict(error.headers or {}))
-        if isinstance(error, HTTPException)
-        else (500, {})
-    )
-    message = f"{HTTPStatus(status).phrase}."
-    body = error_body([RequestError(message, code=_CODES.get(status, Code.BAD_REQUEST))])
-    return Response(body, status, headers, media_type="application/json")
+def _refusing(endpoint: str) -> Callable[[Request, Exception], Response]:
+    def refuse(_: Request, error: Exception) -> Response:
+        status, headers = (
+            (error.status_code, dict(error.headers or {}))
+            if isinstance(error, HTTPException)
+            else (500, {})
+        )
+        message = f"{HTTPStatus(status).phrase}; GraphQL is served at {endpoint}."
+        body = error_body([RequestError(message, code=_CODES.get(status, Code.BAD_REQUEST))])
+        return Response(body, status, headers, media_type="application/json")
+
+    return refuse

@@ -7,19 +7,23 @@ each answer is an event `next`, and `complete` is the last one.
 from __future__ import annotations
 
 import asyncio
-from contextlib import aclosing
+from contextlib import aclosing, contextmanager
 from typing import TYPE_CHECKING, Any
 
-from gateway.errors import PlaitError, RequestError
+from gateway.errors import Code, PlaitError, RequestError
 from gateway.execution.exchange import refusal
 from gateway.telemetry import log_internal
 from gateway.telemetry.counters import Traffic
+from gateway.transport.clients import TOO_MANY, Clients, Places
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from starlette.types import Receive, Scope, Send
 
     from gateway.execution.exchange import GraphQLRequest
     from gateway.transport.streaming import Caller, StreamLimits, Streams
+    from gateway.viewer import Viewer
 
 HEADERS = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
@@ -34,14 +38,37 @@ _NAME = "sse"
 
 
 class EventStreams:
-    """Answers operations event for event. A client that does not read for too long is left."""
+    """Answers operations event for event. A client that does not read for too long is left.
+
+    `places`: those that clients have, of event streams and of whatever else stays open.
+    """
 
     def __init__(
-        self, engine: Streams, limits: StreamLimits, traffic: Traffic | None = None
+        self,
+        engine: Streams,
+        limits: StreamLimits,
+        traffic: Traffic | None = None,
+        places: Places | None = None,
     ) -> None:
         self._engine = engine
         self._limits = limits
         self._traffic = traffic or Traffic()
+        self._clients = Clients(limits.client_header)
+        self._places = places or Places(limits.per_client)
+
+    @contextmanager
+    def place(self, viewer: Viewer, scope: Scope) -> Iterator[None]:
+        """One of the client's places, for as long as its stream lasts.
+
+        Raises RequestError (SUBSCRIPTION_LIMIT_EXCEEDED) where it has none left.
+        """
+        client = self._clients.name(viewer, scope)
+        if not self._places.take(client):
+            raise RequestError(f"{TOO_MANY}.", code=Code.SUBSCRIPTION_LIMIT_EXCEEDED)
+        try:
+            yield
+        finally:
+            self._places.leave(client)
 
     async def serve(
         self,

@@ -21,12 +21,13 @@ if TYPE_CHECKING:
 class StreamLimits:
     """Bounds of what stays open. Times in seconds.
 
-    `connections`: WebSockets of this process; `per_client`: those of one client, 0 for any number,
-    told by its address in `client_header` where a proxy puts it; `operations`: those of one
-    WebSocket. `init_seconds`: until one has said who it is. `ping_seconds`: between two signs of
-    life on an event stream. `send_seconds`: for a client to take what it is sent.
-    `recheck_seconds`: after which credentials are looked at anew, where no event made us do it.
-    `origins`: sites whose pages may open a WebSocket, beside our own.
+    `connections`: WebSockets of this process; `per_client`: WebSockets and event streams of one
+    client, 0 for any number, told by its address in `client_header` where a proxy puts it;
+    `operations`: those of one WebSocket. `init_seconds`: until one has said who it is.
+    `ping_seconds`: between two signs of life on an event stream. `send_seconds`: for a client to
+    take what it is sent. `recheck_seconds`: after which credentials are looked at anew, where no
+    event made us do it. `origins`: sites whose pages may open a WebSocket, beside our
+    own; `*` for any.
     """
 
     connections: int = 1_000
@@ -101,7 +102,7 @@ def is_foreign(headers: Mapping[bytes, bytes], origins: frozenset[str]) -> bool:
     Browsers let any page open a WebSocket to anywhere, and say whose page it is.
     """
     origin = headers.get(b"origin")
-    if origin is None:
+    if origin is None or "*" in origins:
         return False
     text = origin.decode("latin-1").lower()
     return (

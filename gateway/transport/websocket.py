@@ -15,7 +15,7 @@ from gateway.errors import Code, CredentialsError, PlaitError, RequestError
 from gateway.execution.exchange import refusal
 from gateway.telemetry import log_internal
 from gateway.telemetry.counters import Traffic
-from gateway.transport.clients import Clients, Places
+from gateway.transport.clients import TOO_MANY, Clients, Places
 from gateway.transport.limits import HttpLimits
 from gateway.transport.messages import (
     ACK,
@@ -49,7 +49,6 @@ MAX_CREDENTIALS = 32
 _NAME = "websocket"
 _SHAPE = HttpLimits()
 """What variables may look like, as over HTTP."""
-_TOO_MANY = "Too many connections of one client"
 _MOST_REASON = 120
 """Bytes of a reason: a close frame has room for 123."""
 
@@ -63,7 +62,10 @@ class _Closed(Exception):  # noqa: N818 - a condition to act on, not a failure
 
 
 class GraphQLOverWebSocket:
-    """Accepts connections at one endpoint. `forward` are headers that may go on to upstreams."""
+    """Accepts connections at one endpoint. `forward` are headers that may go on to upstreams.
+
+    `places`: as of `EventStreams`.
+    """
 
     def __init__(  # noqa: PLR0913 - one parameter each
         self,
@@ -74,6 +76,7 @@ class GraphQLOverWebSocket:
         limits: StreamLimits | None = None,
         rate: RateLimit | None = None,
         traffic: Traffic | None = None,
+        places: Places | None = None,
     ) -> None:
         self._engine = engine
         self._rate = rate
@@ -83,7 +86,7 @@ class GraphQLOverWebSocket:
         self.traffic = traffic or Traffic()
         self._open = self.traffic.connections
         self.clients = Clients(self._limits.client_header)
-        self.places = Places(self._limits.per_client)
+        self.places = places or Places(self._limits.per_client)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection to its end."""
@@ -101,7 +104,7 @@ class GraphQLOverWebSocket:
             return
         connection = _Connection(self, scope, receive, send)
         if not self.places.take(connection.client):
-            await _close(send, POLICY, _TOO_MANY)
+            await _close(send, POLICY, TOO_MANY)
             return
         self._open[_NAME] += 1
         try:
@@ -230,7 +233,7 @@ class _Connection:
         """Take the connection from its address to the client that it turned out to be."""
         if client != self.client:
             if not self._endpoint.places.take(client):
-                raise _Closed(POLICY, _TOO_MANY)
+                raise _Closed(POLICY, TOO_MANY)
             self._endpoint.places.leave(self.client)
             self.client = client
 
