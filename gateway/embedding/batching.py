@@ -2,7 +2,8 @@
 
 A text is looked for in the cache first. What is left waits for the next call: equal texts wait
 together, and those of several requests travel in one call, up to its size. On an idle process
-nothing waits; while all calls are busy, the texts that arrive gather.
+nothing waits; while all calls are busy, the texts that arrive gather. Who asks for few texts, as a
+search does, goes before those who ask for many, as a backfill does.
 """
 
 from __future__ import annotations
@@ -24,16 +25,22 @@ if TYPE_CHECKING:
     from gateway.embedding.contract import Embedder
 
 
+FEW = 16
+"""The most texts of one request that do not wait behind those of larger ones."""
+
+
 @dataclass(frozen=True, slots=True)
 class Bounds:
     """`texts`, `chars`: of one call to the model. `calls`: under way at once.
 
-    `budget_texts`, `budget_chars`: what one `embed` may ask for.
+    `spare`: how many calls beyond those are for requests of `FEW` texts alone. `budget_texts`,
+    `budget_chars`: what one `embed` may ask for.
     """
 
     texts: int = 64
     chars: int = 200_000
     calls: int = 4
+    spare: int = 0
     budget_texts: int = 10_000
     budget_chars: int = 4_000_000
 
@@ -82,7 +89,8 @@ class BatchingEmbedder:
         self._cache = cache
         self._bounds = bounds or Bounds()
         self._wanted: dict[str, _Wanted] = {}
-        self._queue: deque[_Wanted] = deque()
+        self._few: deque[_Wanted] = deque()
+        self._many: deque[_Wanted] = deque()
         self._calls: set[_Call] = set()
         self._due = False
         self._closed = False
@@ -128,11 +136,12 @@ class BatchingEmbedder:
         wanted: list[_Wanted] = []
         asker = _Asker()
         alone = (asker,)
+        queue = self._few if len(texts) <= FEW else self._many
         for text in dict.fromkeys(texts):
             key = self._cache.key(text)
             vector = self._cache.near(key)
             if vector is None:
-                wanted.append(self._want(text, key, deadline, alone))
+                wanted.append(self._want(text, key, deadline, alone, queue))
             else:
                 found[text] = vector
         if wanted:
@@ -155,18 +164,28 @@ class BatchingEmbedder:
             await asyncio.wait(tasks)
         for one in waiting:
             self._refuse(one, _closed())
-        self._queue.clear()
+        self._few.clear()
+        self._many.clear()
         await self._cache.aclose()
         await self._model.aclose()
 
     # Waiting -----------------------------------------------------------------------------------
 
-    def _want(self, text: str, key: str, deadline: float, alone: tuple[_Asker]) -> _Wanted:
+    def _want(
+        self,
+        text: str,
+        key: str,
+        deadline: float,
+        alone: tuple[_Asker],
+        queue: deque[_Wanted],
+    ) -> _Wanted:
         """The text on its way; `alone` is who asks, in one tuple for all texts it asks for."""
         one = self._wanted.get(key)
         if one is None:
             one = self._wanted[key] = _Wanted(text, key)
-            self._queue.append(one)
+            queue.append(one)
+        elif one.call is None and queue is self._few:
+            queue.append(one)  # it waits among the many, too: whichever comes first takes it
         one.deadline = max(one.deadline, deadline)
         one.askers = one.askers + alone if one.askers else alone
         alone[0].left += 1
@@ -210,14 +229,19 @@ class BatchingEmbedder:
 
     def _schedule(self) -> None:
         """Send what waits at the end of this turn of the event loop, so that others may join."""
-        if not self._due and self._queue:
+        if not self._due and (self._few or self._many):
             self._due = True
             asyncio.get_running_loop().call_soon(self._send)
 
     def _send(self) -> None:
         self._due = False
-        while len(self._calls) < self._bounds.calls and not self._closed:
-            wanted = self._next()
+        bounds = self._bounds
+        while not self._closed:
+            wanted: list[_Wanted] = []
+            if len(self._calls) < bounds.calls + bounds.spare:
+                wanted = self._next(self._few)
+            if not wanted and len(self._calls) < bounds.calls:
+                wanted = self._next(self._many)
             if not wanted:
                 return
             call = _Call(wanted)
@@ -227,19 +251,20 @@ class BatchingEmbedder:
             call.task = asyncio.ensure_future(self._run(call))
             call.task.add_done_callback(partial(self._over, call))
 
-    def _next(self) -> list[_Wanted]:
-        """The texts of the next call, those first that wait longest."""
-        taken: list[_Wanted] = []
+    def _next(self, queue: deque[_Wanted]) -> list[_Wanted]:
+        """The texts of the next call, those first that wait longest; each is taken once."""
+        taken: dict[str, _Wanted] = {}
         chars = 0
-        while self._queue and len(taken) < self._bounds.texts:
-            one = self._queue[0]
-            if one.askers and taken and chars + len(one.text) > self._bounds.chars:
+        while queue and len(taken) < self._bounds.texts:
+            one = queue[0]
+            waits = one.askers and one.call is None and one.key not in taken and not one.over
+            if waits and taken and chars + len(one.text) > self._bounds.chars:
                 break
-            self._queue.popleft()
-            if one.askers:
-                taken.append(one)
+            queue.popleft()
+            if waits:
+                taken[one.key] = one
                 chars += len(one.text)
-        return taken
+        return [*taken.values()]
 
     def _over(self, call: _Call, task: asyncio.Task[None]) -> None:
         self._forget(call)
@@ -298,7 +323,7 @@ class BatchingEmbedder:
         if call is not None:
             call.wanted.remove(one)
         one.call = None
-        self._queue.append(one)
+        self._many.append(one)
 
     def _give(self, one: _Wanted, vector: array[float]) -> None:
         one.vector = vector

@@ -33,6 +33,7 @@ def embedder_of(embedding: Embedding, shared: SharedStore | None) -> Embedder:
         texts=_LOCAL_TEXTS if local else embedding.batch_size,
         chars=embedding.batch_chars,
         calls=_LOCAL_CALLS if local else embedding.concurrency,
+        spare=1 if local else 0,
         budget_texts=embedding.max_texts,
         budget_chars=embedding.max_chars,
     )

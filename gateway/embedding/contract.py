@@ -73,6 +73,8 @@ def check_embeddable(text: str, max_chars: int, name: str = "text") -> None:
     """Like `check_text`, but a blank text passes."""
     if len(text) > max_chars:
         raise InputError(f"{name} has {len(text)} characters; at most {max_chars} are allowed")
+    if text.isascii():
+        return
     try:
         text.encode()
     except UnicodeEncodeError:

@@ -41,8 +41,9 @@ def unit_of_bytes(data: bytes) -> array[float] | None:
 
 def packed(vector: Sequence[float]) -> bytes:
     """The numbers as 32-bit little-endian floats, a CRC-32 before them."""
-    numbers = array("f", vector)
+    numbers = vector if isinstance(vector, array) else array("f", vector)
     if sys.byteorder == "big":
+        numbers = numbers[:]
         numbers.byteswap()
     data = numbers.tobytes()
     return zlib.crc32(data).to_bytes(_CHECKSUM_BYTES, "little") + data

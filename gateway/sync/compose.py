@@ -14,14 +14,19 @@ if TYPE_CHECKING:
     from gateway.embedding.contract import Embedder
     from gateway.schema.vector_sync import VectorSync
     from gateway.settings import Settings
+    from gateway.sync.filling import Changed
 
 
 def fillers_of(
-    settings: Settings, syncs: Iterable[VectorSync], engines: Mapping[str, Any], model: Embedder
+    settings: Settings,
+    syncs: Iterable[VectorSync],
+    engines: Mapping[str, Any],
+    model: Embedder,
+    changed: Changed | None,
 ) -> dict[str, Filler]:
     """By collection; those whose rows or points no setting locates are left out.
 
-    `engines` are the vector sources, by name.
+    `engines` are the vector sources, by name; `changed` hears of collections whose points changed.
 
     Raises ConfigurationError for a collection that is declared twice.
     """
@@ -37,5 +42,5 @@ def fillers_of(
         rows, engine = settings.postgres.get(sync.rows), engines.get(sync.source)
         if rows is not None and engine is not None:
             dsn = (rows.direct_url or rows.dsn).reveal()
-            fillers[sync.name] = Filler(sync, dsn, engine, model, options)
+            fillers[sync.name] = Filler(sync, dsn, engine, model, options, changed=changed)
     return fillers

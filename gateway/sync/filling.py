@@ -20,7 +20,7 @@ from gateway.sync.figures import Figures
 from gateway.sync.pipeline import Options, Pipeline
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable
     from typing import TypeAlias
 
     from gateway.embedding.contract import Embedder
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     Told: TypeAlias = Callable[[str, int, int], None]
     """Hears how many of how many rows of a collection are done."""
+    Changed: TypeAlias = Callable[[str], Awaitable[object]]
 
 LOCK_SECONDS = 300.0
 """How long a repair waits for another process that fills the collection."""
@@ -66,18 +67,22 @@ class Drifted:
 class Filler:
     """Fills the collection of one declaration.
 
-    `dsn`: the address of the database itself, not of a pooler. `told` hears of progress.
+    `dsn`: the address of the database itself, not of a pooler. `told` hears of progress, `changed`
+    of the collection whenever points of it were stored or removed.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one collaborator each
         self,
         sync: VectorSync,
         dsn: str,
         engine: Engine,
         embedder: Embedder,
         options: Options | None = None,
+        *,
+        changed: Changed | None = None,
     ) -> None:
         self.sync = sync
+        self._changed = changed
         self._dsn = dsn
         self._engine = engine
         self._embedder = embedder
@@ -197,8 +202,14 @@ class Filler:
         self, book: Ledger, figures: Figures, seconds: float, told: Callable[[], None]
     ) -> None:
         """Passes over what is due until nothing is, or the time is over."""
+
+        async def after(changed: bool) -> None:  # noqa: FBT001 - the pipeline's call
+            told()
+            if changed and self._changed is not None:
+                await self._changed(self.sync.name)
+
         pipeline = Pipeline(
-            self.sync, book, self._embedder, self._engine.bulk, self._options, figures, told
+            self.sync, book, self._embedder, self._engine.bulk, self._options, figures, after
         )
         until = asyncio.get_running_loop().time() + seconds
         try:

@@ -86,7 +86,7 @@ class _Batch:
 
 
 class Pipeline:
-    """The stages for one collection. `told` is called after each batch."""
+    """The stages for one collection. `told` hears after each batch whether points changed."""
 
     def __init__(  # noqa: PLR0913, PLR0917 - what the stages work with
         self,
@@ -96,7 +96,7 @@ class Pipeline:
         points: Points,
         options: Options,
         figures: Figures,
-        told: Callable[[], None],
+        told: Callable[[bool], Awaitable[None]],
     ) -> None:
         self._sync = sync
         self._book = book
@@ -247,7 +247,7 @@ class Pipeline:
         figures.unchanged += batch.unchanged
         figures.removed += len(batch.removed)
         figures.failed += len(failed)
-        self._told()
+        await self._told(bool(batch.vectors or batch.removed))
 
     def _deadline(self) -> float:
         return asyncio.get_running_loop().time() + self._options.seconds

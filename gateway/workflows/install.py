@@ -38,3 +38,29 @@ REMOVE: tuple[str, ...] = (
     "DROP SCHEMA plait_engine CASCADE",
 )
 """Statements that drop all of it, with every job and run."""
+
+_WHERE_ABSENT = """
+DO $install$
+DECLARE
+    before text := current_setting('search_path');
+BEGIN
+    IF to_regclass('plait_engine.procrastinate_jobs') IS NULL THEN
+        CREATE SCHEMA plait_engine;
+        PERFORM set_config('search_path', 'plait_engine, public', true);
+        EXECUTE $engine$
+{engine}
+        $engine$;
+        PERFORM set_config('search_path', before, true);
+        EXECUTE $ours$
+{ours}
+        $ours$;
+    END IF;
+END
+$install$
+"""
+
+
+def engine_where_absent() -> str:
+    """One statement that creates all of it, as the installed procrastinate needs it; or nothing."""
+    ours = ";\n".join((*INSTALL, RUNS))
+    return _WHERE_ABSENT.format(engine="\n".join(engine_schema("", "99")), ours=ours)

@@ -17,7 +17,7 @@ def message(numbers):
 def test_all_numbers_in_their_order(size):
     """Also where the length of what is sent takes another byte."""
     numbers = [index / 4 for index in range(size)]
-    assert stored_vectors(message(numbers), {"": VectorKind(size)}) == numbers
+    assert list(stored_vectors(message(numbers), {"": VectorKind(size)})) == numbers
 
 
 @pytest.mark.parametrize("numbers", [[], [1.0], [1.0, float("nan")], [float("inf"), 1.0]])

@@ -83,6 +83,35 @@ async def test_while_all_calls_are_busy_texts_gather(service, batching):
     assert service.asked == [["first"], [f"later {n}" for n in range(5)]]
 
 
+async def test_few_texts_go_before_many(service, batching):
+    """A single text that is asked for last is in the next call, a text of the many's, too."""
+    embedder = batching(calls=1, texts=20)
+    service.gate.clear()
+    many = [f"many {n}" for n in range(60)]
+    asked = [asyncio.ensure_future(embed(embedder, *many))]
+    await arrived(service, 1)
+    asked += [asyncio.ensure_future(embed(embedder, one)) for one in ("single", "many 59")]
+    await asyncio.sleep(0)
+    service.gate.set()
+    vectors = await asyncio.gather(*asked)
+    assert service.asked == [many[:20], ["single", "many 59"], many[20:40], many[40:59]]
+    assert vectors[0][59] == vectors[2][0]
+
+
+async def test_a_spare_call_is_for_few_texts(service, batching):
+    """While the many have all their calls, a single text has one of its own, and they do not."""
+    embedder = batching(calls=1, spare=1, texts=20)
+    service.gate.clear()
+    many = asyncio.ensure_future(embed(embedder, *(f"many {n}" for n in range(60))))
+    await arrived(service, 1)
+    single = asyncio.ensure_future(embed(embedder, "single"))
+    await arrived(service, 2)
+    assert service.asked[1] == ["single"]
+    service.gate.set()
+    await asyncio.gather(many, single)
+    assert len(service.asked) == 4
+
+
 async def test_calls_have_a_size(service, batching):
     """Neither more texts nor more characters than a call may have; a long text goes alone."""
     await embed(batching(texts=3), *(f"text {n}" for n in range(8)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import math
 import os
 import signal
@@ -159,6 +160,7 @@ def test_it_dies_with_its_owner():
 def test_loads_without_a_network():
     """Its start and its first answer open no connection."""
     ours, theirs = socket.socketpair()
+    slow, their_slow = socket.socketpair()
     guarded = (
         "import runpy, sys\n"
         "def refuse(event, arguments):\n"
@@ -167,9 +169,11 @@ def test_loads_without_a_network():
         "program = sys.argv.pop(1)\n"
         "runpy.run_path(program, run_name='__main__')\n"
     )
-    command = [sys.executable, "-P", "-c", guarded, str(PROGRAM), str(theirs.fileno())]
-    with ours, subprocess.Popen(command, pass_fds=(theirs.fileno(),)) as process:
+    descriptors = theirs.fileno(), their_slow.fileno()
+    command = [sys.executable, "-P", "-c", guarded, str(PROGRAM), *map(str, descriptors)]
+    with ours, slow, subprocess.Popen(command, pass_fds=descriptors) as process:
         theirs.close()
+        their_slow.close()
         ours.settimeout(60)
         ours.sendall(REQUEST.pack(11) + b'["offline"]')
         assert ANSWER.unpack(ours.recv(ANSWER.size, socket.MSG_WAITALL)) == (VECTORS, 1024)
@@ -179,17 +183,77 @@ def test_loads_without_a_network():
 
 def test_a_request_that_the_model_fails_at():
     """What is no list of texts is answered with the name of the error, and the next one served."""
-    ours, theirs = socket.socketpair()
-    asked = [b"{]", b'["fine"]']
-    with ours, theirs:
-        for request in asked:
-            ours.sendall(REQUEST.pack(len(request)) + request)
-        ours.shutdown(socket.SHUT_WR)
-        local_model.serve(theirs, lambda texts: b"v" * len(texts))
-        theirs.shutdown(socket.SHUT_WR)
-        answers = b"".join(iter(lambda: ours.recv(4096), b""))
+    answers = _served([b"{]", b'["fine"]'], [], lambda texts: b"v" * len(texts))
     failed = ANSWER.pack(FAILED, 15) + b"JSONDecodeError"
-    assert answers == failed + ANSWER.pack(VECTORS, 1) + b"v"
+    assert answers == (failed + ANSWER.pack(VECTORS, 1) + b"v", b"")
+
+
+def test_a_single_text_goes_between_the_pieces_of_many():
+    """What is asked on the quick channel is answered after the piece that is being worked on."""
+    worked = []
+    quick, their_quick = socket.socketpair()
+    slow, their_slow = socket.socketpair()
+
+    def embed(texts):
+        worked.append(len(texts))
+        if len(worked) == 2:
+            quick.sendall(_request(b'["single"]'))
+        if len(worked) == 4:
+            quick.shutdown(socket.SHUT_WR)
+        return b"v" * len(texts)
+
+    with quick, their_quick, slow, their_slow:
+        slow.sendall(_request(json.dumps(["one of many"] * 200).encode()))
+        local_model.serve(their_quick, their_slow, embed)
+        assert quick.recv(100) == ANSWER.pack(VECTORS, 1) + b"v"
+    assert worked == [64, 64, 1, 64]
+
+
+def test_long_texts_are_few_in_a_piece():
+    """A piece is padded to its longest text: the longer, the fewer."""
+    worked = []
+
+    def embed(texts):
+        worked.append(len(texts))
+        return b"v" * len(texts)
+
+    texts = ["short"] * 100 + ["l" * 8_192] * 10
+    quick, slow = _served([], [json.dumps(texts).encode()], embed)
+    assert (quick, slow) == (b"", ANSWER.pack(VECTORS, 110) + b"v" * 110)
+    assert worked == [64, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 2]
+
+
+async def test_a_single_text_overtakes_a_backfill(embedder):
+    """A text asked for after thousands is there before the last of them."""
+    await embed(embedder, "ready")
+    many = [
+        asyncio.ensure_future(embed(embedder, *(f"text {turn} {n}" for n in range(256))))
+        for turn in range(8)
+    ]
+    await asyncio.sleep(0)
+    await embed(embedder, "single")
+    assert not all(one.done() for one in many)
+    await asyncio.gather(*many)
+
+
+def _request(body):
+    return REQUEST.pack(len(body)) + body
+
+
+def _served(quick, slow, embed):
+    """What is answered to requests on either channel, once nobody asks any more."""
+    ours, theirs = zip(socket.socketpair(), socket.socketpair(), strict=True)
+    answers = []
+    with ours[0], ours[1], theirs[0], theirs[1]:
+        for channel, requests in zip(ours, (quick, slow), strict=True):
+            for one in requests:
+                channel.sendall(_request(one))
+        ours[0 if quick else 1].shutdown(socket.SHUT_WR)
+        local_model.serve(*theirs, embed)
+        for channel, other in zip(ours, theirs, strict=True):
+            other.shutdown(socket.SHUT_WR)
+            answers.append(b"".join(iter(lambda channel=channel: channel.recv(4096), b"")))
+    return tuple(answers)
 
 
 def _state(pid):

@@ -67,9 +67,10 @@ class Notes:
         """The same with other parts."""
         return replace(self, **other)
 
-    def filler(self, **options: Any) -> Filler:
+    def filler(self, changed: Any = None, **options: Any) -> Filler:
         """What fills the collection."""
-        return Filler(self.sync, self.url, self.engine, self.embedder, Options(**options))
+        with_ = Options(**options)
+        return Filler(self.sync, self.url, self.engine, self.embedder, with_, changed=changed)
 
     async def add(self, *titles: str, first: int = 1) -> None:
         """Notes with these titles, numbered from `first`, in one statement."""

@@ -175,3 +175,24 @@ async def _jobs(notes):
         "SELECT count(*) FROM plait_engine.procrastinate_jobs WHERE args ->> 'collection' = $1",
         notes.sync.name,
     )
+
+
+async def test_who_keeps_searches_is_told_when_points_changed(notes):
+    """After the points are stored or removed; not where nothing was, nor of another collection."""
+    heard = []
+
+    async def changed(collection):
+        heard.append((collection, len(await notes.points())))
+
+    filler = notes.filler(changed=changed)
+    await notes.add("a red apple", "a night train")
+    await filler.follow()
+    assert heard == [(notes.sync.name, 2)]
+    await filler.follow()
+    await notes.connection.execute("UPDATE notes SET seen = seen + 1")
+    await filler.follow()
+    assert len(heard) == 1
+    await notes.connection.execute("UPDATE notes SET score = 3 WHERE id = 1")
+    await notes.connection.execute("DELETE FROM notes WHERE id = 2")
+    await filler.follow()
+    assert set(heard[1:]) == {(notes.sync.name, 1)}

@@ -128,13 +128,34 @@ async def test_start_up_and_readiness_tell(qdrant_endpoint, service, caplog):
     assert ready.status_code == 200
     entry = ready.json()["sources"]["qdrant:embedding model"]
     assert (entry["ready"], entry["required"]) == (False, False)
-    (logged,) = [line for line in caplog.messages if "jottings" in line]
+    (logged,) = [line for line in caplog.messages if line.startswith("qdrant:embedding model")]
     for told in (logged, entry["detail"]):
         assert "'jottings'" in told
         assert LocalEmbedder.model in told
         assert MODEL in told
         assert "plait sync --repair jottings" in told
     assert "qdrant:embedding model" not in after.json()["sources"]
+
+
+async def test_a_declared_collection_that_is_not_there(qdrant_endpoint, caplog):
+    """The client who did not name it is not blamed; start-up and readiness name it until it is."""
+    async with served(qdrant_endpoint) as site:
+        await site.source.administration.delete_collection("jottings")
+    with caplog.at_level(logging.WARNING, "gateway"):
+        async with served(qdrant_endpoint) as site:
+            ready = await site.client.get("/health/ready")
+            for write in ('upsertNotes(points: [{id: 1, text: "a"}])', "deleteNotes(ids: [1])"):
+                code, message = await site.refused(f"mutation {{ {write} {{ count }} }}")
+                assert code == "SOURCE_ERROR", message
+                assert "there is no collection 'jottings', which the domain names" in message
+            await site.source.administration.ensure_collection("jottings", 256)
+            after = await site.client.get("/health/ready")
+    assert ready.status_code == 200
+    entry = ready.json()["sources"]["qdrant:collections"]
+    assert (entry["ready"], entry["required"]) == (False, False)
+    assert "no collection 'jottings'" in entry["detail"]
+    assert any("no collection 'jottings'" in line for line in caplog.messages)
+    assert "jottings" not in after.json()["sources"].get("qdrant:collections", {}).get("detail", "")
 
 
 async def test_a_service_that_fails(site, service, fresh):

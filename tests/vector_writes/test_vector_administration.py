@@ -132,10 +132,11 @@ async def test_collections_that_cannot_be(site, variables, words):
 
 
 async def test_one_that_is_there(site, name):
-    """Creating it again is an error of the engine, and leaves it as it is."""
+    """Creating it again is the caller's mistake, and leaves it as it is."""
     await site.data(CREATE, {"name": name, "size": 2})
-    code, _ = await site.refused(CREATE, {"name": name, "size": 3})
-    assert code == "SOURCE_ERROR"
+    code, message = await site.refused(CREATE, {"name": name, "size": 3})
+    assert code == "BAD_USER_INPUT"
+    assert name in message
     assert (await info(site, name))["vectors"][0]["size"] == 2
 
 

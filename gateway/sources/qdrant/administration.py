@@ -15,7 +15,7 @@ from gateway.errors import ConfigurationError, InputError, SourceRefused
 from gateway.sources.qdrant.acting import act
 from gateway.sources.qdrant.arguments import parse_vector
 from gateway.sources.qdrant.changing import Changing
-from gateway.sources.qdrant.collections import Known, from_info, metadata_of
+from gateway.sources.qdrant.collections import Known, NoCollection, from_info, metadata_of
 from gateway.sources.qdrant.ids import parse_point_id
 from gateway.sources.qdrant.native_filters import native_filter
 from gateway.sources.qdrant.points import Distance
@@ -76,13 +76,13 @@ class Administration:
         return sorted(one.name for one in answer.collections)
 
     async def collection(self, name: str, deadline: float | None = None) -> Collection:
-        """What the engine says of a collection. Raises `InputError` where there is none."""
+        """What the engine says of a collection. Raises `NoCollection` where there is none."""
         try:
             info = await self._run(lambda client: client.get_collection(name), deadline)
         except SourceRefused:
             if await self._run(lambda client: client.collection_exists(name), deadline):
                 raise
-            raise InputError(f"there is no collection {name!r}") from None
+            raise NoCollection(name) from None
         return from_info(name, info)
 
     async def create(

@@ -10,7 +10,7 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from gateway.errors import Code, SourceRefused
+from gateway.errors import Code, InputError, SourceRefused
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -20,6 +20,13 @@ if TYPE_CHECKING:
 MODEL_KEY = "embedding_model"
 DIMENSIONS_KEY = "embedding_dimensions"
 REMEMBERED_SECONDS = 30.0
+
+
+class NoCollection(InputError):  # noqa: N818 - named for its condition, as all of ours
+    """There is no collection of a name; who is at fault depends on who gave the name."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"there is no collection {name!r}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,24 +112,19 @@ class Known:
 
         Raises `SourceRefused` naming both models where it may not.
         """
-        found, reason = await self._compared(name, embedder, deadline)
+        found = await self.collection(name, deadline)
+        reason = self.foreign(found, embedder)
         if reason is not None:
             raise SourceRefused(reason, code=Code.CONFIGURATION)
         return found
 
-    async def foreign(self, name: str, embedder: Embedder, deadline: float | None) -> str | None:
+    def foreign(self, found: Collection, embedder: Embedder) -> str | None:
         """Why the embedder must not be used with the collection; None where it may."""
-        return (await self._compared(name, embedder, deadline))[1]
-
-    async def _compared(
-        self, name: str, embedder: Embedder, deadline: float | None
-    ) -> tuple[Collection, str | None]:
-        found = await self.collection(name, deadline)
         reason = found.foreign_to(embedder)
         if reason is not None:
             # It may have been built anew since: the next one who asks shall see.
-            self.forget(name)
-        return found, reason
+            self.forget(found.name)
+        return reason
 
     def forget(self, name: str) -> None:
         """Look again when it is needed next."""

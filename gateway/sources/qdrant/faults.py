@@ -12,6 +12,7 @@ from qdrant_client.common.client_exceptions import ResourceExhaustedResponse
 from qdrant_client.http.exceptions import ResponseHandlingException, UnexpectedResponse
 
 from gateway.errors import (
+    Code,
     SourceDataError,
     SourceError,
     SourceOverloaded,
@@ -110,6 +111,8 @@ def _from_status(  # noqa: PLR0911 - one return per kind of failure
         return PointMissing(message)
     if status is grpc.StatusCode.NOT_FOUND and _MISSING_COLLECTION in detail:
         return CollectionMissing(message)
+    if status is grpc.StatusCode.ALREADY_EXISTS:
+        return SourceRefused(message, code=Code.BAD_USER_INPUT)
     return SourceRefused(message)
 
 

@@ -6,11 +6,11 @@ times as long. Imports the client library.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from qdrant_client import grpc as pb
-
-from gateway.sources.qdrant.targets_wire import packed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,8 +30,17 @@ def grpc_upsert(collection: str, points: Sequence[Point]) -> pb.UpsertPoints:
         fields = made.payload
         for name, value in point.payload.items():
             _write(fields[name], value)
-        made.vectors.vector.dense.MergeFromString(packed(point.vector))
+        numbers = np.asarray(point.vector, "<f4")
+        made.MergeFromString(_before(len(numbers)) + numbers.tobytes())
     return request
+
+
+@cache
+def _before(count: int) -> bytes:
+    """What a point's message has before the numbers of its vector, which end it."""
+    dense = pb.DenseVector(data=[0.0] * count)
+    whole = pb.PointStruct(vectors=pb.Vectors(vector=pb.Vector(dense=dense))).SerializeToString()
+    return whole[: len(whole) - 4 * count]
 
 
 def _write(message: pb.Value, value: Any) -> None:

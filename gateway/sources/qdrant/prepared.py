@@ -50,6 +50,11 @@ class PreparedHits(Prepared):
         """How a hit is written, in full: what a key of the cache needs beside the description."""
         return repr(self.hit)
 
+    @property
+    def collections(self) -> tuple[str, ...]:
+        """See `Prepared`."""
+        return ("" if self.collection is UNBOUND else self.collection.name,)
+
     def named(self, wish: Any) -> str:
         """The name of the collection: the binding's, or the one an argument gave."""
         return getattr(wish, "collection", None) or self.collection.name

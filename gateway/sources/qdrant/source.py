@@ -13,6 +13,7 @@ from gateway.errors import (
     SourceRefused,
     SourceUnavailable,
 )
+from gateway.schema.vector_writes import VectorAct
 from gateway.sources.contract import Health, Together
 from gateway.sources.qdrant import asks
 from gateway.sources.qdrant.acts import PreparedAct, describe_act, encode, prepare_act
@@ -20,6 +21,7 @@ from gateway.sources.qdrant.address import checked_address
 from gateway.sources.qdrant.arguments import Nearest
 from gateway.sources.qdrant.ask import ask
 from gateway.sources.qdrant.change_arguments import change_arguments
+from gateway.sources.qdrant.collections import NoCollection
 from gateway.sources.qdrant.describing import described
 from gateway.sources.qdrant.loading import session_class
 from gateway.sources.qdrant.narrowing import PreparedTarget, Rankings, located
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
     from gateway.embedding.contract import Embedder
     from gateway.schema.asks import VectorRead
     from gateway.schema.bindings import Vectors
-    from gateway.schema.vector_writes import VectorAct, VectorChange
+    from gateway.schema.vector_writes import VectorChange
     from gateway.sources.contract import Batch, Budget, Key, Prepared
     from gateway.sources.qdrant.administration import Administration
     from gateway.sources.qdrant.ask import Near
@@ -76,14 +78,16 @@ class QdrantSource:
         self._open: Session | None = None
         self._opening: asyncio.Future[None] | None = None
 
-    def prepare_read(
-        self, ask: VectorRead, fields: Mapping[int, Any]
-    ) -> PreparedHits | PreparedTree:
-        """What is read of a collection, compiled. Pure.
+    def prepare(
+        self, ask: VectorRead | VectorAct, fields: Mapping[int, Any]
+    ) -> PreparedHits | PreparedTree | PreparedAct:
+        """What is read of a collection, a write, or something of administration, compiled. Pure.
 
         `fields` are those of payloads that are shown, None for all, by the reader a part names.
         Raises `InputError` for a path that is none.
         """
+        if isinstance(ask, VectorAct):
+            return prepare_act(self.name, ask)
         return asks.read(self.name, ask, fields)
 
     def rankings(self, hits: PreparedHits) -> Rankings:
@@ -93,10 +97,6 @@ class QdrantSource:
     def arguments(self, binding: Vectors, values: Mapping[str, Any]) -> Wish:
         """The checked arguments of a field with this binding. Raises `InputError`."""
         return arguments(binding, values)
-
-    def prepare_act(self, act: VectorAct) -> PreparedAct:
-        """A write, or something of administration, compiled. Pure."""
-        return prepare_act(self.name, act)
 
     def act_arguments(self, binding: VectorChange, values: Mapping[str, Any]) -> Change:
         """The checked arguments of a field with this binding. Raises `InputError`."""
@@ -149,13 +149,15 @@ class QdrantSource:
             if isinstance(prepared, PreparedTarget):
                 return [located(await self._target(prepared, batch, budget.deadline))]
             if isinstance(prepared, PreparedAct):
-                return [await self.act(prepared, batch.arguments[0], budget.deadline)]
+                return [await self.write(prepared, batch.arguments[0], budget)]
             if isinstance(prepared, Together):
                 return [await self._searching().answers(_parts(prepared, batch), budget.deadline)]
             if isinstance(prepared, PreparedTree):
                 return [await self._tree(prepared, batch.arguments[0], budget.deadline)]
             part = _part(prepared, batch.keys, batch.arguments)
             (values,) = await self._searching().answers([part], budget.deadline)
+        except NoCollection as error:
+            raise self._absent(error, told=is_unbound(prepared)) from None
         except InputError as error:
             # The client is at fault, which only showed on the way: this field fails, no other.
             raise SourceRefused(error.message, code=error.code) from None
@@ -168,30 +170,36 @@ class QdrantSource:
             raise values[0]
         return values
 
-    async def act(self, prepared: PreparedAct, change: Change, deadline: float) -> bytes | None:
+    async def write(self, prepared: PreparedAct, change: Change, budget: Budget) -> bytes | None:
         """Do what a field bound to an operation asks for; its value, None for null.
 
         Raises `InputError` for what does not fit the collection, and `SourceError`.
         """
-        administration = self._session().administration
-        value = await administration.act(change, prepared.parts, self._embedder, deadline)
+        act = self._session().administration.act
+        try:
+            value = await act(change, prepared.parts, self._embedder, budget.deadline)
+        except NoCollection as error:
+            raise self._absent(error, told=prepared.binding.collection is None) from None
         return encode(value, prepared.parts)
 
-    async def foreign(self, collections: Sequence[str], deadline: float) -> list[str]:
-        """Of these collections, those whose vectors another embedding model made: why, for each.
+    async def unfit(self, collections: Sequence[str], deadline: float) -> dict[str, list[str]]:
+        """What is wrong with these collections, a line each: `embedding model`, `collections`.
 
-        One that is not there is left out. Raises `SourceError`.
+        Those whose vectors another model made, and those that are not there. Raises `SourceError`.
         """
-        embedder, reasons = self._embedder, []
-        if embedder is None:
-            return []
         known = self._session().administration.known
+        found: dict[str, list[str]] = {}
         for name in collections:
             try:
-                reasons.append(await known.foreign(name, embedder, deadline))
-            except InputError:
+                one = await known.collection(name, deadline)
+            except NoCollection as error:
+                line = f"{error.message}, which the domain names; `plait sync` makes a synced one"
+                found.setdefault("collections", []).append(line)
                 continue
-        return [reason for reason in reasons if reason]
+            reason = self._embedder and known.foreign(one, self._embedder)
+            if reason:
+                found.setdefault("embedding model", []).append(reason)
+        return found
 
     def describe(self, prepared: PreparedHits | PreparedAct) -> Mapping[str, Any]:
         """The engine call for `explain` and the golden plans."""
@@ -220,6 +228,12 @@ class QdrantSource:
         hits = prepare_search(self.name, prepared.collection, ())
         wish = batch.arguments[0]
         return await self._searching().target(Part(hits, wish), wish, deadline)
+
+    def _absent(self, error: NoCollection, *, told: bool) -> PlaitError:
+        """The error about a collection that is not there; `told`: an argument names it."""
+        if told:
+            return SourceRefused(error.message, code=error.code)
+        return SourceRefused(f"{self.name}: {error.message}, which the domain names")
 
     def _searching(self) -> Searching:
         return Searching(self.name, self._session(), self._embedder)
