@@ -9,30 +9,24 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from gateway.errors import ConfigurationError, SourceError
+from gateway.errors import ConfigurationError
 from gateway.execution.subscribing import Subscriptions
 from gateway.execution.subscribing_events import EventSources
 from gateway.planning.registry import Registry
-from gateway.schema.bindings import Vectors
 from gateway.schema.state import Namespace, Namespaces
-from gateway.schema.state_fields import StateValue
-from gateway.schema.vector_writes import collections_of
-from gateway.sources.contract import Health
 from gateway.sources.postgres.source import PostgresSource
 from gateway.transport.ratelimit import RateLimit
 from gateway.transport.streaming import StreamLimits
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from gateway.context.registry import Datasources
     from gateway.embedding.contract import Embedder
     from gateway.execution.engine import Engine
     from gateway.schema.build import Api
     from gateway.schema.remote import UpstreamInfo
-    from gateway.schema.vector_sync import VectorSync
     from gateway.settings import Directus, Qdrant, Redis, Settings, Upstream
-    from gateway.sources.contract import Budget
     from gateway.sources.directus.credentials import Credentials
     from gateway.sources.directus.sending import Sending
     from gateway.sources.directus.source import DirectusSource
@@ -163,7 +157,7 @@ def registry_of(settings: Settings, api: Api, embedder: Embedder) -> Registry:
         },
         namespaces=_namespaces(settings, api),
         upstreams={
-            name: _upstream(_qualified("upstream", name), settings.upstream[name], info)
+            name: _upstream(_qualified("upstream", name), settings.upstream.get(name), info)
             for name, info in _upstreams(settings, api)
         },
         items={
@@ -199,9 +193,12 @@ def _redis(name: str, one: Redis) -> RedisSource:
     )
 
 
-def _upstream(name: str, one: Upstream, info: UpstreamInfo) -> UpstreamSource:
+def _upstream(name: str, one: Upstream | None, info: UpstreamInfo) -> UpstreamSource:
+    """An upstream; one that no setting locates answers errors."""
     from gateway.sources.upstream.source import UpstreamSource  # noqa: PLC0415 - only where wanted
 
+    if one is None:
+        return UpstreamSource(name, None, info)
     return UpstreamSource(
         name,
         one.url.reveal(),
@@ -214,6 +211,7 @@ def _upstream(name: str, one: Upstream, info: UpstreamInfo) -> UpstreamSource:
         trusted=one.trusted,
         subscriptions=one.subscriptions,
         subscriptions_url=one.subscriptions_url.reveal() or None,
+        required=one.required,
     )
 
 
@@ -229,13 +227,14 @@ def _directus(name: str, one: Directus | None) -> DirectusSource:
         public_url=one.public_url or one.url.reveal(),
         concurrency=one.concurrency,
         max_items=one.max_items,
+        required=one.required,
     )
 
 
 def directus_sending(name: str, one: Directus) -> Sending:
     """What sends requests to a Directus, as whom its settings say."""
     from gateway.sources.directus.sending import Sending  # noqa: PLC0415 - only where wanted
-    from gateway.sources.http import HttpService  # noqa: PLC0415 - only where wanted
+    from gateway.sources.http import HttpService, Outgoing  # noqa: PLC0415 - only where wanted
 
     service = HttpService(
         name,
@@ -243,6 +242,7 @@ def directus_sending(name: str, one: Directus) -> Sending:
         connections=one.concurrency,
         connect_seconds=one.connect_timeout,
         max_bytes=one.max_bytes,
+        sign=Outgoing("GET", "/server/ping"),
     )
     return Sending(service, _credentials(one, service))
 
@@ -267,45 +267,23 @@ def forwarded(settings: Settings) -> frozenset[str]:
     return frozenset(names | {"authorization"} if callers else names)
 
 
-def check_bound(settings: Settings, api: Api) -> list[str]:
-    """What the domain binds to a source of vectors or values that no setting locates, in words.
-
-    Fields of theirs answer an error; everything else works. Raises ConfigurationError naming the
-    setting where a table's database is missing: without it there is nothing to serve.
-    """
-    for entity in api.catalog.entities.values():
-        if entity.source not in settings.postgres:
-            raise ConfigurationError(
-                f"{_setting('postgres', entity.source)}: the domain binds {entity.name} to this "
-                "database; say where it is."
-            )
-    bound = [info.binding for info in api.catalog.fields.values()]
-    wanted = {("qdrant", one.source) for one in bound if isinstance(one, Vectors)}
-    wanted |= {("redis", one.source) for one in bound if isinstance(one, StateValue)}
-    wanted |= {("directus", one.source) for one in api.catalog.collections.values()}
-    return [
-        f"{_setting(family, name)} is not set: fields bound to it answer an error"
-        for family, name in sorted(wanted)
-        if name not in getattr(settings, family)
-    ]
-
-
-def _setting(family: str, name: str) -> str:
-    prefix = family.upper() if name == "default" else f"{family}_{name}".upper()
-    return f"{family}.{name}.url ({prefix}_URL)"
-
-
 def _upstreams(settings: Settings, api: Api) -> Iterator[tuple[str, UpstreamInfo]]:
-    """The upstreams of the domain. Raises ConfigurationError for one that no setting locates."""
+    """The upstreams of the domain.
+
+    Raises ConfigurationError for one that no setting locates and that is not optional.
+    """
     for name, info in api.catalog.upstreams.items():
-        if name not in settings.upstream:
+        if name not in settings.upstream and not info.optional:
             raise ConfigurationError(
                 f"upstream.{name}.url (UPSTREAM_{name.upper()}_URL): the domain lists the upstream "
                 f"{name}; say where it is."
             )
         yield name, info
     for name in settings.upstream.keys() - api.catalog.upstreams.keys():
-        raise ConfigurationError(f"upstream.{name}: the domain lists no upstream of this name.")
+        known = ", ".join(api.catalog.upstreams) or "none"
+        raise ConfigurationError(
+            f"upstream.{name}: the domain lists no upstream of this name; it lists {known}."
+        )
 
 
 def subscriptions_of(settings: Settings, engine: Engine, registry: Registry) -> Subscriptions:
@@ -332,7 +310,7 @@ def stream_limits(settings: Settings) -> StreamLimits:
         ping_seconds=subscriptions.ping_seconds,
         send_seconds=subscriptions.send_seconds,
         recheck_seconds=subscriptions.recheck_seconds,
-        origins=frozenset(subscriptions.origins.lower().split()),
+        origins=frozenset((subscriptions.origins or settings.serve.origins).lower().split()),
     )
 
 
@@ -372,26 +350,3 @@ def _namespaces(settings: Settings, api: Api) -> Namespaces:
 
 def _qualified(family: str, name: str) -> str:
     return family if name == "default" else f"{family}.{name}"
-
-
-async def models_health(
-    api: Api, syncs: Iterable[VectorSync], registry: Registry, budget: Budget
-) -> dict[str, Health]:
-    """By vector source, that collections are not of the embedder's model, where any are.
-
-    Of collections that fields are bound to or that are synced. Searches by text are refused there
-    and all else is served, so that the gateway is ready without.
-    """
-    known = collections_of(api.catalog)
-    for sync in syncs:
-        known.setdefault(sync.source, set()).add(sync.name)
-    found = {}
-    for name, source in registry.vectors.items():
-        try:
-            reasons = await source.foreign(sorted(known.get(name, ())), budget.deadline)
-        except SourceError:
-            continue
-        if reasons:
-            what = f"{source.name}:embedding model"
-            found[what] = Health(ready=False, detail="; ".join(reasons), required=False)
-    return found

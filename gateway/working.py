@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from gateway.execution.engine import Engine
     from gateway.schema.build import Domain
     from gateway.settings import Settings
-    from gateway.sync.filling import Filler
+    from gateway.sync.filling import Changed, Filler
     from gateway.workflows.context import Ask
     from gateway.workflows.declaring import Workflow
     from gateway.workflows.jobs import Job
@@ -43,14 +43,18 @@ def workflows_of(
 
 
 def fillers_of(
-    settings: Settings, domain: Domain, engines: Mapping[str, Any], model: Embedder
+    settings: Settings,
+    domain: Domain,
+    engines: Mapping[str, Any],
+    model: Embedder,
+    changed: Changed | None,
 ) -> Mapping[str, Filler]:
     """By name the collections that are kept in step with rows; nothing is loaded where none is."""
     if not (domain.syncs and engines):
         return {}
     from gateway.sync.compose import fillers_of  # noqa: PLC0415 - only where wanted
 
-    return fillers_of(settings, domain.syncs, engines, model)
+    return fillers_of(settings, domain.syncs, engines, model, changed)
 
 
 def jobs_of(fillers: Mapping[str, Filler]) -> list[Job]:
@@ -98,15 +102,6 @@ def worker_of(settings: Settings, jobs: Iterable[Job]) -> Worker:
     )
 
 
-def _watching(settings: Settings) -> Coroutine[Any, Any, None]:
-    """Says so in the log where no worker does our jobs."""
-    from gateway.sources.postgres.pool import Pool  # noqa: PLC0415 - only where jobs are
-    from gateway.workflows.attendance import tell_unattended  # noqa: PLC0415 - likewise
-
-    pool = Pool(_database(settings), name="plait-workflows", size=1)
-    return tell_unattended(pool, settings.jobs.lease_seconds)
-
-
 def _database(settings: Settings) -> str:
     database = settings.postgres.get("default")
     if database is None:
@@ -138,12 +133,11 @@ def chores_of(
 async def working(
     settings: Settings, jobs: Iterable[Job], chores: Iterable[Coroutine[Any, Any, None]] = ()
 ) -> AsyncIterator[None]:
-    """Do chores during the block; and jobs, where this process is to, or see who does them."""
+    """Do chores during the block; and jobs, where this process is to."""
     tasks = [asyncio.create_task(chore, name="chore") for chore in chores]
-    wanted = list(jobs)
-    if wanted and (settings.jobs.inside or "default" in settings.postgres):
-        work = worker_of(settings, wanted).run() if settings.jobs.inside else _watching(settings)
-        tasks.append(asyncio.create_task(work, name="jobs"))
+    wanted = list(jobs) if settings.jobs.inside else []
+    if wanted:
+        tasks.append(asyncio.create_task(worker_of(settings, wanted).run(), name="jobs"))
     try:
         yield
     finally:

@@ -47,6 +47,7 @@ def test_every_setting_is_read(setting):
 
 READERS = [
     ROOT / "gateway/app.py",
+    ROOT / "gateway/composition.py",
     ROOT / "gateway/wiring.py",
     ROOT / "gateway/observing.py",
     ROOT / "gateway/sync/compose.py",

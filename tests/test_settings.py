@@ -301,3 +301,40 @@ def test_vectors_are_shared_in_a_redis_there_is(read, refused):
     text = "[embedding]\ncache_redis = 'shared'\n"
     assert "embedding.cache_redis" in refused(text)
     assert read(f"{text}[redis.shared]\nurl = 'redis://h'\n").embedding.cache_redis == "shared"
+
+
+@pytest.mark.parametrize("section", ["serve", "subscriptions"])
+@pytest.mark.parametrize(
+    "origins",
+    [
+        "app.example",
+        "https://app.example/",
+        "https://app.example/page",
+        "https://app.example:443",
+        "https://*.example",
+        "https://ann@app.example",
+        "https://app.example,https://b.example",
+        "* https://app.example",
+        "null",
+        " ",
+    ],
+)
+def test_an_origin_is_as_browsers_write_it(refused, section, origins):
+    """One that no browser sends would let nobody in; the refusal shows how it is written."""
+    message = refused(f'[{section}]\norigins = "{origins}"\n')
+    assert message.startswith(f"{section}.origins (PLAIT_{section.upper()}_ORIGINS): expected ")
+    assert "https://app.example.com" in message
+
+
+@pytest.mark.parametrize(
+    "origins",
+    ["*", "https://a.example  http://localhost:3000", "http://[::1]:8080 capacitor://localhost"],
+)
+def test_origins_are_named_or_all(read, refused, origins):
+    """All of them not where a browser's cookies go on to an upstream: they come unasked."""
+    assert read(PLAIT_SERVE_ORIGINS=origins).serve.origins == origins
+    cookies = {"UPSTREAM_URL": "http://up.example/", "UPSTREAM_FORWARD": "traceparent cookie"}
+    if origins == "*":
+        assert "upstream.<name>.forward" in refused(PLAIT_SERVE_ORIGINS=origins, **cookies)
+    else:
+        read(PLAIT_SERVE_ORIGINS=origins, **cookies)

@@ -22,7 +22,7 @@ from gateway.caching.key import (
     entry_keys,
     plan_identity,
 )
-from gateway.caching.tags import of_list, of_row
+from gateway.caching.tags import of_collections, of_list, of_row
 from gateway.errors import PlaitError
 from gateway.execution.invalidation import Written
 from gateway.execution.marks import unmarked
@@ -161,7 +161,10 @@ class CachedReads:
             read = Read(tuple(tag for name in prepared.types for tag in (name, of_list(name))))
         elif info is not None and info.type_name in self._catalog.entities:
             read = Read((info.type_name, of_list(info.type_name)))
-        found = () if ranked is None else self._dependencies.of_read(tables_of(ranked)).tags
+        found = of_collections(prepared.collections)
+        if ranked is not None:
+            found += of_collections(ranked.rankings.hits.collections)
+            found += self._dependencies.of_read(tables_of(ranked)).tags
         plan = plan_identity(self.schema, prepared.source, native)
         tags = tuple(dict.fromkeys((*read.tags, *found, *declared)))
         return _Known(plan, read._replace(tags=tags), prepared, {})

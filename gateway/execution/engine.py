@@ -12,18 +12,20 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from gateway.caching.function import CURRENT
-from gateway.errors import Code, InputError, PlaitError, RequestError, SourceDataError
+from gateway.errors import Code, InputError, PlaitError, RequestError
+from gateway.execution.bodies import spliced, traced
 from gateway.execution.compiling import Compiling
 from gateway.execution.context import RequestContext
 from gateway.execution.exchange import Answer, codes_of, refusal
 from gateway.execution.executor import execute_walked
-from gateway.execution.failures import error_entry, ours
+from gateway.execution.failures import ours
 from gateway.execution.kept import KeptFields
 from gateway.execution.mutations import Mutations, allowed_isolation
 from gateway.execution.narrowing_tactics import Tactics, Trace
 from gateway.execution.walk import Walk
 from gateway.execution.waves import Waves
 from gateway.execution.wholes import Wholes, freshness_of
+from gateway.planning.arguments import located
 from gateway.planning.explanation import explanation
 from gateway.planning.variables import VariableCoercer
 from gateway.schema.demands import demanded_by_fields
@@ -31,7 +33,7 @@ from gateway.schema.rules import VIEWER_SPEC, viewer_values
 from gateway.schema.selection import Reader, condition_variables
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping
 
     from gateway.context.registry import Datasources
     from gateway.documents.cost import Costs, Priced
@@ -47,12 +49,13 @@ if TYPE_CHECKING:
     from gateway.schema.access import Requirement
     from gateway.schema.build import Api
     from gateway.schema.demands import Demand
-    from gateway.sources.contract import Prepared, Value
+    from gateway.sources.contract import Prepared
     from gateway.viewer import Viewer
 
 PLANNED = "planned"
 """The key of what is planned for an operation, among its `plans`."""
 _NO_VARIABLES: dict[str, Any] = {}
+_NOBODY_WRITES = "Sign in to write: the request has no token or API key that this gateway reads."
 _NOTHING: frozenset[Requirement] = frozenset()
 
 
@@ -132,7 +135,7 @@ class Engine:
             return self.store.load(request.document)
         return await self._named.load(request, deadline)
 
-    async def answer(  # noqa: PLR0913 - all but the first two are named
+    async def answer(  # noqa: C901, PLR0913 - the hot path is written out; all but two are named
         self,
         request: GraphQLRequest,
         viewer: Viewer,
@@ -163,7 +166,10 @@ class Engine:
                 return kept
             variables = planned.coercer.coerce(request.variables or _NO_VARIABLES)
             outline, reader = self.outline(operation, planned, variables, viewer)
-            read = [spec.read(variables) for spec in outline.specs]
+            try:
+                read = [spec.read(variables) for spec in outline.specs]
+            except InputError as error:
+                raise located(error, outline.specs, variables) from None
             shapes = tuple([shape for shape, _ in read])
             plan = outline.known(shapes) or await self.compiling.plan(outline, shapes, deadline)
             values = tuple([values for _, values in read])
@@ -200,31 +206,37 @@ class Engine:
                     variables=variables,
                 )
                 walk.kept = self._kept(waves, reader, outline)
-                body, codes = await self._walked(walk, operation, request, viewer)
+                given = request.variables or _NO_VARIABLES
+                body, codes = await self.walked(walk, operation, given, viewer)
             fresh = freshness_of(plan, waves, viewer, codes) if tells else None
-            return Answer(_traced(body, waves), freshness=fresh, operation=operation, codes=codes)
+            return Answer(traced(body, waves), freshness=fresh, operation=operation, codes=codes)
         except PlaitError as error:
             return refusal(error)
         except Exception as error:  # noqa: BLE001 - nothing of a library's may leave unmasked
             return refusal(ours(error))
 
-    async def _walked(
-        self, walk: Walk, operation: Operation, request: GraphQLRequest, viewer: Viewer
+    async def walked(
+        self,
+        walk: Walk,
+        operation: Operation,
+        given: Mapping[str, Any],
+        viewer: Viewer,
+        event: Any = None,
     ) -> tuple[bytes, tuple[str, ...]]:
-        """The response of an operation with plain resolvers in it, and the codes of its errors."""
-        context = RequestContext(
-            viewer, walk.waves.deadline, walk, self.datasources, self.workflows
-        )
-        node, given = operation.document.node, request.variables or _NO_VARIABLES
-        name = request.operation_name
-        data, errors = await execute_walked(self.api, node, name, given, context)
+        """The response of an operation with plain resolvers in it, and the codes of its errors.
+
+        `given`: its variables. `event`: of a subscription that a generator feeds.
+        """
+        deadline = walk.waves.deadline
+        context = RequestContext(viewer, deadline, walk, self.datasources, self.workflows)
+        data, errors = await execute_walked(self.api, operation, given, context, event)
         # A resolver's JSON may be more than JSON can hold: that is masked by the caller.
         body = orjson.dumps({"data": data, "errors": errors} if errors else {"data": data})
         return body, codes_of(errors)
 
     def _refuse_writer(self, viewer: Viewer) -> None:
         if viewer.subject is None and not self._anonymous_writes:
-            raise RequestError("Sign in to write.", code=Code.UNAUTHENTICATED)
+            raise RequestError(_NOBODY_WRITES, code=Code.UNAUTHENTICATED)
 
     def prepare(self, operation: Operation) -> _Planned:
         """What the operation needs at every request; kept with it."""
@@ -233,7 +245,9 @@ class Engine:
         name = root.name if root else ""
         selections, fragments = operation.node.selection_set, operation.fragments
         planned = _Planned(
-            VariableCoercer(schema, operation.variable_definitions),
+            VariableCoercer(
+                schema, operation.variable_definitions, suggestions=self.store.suggestions
+            ),
             condition_variables(selections, fragments),
             name,
             demanded_by_fields(self.api.catalog, name, selections, fragments),
@@ -354,42 +368,3 @@ def _refuse_kind(operation: Operation, *, allow_mutations: bool) -> None:
         raise RequestError(
             "A mutation needs a POST request; GET is for queries.", code=Code.METHOD_NOT_ALLOWED
         )
-
-
-def _traced(body: bytes, waves: Waves) -> bytes:
-    """The body, with what was traced where the request asked for it."""
-    told: dict[str, Any] = {}
-    if waves.trace.wanted:
-        told["trace"] = waves.trace.lines
-    if waves.cache is not None and waves.cache.told is not None:
-        told["cache"] = waves.cache.told
-    return body[:-1] + b',"extensions":' + orjson.dumps(told) + b"}" if told else body
-
-
-def spliced(plan: Plan, answers: Sequence[Value], waves: Waves) -> tuple[bytes, tuple[str, ...]]:
-    """The response of an operation that is planned as a whole, and the codes of its errors."""
-    # Joined once: a body of many kilobytes is not copied for each brace around it.
-    parts: list[bytes] = [b'{"data":{']
-    errors: list[dict[str, Any]] = []
-    nulled = False
-    for root, value in zip(plan.roots, answers, strict=True):
-        if type(value) is bytes:
-            if waves.failures:
-                value, found = waves.failures.locate(value, [root.field.key])  # noqa: PLW2901 - the same value, located
-                errors += found
-            parts += (root.prefix, value, b",")
-            continue
-        if isinstance(value, PlaitError):
-            errors.append(error_entry(value, [root.field.key], root.field))
-        elif not root.nullable:
-            missing = SourceDataError("There is no value for this non-null field.")
-            errors.append(error_entry(missing, [root.field.key], root.field))
-        nulled = nulled or not root.nullable
-        parts += (root.prefix, b"null,")
-    if nulled:
-        parts = [b'{"data":null']
-    else:
-        parts[-1] = parts[-1].removesuffix(b",") + b"}"
-    if not errors:
-        return b"".join([*parts, b"}"]), ()
-    return b"".join([*parts, b',"errors":', orjson.dumps(errors), b"}"]), codes_of(errors)

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from graphql import DocumentNode, GraphQLResolveInfo
 
+    from gateway.documents.store import Operation
     from gateway.schema.access import Authority
     from gateway.schema.build import Api
     from gateway.schema.catalog import FieldInfo
@@ -170,10 +171,9 @@ class GivenDocument(SchemaExtension):
         yield
 
 
-async def execute_walked(  # noqa: PLR0913, PLR0917 - what graphql-core takes
+async def execute_walked(
     api: Api,
-    document: DocumentNode,
-    operation_name: str | None,
+    operation: Operation,
     variables: Mapping[str, Any],
     context: RequestContext,
     root: Any = None,
@@ -185,7 +185,7 @@ async def execute_walked(  # noqa: PLR0913, PLR0917 - what graphql-core takes
     try:
         async with asyncio.timeout_at(context.deadline + _GRACE):
             run = _run_core if api.catalog.short else _run_strawberry
-            result = await run(api, document, operation_name, variables, context, root)
+            result = await run(api, operation, variables, context, root)
     except TimeoutError:
         late = SourceTimeout("The request took longer than its deadline allows.")
         return None, [{"message": late.message, "extensions": late.extensions}]
@@ -195,22 +195,17 @@ async def execute_walked(  # noqa: PLR0913, PLR0917 - what graphql-core takes
     return result.data, errors + context.walk.errors
 
 
-async def _run_core(  # noqa: PLR0913, PLR0917 - likewise
-    api: Api,
-    document: DocumentNode,
-    operation_name: str | None,
-    variables: Mapping[str, Any],
-    context: RequestContext,
-    root: Any,
+async def _run_core(
+    api: Api, operation: Operation, variables: Mapping[str, Any], context: RequestContext, root: Any
 ) -> Any:
     # `execute` refuses every schema that knows `@defer`; none is left in what comes here.
     result: Any = experimental_execute_incrementally(
         api.catalog.schema,
-        document,
+        operation.document.node,
         root_value=root,
         context_value=context,
         variable_values=dict(variables),
-        operation_name=operation_name,
+        operation_name=_name(operation),
         is_awaitable=cast("Any", optimized_is_awaitable),
         executor_class=WalkingExecutor,
         operation_extensions=None,
@@ -218,17 +213,12 @@ async def _run_core(  # noqa: PLR0913, PLR0917 - likewise
     return result if isinstance(result, ExecutionResult) else await result
 
 
-async def _run_strawberry(  # noqa: PLR0913, PLR0917 - likewise
-    api: Api,
-    document: DocumentNode,
-    operation_name: str | None,
-    variables: Mapping[str, Any],
-    context: RequestContext,
-    root: Any,
+async def _run_strawberry(
+    api: Api, operation: Operation, variables: Mapping[str, Any], context: RequestContext, root: Any
 ) -> Any:
     """Through the schema's extensions, which may see and change everything."""
     schema = api.schema
-    given = GivenDocument(document)
+    given = GivenDocument(operation.document.node)
     extensions = [*schema.get_extensions(), given]
     runner_schema = _with_extensions(schema, extensions)
     return await runner_schema.execute(
@@ -236,24 +226,20 @@ async def _run_strawberry(  # noqa: PLR0913, PLR0917 - likewise
         variable_values=dict(variables),
         root_value=root,
         context_value=context,
-        operation_name=operation_name,
+        operation_name=_name(operation),
     )
 
 
 async def source_events(
-    api: Api,
-    document: DocumentNode,
-    operation_name: str | None,
-    variables: Mapping[str, Any],
-    context: RequestContext,
+    api: Api, operation: Operation, variables: Mapping[str, Any], context: RequestContext
 ) -> AsyncIterable[Any] | list[dict[str, Any]]:
     """The events of a subscription that a generator feeds, or why there are none."""
     built: Any = WalkingExecutor.build(
         api.catalog.schema,
-        document,
+        operation.document.node,
         context_value=context,
         raw_variable_values=dict(variables),
-        operation_name=operation_name,
+        operation_name=_name(operation),
         is_awaitable=cast("Any", optimized_is_awaitable),
         operation_extensions=None,
     )
@@ -265,6 +251,10 @@ async def source_events(
     if isinstance(stream, ExecutionResult):
         return [_entry(error) for error in stream.errors or ()]
     return cast("AsyncIterable[Any]", stream)
+
+
+def _name(operation: Operation) -> str | None:
+    return operation.node.name.value if operation.node.name else None
 
 
 def _with_extensions(schema: Any, extensions: list[SchemaExtension]) -> Any:
@@ -282,8 +272,9 @@ def _entry(error: GraphQLError) -> dict[str, Any]:
         original = original.original_error
     entry: dict[str, Any] = {"message": error.message}
     extensions = dict(error.extensions or {})
+    below: tuple[str | int, ...] = ()
     if isinstance(original, PlaitError):
-        extensions = original.extensions
+        extensions, below = original.extensions, original.below
     elif original is not None and not error.message.startswith(_NULL_IN_NON_NULL):
         masked = ours(original)
         entry["message"] = masked.message
@@ -294,7 +285,7 @@ def _entry(error: GraphQLError) -> dict[str, Any]:
             {"line": place.line, "column": place.column} for place in error.locations
         ]
     if error.path is not None:
-        entry["path"] = list(error.path)
+        entry["path"] = [*error.path, *below]
     entry["extensions"] = extensions
     return entry
 

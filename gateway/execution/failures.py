@@ -70,7 +70,7 @@ def error_entry(error: PlaitError, path: list[str | int], field: Field) -> dict[
     if location is not None:
         start = location.source.get_location(location.start)
         entry["locations"] = [{"line": start.line, "column": start.column}]
-    entry["path"] = path
+    entry["path"] = [*path, *error.below]
     entry["extensions"] = error.extensions
     return entry
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from gateway.caching.tags import EVERYTHING, with_lists
+from gateway.caching.tags import EVERYTHING, of_collections, with_lists
 from gateway.planning.cacheability import invalidated_by
 from gateway.planning.steps import Verb
 
@@ -62,6 +62,10 @@ class Written:
             )
         )
         self._children(write.rows or ())
+
+    def points(self, collection: str) -> None:
+        """Note a change of a collection of points, also for whoever let an argument name it."""
+        self._note(of_collections((collection, "")))
 
     async def settle(self) -> None:
         """Invalidate what was noted since the last time; returns when every replica knows."""

@@ -156,7 +156,7 @@ class KeptFields:
         entity = self._reader.catalog.entities.get(kept.info.parent)
         if entity is None:
             return source
-        names = (*kept.info.needs, *entity.required.values())
+        names = (*kept.info.needs, *(attribute for attribute, _ in entity.required.values()))
         return [getattr(source, name) for name in names]
 
     async def _read(self, kept: Keepable, want: Want, key: str, load: Load) -> Any:

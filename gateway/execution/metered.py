@@ -5,6 +5,7 @@ Where they are not, none of this is there.
 
 from __future__ import annotations
 
+from contextlib import asynccontextmanager, contextmanager
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -12,10 +13,9 @@ from gateway.errors import PlaitError
 from gateway.execution.engine import Engine
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from types import TracebackType
+    from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+    from contextlib import AbstractContextManager
 
-    from gateway.documents.store import Operation
     from gateway.execution.exchange import Answer, GraphQLRequest
     from gateway.sources.contract import Batch, Budget, Value
     from gateway.telemetry.counters import Counters, SourceCounters
@@ -31,31 +31,14 @@ class MeteredEngine(Engine):
         super().__init__(*collaborators, **options)
         self.counters = counters
 
-    async def answer(  # noqa: PLR0913 - as of `Engine`
-        self,
-        request: GraphQLRequest,
-        viewer: Viewer,
-        *,
-        allow_mutations: bool,
-        deadline: float,
-        refresh: bool = False,
-        operation: Operation | None = None,
-    ) -> Answer:
+    async def answer(self, request: GraphQLRequest, viewer: Viewer, **options: Any) -> Answer:
         """As of `Engine`."""
         counters = self.counters
         counters.in_flight += 1
         started = perf_counter()
         answer = None
         try:
-            answer = await Engine.answer(
-                self,
-                request,
-                viewer,
-                allow_mutations=allow_mutations,
-                deadline=deadline,
-                refresh=refresh,
-                operation=operation,
-            )
+            answer = await Engine.answer(self, request, viewer, **options)
         finally:
             counters.in_flight -= 1
             if answer is None:
@@ -95,62 +78,48 @@ class MeteredSource:
         return values
 
 
-class MeteredWriter:
-    """A source as mutations see it: whatever they call is counted as a write."""
+@contextmanager
+def counted_write(counters: SourceCounters) -> Iterator[None]:
+    """Counts a write: how long it took, how it failed."""
+    started = perf_counter()
+    try:
+        yield
+    except PlaitError as error:
+        counters.failures[error.code] += 1
+        raise
+    finally:
+        counters.writes.observe(perf_counter() - started)
 
-    def __init__(self, source: Any, counters: SourceCounters) -> None:
+
+class WatchedWriter:
+    """A source as mutations see it: `watch` encloses whatever they await or enter of it.
+
+    It is given the name of what they call.
+    """
+
+    def __init__(self, source: Any, watch: Callable[[str], AbstractContextManager[None]]) -> None:
         self._source = source
-        self._counters = counters
+        self._watch = watch
 
     def __getattr__(self, verb: str) -> Any:
         found = getattr(self._source, verb)
-        return _timed(found, self._counters) if callable(found) else found
+        if not callable(found):
+            return found
 
+        def call(*arguments: Any, **options: Any) -> Any:
+            work = found(*arguments, **options)
+            if hasattr(work, "__aenter__"):
+                return self._entered(work, verb)
+            return self._awaited(work, verb) if hasattr(work, "__await__") else work
 
-def _timed(verb: Any, counters: SourceCounters) -> Any:
-    def call(*arguments: Any, **options: Any) -> Any:
-        done = verb(*arguments, **options)
-        known = hasattr(done, "__await__") or hasattr(done, "__aenter__")
-        return _Timed(done, counters) if known else done
+        return call
 
-    return call
+    async def _awaited(self, work: Any, verb: str) -> Any:
+        with self._watch(verb):
+            return await work
 
-
-class _Timed:
-    """A write under way: something to await, or to enter and leave."""
-
-    def __init__(self, work: Any, counters: SourceCounters) -> None:
-        self._work = work
-        self._counters = counters
-        self._started = perf_counter()
-
-    def __await__(self) -> Any:
-        try:
-            value = yield from self._work.__await__()
-        except BaseException as error:
-            self._end(error)
-            raise
-        self._end(None)
-        return value
-
-    async def __aenter__(self) -> Any:
-        return await self._work.__aenter__()
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> Any:
-        try:
-            swallowed = await self._work.__aexit__(kind, error, trace)
-        except BaseException as raised:
-            self._end(raised)
-            raise
-        self._end(error)
-        return swallowed
-
-    def _end(self, error: BaseException | None) -> None:
-        self._counters.writes.observe(perf_counter() - self._started)
-        if isinstance(error, PlaitError):
-            self._counters.failures[error.code] += 1
+    @asynccontextmanager
+    async def _entered(self, work: Any, verb: str) -> AsyncIterator[Any]:
+        with self._watch(verb):
+            async with work as session:
+                yield session

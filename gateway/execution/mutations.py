@@ -14,9 +14,6 @@ from graphql import EnumValueNode
 
 from gateway.errors import Code, InputError, PlaitError, RequestError, SourceConflict
 from gateway.execution.failures import ours
-from gateway.execution.item_writes import items_of
-from gateway.execution.state_writes import changed
-from gateway.execution.vector_writes import acted
 from gateway.planning.steps import Plan, Verb
 from gateway.schema.items.bindings import ItemWriteField
 from gateway.schema.named.binding import NamedSql
@@ -24,6 +21,7 @@ from gateway.schema.remote import RemoteNamespace, RemoteRoot
 from gateway.schema.rules import VIEWER_SPEC
 from gateway.schema.state_fields import StateWrite
 from gateway.schema.vector_writes import VectorChange
+from gateway.sources.contract import Budget
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -115,10 +113,8 @@ class Mutations:
             if fetch.verb is Verb.REMOTE_FIELDS:
                 (value,) = await self._settled(self._waves.run(Plan((root,))))
                 return value
-            if fetch.verb is Verb.VECTOR_ACT:
-                return await self._settled(acted(self._writers, self._waves, root, fetch))
-            if fetch.verb is Verb.CHANGE:
-                return await self._settled(changed(self._writers, self._waves, fetch))
+            if fetch.verb in {Verb.VECTOR_ACT, Verb.CHANGE}:
+                return await self._settled(self._change(fetch))
 
             async def attempt() -> list[Value]:
                 alone = _commits_alone(root)
@@ -126,10 +122,37 @@ class Mutations:
                     return await self._write(session, root, fetch)
 
             items = fetch.verb is Verb.ITEM_WRITE
-            work = items_of(self._writers, self._waves, fetch) if items else self._repeated(attempt)
+            work = self._items(fetch) if items else self._repeated(attempt)
             return await self._finished(root, fetch, await self._settled(work))
         except Exception as error:  # noqa: BLE001 - this field fails, the others do not
             return ours(error)
+
+    # Sources without transactions: each write once, never tried again.
+
+    async def _change(self, fetch: Fetch) -> Value:
+        """The value of a field that changes stored values or vectors, when the viewer may."""
+        values = self._waves.values
+        if fetch.guard is not None:
+            fetch.guard(values[VIEWER_SPEC])
+        (given,) = fetch.arguments(values)
+        if self.written is not None and fetch.verb is Verb.VECTOR_ACT:
+            self.written.points(given.collection)
+        return self._waves.whole(await self._asked(fetch, given), fetch)
+
+    async def _items(self, fetch: Fetch) -> list[Value]:
+        """The items that a field wrote, holes still open; raises what is wrong with one of them."""
+        written = await self._asked(fetch, fetch.arguments(self._waves.values))
+        items = [self._waves.whole(value, fetch) for value in written]
+        for item in items:
+            if isinstance(item, PlaitError):
+                raise item
+        return items
+
+    async def _asked(self, fetch: Fetch, given: Any) -> Any:
+        writer = self._writers[fetch.prepared.source]
+        return await writer.write(fetch.prepared, given, Budget(self._waves.deadline))
+
+    # Sources with them.
 
     async def _together(self, roots: Sequence[Root], isolation: str) -> list[Value]:
         fetches = [root.fetch for root in roots if root.fetch is not None]
@@ -229,7 +252,7 @@ class Mutations:
 
 def _commits_alone(root: Root) -> bool:
     """Whether a field cannot run in a transaction: some named statements, and what is not SQL."""
-    binding = root.field.info.binding if root.field.info else None
+    binding = root.field.binding
     if isinstance(binding, (VectorChange, StateWrite, ItemWriteField, RemoteRoot, RemoteNamespace)):
         return True
     return isinstance(binding, NamedSql) and not binding.settled().transaction

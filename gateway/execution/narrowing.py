@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
     from gateway.execution.asking import Request
     from gateway.execution.narrowing_tactics import Choice
-    from gateway.planning.narrowing import Bound, Ranked, RowSide
-    from gateway.sources.contract import Key, Prepared, Value
+    from gateway.planning.narrowing import Ranked, RowSide
+    from gateway.sources.contract import Bound, Key, Prepared, Value
 
 Row = list[Any]
 """A hit as `[id, score, key, shown]`, where `shown` lists what it shows of payload and vectors."""

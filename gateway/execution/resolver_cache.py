@@ -12,6 +12,7 @@ import msgspec
 
 from gateway.caching.dependencies import Dependencies
 from gateway.caching.feed import FeedInvalidation
+from gateway.caching.tags import of_collections
 from gateway.execution.cached import CachedReads
 from gateway.execution.exchange import GraphQLRequest
 from gateway.sources.contract import Health
@@ -75,6 +76,10 @@ class ResolverCache:
             await self.warm_up.close()
         await self._feed.close()
         await self.cache.close()
+
+    async def points_changed(self, collection: str) -> None:
+        """Invalidate whatever was found in a collection of points."""
+        await self.cache.invalidate(of_collections((collection, "")))
 
     def health(self) -> Health:
         """Whether the shared level is used; the gateway serves without it as well."""

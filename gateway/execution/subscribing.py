@@ -16,16 +16,18 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import orjson
 
-from gateway.errors import Code, PlaitError, RequestError
+from gateway.errors import Code, InputError, PlaitError, RequestError
+from gateway.execution.bodies import spliced
 from gateway.execution.context import RequestContext
-from gateway.execution.engine import PLANNED, spliced
+from gateway.execution.engine import PLANNED
 from gateway.execution.exchange import Answer
-from gateway.execution.executor import execute_walked, source_events
+from gateway.execution.executor import source_events
 from gateway.execution.failures import ours
 from gateway.execution.incremental import Incremental
 from gateway.execution.increments import Form
 from gateway.execution.walk import Walk
 from gateway.execution.waves import Waves
+from gateway.planning.arguments import located
 from gateway.planning.explanation import explanation
 from gateway.schema.rules import VIEWER_SPEC, viewer_values
 
@@ -182,7 +184,10 @@ class Subscriptions:
         for field in everything.root(planned.root, operation.node.selection_set):
             if field.info is not None:
                 engine.api.catalog.authority.require(field.info.access, viewer, field.name)
-        read = [spec.read(variables) for spec in outline.specs]
+        try:
+            read = [spec.read(variables) for spec in outline.specs]
+        except InputError as error:
+            raise located(error, outline.specs, variables) from None
         shapes = tuple([shape for shape, _ in read])
         plan = await engine.compiling.plan(outline, shapes, self.deadline())
         engine.require(plan.demands, viewer)
@@ -256,11 +261,10 @@ class Subscriptions:
     # Events of generators ------------------------------------------------------------------------
 
     async def _generated(self, ready: Ready, live: Live) -> AsyncGenerator[Answer, None]:
-        document, name = ready.operation.document.node, _name(ready.operation)
         walk = self._walk(ready, self._waves(ready, None))
         context = StreamContext(ready.viewer, self, walk)
         context.datasources, context.workflows = self._engine.datasources, self._engine.workflows
-        stream = await source_events(self._engine.api, document, name, ready.given, context)
+        stream = await source_events(self._engine.api, ready.operation, ready.given, context)
         if isinstance(stream, list):
             yield _refused(stream)
             return
@@ -276,15 +280,8 @@ class Subscriptions:
     async def _walked(self, ready: Ready, waves: EventWaves, event: Any = None) -> bytes:
         """One event through graphql-core, with what is planned spliced in."""
         walk = self._walk(ready, waves)
-        engine = self._engine
-        context = RequestContext(
-            ready.viewer, waves.deadline, walk, engine.datasources, engine.workflows
-        )
-        document, name = ready.operation.document.node, _name(ready.operation)
-        data, errors = await execute_walked(
-            self._engine.api, document, name, ready.given, context, event
-        )
-        return orjson.dumps({"data": data, "errors": errors} if errors else {"data": data})
+        body, _ = await self._engine.walked(walk, ready.operation, ready.given, ready.viewer, event)
+        return body
 
     def _walk(self, ready: Ready, waves: EventWaves) -> Walk:
         return Walk(
@@ -326,10 +323,6 @@ async def now(live: Live) -> Viewer:
     """Who asks. Raises RequestError where they are nobody any more."""
     viewer = live()
     return await viewer if isawaitable(viewer) else viewer
-
-
-def _name(operation: Operation) -> str | None:
-    return operation.node.name.value if operation.node.name else None
 
 
 def _entry(error: PlaitError) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
@@ -20,12 +20,11 @@ from gateway.sources.changes import Change, Operation
 from gateway.sources.contract import HOLE, Pieces
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
-    from contextlib import AbstractAsyncContextManager
+    from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 
+    from gateway.planning.registry import StateSource, UpstreamSource
     from gateway.planning.steps import Fetch
     from gateway.schema.catalog import ColumnInfo
-    from gateway.schema.state import Namespace
     from gateway.sources.changes import Changes, Event
     from gateway.sources.contract import Key, Prepared, Value
 
@@ -41,49 +40,14 @@ class Happening:
     key: Key | None = None
 
 
-class Channels(Protocol):
-    """A source whose channels can be listened to."""
-
-    def messages(
-        self, namespace: Namespace, pattern: str, deadline: float
-    ) -> AbstractAsyncContextManager[AsyncIterator[Message]]:
-        """The messages of a namespace's channels like `pattern`, from the block's beginning on.
-
-        Raises SourceError where none can be heard by `deadline`.
-        """
-
-
-class Message(Protocol):
-    """What was published; `gap`: messages before it may have been missed."""
-
-    @property
-    def channel(self) -> str:
-        """Relative to the namespace."""
-
-    @property
-    def value(self) -> Value:
-        """As JSON, or why it is none."""
-
-    @property
-    def gap(self) -> bool:
-        """Whether messages before it may have been missed."""
-
-
-class Upstreams(Protocol):
-    """A GraphQL service with subscriptions."""
-
-    def events(self, prepared: Any, arguments: tuple[Any, ...]) -> AsyncGenerator[Value, None]:
-        """The root field's value, event for event. Raises SourceError where the stream breaks."""
-
-
 class EventSources:
     """All that can be listened to, by the name that prepared requests carry."""
 
     def __init__(
         self,
         changes: Mapping[str, Changes | None],
-        channels: Mapping[str, Channels],
-        upstreams: Mapping[str, Upstreams],
+        channels: Mapping[str, StateSource],
+        upstreams: Mapping[str, UpstreamSource],
     ) -> None:
         self._changes = changes
         self._channels = channels
@@ -195,7 +159,7 @@ def _shown(ask: ChangeEvents, name: str, key: Key) -> bytes:
     return orjson.dumps(value if hasattr(value, "isoformat") else str(value))
 
 
-def _told(ask: MessageEvents, message: Message) -> Value:
+def _told(ask: MessageEvents, message: Any) -> Value:
     """A message as the root field's value; its own may have failed in its place."""
     pieces: list[bytes | PlaitError] = []
     for place, part in enumerate(ask.parts):

@@ -6,7 +6,6 @@ it waited, and may be shared with other requests.
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
 from contextvars import copy_context
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
@@ -18,9 +17,9 @@ from gateway.execution.metered import MeteredEngine
 from gateway.telemetry.tracing import fail
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Hashable, Sequence
+    from collections.abc import Hashable, Sequence
 
-    from gateway.documents.store import Document, Operation
+    from gateway.documents.store import Document
     from gateway.execution.exchange import Answer, GraphQLRequest
     from gateway.execution.groups.waiting import Member, Pending
     from gateway.planning.outline import Outline
@@ -39,32 +38,17 @@ class TracedEngine(MeteredEngine):
         self._tracing = tracing
         self.compiling = TracedCompiling(tracing)
 
-    async def answer(  # noqa: PLR0913 - as of `Engine`
-        self,
-        request: GraphQLRequest,
-        viewer: Viewer,
-        *,
-        allow_mutations: bool,
-        deadline: float,
-        refresh: bool = False,
-        operation: Operation | None = None,
-    ) -> Answer:
+    async def answer(self, request: GraphQLRequest, viewer: Viewer, **options: Any) -> Answer:
         """As of `Engine`."""
         with self._tracing.request() as span:
-            answer = await super().answer(
-                request,
-                viewer,
-                allow_mutations=allow_mutations,
-                deadline=deadline,
-                refresh=refresh,
-                operation=operation,
-            )
+            answer = await super().answer(request, viewer, **options)
             ran = answer.operation
             if ran is not None and span.is_recording():
                 name = ran.node.name.value if ran.node.name else ""
                 span.update_name(f"{ran.kind} {name}".rstrip())
                 span.set_attribute("graphql.operation.type", ran.kind)
-                span.set_attribute("graphql.operation.name", name)
+                if name:
+                    span.set_attribute("graphql.operation.name", name)
                 text = ran.document.text.encode()
                 span.set_attribute("plait.document.sha256", sha256(text).hexdigest())
             if answer.codes:
@@ -101,37 +85,6 @@ class TracedCompiling(Compiling):
         """As of `Compiling`."""
         with self._tracing.step("compile"):
             return await super().plan(*asked)
-
-
-class TracedWriter:
-    """A source as mutations see it: whatever they await or enter of it is traced as a write."""
-
-    def __init__(self, source: Any, tracing: Tracing) -> None:
-        self._source = source
-        self._tracing = tracing
-
-    def __getattr__(self, verb: str) -> Any:
-        found = getattr(self._source, verb)
-        if not callable(found):
-            return found
-
-        def call(*arguments: Any, **options: Any) -> Any:
-            work = found(*arguments, **options)
-            if hasattr(work, "__aenter__"):
-                return self._entered(work, verb)
-            return self._awaited(work, verb) if hasattr(work, "__await__") else work
-
-        return call
-
-    async def _awaited(self, work: Any, verb: str) -> Any:
-        with self._tracing.call(self._source.name, {"plait.write": verb}, "write"):
-            return await work
-
-    @asynccontextmanager
-    async def _entered(self, work: Any, verb: str) -> AsyncIterator[Any]:
-        with self._tracing.call(self._source.name, {"plait.write": verb}, "write"):
-            async with work as session:
-                yield session
 
 
 class TracedGroups(Groups):

@@ -241,7 +241,7 @@ def _object(entity: EntityInfo, row: dict[str, Any], *, whole: bool = False) -> 
     if whole:
         return Spliced(encoded(row))
     made: Any = object.__new__(entity.cls)
-    made.__dict__.update(dict.fromkeys(entity.required.values()))
+    made.__dict__.update({attribute: None for attribute, _ in entity.required.values()})
     for key, value in row.items():
         if key.startswith("~"):
             column = entity.attributes.get(key[1:])

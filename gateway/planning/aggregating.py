@@ -9,8 +9,7 @@ from gateway.planning.arguments import Arguments, Spec
 from gateway.schema import asks
 from gateway.schema.demands import demanded_by_groups
 from gateway.schema.kinds import must_be
-from gateway.schema.selection import TYPENAME
-from gateway.schema.shapes import MAX_DEPTH, Conditions, GroupShape, OrderKey, order_key
+from gateway.schema.shapes import MAX_DEPTH, Conditions, GroupShape, OrderKey, measure_key
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator, Mapping, Sequence
@@ -30,21 +29,16 @@ def computed(
 ) -> tuple[asks.Constant | asks.Value | asks.Computed, ...]:
     """The members asked of an aggregate or a group."""
     columns = aggregates.group.columns
-    parts: list[asks.Constant | asks.Value | asks.Computed] = []
-    for child in reader.below(field, _type_of(field)):
-        if child.name == TYPENAME:
-            parts.append(asks.Constant(child.key, _type_of(field)))
-        elif child.name in columns:
-            parts.append(asks.Value(child.key, columns[child.name]))
-        else:
-            members = tuple(
-                asks.Constant(of.key, _type_of(child))
-                if of.name == TYPENAME
-                else asks.Value(of.key, columns[f"{child.name}.{of.name}"])
-                for of in reader.below(child, _type_of(child))
-            )
-            parts.append(asks.Computed(child.key, asks.Row(aggregates.group, members)))
-    return tuple(parts)
+
+    def part(child: Field) -> asks.Value | asks.Computed:
+        if child.name in columns:
+            return asks.Value(child.key, columns[child.name])
+        members = reader.parts(
+            child, lambda of: asks.Value(of.key, columns[f"{child.name}.{of.name}"])
+        )
+        return asks.Computed(child.key, asks.Row(aggregates.group, members))
+
+    return reader.parts(field, part)
 
 
 def selected_keys(
@@ -59,10 +53,6 @@ def selected_keys(
         if isinstance(value, asks.Value)
     }
     return frozenset(name.removeprefix("key.") for name in names if name.startswith("key."))
-
-
-def _type_of(field: Field) -> str:
-    return field.info.type_name if field.info else ""
 
 
 class GroupSpec(Spec):
@@ -116,7 +106,7 @@ class GroupSpec(Spec):
         """A total order: what was asked for, then the key."""
         if len(given) > MAX_KEYS:
             raise InputError(f"`orderBy` has more than {MAX_KEYS} keys.")
-        keys = [_order_key(part) for part in given]
+        keys = [measure_key((), part) for part in given]
         own = [f"key.{name}" for name in by]
         for key in keys:
             if key.column.startswith("key.") and key.column not in own:
@@ -155,11 +145,3 @@ def _flat(having: Mapping[str, Any], depth: int = 0) -> dict[str, Any]:
         else:
             flat |= {f"{name}.{column}": of for column, of in operand.items()}
     return flat
-
-
-def _order_key(part: Mapping[str, Any]) -> OrderKey:
-    ((name, operand),) = part.items()
-    if name == "count":
-        return order_key((), name, operand)
-    ((column, direction),) = operand.items()
-    return order_key((), f"{name}.{column}", direction)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -50,6 +51,9 @@ class PageLimits:
 class Spec(ABC):
     """One field's arguments, to be read for each request."""
 
+    _arguments: Arguments
+    """Of those whose `read` may raise."""
+
     @abstractmethod
     def read(self, variables: Variables) -> tuple[Hashable, tuple[Any, ...]]:
         """The shape, which decides the plan, and the values to bind. Raises InputError."""
@@ -61,6 +65,22 @@ class Spec(ABC):
     def demands_of(self, values: tuple[Any, ...]) -> Iterable[Demand]:  # noqa: ARG002 - likewise
         """What a write of these values asks of the viewer: it has no shape."""
         return ()
+
+    def located(self, error: InputError) -> InputError:
+        """The error, with the place in the document of the argument that it is about."""
+        if not error.locations:
+            error.locations = self._arguments.location(error.details.get("argument", ""))
+        return error
+
+
+def located(error: InputError, specs: Iterable[Spec], variables: Variables) -> InputError:
+    """The same for an error that one of these raised when it was read."""
+    for spec in specs:
+        try:
+            spec.read(variables)
+        except InputError as own:
+            return spec.located(own)
+    return error
 
 
 class Arguments:
@@ -91,6 +111,12 @@ class Arguments:
     def constant(self, name: str) -> Any:
         """The value of an argument among `literal`; None where it is not given."""
         return self._constant.get(name)
+
+    def location(self, path: str) -> tuple[tuple[int, int], ...]:
+        """Where the argument is given to which `path` leads, or else where its field stands."""
+        node = self._given.get(re.split(r"\W", path, maxsplit=1)[0], self._node)
+        start = node.loc.start_token if node.loc is not None else None
+        return () if start is None else ((start.line, start.column),)
 
     def read(self, variables: Variables) -> Mapping[str, Any]:
         """All arguments that were given or have a default. Raises InputError."""
@@ -145,16 +171,11 @@ class SplitSpec(Spec):
         return self._split(self._arguments.read(variables))
 
 
-class CheckedSpec(Spec):
+class CheckedSpec(SplitSpec):
     """Arguments without a shape, of which a check makes one value; it raises InputError."""
 
     def __init__(self, field: Field, check: Callable[[Mapping[str, Any]], Any]) -> None:
-        self._arguments = Arguments(field)
-        self._check = check
-
-    def read(self, variables: Variables) -> tuple[Hashable, tuple[Any, ...]]:
-        """No shape; the one value."""
-        return (), (self._check(self._arguments.read(variables)),)
+        super().__init__(field, lambda given: ((), (check(given),)))
 
 
 class KeySpec(Spec):
@@ -219,7 +240,10 @@ class PageSpec(Spec):
         self._fixed: tuple[PageShape, tuple[Any, ...]] | None = None
         self._simple: dict[tuple[int, bool], PageShape] = {}
         if self._arguments.fixed:
-            self._fixed = self._split(self._arguments.read(None))  # type: ignore[arg-type]  # no variable is read
+            try:
+                self._fixed = self._split(self._arguments.read(None))  # type: ignore[arg-type]  # no variable is read
+            except InputError as error:
+                raise self.located(error) from None
 
     def read(self, variables: Variables) -> tuple[Hashable, tuple[Any, ...]]:
         """The page's shape; the values of where, search, cursors and limit, in this order."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from gateway.caching.policy import NEVER, Policy, declared, merged
-from gateway.planning.steps import ITEM_READS, VECTOR_READS, Verb
+from gateway.planning.steps import ITEM_READS, Verb
 from gateway.schema import asks
 from gateway.schema.caching import declared_cache
 from gateway.schema.items.asks import (
@@ -26,6 +26,7 @@ from gateway.schema.items.asks import (
 from gateway.schema.remote import LocalRow, RemoteNamespace
 from gateway.schema.selection import TYPENAME
 from gateway.schema.upstream_caching import inherits
+from gateway.schema.vector_reading import Reading
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -43,7 +44,7 @@ _READS = {
     Verb.STATE,
     Verb.REMOTE_FIELDS,
     Verb.REMOTE_OBJECTS,
-    *VECTOR_READS,
+    *Reading,
     *ITEM_READS,
 }
 

@@ -10,15 +10,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from gateway.errors import InputError
-from gateway.planning.arguments import Arguments, Spec, SplitSpec
+from gateway.planning.arguments import Arguments, CheckedSpec, Spec
 from gateway.planning.steps import Verb
 from gateway.planning.walked import Walked
-from gateway.schema.asks import Constant
+from gateway.schema.asks import Constant, Fact
 from gateway.schema.items.asks import (
     GroupValues,
     Item,
     ItemAsset,
-    ItemCount,
     ItemGroupsAsk,
     ItemHole,
     ItemList,
@@ -76,7 +75,11 @@ class ListSpec(Spec):
         self._collection = collection
         self._planner = making.planner
         self._path = path
-        self._known = self._read(self._arguments.read(_NONE)) if self._arguments.fixed else None
+        try:
+            fixed = self._arguments.fixed
+            self._known = self._read(self._arguments.read(_NONE)) if fixed else None
+        except InputError as error:
+            raise self.located(error) from None
 
     def read(self, variables: Variables) -> tuple[Hashable, tuple[Any, ...]]:
         """No shape; the one value. Raises InputError."""
@@ -138,19 +141,18 @@ class ItemSelection:
     def __init__(self, making: Making) -> None:
         self._making = making
         self._catalog = making.catalog
-        self._below = making.reader.below
+        self._parts = making.reader.parts
         self.holes: list[Step] = []
 
     def item(self, field: Field, type_name: str) -> Item:
         """What is asked below `field` of an item shown as `type_name`."""
         collection = self._catalog.collections[type_name]
-        parts = (self._part(child, collection) for child in self._below(field, type_name))
-        return Item(collection, tuple(parts))
+        return Item(
+            collection, self._parts(field, lambda child: self._part(child, collection), type_name)
+        )
 
     def _part(self, child: Field, collection: Collection) -> ItemPart:
         name = child.name
-        if name == TYPENAME:
-            return Constant(child.key, collection.name)
         if name in collection.columns:
             return ItemValue(child.key, collection.columns[name])
         if name in collection.assets:
@@ -173,51 +175,42 @@ class ItemSelection:
 
     def list(self, field: Field) -> ItemList:
         """A list from the root."""
-        type_name = field.info.type_name if field.info else ""
-        collection = self._shown(type_name)
+        collection = self._shown(field)
         spec = self._making.spec(ListSpec(field, collection, self._making))
-        parts: list[Constant | ItemNodes | ItemCount] = []
-        for child in self._below(field, type_name):
-            if child.name == TYPENAME:
-                parts.append(Constant(child.key, type_name))
-            elif child.name in _COUNTS:
-                parts.append(ItemCount(child.key, child.name))
-            else:
-                parts.append(ItemNodes(child.key, self.item(child, collection.name)))
-        return ItemList(collection, spec, tuple(parts))
+
+        def part(child: Field) -> Fact | ItemNodes:
+            if child.name in _COUNTS:
+                return Fact(child.key, child.name)
+            return ItemNodes(child.key, self.item(child, collection.name))
+
+        return ItemList(collection, spec, self._parts(field, part))
 
     def groups(self, field: Field) -> ItemGroupsAsk:
         """What a list amounts to."""
-        type_name = field.info.type_name if field.info else ""
-        collection = self._shown(type_name)
+        collection = self._shown(field)
         spec = self._making.spec(GroupSpec(field, collection, self._making))
-        parts: list[Constant | Measured | MeasuredObject] = []
-        for child in self._below(field, type_name):
-            if child.name == TYPENAME:
-                parts.append(Constant(child.key, type_name))
-            elif child.name == "count":
-                parts.append(Measured(child.key, "count", "*", INT, nullable=False))
-            else:
-                parts.append(self._measured(child, collection))
-        return ItemGroupsAsk(collection, spec, tuple(parts))
+
+        def part(child: Field) -> Measured | MeasuredObject:
+            if child.name == "count":
+                return Measured(child.key, "count", "*", INT, nullable=False)
+            return self._measured(child, collection)
+
+        return ItemGroupsAsk(collection, spec, self._parts(field, part))
 
     def _measured(self, field: Field, collection: Collection) -> MeasuredObject:
-        type_name = field.info.type_name if field.info else ""
         function = "" if field.name == "key" else field.name
-        parts: list[Constant | Measured] = []
-        for child in self._below(field, type_name):
-            if child.name == TYPENAME:
-                parts.append(Constant(child.key, type_name))
-                continue
+
+        def part(child: Field) -> Measured:
             column = collection.columns[child.name]
             kind = INT if function == "countDistinct" else column.kind
             if function not in {"", "countDistinct"}:
                 kind = result_kind(function, column.kind)
-            parts.append(Measured(child.key, function, column.field, kind))
-        return MeasuredObject(field.key, tuple(parts))
+            return Measured(child.key, function, column.field, kind)
 
-    def _shown(self, type_name: str) -> Collection:
-        return self._catalog.collections[self._catalog.items_of[type_name]]
+        return MeasuredObject(field.key, self._parts(field, part))
+
+    def _shown(self, field: Field) -> Collection:
+        return self._catalog.collections[self._catalog.items_of[field.type_name]]
 
 
 def _telling(item: Item) -> Item:
@@ -232,12 +225,11 @@ def _telling(item: Item) -> Item:
 
 def ask_of(selection: ItemSelection, field: Field, binding: Any) -> tuple[Verb, ItemAsk]:
     """What a root field without a key asks, or the item of an entity's field."""
-    type_name = field.info.type_name if field.info else ""
     if isinstance(binding, ItemListing):
         return Verb.ITEMS, selection.list(field)
     if isinstance(binding, ItemGrouping):
         return Verb.ITEM_GROUPS, selection.groups(field)
-    item = selection.item(field, type_name)
+    item = selection.item(field, field.type_name)
     if isinstance(binding, MatchedItem):
         return Verb.ITEMS_BY_KEY, ItemLookup(item, binding.match, binding.sort)
     if item.collection.singleton:
@@ -247,11 +239,10 @@ def ask_of(selection: ItemSelection, field: Field, binding: Any) -> tuple[Verb, 
 
 def item_key(binding: Any, field: Field, catalog: Catalog) -> Spec | None:
     """The reader of a root field's key, None where it has none."""
-    type_name = field.info.type_name if field.info else ""
-    if not isinstance(binding, ItemById) or catalog.collections[type_name].singleton:
+    if not isinstance(binding, ItemById) or catalog.collections[field.type_name].singleton:
         return None
-    bind = catalog.collections[type_name].key.kind.bind
-    return SplitSpec(field, lambda given: ((), (str(bind(given["id"], "id")),)))
+    bind = catalog.collections[field.type_name].key.kind.bind
+    return CheckedSpec(field, lambda given: str(bind(given["id"], "id")))
 
 
 def match_columns(binding: MatchedItem, entity: EntityInfo) -> tuple[ColumnInfo, ...]:

@@ -56,8 +56,7 @@ class Making(Selections):
         connection = self.connection(field, holes)
         source = connection.entity.source
         specs = self._own(first, holes)
-        binding = field.info.binding if field.info else None
-        near = binding.near if isinstance(binding, b.Listing) else None
+        near = field.binding.near if isinstance(field.binding, b.Listing) else None
         return Step(Verb.PAGE, source, connection, specs, tuple(holes), field, near=near)
 
     def joined(self, field: Field, binding: LocalRow) -> Step:
@@ -93,20 +92,19 @@ class Making(Selections):
 
     def vectors(self, field: Field, binding: b.Vectors) -> Step:
         """What is read of a vector collection, at the root or of an entity."""
-        type_name = field.info.type_name if field.info else ""
+        type_name = field.type_name
         check = partial(self.planner.sources.arguments, binding)
         spec = self.spec(CheckedSpec(field, check))
         found = VectorParts(self)
         parts = found.below(field, type_name)
         reading = binding.reading
-        verb = Verb(reading.value)
         specs, holes = (spec, *found.specs), tuple(found.holes)
         ask = asks.VectorRead(reading, binding.collection, type_name, parts, found.key)
         ranking = None
         if reading.is_ranking and type_name in self.catalog.hits:
             entity = self.catalog.entities[self.catalog.hits[type_name]]
             ask, ranking = self._ranking(field, entity, ask)
-        return Step(verb, binding.source, ask, specs, holes, field, ranking)
+        return Step(reading, binding.source, ask, specs, holes, field, ranking)
 
     def _ranking(
         self, field: Field, entity: EntityInfo, hit: asks.VectorRead
@@ -129,7 +127,7 @@ class Making(Selections):
 
     def hole(self, child: Field, entity: EntityInfo, holes: list[Step]) -> asks.Hole:
         """A place for another source's value; its step joins the `holes`."""
-        binding = child.info.binding if child.info else None
+        binding = child.binding
         slot = len(holes)
         if isinstance(binding, b.Vectors):
             holes.append(self.vectors(child, binding))
@@ -162,10 +160,9 @@ class Making(Selections):
     def item_write(self, field: Field, binding: ItemWriteField) -> tuple[Step, int]:
         """A write of items, and the reader of its arguments."""
         selection = ItemSelection(self)
-        type_name = field.info.type_name if field.info else ""
-        collection = self.catalog.collections[type_name]
+        collection = self.catalog.collections[field.type_name]
         spec = self.spec(ItemWriteSpec(field, binding, collection, self))
-        shown = ItemLookup(selection.item(field, type_name), collection.key.field)
+        shown = ItemLookup(selection.item(field, field.type_name), collection.key.field)
         ask = ItemWrite(binding.verb, shown, spec)
         holes = selection.holes
         specs = self._own(spec, holes)

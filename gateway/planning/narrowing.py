@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from gateway.planning.arguments import Arguments, Spec
 from gateway.planning.hybrid import Mode
-from gateway.planning.steps import Verb
 from gateway.schema import asks
 from gateway.schema.demands import demanded_by_where
 from gateway.schema.kinds import INT, INT_ID, TEXT, TEXT_ID, UUID, UUID_ID
@@ -31,60 +30,7 @@ if TYPE_CHECKING:
     from gateway.schema.demands import Demand
     from gateway.schema.selection import Field
     from gateway.schema.shapes import WhereShape
-    from gateway.sources.contract import Prepared
-
-    Slots = tuple[tuple[int, int], ...]
-
-    class Bound(Protocol):
-        """A prepared request that says where its arguments come from."""
-
-        @property
-        def source(self) -> str:
-            """The source it is a request to."""
-
-        @property
-        def slots(self) -> Slots:
-            """The reader and the place of each argument's value."""
-
-        @property
-        def constants(self) -> tuple[Any, ...]:
-            """What its rules hold."""
-
-        @property
-        def tables(self) -> tuple[str, ...]:
-            """The tables it reads."""
-
-    class MatchingRows(Protocol):
-        """The rows a `where` and the row rule let through, asked for in several ways.
-
-        `keys`: the first of their keys, at most `portion`; `further`: as many behind one more
-        argument, a key; `which`: those among the keys that one more argument lists. `estimate`: how
-        many there are; `whole`: how many rows there are at all. The values of `where` are reader 1.
-        """
-
-        @property
-        def portion(self) -> int:
-            """How many keys at once."""
-
-        @property
-        def keys(self) -> Bound:
-            """The first keys."""
-
-        @property
-        def further(self) -> Bound:
-            """The keys behind one."""
-
-        @property
-        def which(self) -> Bound:
-            """Those among given keys."""
-
-        @property
-        def estimate(self) -> Bound:
-            """About how many."""
-
-        @property
-        def whole(self) -> Bound:
-            """Of how many."""
+    from gateway.sources.contract import Bound, MatchingRows, Prepared
 
     class Rankings(Protocol):
         """The requests a vector search is made of, and the arguments of each.
@@ -282,7 +228,7 @@ def near(sources: Registry, binding: Vectors, entity: EntityInfo) -> Ranked:
     Of an entity with a row rule only rows that the viewer sees are searched.
     """
     hits = asks.VectorRead(Reading.SEARCH, binding.collection, entity.name, ())
-    native, _ = sources.prepare(Verb.SEARCH, binding.source, hits, {0: ()})
+    native, _ = sources.prepare(Reading.SEARCH, binding.source, hits, {0: ()})
     rows = None
     if entity.rule is not None:
         rows = RowSide(sources.matching(entity, None), None)

@@ -145,11 +145,24 @@ class Pushing:
         if node.arguments:
             self._use(node.arguments)
             text += "(" + ", ".join(print_ast(argument) for argument in node.arguments) + ")"
+        text += self._directives(field)
         parent = field.info.definition if field.info else None
         type_ = get_named_type(parent.type) if parent is not None else None
         if type_ is not None and is_composite_type(type_):
             text += " " + self._below(field, type_.name)
         return text
+
+    def _directives(self, field: Field) -> str:
+        """The upstream's own directives; those of GraphQL are settled here."""
+        found = {
+            f" {print_ast(one)}": one
+            for node in field.nodes
+            for one in node.directives or ()
+            if one.name.value in self._upstream.directives
+        }
+        for one in found.values():
+            self._use(one.arguments or ())
+        return "".join(found)
 
     def _below(self, field: Field, type_name: str) -> str:
         type_ = self._types[type_name]
@@ -247,20 +260,18 @@ def remote_fields(
     texts: list[str] = []
     parts: list[RemotePart] = []
     for number, field in enumerate(fields):
-        info = field.info
-        if info is not None and isinstance(info.binding, RemoteRoot):
+        if isinstance(field.binding, RemoteRoot):
             texts.append(pushing.roots([field]))
             parts.append(RemotePart((field.key,)))
             continue
         prefix = f"{_MARK}n{number}_"
         held, typename_keys, renamed = _held(field, reader, prefix)
         texts.append(pushing.roots(held))
-        type_name = info.type_name if info is not None else ""
         parts.append(
             RemotePart(
                 renamed,
                 namespace=True,
-                typename=type_name,
+                typename=field.type_name,
                 typename_keys=typename_keys,
                 prefix=prefix,
             )
@@ -273,10 +284,9 @@ def _held(
     field: Field, reader: Reader, prefix: str
 ) -> tuple[list[Field], tuple[str, ...], tuple[str, ...]]:
     """What is selected in a namespace, under aliases that no other root field has."""
-    type_name = field.info.type_name if field.info else ""
     held: list[Field] = []
     typenames: list[str] = []
-    for child in reader.below(field, type_name):
+    for child in reader.below(field, field.type_name):
         if child.name == TYPENAME:
             typenames.append(child.key)
         else:

@@ -7,16 +7,15 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from gateway.errors import ConfigurationError
 from gateway.planning.steps import ITEM_READS, Verb
 from gateway.planning.subscribing import PreparedEvents
+from gateway.schema import asks
 from gateway.schema.state import Namespaces
-from gateway.schema.state_asks import StateChange
 from gateway.schema.subscriptions import ChangeEvents
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Hashable, Mapping, Sequence
 
-    from gateway.planning.narrowing import Bound, MatchingRows, Rankings
+    from gateway.planning.narrowing import Rankings
     from gateway.planning.steps import Ask
-    from gateway.schema import asks
     from gateway.schema.bindings import Vectors
     from gateway.schema.catalog import EntityInfo
     from gateway.schema.items.asks import ItemAsk, ItemWrite
@@ -24,11 +23,19 @@ if TYPE_CHECKING:
     from gateway.schema.remote import RemoteFields, RemoteObjects
     from gateway.schema.shapes import WhereShape
     from gateway.schema.state import Guard, Namespace
-    from gateway.schema.state_asks import StateRead
     from gateway.schema.subscriptions import MessageEvents
+    from gateway.schema.vector_reading import Reading
     from gateway.schema.vector_writes import VectorAct, VectorChange
     from gateway.sources.changes import Changes
-    from gateway.sources.contract import Budget, Health, Prepared, Source, Value
+    from gateway.sources.contract import (
+        Bound,
+        Budget,
+        Health,
+        MatchingRows,
+        Prepared,
+        Source,
+        Value,
+    )
 
     class RowSource(Source, Protocol):
         """Has rows: compiles asks by key and pages.
@@ -54,19 +61,17 @@ if TYPE_CHECKING:
         def transaction(self, deadline: float, isolation: str | None) -> Any:
             """An asynchronous context manager: a session that commits at its end."""
 
-        def prepare_rows(self, row: asks.Row, shapes: Mapping[int, Any]) -> Any:
-            """Rows by key; the result also has `slots`."""
-
-        def prepare_page(self, connection: asks.Connection, shapes: Mapping[int, Any]) -> Any:
-            """A connection; the result also has `slots`."""
+        def prepare(
+            self,
+            ask: asks.Row | asks.Connection | asks.Related | asks.Named,
+            shapes: Mapping[int, Any],
+        ) -> Bound:
+            """Rows by key, a page, pages by the key their rows hold, or a named statement."""
 
         def prepare_marked(
             self, ask: asks.Row | asks.Connection, shapes: Mapping[int, Any]
         ) -> Any | None:
             """Rows or a page whose answers have marks (`sources.contract`); None: without any."""
-
-        def prepare_related(self, related: asks.Related, shapes: Mapping[int, Any]) -> Any:
-            """Connections by the key their rows hold; the result also has `slots`."""
 
         def prepare_matching(self, entity: EntityInfo, where: WhereShape | None) -> MatchingRows:
             """The keys of the rows that a `where` and the entity's rule let through."""
@@ -74,26 +79,19 @@ if TYPE_CHECKING:
         def prepare_ranked_by_words(self, entity: EntityInfo, where: WhereShape | None) -> Bound:
             """The same rows by full text, best first."""
 
-        def prepare_named(self, named: asks.Named, shapes: Mapping[int, Any]) -> Any:
-            """A named statement; the result also has `slots`."""
-
     class VectorSource(Source, Protocol):
         """Has vectors: compiles searches, neighbours, and whatever else is read of them."""
 
-        def prepare_read(self, ask: asks.VectorRead, fields: Mapping[int, Any]) -> Prepared:
-            """Searches, neighbours, groups and so on; payload `fields` by their reader."""
-
-        def prepare_act(self, act: VectorAct) -> Prepared:
-            """A change of points or collections, or a look at collections."""
+        def prepare(self, ask: asks.VectorRead | VectorAct, fields: Mapping[int, Any]) -> Prepared:
+            """What is read, payload `fields` by their reader; or a change, or a look at all."""
 
         def act_arguments(self, binding: VectorChange, values: Mapping[str, Any]) -> Any:
             """The arguments of a field with this binding as one value; raises InputError."""
 
-        async def act(self, prepared: Any, change: Any, deadline: float) -> bytes | None:
-            """Do it; the field's value."""
-
-        async def foreign(self, collections: Sequence[str], deadline: float) -> list[str]:
-            """Of these, those whose vectors another embedding model made: why, for each."""
+        async def unfit(
+            self, collections: Sequence[str], deadline: float
+        ) -> Mapping[str, Sequence[str]]:
+            """What is wrong with these, as lines by the name of what is wrong."""
 
         def rankings(self, hits: Any) -> Rankings:
             """The smaller requests that a search, or the search for neighbours, is made of."""
@@ -104,14 +102,11 @@ if TYPE_CHECKING:
     class UpstreamSource(Source, Protocol):
         """Is a GraphQL service: compiles documents for it."""
 
-        def prepare_fields(self, ask: RemoteFields) -> Any:
-            """Root fields that travel in one document; the result also has `viewer_slots`."""
+        def prepare(self, ask: RemoteFields | RemoteObjects) -> Any:
+            """Root fields that travel in one document, or objects by key; has `viewer_slots`."""
 
         def events(self, prepared: Any, arguments: tuple[Any, ...]) -> AsyncGenerator[Value, None]:
             """What a subscription's root field is, event for event."""
-
-        def prepare_objects(self, ask: RemoteObjects) -> Any:
-            """Objects by key; the result also has `viewer_slots`."""
 
     class ItemSource(Source, Protocol):
         """Has items: compiles reads and writes, and puts coerced arguments in its terms."""
@@ -133,16 +128,18 @@ if TYPE_CHECKING:
         """Has values under keys: compiles look-ups."""
 
         def messages(self, namespace: Namespace, pattern: str, deadline: float) -> Any:
-            """What is published on channels of a namespace."""
+            """What is published on channels of a namespace: a context manager of an iterator.
+
+            Of each message the `channel` within the namespace, the `value` as JSON or why it is
+            none, and `gap`: messages before it may have been missed. Raises SourceError where none
+            can be heard by `deadline`.
+            """
 
         def prepare_bound(self, pattern: str, key_names: Sequence[str], kind: str) -> Prepared:
             """A value per entity; `kind` says how it is read."""
 
-        def prepare_read(self, ask: StateRead, guard: Guard) -> Prepared:
-            """What is read of a namespace."""
-
-        def prepare_change(self, ask: StateChange, guard: Guard) -> Prepared:
-            """A write to a namespace."""
+        def prepare(self, ask: asks.StateRead | asks.StateChange, guard: Guard) -> Prepared:
+            """What is read of a namespace, or a write to it."""
 
 
 Found = TypeVar("Found")
@@ -174,7 +171,7 @@ class Registry:
         return [source for family in families for source in family.values()]
 
     def prepare(
-        self, verb: Verb, source: str, ask: Ask, shapes: Mapping[int, Hashable]
+        self, verb: Verb | Reading, source: str, ask: Ask, shapes: Mapping[int, Hashable]
     ) -> tuple[Prepared, tuple[tuple[int, int], ...]]:
         """The native request, and where its arguments come from. Pure."""
         given: Any = ask
@@ -187,24 +184,19 @@ class Registry:
                 state = _named(self.state, source, "state")
                 return state.prepare_bound(given.pattern, given.names, given.kind), ()
             case Verb.ROWS | Verb.PAGE | Verb.RELATED | Verb.NAMED:
-                native = self._rows(verb, _named(self.rows, source, "SQL"), given, shapes)
+                native: Any = _named(self.rows, source, "SQL").prepare(given, shapes)
             case _ if verb in ITEM_READS or verb is Verb.ITEM_WRITE:
                 native = _named(self.items, source, "items").prepare(given)
             case Verb.REMOTE_FIELDS | Verb.REMOTE_OBJECTS:
-                upstream = _named(self.upstreams, source, "upstream")
-                fields = verb is Verb.REMOTE_FIELDS
-                remote = upstream.prepare_fields if fields else upstream.prepare_objects
-                prepared = remote(given)
-                return prepared, (*_first(shapes), *prepared.viewer_slots)
+                native = _named(self.upstreams, source, "upstream").prepare(given)
+                return native, (*_first(shapes), *native.viewer_slots)
             case _:
-                vectors = _named(self.vectors, source, "vector")
-                acts = verb is Verb.VECTOR_ACT
-                native = vectors.prepare_act(given) if acts else vectors.prepare_read(given, shapes)
+                native = _named(self.vectors, source, "vector").prepare(given, shapes)
                 return native, _first(shapes)
         return native, native.slots
 
     def marked(
-        self, verb: Verb, source: str, ask: Ask, shapes: Mapping[int, Hashable]
+        self, verb: Verb | Reading, source: str, ask: Ask, shapes: Mapping[int, Hashable]
     ) -> Prepared | None:
         """The same request with marks, where its answers have any. Pure."""
         if verb not in {Verb.ROWS, Verb.PAGE}:
@@ -213,29 +205,19 @@ class Registry:
         found: Prepared | None = _named(self.rows, source, "SQL").prepare_marked(given, shapes)
         return found
 
-    def _rows(self, verb: Verb, source: RowSource, ask: Any, shapes: Mapping[int, Hashable]) -> Any:
-        if verb is Verb.NAMED:
-            return source.prepare_named(ask, shapes)
-        if verb is Verb.RELATED:
-            return source.prepare_related(ask, shapes)
-        compiled = source.prepare_rows if verb is Verb.ROWS else source.prepare_page
-        return compiled(ask, shapes)
-
     def act_arguments(self, binding: VectorChange, values: Mapping[str, Any]) -> Any:
         """The arguments of a vector operation as the source's one value."""
         return _named(self.vectors, binding.source, "vector").act_arguments(binding, values)
 
     def _namespace(
-        self, ask: StateRead | StateChange, shapes: Mapping[int, Hashable]
+        self, ask: asks.StateRead | asks.StateChange, shapes: Mapping[int, Hashable]
     ) -> tuple[Prepared, tuple[tuple[int, int], ...]]:
         """What is asked of the namespace whose name is the shape of the ask's first reader."""
-        write = isinstance(ask, StateChange)
+        write = isinstance(ask, asks.StateChange)
         guard = self.namespaces.guard(str(shapes[ask.spec]), write=write)
         source = _named(self.state, guard.namespace.source, "state")
-        if isinstance(ask, StateChange):
-            return source.prepare_change(ask, guard), ((ask.spec, 0),)
-        slots = tuple((part.spec, 0) for part in ask.parts if part.spec is not None)
-        return source.prepare_read(ask, guard), slots
+        specs = [ask.spec] if write else [one.spec for one in ask.parts if one.spec is not None]
+        return source.prepare(ask, guard), tuple((spec, 0) for spec in specs)
 
     def _events(
         self, ask: ChangeEvents | MessageEvents, shapes: Mapping[int, Hashable]

@@ -117,11 +117,11 @@ class RepresentationsSpec(Spec):
             names = ", ".join(info.name for info in columns)
             return _wrong(place, f"its key ({names}) has a value of the wrong kind")
         believed = {}
-        for field, attribute in entity.required.items():
+        for field, (attribute, within) in entity.required.items():
             if field in given:
                 type_ = self._types[name].fields[field].type
                 try:
-                    believed[attribute] = _told(given[field], type_, entity.within[field])
+                    believed[attribute] = _told(given[field], type_, within)
                 except InputError:
                     return _wrong(place, f"its `{field}` is no {type_}")
         return Representation(name, key, believed, label=label)

@@ -38,19 +38,18 @@ class Roots(Making):
 
     def root(self, field: Field) -> RootOutline:
         """A root field and its step, or its steps where its type shows only when it is asked."""
-        info = field.info
-        binding = info.binding if info else None
-        if isinstance(binding, b.ByNodeId) and info is not None:
+        binding = field.binding
+        if isinstance(binding, b.ByNodeId):
             spec = NodeSpec(field, self.catalog)
-            return self._of_types(field, self.catalog.possible[info.type_name], spec)
+            return self._of_types(field, self.catalog.possible[field.type_name], spec)
         if isinstance(binding, Entities):
             return self._entities(field)
-        if isinstance(binding, b.ByKey) and info is not None:
-            entity = self.catalog.entities[info.type_name]
+        if isinstance(binding, b.ByKey):
+            entity = self.catalog.entities[field.type_name]
             key = self.spec(KeySpec(field, entity))
             return RootOutline(field, None, {"": self.rows(field, entity)}, key)
-        if isinstance(binding, WriteBinding) and info is not None:
-            entity = self.catalog.entities[info.type_name]
+        if isinstance(binding, WriteBinding):
+            entity = self.catalog.entities[field.type_name]
             spec_of_write = self.spec(WriteSpec(field, binding, entity, self.catalog))
             return RootOutline(field, None, {"": self.rows(field, entity)}, None, spec_of_write)
         if isinstance(binding, ITEM_ROOTS):

@@ -50,7 +50,7 @@ class Selections(ABC):
         return asks.Row(entity, tuple(parts))
 
     def _part(self, child: Field, entity: EntityInfo, holes: list[Step]) -> asks.RowPart:
-        binding = child.info.binding if child.info else None
+        binding = child.binding
         if isinstance(binding, b.ColumnBinding):
             return asks.Value(child.key, entity.columns[child.name])
         if isinstance(binding, b.NodeIdBinding):
@@ -69,40 +69,32 @@ class Selections(ABC):
 
     def connection(self, field: Field, holes: list[Step]) -> asks.Connection:
         """What is asked of a list; other sources' steps join the `holes`."""
-        type_name = field.info.type_name if field.info else ""
-        nodes = self.catalog.fields[type_name, "nodes"]
+        nodes = self.catalog.fields[field.type_name, "nodes"]
         entity = self.catalog.entities[nodes.type_name]
         spec = self.spec(
             PageSpec(field, entity, self.catalog, self.planner.limits, self._near(field))
         )
-        parts: list[asks.ConnectionPart] = []
-        for child in self.reader.below(field, type_name):
-            if child.name == TYPENAME:
-                parts.append(asks.Constant(child.key, type_name))
-            elif child.name == "edges":
-                parts.append(self._edges(child, entity, holes))
-            elif child.name == "nodes":
-                parts.append(asks.Nodes(child.key, self.row(child, entity, holes)))
-            elif child.name == "pageInfo":
-                facts = tuple(
-                    asks.Constant(fact.key, "PageInfo")
-                    if fact.name == TYPENAME
-                    else asks.PageFact(fact.key, fact.name)
-                    for fact in self.reader.below(child, "PageInfo")
-                )
-                parts.append(asks.PageFacts(child.key, facts))
-            elif child.name == "aggregate":
-                of = computed(self.reader, child, self.catalog.aggregates[entity.name])
-                parts.append(asks.Aggregate(child.key, of))
-            elif child.name == "groups":
-                parts.append(self._groups(child, entity))
-            else:
-                parts.append(asks.TotalCount(child.key))
-        return asks.Connection(entity, spec, tuple(parts))
+
+        def part(child: Field) -> asks.ConnectionPart:
+            match child.name:
+                case "edges":
+                    return asks.Edges(child.key, self._edge(child, entity, holes))
+                case "nodes":
+                    return asks.Nodes(child.key, self.row(child, entity, holes))
+                case "pageInfo":
+                    return asks.PageFacts(child.key, self.reader.parts(child, _fact))
+                case "aggregate":
+                    of = computed(self.reader, child, self.catalog.aggregates[entity.name])
+                    return asks.Aggregate(child.key, of)
+                case "groups":
+                    return self._groups(child, entity)
+            return _fact(child)
+
+        return asks.Connection(entity, spec, self.reader.parts(field, part))
 
     def _near(self, field: Field) -> Callable[[Mapping[str, Any]], Hashable] | None:
         """What makes one value of the vector search that narrows a list, where one may."""
-        binding = field.info.binding if field.info else None
+        binding = field.binding
         near = binding.near if isinstance(binding, b.Listing) else None
         return None if near is None else partial(self.planner.sources.arguments, near)
 
@@ -113,29 +105,28 @@ class Selections(ABC):
         spec = GroupSpec(field, aggregates, self.catalog, self.planner.limits, keys)
         return asks.Groups(field.key, self.spec(spec), parts)
 
-    def _edges(self, field: Field, entity: EntityInfo, holes: list[Step]) -> asks.Edges:
-        type_name = field.info.type_name if field.info else ""
-        parts: list[asks.Constant | asks.Cursor | asks.EdgeNode | asks.Found] = []
-        for child in self.reader.below(field, type_name):
-            if child.name == TYPENAME:
-                parts.append(asks.Constant(child.key, type_name))
-            elif child.name == "cursor":
-                parts.append(asks.Cursor(child.key))
-            elif child.name in {"rank", "headline"}:
-                parts.append(asks.Found(child.key, child.name))
-            else:
-                parts.append(asks.EdgeNode(child.key, self.row(child, entity, holes)))
-        return asks.Edges(field.key, tuple(parts))
+    def _edge(
+        self, field: Field, entity: EntityInfo, holes: list[Step]
+    ) -> tuple[asks.Constant | asks.Fact | asks.EdgeNode, ...]:
+        def part(child: Field) -> asks.Fact | asks.EdgeNode:
+            if child.name != "node":
+                return _fact(child)
+            return asks.EdgeNode(child.key, self.row(child, entity, holes))
+
+        return self.reader.parts(field, part)
+
+
+def _fact(field: Field) -> asks.Fact:
+    return asks.Fact(field.key, field.name)
 
 
 def members(reader: Reader, field: Field) -> tuple[asks.Part, ...]:
     """The parts of a value that its source gives whole: no argument and no hole stands in it."""
-    type_name = field.info.type_name if field.info else ""
     if field.info is None or field.info.leaf:
         return ()
     return tuple(
-        asks.Part(child.key, TYPENAME, text=type_name)
+        asks.Part(child.key, TYPENAME, text=field.type_name)
         if child.name == TYPENAME
         else asks.Part(child.key, child.name, parts=members(reader, child))
-        for child in reader.below(field, type_name)
+        for child in reader.below(field, field.type_name)
     )

@@ -14,10 +14,9 @@ from typing import TYPE_CHECKING, Any
 from gateway.planning.arguments import CheckedSpec, SplitSpec
 from gateway.planning.selecting import members
 from gateway.schema import opaque
-from gateway.schema.asks import Part
+from gateway.schema.asks import Part, StateChange, StateRead
 from gateway.schema.kinds import must_be
 from gateway.schema.selection import TYPENAME
-from gateway.schema.state_asks import StateChange, StateRead
 from gateway.schema.state_keys import MOST, glob, segment
 
 if TYPE_CHECKING:

@@ -15,9 +15,7 @@ from gateway.schema import asks
 from gateway.schema.items.asks import ItemAsk, ItemWrite
 from gateway.schema.remote import RemoteFields, RemoteObjects
 from gateway.schema.rules import CONSTANT_SPEC
-from gateway.schema.state_asks import StateChange, StateRead
 from gateway.schema.subscriptions import ChangeEvents, MessageEvents
-from gateway.schema.vector_reading import Reading
 from gateway.schema.vector_writes import VectorAct
 
 if TYPE_CHECKING:
@@ -29,6 +27,7 @@ if TYPE_CHECKING:
     from gateway.schema.bindings import Vectors
     from gateway.schema.demands import Demand
     from gateway.schema.selection import Field
+    from gateway.schema.vector_reading import Reading
     from gateway.sources.contract import Prepared
 
 Ask: TypeAlias = (
@@ -38,8 +37,8 @@ Ask: TypeAlias = (
     | asks.VectorRead
     | asks.State
     | asks.Named
-    | StateRead
-    | StateChange
+    | asks.StateRead
+    | asks.StateChange
     | VectorAct
     | ChangeEvents
     | MessageEvents
@@ -51,20 +50,11 @@ Ask: TypeAlias = (
 
 
 class Verb(StrEnum):
-    """What is asked of a source."""
+    """What is asked of a source, but for the `Reading`s of vector collections."""
 
     ROWS = "rows by key"
     PAGE = "page"
     RELATED = "pages by key"
-    SEARCH = "search"
-    NEAREST = "nearest"
-    RECOMMEND = "recommend"
-    SEARCH_BATCH = "search batch"
-    SEARCH_GROUPS = "search groups"
-    FACET = "facet"
-    POINTS = "points"
-    POINT_COUNT = "point count"
-    POINT_PAGE = "point page"
     STATE = "state"
     NAMESPACE = "namespace"
     CHANGE = "change"
@@ -82,15 +72,13 @@ class Verb(StrEnum):
 
 ITEM_READS = frozenset({Verb.ITEMS, Verb.ITEMS_BY_KEY, Verb.SINGLE_ITEM, Verb.ITEM_GROUPS})
 """Reads of items."""
-VECTOR_READS = frozenset(Verb(reading.value) for reading in Reading)
-"""Reads of vector collections."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Step:
     """One request to one source, arguments still open; `specs` are the readers it takes part of."""
 
-    verb: Verb
+    verb: Verb | Reading
     source: str
     ask: Ask
     specs: tuple[int, ...]
@@ -117,7 +105,7 @@ class Fetch:
     not have it; it takes the viewer's values (`gateway.schema.rules.viewer_values`).
     """
 
-    verb: Verb
+    verb: Verb | Reading
     source: str
     prepared: Prepared
     slots: tuple[tuple[int, int], ...]

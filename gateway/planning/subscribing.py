@@ -15,13 +15,12 @@ from gateway.planning.arguments import SplitSpec
 from gateway.planning.narrowing import WhereSpec
 from gateway.planning.steps import Step, Verb
 from gateway.schema import asks
-from gateway.schema.selection import TYPENAME, Field
+from gateway.schema.selection import Field
 from gateway.schema.state_keys import glob
 from gateway.schema.subscriptions import (
     ChangeEvents,
     EventBinding,
     EventPart,
-    Fact,
     MessageEvents,
     Messages,
 )
@@ -56,9 +55,9 @@ def event_step(making: Making, field: Field, binding: EventBinding) -> Step:
     """The step of a subscription field."""
     if isinstance(binding, Messages):
         spec = making.spec(SplitSpec(field, _channel))
-        return Step(Verb.EVENTS, "", MessageEvents(_facts(making, field), spec), (spec,), (), field)
-    type_name = field.info.type_name if field.info else ""
-    entity = _entity_of(making, type_name)
+        facts = making.reader.parts(field, lambda child: asks.Fact(child.key, child.name))
+        return Step(Verb.EVENTS, "", MessageEvents(facts, spec), (spec,), (), field)
+    entity = _entity_of(making, field.type_name)
     spec = making.spec(SplitSpec(field, partial(_changed_key, entity)))
     holes: list[Step] = []
     guarded = entity.rule is not None or _asks_for(field, "where")
@@ -72,37 +71,19 @@ def event_step(making: Making, field: Field, binding: EventBinding) -> Step:
     return Step(Verb.EVENTS, entity.source, ask, (spec,), tuple(holes), field)
 
 
-def _facts(making: Making, field: Field) -> tuple[asks.Constant | Fact, ...]:
-    """The members of a message."""
-    type_name = field.info.type_name if field.info else ""
-    return tuple(
-        asks.Constant(child.key, type_name)
-        if child.name == TYPENAME
-        else Fact(child.key, child.name)
-        for child in making.reader.below(field, type_name)
-    )
-
-
 def _changed(
     making: Making, field: Field, entity: EntityInfo, holes: list[Step]
 ) -> tuple[EventPart, ...]:
     """The members of a change; the steps of its rows join the `holes`."""
-    type_name = field.info.type_name if field.info else ""
-    parts: list[EventPart] = []
-    for child in making.reader.below(field, type_name):
-        if child.name == TYPENAME:
-            parts.append(asks.Constant(child.key, type_name))
-        elif _is_row(child, entity):
-            parts.append(asks.Hole(child.key, len(holes), entity.key))
-            # The feed gives keys as JSON scalars, whatever the columns' types.
-            holes.append(replace(making.rows(child, entity), foreign=True))
-        else:
-            parts.append(Fact(child.key, child.name))
-    return tuple(parts)
 
+    def part(child: Field) -> asks.Hole | asks.Fact:
+        if child.type_name != entity.name:
+            return asks.Fact(child.key, child.name)
+        # The feed gives keys as JSON scalars, whatever the columns' types.
+        holes.append(replace(making.rows(child, entity), foreign=True))
+        return asks.Hole(child.key, len(holes) - 1, entity.key)
 
-def _is_row(child: Field, entity: EntityInfo) -> bool:
-    return child.info is not None and child.info.type_name == entity.name
+    return making.reader.parts(field, part)
 
 
 def _entity_of(making: Making, type_name: str) -> EntityInfo:

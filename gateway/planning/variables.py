@@ -136,15 +136,23 @@ class Variables:
 
 
 class VariableCoercer:
-    """Coerces the variables of one operation, request after request."""
+    """Coerces the variables of one operation, request after request.
 
-    __slots__ = ("_definitions", "_plain", "_schema", "_signatures")
+    `suggestions` lets errors name what the client may have meant, as in a document's own.
+    """
+
+    __slots__ = ("_definitions", "_plain", "_schema", "_signatures", "_suggestions")
 
     def __init__(
-        self, schema: GraphQLSchema, definitions: Sequence[VariableDefinitionNode]
+        self,
+        schema: GraphQLSchema,
+        definitions: Sequence[VariableDefinitionNode],
+        *,
+        suggestions: bool = False,
     ) -> None:
         self._schema = schema
         self._definitions = definitions
+        self._suggestions = suggestions
         plain: list[tuple[str, Callable[[Any], Any]]] | None = []
         for definition in definitions:
             convert = _converter(schema, definition.type)
@@ -192,7 +200,11 @@ class VariableCoercer:
     def coerce_whole(self, given: Mapping[str, Any]) -> VariableValues:
         """The same by graphql-core, with where each value came from."""
         result = get_variable_values(
-            self._schema, self._definitions, dict(given), max_errors=10, hide_suggestions=True
+            self._schema,
+            self._definitions,
+            dict(given),
+            max_errors=10,
+            hide_suggestions=not self._suggestions,
         )
         if isinstance(result, list):
             raise input_error(result[0])

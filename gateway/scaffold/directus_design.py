@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from functools import partial
 from typing import TYPE_CHECKING
 
 from gateway.scaffold import naming
+from gateway.scaffold.selection import picked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -120,9 +122,7 @@ class _Design:
         junction = any(one.meta and one.meta.junction_field for one in self._from(name))
         if hidden and junction:
             return False
-        wanted = [one for one in patterns if not one.startswith("!")]
-        left_out = any(fnmatchcase(name, one[1:]) for one in patterns if one.startswith("!"))
-        return not left_out and (not wanted or any(fnmatchcase(name, one) for one in wanted))
+        return picked(patterns, partial(fnmatchcase, name))
 
     def _from(self, collection: str) -> Iterator[RelationRow]:
         return (one for one in self._relations if one.collection == collection)

@@ -11,6 +11,7 @@ from gateway.scaffold.text import (
     Literal,
     assignment,
     call,
+    decorator,
     docstring,
     head,
     imports,
@@ -64,7 +65,7 @@ def _module(one: ItemClass, homes: Mapping[str, str], source: str) -> str:
 def _class(one: ItemClass, source: str) -> str:
     noun = naming.human(one.one)
     said = docstring(one.note, 4) or docstring(f"{naming.article(noun)}.", 4)
-    decorator = call(
+    above = call(
         "directus_collection",
         Literal(one.collection),
         key=None if one.key == "id" else Literal(one.key),
@@ -73,7 +74,7 @@ def _class(one: ItemClass, source: str) -> str:
         singleton="True" if one.singleton else None,
     )
     lines = [
-        assignment("@", decorator).removeprefix("@ = ").join(["@", ""]),
+        decorator(above),
         f"class {one.name}:",
         said or '    """An item."""',
         "",

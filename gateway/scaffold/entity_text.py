@@ -11,6 +11,7 @@ from gateway.scaffold.text import (
     assignment,
     call,
     comment,
+    decorator,
     docstring,
     head,
     imports,
@@ -55,7 +56,7 @@ class _Writer:
         name = naming.human(entity.short)
         one = name if naming.plural_of(entity.short) == entity.short else naming.article(name)
         lines = [
-            "@" + self._decorator(entity, described=said is not None),
+            self._decorator(entity, described=said is not None),
             f"class {entity.name}:",
             said or docstring(f"{one}.", 4) or '    """A row."""',
             "",
@@ -80,7 +81,7 @@ class _Writer:
             search=Literal(vectors[0]) if len(vectors) > 1 else None,
             description=f"{path}.comment" if entity.table.comment and not described else None,
         )
-        return assignment("@", whole).removeprefix("@ = ")
+        return decorator(whole)
 
     def _attribute(self, one: Attribute) -> str:
         words = words_of(one.annotation)

@@ -69,7 +69,8 @@ TYPES = frozenset(
 
 TYPE_ENDS = (
     *("Aggregate", "Connection", "Edge", "Filter", "GroupBy", "GroupOrderBy", "Having", "Hit"),
-    *("Insert", "List", "ListFilter", "ListWhere", "OrderBy", "Patch", "Queries", "Where"),
+    *("Insert", "List", "ListFilter", "ListOrderBy", "ListWhere", "OrderBy", "Patch", "Queries"),
+    "Where",
     *(
         whole + part
         for whole in ("Aggregate", "GroupOrderBy", "Having")

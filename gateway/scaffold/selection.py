@@ -9,12 +9,13 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
+from functools import partial
 from typing import TYPE_CHECKING
 
 from gateway.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from gateway.sources.postgres.introspection.catalogue import Name, Table
 
@@ -26,6 +27,13 @@ BOOKKEEPING = "alembic_version"
 def matches(pattern: str, name: Name) -> bool:
     """Whether a pattern (`film*`, `sales.*`) means a table; without a dot, in any schema."""
     return fnmatchcase(name.own, pattern) or fnmatchcase(f"{name.schema}.{name.own}", pattern)
+
+
+def picked(patterns: Collection[str], fits: Callable[[str], bool]) -> bool:
+    """Whether one of the patterns fits, if any is wanted, and none of those after `!` does."""
+    wanted = [pattern for pattern in patterns if not pattern.startswith("!")]
+    left_out = any(fits(pattern[1:]) for pattern in patterns if pattern.startswith("!"))
+    return not left_out and (not wanted or any(map(fits, wanted)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +86,8 @@ class Selection:
 
     def picks(self, table: Table) -> bool:
         """Whether a table is among those asked for."""
-        wanted = [pattern for pattern in self.tables if not pattern.startswith("!")]
-        unwanted = [pattern[1:] for pattern in self.tables if pattern.startswith("!")]
-        return (
-            table.name.own != BOOKKEEPING
-            and (not wanted or any(matches(pattern, table.name) for pattern in wanted))
-            and not any(matches(pattern, table.name) for pattern in unwanted)
-        )
+        fits = partial(matches, name=table.name)
+        return table.name.own != BOOKKEEPING and picked(self.tables, fits)
 
     def comment(self) -> list[str]:
         """The options as lines of comment, one each, which `remembered` reads back."""

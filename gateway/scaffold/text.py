@@ -93,6 +93,11 @@ def assignment(target: str, node: Node, indent: int = 0) -> str:
     return f"{begins}(\n{' ' * inner}{render(node, inner, inner)}\n{' ' * indent})"
 
 
+def decorator(node: Node) -> str:
+    """`@…` above a class."""
+    return "@" + assignment("@", node).removeprefix("@ = ")
+
+
 def string(text: str) -> str:
     """A string literal, in the quotes that need fewer escapes."""
     quote = "'" if text.count('"') > text.count("'") else '"'

@@ -103,13 +103,16 @@ class Access(TypedDict, total=False):
 ACCESS = tuple(Access.__annotations__)
 
 
-def directives_of(options: Mapping[str, Any]) -> list[object]:
-    """The directives that say the same as the options.
+def directives_of(options: Mapping[str, Any], of: Any = None) -> list[object]:
+    """The directives that say the same as the options given to `of`: a class, function or name.
 
     Raises ConfigurationError for another option or shape: a slip would leave a field open.
     """
     for unknown in sorted(options.keys() - set(ACCESS)):
-        raise ConfigurationError(f"There is no option {unknown!r}; there are {', '.join(ACCESS)}.")
+        where = f"{getattr(of, '__qualname__', of)}: t" if of is not None else "T"
+        raise ConfigurationError(
+            f"{where}here is no option {unknown!r}; there are {', '.join(ACCESS)}."
+        )
     found: list[object] = []
     if options.get("authenticated"):
         found.append(Authenticated())

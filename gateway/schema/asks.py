@@ -24,6 +24,14 @@ class Constant:
 
 
 @dataclass(frozen=True, slots=True)
+class Fact:
+    """What the source knows by its GraphQL name: a cursor, a rank, a count, part of an event."""
+
+    key: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Value:
     """A column, written as its kind says."""
 
@@ -79,13 +87,6 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Cursor:
-    """An edge's cursor."""
-
-    key: str
-
-
-@dataclass(frozen=True, slots=True)
 class EdgeNode:
     """An edge's row."""
 
@@ -94,19 +95,11 @@ class EdgeNode:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """How a row was found by a search, by its GraphQL name: rank or headline."""
-
-    key: str
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
 class Edges:
     """The list of edges."""
 
     key: str
-    parts: tuple[Constant | Cursor | EdgeNode | Found, ...]
+    parts: tuple[Constant | Fact | EdgeNode, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,26 +111,11 @@ class Nodes:
 
 
 @dataclass(frozen=True, slots=True)
-class PageFact:
-    """One member of PageInfo, by its GraphQL name."""
-
-    key: str
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
 class PageFacts:
     """The pageInfo object."""
 
     key: str
-    parts: tuple[Constant | PageFact, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class TotalCount:
-    """How many rows the whole list has."""
-
-    key: str
+    parts: tuple[Constant | Fact, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +178,7 @@ class Part:
 
 
 RowPart: TypeAlias = Constant | Value | NodeId | Hole | One | Many
-ConnectionPart: TypeAlias = Constant | Edges | Nodes | PageFacts | TotalCount | Aggregate | Groups
+ConnectionPart: TypeAlias = Constant | Fact | Edges | Nodes | PageFacts | Aggregate | Groups
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,6 +217,23 @@ class State:
     pattern: str
     names: tuple[str, ...]
     kind: str = "counter"
+
+
+@dataclass(frozen=True, slots=True)
+class StateRead:
+    """An object of stored values under one namespace, which the reader `spec` names."""
+
+    spec: int
+    parts: tuple[Part, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StateChange:
+    """One write of stored values by its verb; the reader `spec` gives namespace and arguments."""
+
+    verb: str
+    spec: int
+    parts: tuple[Part, ...]
 
 
 @dataclass(frozen=True, slots=True)

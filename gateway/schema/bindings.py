@@ -321,7 +321,7 @@ def field(  # noqa: PLR0913 - each is an option of a Strawberry field
             directives=[
                 *directives,
                 *([Requires(fields=FieldSet(requires))] if requires else ()),
-                *directives_of(access),
+                *directives_of(access, resolver),
                 *cache_directives(cache),
             ],
         )

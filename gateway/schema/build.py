@@ -6,7 +6,7 @@ import sys
 import typing
 from dataclasses import dataclass, replace
 from dataclasses import field as member
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import strawberry
@@ -27,7 +27,7 @@ from gateway.schema.catalog import (
 )
 from gateway.schema.checks import check_classes, check_field
 from gateway.schema.connection import Connection, Node, PageInfo
-from gateway.schema.definitions import field_name, fields_of, type_name
+from gateway.schema.definitions import fields_of, guarded, type_name
 from gateway.schema.entities import entity_options, optional, read_entity
 from gateway.schema.federation import bind_entities, bind_service, schema_class, set_keys, told_to
 from gateway.schema.fulltext import full_text
@@ -35,7 +35,7 @@ from gateway.schema.guards import field_infos, type_requirements
 from gateway.schema.inputs import Inputs
 from gateway.schema.items.bindings import ITEM_BINDINGS
 from gateway.schema.items.fields import CollectionFields
-from gateway.schema.mutations import Insert, WriteBinding, transaction
+from gateway.schema.mutations import WriteBinding, transaction
 from gateway.schema.named.binding import NamedSql
 from gateway.schema.named.fields import NamedFields
 from gateway.schema.named.keys import key_owner
@@ -60,7 +60,7 @@ from gateway.schema.vector_fields import VectorFields
 from gateway.schema.vector_write_fields import VectorWriteFields
 from gateway.schema.vector_write_types import VECTOR, Vector
 from gateway.schema.vector_writes import VectorChange
-from gateway.schema.writes import children, conflict_columns, writable
+from gateway.schema.writes import check_columns, children, writable
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -150,9 +150,9 @@ class _Builder:
         self.lists: dict[str, type] = {}
         self.changes: dict[str, type] = {}
         self.where_types: Mapping[str, tuple[type, type]] = {}
+        self.write_types: Mapping[str, tuple[type, type]] = {}
         self.aggregates: dict[str, Aggregates] = {}
         self.structures: set[str] = set()
-        self.namespaces: type | None = None
         self.collections = CollectionFields(domain.collections, self.inputs, self._target)
         classes = (*domain.entities, *domain.collections)
         self.names = {cls.__name__: cls for cls in classes}
@@ -167,20 +167,24 @@ class _Builder:
             shown, _ = self._open(found)
             text = full_text(found.table, search, shown.values(), cls.__name__)
             self.by_class[cls] = replace(found, text=text)
-        where_types = self.where_types = {
+        self.where_types = {
             info.name: self.inputs.declare(info.name, *self._open(info))
             for info in self.by_class.values()
         }
         for info in self.by_class.values():
             self._declare_list(info)
         self.collections.read(hints)
-        write_types = self._write_types()
+        if self.domain.mutations:
+            self.write_types = {
+                info.name: self.inputs.declare_writes(info.name, writable(info), children(info))
+                for info in self.by_class.values()
+            }
         roots = [*self.domain.queries, NodeQueries]
         for cls in self.domain.entities:
             _add_node_id(cls)
         streams = self.domain.subscriptions
         for cls in (*self.names.values(), *roots, *self.domain.mutations, *streams):
-            self._finish(cls, hints.get(cls) or self._hints(cls), where_types, write_types)
+            self._finish(cls, hints.get(cls) or self._hints(cls))
         mutation = None
         if self.domain.mutations:
             mutation = _root("Mutation", self.domain.mutations, "Where every write begins.")
@@ -204,9 +208,9 @@ class _Builder:
 
     def _open(self, entity: EntityInfo) -> tuple[Mapping[str, ColumnInfo], Mapping[str, Relation]]:
         """What anybody may filter and order by: not what needs a permission to be read."""
-        guarded = {field_name(field) for field in fields_of(entity.cls) if field.permission_classes}
-        columns = {name: of for name, of in entity.columns.items() if name not in guarded}
-        relations = {name: of for name, of in entity.relations.items() if name not in guarded}
+        closed = guarded(entity.cls)
+        columns = {name: of for name, of in entity.columns.items() if name not in closed}
+        relations = {name: of for name, of in entity.relations.items() if name not in closed}
         return columns, relations
 
     def _declare_list(self, entity: EntityInfo) -> None:
@@ -218,14 +222,10 @@ class _Builder:
         self.lists[entity.name] = connection
         self.structures |= whole.structures | {type_name(connection), type_name(edge)}
 
-    def _write_types(self) -> dict[str, tuple[type, type]]:
-        """The inputs of writes, for the entities that some mutation writes and their children."""
-        wanted = {info.name for info in self.by_class.values()} if self.domain.mutations else set()
-        return {
-            info.name: self.inputs.declare_writes(info.name, writable(info), children(info))
-            for info in self.by_class.values()
-            if info.name in wanted
-        }
+    @cached_property
+    def namespaces(self) -> type:
+        """The enum of the namespaces, made where a field takes one."""
+        return namespace_enum(self.domain.namespaces)
 
     def _hints(self, cls: type) -> dict[str, Any]:
         module = vars(sys.modules[cls.__module__])
@@ -237,13 +237,7 @@ class _Builder:
                 "of the domain."
             ) from None
 
-    def _finish(
-        self,
-        cls: type,
-        hints: Mapping[str, Any],
-        inputs: Mapping[str, tuple[type, type]],
-        writes: Mapping[str, tuple[type, type]],
-    ) -> None:
+    def _finish(self, cls: type, hints: Mapping[str, Any]) -> None:
         """Give every bound field its resolved type and its arguments."""
         for field in fields_of(cls):
             if not isinstance(field, b.Bound) or isinstance(field.binding, b.NodeIdBinding):
@@ -252,10 +246,6 @@ class _Builder:
             inner, nullable = optional(hints[field.python_name])
             root = cls not in self.by_class
             check_field(where, field.binding, inner, nullable=nullable, root=root)
-            if isinstance(field.binding, ITEM_BINDINGS):
-                changes = cls in self.domain.mutations
-                self.collections.settle(field, cls, inner, nullable=nullable, writes=changes)
-                continue
             if self._settled_apart(field, cls, inner, nullable=nullable):
                 continue
             entity = self._target(inner)
@@ -268,46 +258,47 @@ class _Builder:
                 inner = self.lists[entity.name]
             elif isinstance(field.binding, _ROOTS) and entity is None:
                 raise ConfigurationError(f"{where}: annotate it with an entity of the domain.")
-            if isinstance(field.binding, Insert) and field.binding.conflict and entity:
-                conflict_columns(entity, field.binding.conflict, where)
+            if isinstance(field.binding, WriteBinding) and entity is not None:
+                check_columns(entity, field.binding, where)
             field.settle(
                 inner | None if nullable else inner,
-                [*own, *arguments_for(field.binding, entity, inputs, writes)],
+                [
+                    *own,
+                    *arguments_for(field.binding, entity, self.where_types, self.write_types),
+                ],
             )
 
     def _settled_apart(self, field: b.Bound, cls: type, inner: Any, *, nullable: bool) -> bool:
         """Settle a field whose binding has types of its own; whether it was one."""
         written = cls in self.domain.mutations
-        if isinstance(field.binding, NamedSql):
-            self.named.settle(field, cls, inner, nullable=nullable, writes=written)
-            return True
-        if isinstance(field.binding, StateRoot | StateWrite):
-            self.namespaces = self.namespaces or namespace_enum(self.domain.namespaces)
-            self.structures |= STRUCTURES
-            field.settle(inner | None, state_arguments(field.binding, self.namespaces))
-            return True
-        if isinstance(field.binding, Messages):
-            self.namespaces = self.namespaces or namespace_enum(self.domain.namespaces)
-            self.structures.add(MESSAGE)
-            field.settle(inner | None, message_arguments(self.namespaces))
-            return True
-        if isinstance(field.binding, Changes):
-            changed = self._target(inner)
-            if changed is None:
-                where = f"{cls.__name__}.{field.python_name}"
-                raise ConfigurationError(f"{where}: annotate it with an entity of the domain.")
-            made = self.changes.setdefault(changed.name, change_type(changed))
-            self.structures.add(type_name(made))
-            condition, _ = self.where_types[changed.name]
-            field.settle(made | None, change_arguments(changed, condition))
-            return True
-        if isinstance(field.binding, VectorChange):
-            entity = cls in self.by_class
-            self.vector_writes.settle(
-                field, cls, inner, nullable=nullable, writes=written, entity=entity
-            )
-            return True
-        return False
+        match field.binding:
+            case NamedSql():
+                self.named.settle(field, cls, inner, nullable=nullable, writes=written)
+            case VectorChange():
+                entity = cls in self.by_class
+                self.vector_writes.settle(
+                    field, cls, inner, nullable=nullable, writes=written, entity=entity
+                )
+            case StateRoot() | StateWrite():
+                self.structures |= STRUCTURES
+                field.settle(inner | None, state_arguments(field.binding, self.namespaces))
+            case Messages():
+                self.structures.add(MESSAGE)
+                field.settle(inner | None, message_arguments(self.namespaces))
+            case Changes():
+                changed = self._target(inner)
+                if changed is None:
+                    where = f"{cls.__name__}.{field.python_name}"
+                    raise ConfigurationError(f"{where}: annotate it with an entity of the domain.")
+                made = self.changes.setdefault(changed.name, change_type(changed))
+                self.structures.add(type_name(made))
+                condition, _ = self.where_types[changed.name]
+                field.settle(made | None, change_arguments(changed, condition))
+            case _ if isinstance(field.binding, ITEM_BINDINGS):
+                self.collections.settle(field, cls, inner, nullable=nullable, writes=written)
+            case _:
+                return False
+        return True
 
     def _target(self, inner: Any) -> EntityInfo | None:
         arguments = typing.get_args(inner)

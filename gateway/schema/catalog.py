@@ -114,12 +114,11 @@ class EntityInfo:
     rule: Rule | None = None
     """The condition under which a row exists for a viewer."""
     text: FullText | None = None
-    required: Mapping[str, str] = field(default_factory=dict)
-    """Fields of other subgraphs that its resolvers require: Python attributes by field name."""
+    required: Mapping[str, tuple[str, Fields]] = field(default_factory=dict)
+    """Fields of other subgraphs that its resolvers require, by name: the Python attribute, and what
+    is required of the objects that the field holds."""
     other_keys: tuple[tuple[ColumnInfo, ...], ...] = ()
     """By which others may refer to its rows too."""
-    within: Mapping[str, Fields] = field(default_factory=dict)
-    """What is required of the objects that such fields hold, by field name."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -27,3 +27,8 @@ def type_name(cls: type) -> str:
 def field_name(field: Any) -> str:
     """What a Strawberry field is called in GraphQL."""
     return _NAMES.from_field(field)
+
+
+def guarded(cls: type) -> set[str]:
+    """The fields of a class, by their GraphQL names, that ask for a permission."""
+    return {field_name(field) for field in fields_of(cls) if field.permission_classes}

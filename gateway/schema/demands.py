@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from graphql import FieldNode, FragmentSpreadNode, InlineFragmentNode
 
 from gateway.schema.access import Requirement, Requirements
+from gateway.schema.shapes import columns_of
 
 if TYPE_CHECKING:
     from graphql import FragmentDefinitionNode, SelectionSetNode
@@ -85,21 +86,10 @@ def demanded_by_groups(
         column, _ = aggregates.keys[name]
         yield from _of_field(catalog, entity, column.name, "by")
     ordered = [key.column for key in shape.order]
-    for name in [*ordered, *_columns(shape.having)]:
+    for name in [*ordered, *columns_of(shape.having)]:
         measure = aggregates.measures.get(name)
         if measure is not None and measure.column is not None:
             yield from _of_field(catalog, entity, measure.column.name, "groups")
-
-
-def _columns(shape: WhereShape | None) -> Iterator[str]:
-    match shape:
-        case ("all" | "any", parts):
-            for part in parts:
-                yield from _columns(part)
-        case ("not", part):
-            yield from _columns(part)
-        case ("is" | "path", name, *_):
-            yield name
 
 
 def demanded_by_where(
@@ -118,18 +108,23 @@ def demanded_by_where(
             yield from _of_field(catalog, entity, name, what)
             target = catalog.entities[entity.relations[name].target]
             yield from demanded_by_where(catalog, target, inner, f"{what}.{name}")
+        case ("count", name, _):
+            yield from _of_field(catalog, entity, name, what)
         case _:
             raise TypeError(f"not a condition: {shape!r}")
 
 
 def _of_order(catalog: Catalog, entity: EntityInfo, keys: Iterable[OrderKey]) -> Iterator[Demand]:
     for key in keys:
-        place = entity
+        place, column = entity, key.column
         for name in key.path:
             yield from _of_field(catalog, place, name, "orderBy")
             place = catalog.entities[place.relations[name].target]
-        if key.column in place.columns:
-            yield from _of_field(catalog, place, key.column, "orderBy")
+        measure = catalog.aggregates[place.name].measures.get(column)
+        if measure is not None and measure.column is not None:
+            column = measure.column.name
+        if column in place.columns:
+            yield from _of_field(catalog, place, column, "orderBy")
 
 
 def demanded_by_node(catalog: Catalog, entity: str) -> Iterator[Demand]:

@@ -204,7 +204,7 @@ def directus_collection(  # noqa: PLR0913 - each is an option of a collection
             cls,
             name=name,
             description=says,
-            directives=[*directives, *directives_of(access), *cache_directives(cache)],
+            directives=[*directives, *directives_of(access, cls), *cache_directives(cache)],
         )
         made.__plait_collection__ = CollectionOptions(  # type: ignore[attr-defined]  # read by build()
             collection, key, key_type, source, singleton, files=collection == _FILES

@@ -17,7 +17,7 @@ from gateway.schema.checks import check_target
 from gateway.schema.connection import Connection
 from gateway.schema.definitions import field_name, fields_of, type_name
 from gateway.schema.entity import EntityOptions
-from gateway.schema.federation import required_by, required_within
+from gateway.schema.federation import required_by
 from gateway.schema.kinds import kind_of
 from gateway.schema.relations import other_key, relation_of
 from gateway.schema.state_fields import StateValue, placeholders
@@ -87,7 +87,6 @@ def read_entity(cls: type, hints: Mapping[str, Any], entities: Sequence[type]) -
         attributes,
         options.rule,
         required=required_by(cls),
-        within=required_within(cls),
         other_keys=tuple(others),
     )
 

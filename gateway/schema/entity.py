@@ -102,7 +102,7 @@ def entity(  # noqa: PLR0913 - each is an option of an entity
             cls,
             name=name,
             description=description or _paragraph(cls.__doc__) or table.comment,
-            directives=[*directives, *directives_of(access), *cache_directives(cache)],
+            directives=[*directives, *directives_of(access, cls), *cache_directives(cache)],
         )
         bound.__plait_entity__ = options  # type: ignore[attr-defined]  # read by build()
         return bound

@@ -62,31 +62,18 @@ def external(**options: Any) -> Any:
     return own(resolve)
 
 
-def required_by(cls: type) -> Mapping[str, str]:
-    """The fields of other subgraphs that resolvers of an entity require: attributes by field name.
+def required_by(cls: type) -> Mapping[str, tuple[str, Fields]]:
+    """The fields of other subgraphs that resolvers of an entity require, by name.
 
-    Raises ConfigurationError for one that is not declared.
+    Of each the Python attribute, and the fields that are required of the objects it holds. Raises
+    ConfigurationError for what is not declared, or is no set of fields.
     """
     declared = {
         field_name(field): field.python_name
         for field in fields_of(cls)
         if isinstance(field, ExternalField)
     }
-    wanted = required_within(cls)
-    for name in sorted(wanted.keys() - declared.keys()):
-        raise ConfigurationError(
-            f"{cls.__name__}: a resolver requires {name!r}, which is not declared; "
-            "write `… | None = external()` for it."
-        )
-    return {name: declared[name] for name in sorted(wanted)}
-
-
-def required_within(cls: type) -> Mapping[str, Fields]:
-    """The same fields, each with the fields that are required of the objects it holds.
-
-    Raises ConfigurationError for what is no set of fields.
-    """
-    whole: dict[str, Any] = {}
+    wanted: dict[str, Any] = {}
     for field in fields_of(cls):
         for directive in field.directives:
             if isinstance(directive, Requires):
@@ -95,8 +82,13 @@ def required_within(cls: type) -> Mapping[str, Fields]:
                     (asked,) = parse(f"{{ {directive.fields} }}").definitions
                 except (GraphQLError, ValueError):
                     raise _no_field_set(where, directive) from None
-                _gather(asked, whole, _no_field_set(where, directive))
-    return whole
+                _gather(asked, wanted, _no_field_set(where, directive))
+    for name in sorted(wanted.keys() - declared.keys()):
+        raise ConfigurationError(
+            f"{cls.__name__}: a resolver requires {name!r}, which is not declared; "
+            "write `… | None = external()` for it."
+        )
+    return {name: (declared[name], wanted[name]) for name in sorted(wanted)}
 
 
 def _gather(node: Any, whole: dict[str, Any], refusal: ConfigurationError) -> None:

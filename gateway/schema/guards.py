@@ -19,10 +19,11 @@ from graphql import (
 )
 
 from gateway.errors import ConfigurationError
-from gateway.schema.access import Authority, Requirements, requirements_of
+from gateway.schema.access import Authority, Requirements
 from gateway.schema.catalog import Aggregates, EntityInfo, FieldInfo
 from gateway.schema.definitions import definition_of
 from gateway.schema.stitching import binding_of
+from gateway.schema.upstream_access import required_by
 
 Fields = dict[tuple[str, str], FieldInfo]
 
@@ -32,9 +33,8 @@ def type_requirements(
 ) -> dict[str, Requirements]:
     """What each guarded type asks for. `made_of`: connection or hit type → its entity."""
     found: dict[str, Requirements] = {}
-    for type_ in _object_types(schema):
-        definition = definition_of(type_)
-        requirements = requirements_of(getattr(definition, "directives", None) or ())
+    for type_ in schema.type_map.values():
+        requirements = required_by(type_)
         if requirements:
             authority.check(requirements, type_.name)
             found[type_.name] = requirements
@@ -90,7 +90,7 @@ def _field_info(parent: str, name: str, field: Any) -> FieldInfo:
         walked=plain or bool(getattr(definition, "extensions", ())),
         plain=plain,
         needs=getattr(definition, "needs", ()),
-        access=requirements_of(getattr(definition, "directives", None) or ()),
+        access=required_by(field),
     )
 
 

@@ -14,6 +14,7 @@ from strawberry.types.unset import UNSET
 
 from gateway.schema.definitions import fields_of
 from gateway.schema.documents import MEMBERS, PATH
+from gateway.schema.kinds import INT
 from gateway.schema.writes import required
 
 if TYPE_CHECKING:
@@ -80,6 +81,10 @@ class Inputs:
                     f"Optional[{target}ListWhere]",
                     "By the rows related to this one.",
                 )
+                order[name] = (
+                    f"Optional[{target}ListOrderBy]",
+                    "By what the rows related to this one amount to.",
+                )
             else:
                 where[name] = (f"Optional[{target}Where]", "By the row related to this one.")
                 order[name] = (f"Optional[{target}OrderBy]", "By the row related to this one.")
@@ -90,6 +95,7 @@ class Inputs:
                 "some": (f"Optional[{entity}Where]", "At least one related row is like this."),
                 "every": (f"Optional[{entity}Where]", "Every related row is like this."),
                 "none": (f"Optional[{entity}Where]", "No related row is like this."),
+                "count": (self.filter_of(INT) | None, "By how many related rows there are."),
             },
             "Which related rows there must be.",
         )

@@ -54,14 +54,14 @@ def insert_many(**options: Any) -> Any:
     return bound(Insert(many=True), options)
 
 
-def upsert(*columns: str, **options: Any) -> Any:
-    """A new row, or the one with the same unique `columns` brought up to date."""
-    return bound(Insert(conflict=columns), options)
+def upsert(column: str, /, *more: str, **options: Any) -> Any:
+    """A new row, or the one with the same unique columns brought up to date."""
+    return bound(Insert(conflict=(column, *more)), options)
 
 
-def upsert_many(*columns: str, **options: Any) -> Any:
+def upsert_many(column: str, /, *more: str, **options: Any) -> Any:
     """Like `upsert`, for several rows in one statement."""
-    return bound(Insert(many=True, conflict=columns), options)
+    return bound(Insert(many=True, conflict=(column, *more)), options)
 
 
 def update(*, version: str | None = None, **options: Any) -> Any:

@@ -23,9 +23,9 @@ def queries(cls: type[T] | None = None, /, **access: Unpack[Access]) -> Any:
     `@queries(roles=["editor"])` says who may use its fields; one that says the like itself keeps
     its own.
     """
-    directives = directives_of(access)
 
     def decorate(one: type[T]) -> type[T]:
+        directives = directives_of(access, one)
         made = strawberry.type(one)
         for field in fields_of(made):
             own = {type(directive) for directive in field.directives}

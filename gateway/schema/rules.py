@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeAlias
+from typing import Any, TypeAlias
 
 import orjson
 import sqlalchemy as sa
@@ -21,33 +21,13 @@ from sqlalchemy.dialects import postgresql as pg
 from sqlalchemy.sql import operators
 from sqlalchemy.sql.visitors import replacement_traverse
 
+from gateway.telemetry.propagation import TRACE_HEADERS
 from gateway.viewer import Viewer
 
 Expression = sa.ColumnElement[Any]
 
 
-class ViewerColumns(Protocol):
-    """The viewer as SQL sees it: each attribute a bound parameter."""
-
-    @property
-    def subject(self) -> Expression:
-        """Text; null for an anonymous viewer."""
-
-    @property
-    def tenant(self) -> Expression:
-        """Text; null where there is none."""
-
-    def has_role(self, role: str) -> Expression:
-        """Whether the viewer has this role."""
-
-    def has_scope(self, scope: str) -> Expression:
-        """Whether the viewer has this scope."""
-
-    def claim(self, name: str) -> Expression:
-        """The kept claim of that name, as text; null where there is none."""
-
-
-Rule: TypeAlias = Callable[[Any, ViewerColumns], Expression]
+Rule: TypeAlias = "Callable[[Any, ViewerColumns], Expression]"
 """(the row's columns, the viewer) → the condition under which the row exists for the viewer."""
 
 VIEWER_SPEC = -1
@@ -56,9 +36,6 @@ CONSTANT_SPEC = -2
 """Stands for a value that a rule itself wrote."""
 
 SUBJECT, TENANT, ROLES, SCOPES, CLAIMS, HEADERS = range(6)
-
-
-_TRACE = frozenset({"traceparent", "tracestate"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +49,8 @@ class Passed:
     def of(cls, headers: tuple[tuple[str, str], ...]) -> Passed:
         """All that was kept of a request's headers."""
         return cls(
-            tuple(pair for pair in headers if pair[0] not in _TRACE),
-            tuple(pair for pair in headers if pair[0] in _TRACE),
+            tuple(pair for pair in headers if pair[0] not in TRACE_HEADERS),
+            tuple(pair for pair in headers if pair[0] in TRACE_HEADERS),
         )
 
     def __iter__(self) -> Iterator[tuple[str, str]]:
@@ -93,29 +70,29 @@ def viewer_values(viewer: Viewer) -> tuple[Any, ...]:
     )
 
 
-class BoundViewer:
-    """The viewer of one statement: remembers nothing, names its parameters by what they hold."""
+class ViewerColumns:
+    """The viewer as SQL sees it: each attribute a bound parameter, named by what it holds."""
 
     @property
     def subject(self) -> Expression:
-        """See `ViewerColumns`."""
+        """Text; null for an anonymous viewer."""
         return sa.bindparam(f"plait_v_{SUBJECT}", type_=sa.Text)
 
     @property
     def tenant(self) -> Expression:
-        """See `ViewerColumns`."""
+        """Text; null where there is none."""
         return sa.bindparam(f"plait_v_{TENANT}", type_=sa.Text)
 
     def has_role(self, role: str) -> Expression:
-        """See `ViewerColumns`."""
+        """Whether the viewer has this role."""
         return sa.literal(role, sa.Text) == sa.any_(_texts(ROLES))
 
     def has_scope(self, scope: str) -> Expression:
-        """See `ViewerColumns`."""
+        """Whether the viewer has this scope."""
         return sa.literal(scope, sa.Text) == sa.any_(_texts(SCOPES))
 
     def claim(self, name: str) -> Expression:
-        """See `ViewerColumns`."""
+        """The kept claim of that name, as text; null where there is none."""
         claims = sa.cast(sa.bindparam(f"plait_v_{CLAIMS}", type_=sa.Text), pg.JSONB)
         return sa.func.jsonb_extract_path_text(claims, sa.literal(name, sa.Text))
 
@@ -129,7 +106,7 @@ def condition(rule: Rule, columns: Any) -> Expression:
 
     `row.state.in_(…)` becomes a comparison with one array, as a statement is compiled but once.
     """
-    found: Expression = replacement_traverse(rule(columns, BoundViewer()), {}, _with_array)
+    found: Expression = replacement_traverse(rule(columns, ViewerColumns()), {}, _with_array)
     return found
 
 

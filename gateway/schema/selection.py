@@ -6,7 +6,7 @@ GraphQL specification, sections 6.3.2 (collecting fields) and 6.4.3 (merging sel
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from graphql import (
     BooleanValueNode,
@@ -16,8 +16,10 @@ from graphql import (
     VariableNode,
 )
 
+from gateway.schema.asks import Constant
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from graphql import (
         DirectiveNode,
@@ -29,9 +31,11 @@ if TYPE_CHECKING:
     )
 
     from gateway.schema.access import Requirement
+    from gateway.schema.bindings import Binding
     from gateway.schema.catalog import Catalog, FieldInfo
 
 TYPENAME = "__typename"
+Part = TypeVar("Part")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,6 +50,16 @@ class Field:
     name: str
     info: FieldInfo | None
     nodes: tuple[FieldNode, ...]
+
+    @property
+    def type_name(self) -> str:
+        """The type of its value; empty for `__typename` and for introspection."""
+        return self.info.type_name if self.info else ""
+
+    @property
+    def binding(self) -> Binding | None:
+        """What it is bound to, if anything."""
+        return self.info.binding if self.info else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +84,16 @@ class Reader:
     def below(self, field: Field, type_name: str) -> tuple[Field, ...]:
         """The fields asked of a value of object type `type_name` at this position."""
         return self._allowed(self._below(field, type_name))
+
+    def parts(
+        self, field: Field, make: Callable[[Field], Part], type_name: str | None = None
+    ) -> tuple[Constant | Part, ...]:
+        """What is asked of a value at this position: `make` of each field but `__typename`."""
+        name = type_name or field.type_name
+        return tuple(
+            Constant(child.key, name) if child.name == TYPENAME else make(child)
+            for child in self.below(field, name)
+        )
 
     def cuts_root(self, type_name: str, selections: SelectionSetNode) -> bool:
         """Whether a root field is left out."""

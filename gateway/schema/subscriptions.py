@@ -174,15 +174,7 @@ def check_subscriptions(listed: Sequence[type], others: Sequence[type]) -> None:
 # What is asked -----------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Fact:
-    """A member of an event that its source knows, by its GraphQL name."""
-
-    key: str
-    name: str
-
-
-EventPart: TypeAlias = "asks.Constant | asks.Hole | Fact"
+EventPart: TypeAlias = "asks.Constant | asks.Hole | asks.Fact"
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,5 +195,5 @@ class ChangeEvents:
 class MessageEvents:
     """Messages of a namespace; the reader `spec` gives it as shape, and the channels' pattern."""
 
-    parts: tuple[asks.Constant | Fact, ...]
+    parts: tuple[asks.Constant | asks.Fact, ...]
     spec: int

@@ -10,14 +10,16 @@ from strawberry.utils.str_converters import to_camel_case
 
 from gateway.errors import ConfigurationError, InputError
 from gateway.schema.catalog import ColumnInfo, EntityInfo, Relation, Through
-from gateway.schema.definitions import field_name, fields_of
+from gateway.schema.definitions import guarded
 from gateway.schema.kinds import key_kind
+from gateway.schema.mutations import Insert, Update
 from gateway.schema.relations import unique_sets
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from gateway.schema.catalog import Catalog
+    from gateway.schema.mutations import WriteBinding
     from gateway.schema.shapes import WhereShape
 
 MAX_ROWS = 10_000
@@ -60,14 +62,14 @@ def writable(entity: EntityInfo) -> dict[str, ColumnInfo]:
     Computed columns and always-generated identities are left out, and so is a column that only a
     field with a permission shows: who may not read it may not write it either.
     """
-    guarded = _guarded(entity)
+    closed = guarded(entity.cls)
     visible = {info.column.name for info in entity.columns.values()}
     shown: dict[str, ColumnInfo] = {}
     for info in entity.columns.values():
-        if info.name not in guarded:
+        if info.name not in closed:
             shown.setdefault(info.column.name, info)
     for relation in entity.relations.values():
-        if not relation.many and relation.through is None and relation.name not in guarded:
+        if not relation.many and relation.through is None and relation.name not in closed:
             for name, _ in relation.pairs:
                 column = entity.table.c[name]
                 if name not in visible:
@@ -75,11 +77,6 @@ def writable(entity: EntityInfo) -> dict[str, ColumnInfo]:
                     public = to_camel_case(name)
                     shown[name] = ColumnInfo(public, column, kind, bool(column.nullable))
     return {info.name: info for info in shown.values() if not _generated(info.column)}
-
-
-def _guarded(entity: EntityInfo) -> set[str]:
-    """The fields, by GraphQL name, that ask for a permission."""
-    return {field_name(field) for field in fields_of(entity.cls) if field.permission_classes}
 
 
 def _generated(column: sa.Column[Any]) -> bool:
@@ -107,11 +104,11 @@ def children(entity: EntityInfo) -> dict[str, Relation]:
 
     Not those under a permission, nor those by a table between that asks for more than both keys.
     """
-    guarded = _guarded(entity)
+    closed = guarded(entity.cls)
     return {
         name: relation
         for name, relation in entity.relations.items()
-        if relation.many and name not in guarded and _linkable(relation.through)
+        if relation.many and name not in closed and _linkable(relation.through)
     }
 
 
@@ -196,12 +193,18 @@ def _values(
     return values
 
 
-def conflict_columns(entity: EntityInfo, columns: tuple[str, ...], where: str) -> tuple[str, ...]:
-    """The columns of an upsert, checked to be unique together. Raises ConfigurationError."""
-    wanted = set(columns)
-    if wanted not in list(unique_sets(entity.table)):
-        raise ConfigurationError(
-            f"{where}: {', '.join(columns) or 'nothing'} is not a unique key of table "
-            f"{entity.table.name}; upsert needs the columns of a primary or unique key."
-        )
-    return columns
+def check_columns(entity: EntityInfo, binding: WriteBinding, where: str) -> None:
+    """Raise ConfigurationError for an upsert by what is not unique, or no column to lock by."""
+    if isinstance(binding, Insert) and binding.conflict:
+        if set(binding.conflict) not in list(unique_sets(entity.table)):
+            raise ConfigurationError(
+                f"{where}: {', '.join(binding.conflict)} is not a unique key of table "
+                f"{entity.table.name}; upsert needs the columns of a primary or unique key."
+            )
+    elif isinstance(binding, Update) and binding.version is not None:
+        found = entity.table.columns.get(binding.version)
+        if found is None or not isinstance(found.type, sa.Integer):
+            raise ConfigurationError(
+                f"{where}: version={binding.version!r} is not an integer column of table "
+                f"{entity.table.name}."
+            )

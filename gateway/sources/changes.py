@@ -53,7 +53,8 @@ class Change:
     `table`: its name, with the schema before a dot unless that is the feed's own. `keys`: the
     primary keys of the rows, old and new where an update changed them, each with the values of
     `columns`; None means that any row may have changed: the statement touched too many, truncated
-    the table, or there is no primary key. A long list of keys comes in several changes.
+    the table, or there is no primary key. A long list of keys comes in several changes. `changed`:
+    the columns that an update gave another value in some row; None means any column.
     `transaction`: PostgreSQL's 64-bit id; changes of one transaction come without others between.
     `session` and `number`: the server process that wrote, and its count of messages.
     """
@@ -65,6 +66,7 @@ class Change:
     transaction: int
     session: int
     number: int
+    changed: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ and the key as JSON, null for no row. Whoever asked takes them out (`gateway.exe
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 if TYPE_CHECKING:
@@ -52,10 +52,45 @@ class Prepared:
     source: str
     by_key: bool
 
+    @property
+    def collections(self) -> tuple[str, ...]:
+        """The collections of points that it reads; "" for one that an argument names."""
+        return ()
+
     def together(self, arguments: tuple[Any, ...]) -> Hashable:
         """What executions have in common that may be made as one `Together`; None: nothing."""
         del arguments
         return None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Bound(Prepared):
+    """A request that says where its arguments come from.
+
+    `slots` are (reader, index) of the argument readers' values, `constants` are a rule's own,
+    `tables` those it reads, each as often as it stands in it.
+    """
+
+    slots: tuple[tuple[int, int], ...] = field(default=(), kw_only=True)
+    constants: tuple[Any, ...] = field(default=(), kw_only=True)
+    tables: tuple[str, ...] = field(default=(), kw_only=True)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MatchingRows:
+    """The rows that a `where` and the entity's rule let through, asked for in several ways.
+
+    `keys`: the first of their keys in order, at most `portion`; `further`: as many behind the key
+    given last; `which`: those among the keys given. All are JSON arrays of keys. `estimate`: how
+    many there are; `whole`: how many rows the table has. The values of `where` are reader 1.
+    """
+
+    portion: int
+    keys: Bound
+    further: Bound
+    which: Bound
+    estimate: Bound
+    whole: Bound
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,8 +79,12 @@ async def test_migrating_down_asks_first(plait, fresh_database):
 @pytest.mark.parametrize(
     ("arguments", "variables", "message"),
     [
-        (["up"], {}, "there is no postgres.default; there is none"),
-        (["up", "--source", "b"], {"POSTGRES_A_HOST": "h"}, "there is no postgres.b; there is a"),
+        (["up"], {}, "there is no postgres.default; POSTGRES_URL names one"),
+        (
+            ["up", "--source", "b"],
+            {"POSTGRES_A_HOST": "h"},
+            "there is no postgres.b; there is a; POSTGRES_B_URL names one",
+        ),
         (["up"], {"POSTGRES_HOST": "h", "PLAIT_MIGRATIONS": "nowhere"}, "migrations (PLAIT_"),
     ],
 )
@@ -89,6 +93,42 @@ def test_what_is_missing_to_migrate_is_named(plait, arguments, variables, messag
     done = plait("migrate", *arguments, **variables)
     assert done.returncode == 2
     assert message in done.stderr
+
+
+def test_the_bundled_migrations_are_for_the_bundled_domain(plait, tmp_path):
+    """Another domain's database gets no tables of ours; its own folder of that name is taken."""
+    other = {"POSTGRES_HOST": "127.0.0.1", "POSTGRES_PORT": "1", "PLAIT_RESOLVERS": "shop"}
+    done = plait("migrate", "up", **other)
+    assert done.returncode == 2
+    assert "there is no folder migrations; name those of shop" in done.stderr
+    (tmp_path / "migrations").mkdir()
+    assert "cannot be reached" in plait("migrate", "up", **other).stderr
+
+
+def test_a_domain_of_the_folder_comes_before_an_installed_one(environment, tmp_path):
+    """A package called as the bundled one is served where it lies; a library keeps its name."""
+    domain = tmp_path / "resolvers"
+    domain.mkdir()
+    (domain / "__init__.py").write_text(
+        "import strawberry\nfrom gateway import Domain, queries\n\n\n@queries\nclass Mine:\n"
+        "    @strawberry.field\n    def mine(self) -> int:\n        return 1\n\n\n"
+        "domain = Domain(entities=[], queries=[Mine])\n"
+    )
+    (tmp_path / "msgspec").mkdir()
+    (tmp_path / "msgspec" / "__init__.py").write_text("raise SystemExit(9)\n")
+    # As the console script does, which does not put the folder first as `-m` alone would.
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "gateway.cli", "schema", "print"],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "mine: Int!" in done.stdout
+    assert "trends" not in done.stdout
 
 
 def test_a_database_that_is_away_is_said(plait):

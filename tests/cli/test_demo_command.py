@@ -103,7 +103,13 @@ def test_the_demo_serves_stops_and_serves_again(environment, folder):
         assert first.ask(write, **headers) == {"deletePlugin": None}
         with pytest.raises(urllib.error.HTTPError, match="401"):
             first.ask(write)
-        assert (folder / "api.key").stat().st_mode & 0o077 == 0
+        for secret in ("api.key", "env"):
+            assert (folder / secret).stat().st_mode & 0o077 == 0
+        places = dict(
+            re.findall(r"^export (\w+)=(\S+)$", (folder / "env").read_text(), re.MULTILINE)
+        )
+        doctor = [sys.executable, "-m", "gateway.cli", "doctor"]
+        subprocess.run(doctor, env=environment | places, timeout=60, check=True)
         assert first.stop(signal.SIGINT) == 0
         assert not first.leftovers()
     with demo(environment, folder) as second:

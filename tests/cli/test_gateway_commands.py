@@ -104,6 +104,10 @@ def test_what_is_no_schema_passes_no_check(capsys):
 
 def test_a_missing_schema_file_is_named(plait):
     """The check cannot pass for want of anything to compare with."""
+    for unusable in (("print", "--out", "none/x"), ("check", "--file", ".")):
+        done = plait("schema", *unusable)
+        assert done.returncode == 2
+        assert done.stderr.startswith("error: cannot ")
     missing = plait("schema", "check", "--file", "other.graphql")
     assert missing.returncode == 2
     assert "other.graphql" in missing.stderr
@@ -278,7 +282,7 @@ def test_ctrl_c_ends_serve_without_a_traceback(environment):
         _, logged = process.communicate(timeout=30)
     assert process.returncode == 130
     assert "Traceback" not in logged
-    assert f"listening on 127.0.0.1, port {url.rpartition(':')[2]}" in logged
+    assert f"starting on 127.0.0.1, port {url.rpartition(':')[2]}" in logged
 
 
 def test_serve_waits_for_sources_that_are_away(environment):

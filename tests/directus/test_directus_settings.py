@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from gateway.errors import ConfigurationError
 from gateway.settings import load
-from gateway.wiring import forwarded
+from gateway.sources.contract import Budget
+from gateway.wiring import _directus, forwarded
 
 URL = {"DIRECTUS_URL": "https://cms.example"}
 LOGIN = {"DIRECTUS_AUTH": "login", "DIRECTUS_EMAIL": "a@b.c", "DIRECTUS_PASSWORD": "hunter2"}
@@ -40,3 +43,14 @@ def test_settings_that_do_not_add_up(environ: dict[str, str], names: str) -> Non
         load(environ=environ)
     assert names in raised.value.message
     assert "hunter2" not in raised.value.message
+
+
+@pytest.mark.parametrize("required", [True, False])
+async def test_one_that_is_away(*, required: bool) -> None:
+    """Is not ready; whether the gateway then is not either, the settings say."""
+    environ = {"DIRECTUS_URL": "http://127.0.0.1:1", "DIRECTUS_REQUIRED": str(required).lower()}
+    source = _directus("directus", load(environ=environ).directus["default"])
+    await source.open()
+    health = await source.check(Budget(asyncio.get_running_loop().time() + 10))
+    await source.close()
+    assert (health.ready, health.required) == (False, required)

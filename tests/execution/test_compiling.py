@@ -10,7 +10,7 @@ import orjson
 import pytest
 from writes.stand import SETTINGS
 
-from gateway.app import Gateway
+from gateway.composition import Gateway
 from gateway.execution.exchange import GraphQLRequest
 from gateway.settings import load
 from gateway.viewer import ANONYMOUS
@@ -36,8 +36,8 @@ class Watched:
         self.open = threading.Event()
         self.open.set()
         self.loop_turns = 0
-        self._prepare = source.prepare_page
-        source.prepare_page = self
+        self._prepare = source.prepare
+        source.prepare = self
 
     def __call__(self, *arguments: Any) -> Any:
         began = self.loop_turns
@@ -139,8 +139,8 @@ async def test_documents_share_what_was_compiled(gateway: Gateway) -> None:
     """Two documents that ask the same have the same statement: it is one group of reads, too."""
     made: list[Any] = []
     source: Any = gateway.registry.rows["default"]
-    prepare = source.prepare_page
-    source.prepare_page = lambda *given: made.append(prepare(*given)) or made[-1]
+    prepare = source.prepare
+    source.prepare = lambda *given: made.append(prepare(*given)) or made[-1]
     for document in (PAGE, PAGE.replace("query (", "query Named(").replace("  ", " ")):
         await ask(gateway, KNOWN, document)
     first, second = made

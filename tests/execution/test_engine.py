@@ -36,6 +36,29 @@ def codes(body: dict[str, Any]) -> list[tuple[str, list[str | int]]]:
 
 
 @pytest.mark.parametrize(
+    ("document", "variables", "column"),
+    [
+        ("{ animals(first: 999) { nodes { id } } }", {}, 11),
+        ("{ enclosures { nodes { animals(first: 999) { nodes { id } } } } }", {}, 32),
+        ("query ($n: Int) { star { id } animals(first: $n) { nodes { id } } }", {"n": 999}, 39),
+        (
+            "query ($n: Int) { enclosures { nodes { animals(first: $n) { nodes { id } } } } }",
+            {"n": 999},
+            48,
+        ),
+        ('{ node(nodeId: "no") { nodeId } }', {}, 8),
+    ],
+)
+async def test_a_wrong_argument_is_located(
+    zoo: Zoo, document: str, variables: dict[str, Any], column: int
+) -> None:
+    """Of a list below another one as of one at the root; the request has no path: none is run."""
+    (error,) = (await zoo.ask(document, variables))["errors"]
+    assert error["extensions"]["code"] == "BAD_USER_INPUT"
+    assert error["locations"] == [{"line": 1, "column": column}]
+
+
+@pytest.mark.parametrize(
     ("document", "paths"),
     [
         ("{ crash }", [["crash"]]),

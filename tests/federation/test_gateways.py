@@ -128,7 +128,7 @@ async def both(module_database: FreshDatabase, redis_url: str) -> AsyncIterator[
         domain = Domain(
             entities=[Passport, Remark],
             queries=[Roots],
-            upstreams=[Upstream("zoo", sdl, prefix="Far", joins=JOINS)],
+            upstreams=[Upstream("zoo", sdl, prefix="Far", joins=JOINS, guards_itself=True)],
         )
         async with (
             serving(inner) as inner.url,

@@ -68,7 +68,7 @@ def test_another_shape_is_refused(options: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError, match="must be a list"):
         thing(options)
     with pytest.raises(ConfigurationError, match="must be a list"):
-        queries(**options)
+        queries(**options)(type("Reading", (), {}))
     with pytest.raises(ConfigurationError, match="must be a list"):
         field(**options)(lambda self: None)  # noqa: ARG005 - a resolver's shape
 
@@ -84,7 +84,7 @@ def test_a_misspelt_option_is_refused() -> None:
         named_sql("x.sql", **wrong)
     for decorate in (queries, mutations):
         with pytest.raises(ConfigurationError, match="role"):
-            decorate(**wrong)
+            decorate(**wrong)(type("Reading", (), {}))
     with pytest.raises(ConfigurationError, match="role"):
         field(**wrong)(lambda self: None)  # noqa: ARG005 - a resolver's shape
     with pytest.raises(ConfigurationError, match="role"):

@@ -23,7 +23,9 @@ from gateway.errors import ConfigurationError, SourceRefused, SourceUnavailable
 from gateway.sources.postgres import migrate
 from resolvers import models
 
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010", "0011")
+REVISIONS = tuple(f"{number:04}" for number in range(1, 14))
+UPDATED = {"0012"}
+"""Bring functions up to date that an older version installs as they are today."""
 NOTHING = {part: set() for part in PARTS}
 
 
@@ -61,7 +63,7 @@ async def test_every_single_step_can_be_undone(fresh_database, migrations_folder
         before = await contents(url)
         assert await migrate.upgrade(url, migrations_folder, revision) == revision
         after = await contents(url)
-        assert after != before
+        assert (after != before) is (revision not in UPDATED)
         await migrate.downgrade(url, migrations_folder, "-1")
         assert await contents(url) == before
         await migrate.upgrade(url, migrations_folder, revision)

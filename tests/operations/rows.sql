@@ -10,14 +10,14 @@ VALUES
     (4, 'A quiet topic', '', 'other', 'en', '{}', 0, NULL, NULL, '{}', '2025-04-01Z', '2025-04-01Z');
 
 INSERT INTO trends
-    (id, topic_id, rank, title, summary, category, state, score, item_count, velocity, first_seen, last_updated, upvotes, comments, engagement_score, sources, language, keywords, metadata, created_at, updated_at)
+    (id, topic_id, rank, title, summary, category, state, score, item_count, velocity, first_seen, last_updated, upvotes, comments, engagement_score, sources, language, keywords, metadata, created_at, updated_at, owner_id)
 VALUES
-    (1, 1, 1, 'Aurora over Rome', 'Northern lights were seen far in the south.', 'science', 'viral', 98.5, 3, 1.5, '2025-03-01T00:00Z', '2025-03-20T12:30:15.25Z', 1200, 340, 12.5, '{reddit,rss}', 'en', '{aurora,sun}', '{"country": "IT", "tags": ["sky", "night"]}', '2025-04-01Z', '2025-04-01Z'),
-    (2, 1, 3, 'Satellites fail', 'A solar storm disturbed satellites and navigation.', 'technology', 'emerging', 71.25, 2, 0.5, '2025-03-05T00:00Z', '2025-03-19T00:00Z', 150, 20, 4.5, '{hackernews}', 'en', '{satellite,sun}', '{"country": "US"}', '2025-04-01Z', '2025-04-01Z'),
-    (3, 2, 2, 'Password stealers', 'Malware steals passwords saved in a browser.', 'credential_access', 'sustained', 88, 3, -0.25, '2025-02-01T00:00Z', '2025-03-25T00:00Z', 800, 95, 40, '{mitre_attack,rss}', 'en', '{passwords,malware}', '{}', '2025-04-01Z', '2025-04-01Z'),
-    (4, 2, 4, 'Passkeys arrive', 'Sign in without a password by a key on the phone.', 'security', 'emerging', 60, 1, 0, '2025-03-10T00:00Z', '2025-03-24T00:00Z', 90, 8, 2.25, '{hackernews,rss}', 'en', '{passkeys,passwords}', '{"tags": ["phone"]}', '2025-04-01Z', '2025-04-01Z'),
-    (5, 3, 5, 'Marathon unter zwei Stunden', 'Der schnellste Marathon aller Zeiten.', 'sports', 'declining', 42.5, 1, -2, '2025-01-10T00:00Z', '2025-02-10T00:00Z', 60, 0, 1, '{youtube}', 'de', '{running}', '{}', '2025-04-01Z', '2025-04-01Z'),
-    (6, 3, 6, 'Trail running', 'Running where there is no road.', 'sports', 'dead', 0, 0, -1, '2024-06-01T00:00Z', '2024-09-01T00:00Z', 0, 0, 0, '{}', 'en', '{}', '{}', '2025-04-01Z', '2025-04-01Z');
+    (1, 1, 1, 'Aurora over Rome', 'Northern lights were seen far in the south.', 'science', 'viral', 98.5, 3, 1.5, '2025-03-01T00:00Z', '2025-03-20T12:30:15.25Z', 1200, 340, 12.5, '{reddit,rss}', 'en', '{aurora,sun}', '{"country": "IT", "tags": ["sky", "night"]}', '2025-04-01Z', '2025-04-01Z', 'hide-and-seek'),
+    (2, 1, 3, 'Satellites fail', 'A solar storm disturbed satellites and navigation.', 'technology', 'emerging', 71.25, 2, 0.5, '2025-03-05T00:00Z', '2025-03-19T00:00Z', 150, 20, 4.5, '{hackernews}', 'en', '{satellite,sun}', '{"country": "US"}', '2025-04-01Z', '2025-04-01Z', 'hide-and-seek'),
+    (3, 2, 2, 'Password stealers', 'Malware steals passwords saved in a browser.', 'credential_access', 'sustained', 88, 3, -0.25, '2025-02-01T00:00Z', '2025-03-25T00:00Z', 800, 95, 40, '{mitre_attack,rss}', 'en', '{passwords,malware}', '{}', '2025-04-01Z', '2025-04-01Z', 'lost-keys'),
+    (4, 2, 4, 'Passkeys arrive', 'Sign in without a password by a key on the phone.', 'security', 'emerging', 60, 1, 0, '2025-03-10T00:00Z', '2025-03-24T00:00Z', 90, 8, 2.25, '{hackernews,rss}', 'en', '{passkeys,passwords}', '{"tags": ["phone"]}', '2025-04-01Z', '2025-04-01Z', 'lost-keys'),
+    (5, 3, 5, 'Marathon unter zwei Stunden', 'Der schnellste Marathon aller Zeiten.', 'sports', 'declining', 42.5, 1, -2, '2025-01-10T00:00Z', '2025-02-10T00:00Z', 60, 0, 1, '{youtube}', 'de', '{running}', '{}', '2025-04-01Z', '2025-04-01Z', NULL),
+    (6, 3, 6, 'Trail running', 'Running where there is no road.', 'sports', 'dead', 0, 0, -1, '2024-06-01T00:00Z', '2024-09-01T00:00Z', 0, 0, 0, '{}', 'en', '{}', '{}', '2025-04-01Z', '2025-04-01Z', 'gone');
 
 INSERT INTO processed_items
     (id, source, source_id, title, content, author, url, language, published_at, collected_at, metrics, metadata, created_at, updated_at)

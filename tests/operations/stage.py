@@ -18,13 +18,16 @@ import asyncpg
 import httpx
 from operations.payloads import INDEXES, fill_notes, item_payload, trend_payload
 from redis.asyncio import Redis
+from upstream.people import serving
 
-import gateway.app
+from gateway.app import app_of
+from gateway.composition import Gateway
 from gateway.embedding.local import LocalEmbedder
 from gateway.settings import load
 from gateway.sources.postgres.migrate import upgrade
 from gateway.sources.qdrant import QdrantSource
 from gateway.sources.qdrant.points import Distance, Point
+from resolvers.demo.people import app as people
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
@@ -100,7 +103,7 @@ class Stage:
 
     app: ASGIApp
     client: httpx.AsyncClient
-    gateway: gateway.app.Gateway
+    gateway: Gateway
 
     def sent(self) -> dict[str, int]:
         """How many requests each source was sent so far."""
@@ -173,29 +176,23 @@ def padded(numbers: Sequence[float]) -> list[float]:
 async def served(
     addresses: Addresses, settings: Mapping[str, str] = PATIENT
 ) -> AsyncIterator[Stage]:
-    """The application as `create_app` makes it, its lifespan run around the block."""
-    made: list[gateway.app.Gateway] = []
+    """The application as `create_app` makes it, its lifespan run around the block.
 
-    class Kept(gateway.app.Gateway):
-        """Remembers the gateway that the application closes over."""
-
-        def __init__(self, *arguments: Any) -> None:
-            super().__init__(*arguments)
-            made.append(self)
-
-    original = gateway.app.Gateway
-    gateway.app.Gateway = Kept  # type: ignore[misc]  # put back below
-    try:
-        # What is asked of the engines is looked at, every time.
-        uncached = {"PLAIT_CACHE_ENABLED": "false"}
-        environment = {**addresses.environment(), **ADMIN, **uncached, **settings}
-        app = gateway.app.create_app(load(environ=environment))
-    finally:
-        gateway.app.Gateway = original  # type: ignore[misc]  # as it was
-    transport = httpx.ASGITransport(app)
-    client = httpx.AsyncClient(transport=transport, base_url="http://plait", headers=CREDENTIALS)
-    async with lifespan(app), client as to:
-        yield Stage(app, to, made[0])
+    The demo's people are served beside it.
+    """
+    # What is asked of the engines is looked at, every time.
+    uncached = {"PLAIT_CACHE_ENABLED": "false"}
+    async with serving(people) as url:
+        upstream = {"UPSTREAM_PEOPLE_URL": url}
+        environment = {**addresses.environment(), **upstream, **ADMIN, **uncached, **settings}
+        made = Gateway(load(environ=environment))
+        app = app_of(made)
+        transport = httpx.ASGITransport(app)
+        client = httpx.AsyncClient(
+            transport=transport, base_url="http://plait", headers=CREDENTIALS
+        )
+        async with lifespan(app), client as to:
+            yield Stage(app, to, made)
 
 
 @asynccontextmanager

@@ -96,7 +96,7 @@ def _typed(values: dict[str, Any]) -> list[tuple[str, str, Any]]:
 
 
 def test_an_error_names_the_variable_and_its_place() -> None:
-    """The first that is wrong, located in the document, without a hint at the schema."""
+    """The first that is wrong, located in the document; a hint at the schema only where wanted."""
     definition = parse("query($name: String!, $mood: Mood!) { motto }").definitions[0]
     assert isinstance(definition, OperationDefinitionNode)
     coercer = VariableCoercer(SCHEMA, definition.variable_definitions or ())
@@ -105,6 +105,9 @@ def test_an_error_names_the_variable_and_its_place() -> None:
     assert "$mood" in raised.value.message
     assert "Did you mean" not in raised.value.message
     assert raised.value.locations == ((1, 23),)
+    told = VariableCoercer(SCHEMA, definition.variable_definitions or (), suggestions=True)
+    with pytest.raises(InputError, match="Did you mean the enum value 'CALM'"):
+        told.coerce({"name": "x", "mood": "CALMM"})
 
 
 def test_variables_are_found_inside_values() -> None:

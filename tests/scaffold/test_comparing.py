@@ -82,14 +82,24 @@ def test_a_link_stays_a_link(tmp_path):
 
 
 def test_a_file_changed_meanwhile_stops_the_writing(tmp_path):
-    """The change stays; what was written before it is there, and the next time it counts as such."""
+    """The change stays, and nothing else is written: all files, or none."""
     for name in ("a.py", "b.py", "gone.py"):
         (tmp_path / name).write_text(ONE)
     changes = compare(tmp_path, {"0.py": ONE, "a.py": OTHER, "b.py": OTHER})
     (tmp_path / "b.py").write_text("somebody's\n")
     with pytest.raises(ConfigurationError, match=r"b\.py was changed just now"):
         write(tmp_path, changes)
-    assert texts(tmp_path) == {"0.py": ONE, "a.py": OTHER, "b.py": "somebody's\n", "gone.py": ONE}
+    assert texts(tmp_path) == {"a.py": ONE, "b.py": "somebody's\n", "gone.py": ONE}
+
+
+def test_a_file_that_cannot_be_written_leaves_all_as_they_were(tmp_path):
+    """One leads to a folder that is not there: those before it are not written either."""
+    for name in ("a.py", "gone.py"):
+        (tmp_path / name).write_text(ONE)
+    (tmp_path / "b.py").symlink_to(tmp_path / "missing" / "b.py")
+    with pytest.raises(ConfigurationError, match="cannot write"):
+        write(tmp_path, compare(tmp_path, {"0.py": ONE, "a.py": OTHER, "b.py": OTHER}))
+    assert texts(tmp_path) == {"a.py": ONE, "gone.py": ONE}
 
 
 def test_a_folder_that_cannot_be_made(tmp_path):

@@ -6,7 +6,7 @@ import contextlib
 import orjson
 import pytest
 
-from gateway.app import Gateway
+from gateway.composition import Gateway
 from gateway.execution.exchange import GraphQLRequest
 from gateway.settings import load
 from gateway.viewer import ANONYMOUS

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.app import Gateway
+from gateway.composition import Gateway
 from gateway.errors import ConfigurationError
 from gateway.settings import load
 

@@ -30,7 +30,8 @@ from gateway import (
     reference,
     subscriptions,
 )
-from gateway.app import Gateway, app_of
+from gateway.app import app_of
+from gateway.composition import Gateway
 from gateway.configuration import Secret
 from gateway.settings import (
     ApiKey,

@@ -11,6 +11,7 @@ from subscriptions.speaking import served
 from gateway.errors import CredentialsError, PlaitError, RequestError
 from gateway.execution.exchange import Answer
 from gateway.telemetry.counters import Traffic
+from gateway.transport.clients import Places
 from gateway.transport.http import GraphQLOverHTTP
 from gateway.transport.site import build_site
 from gateway.transport.sse import DRAINING, EventStreams
@@ -103,6 +104,7 @@ async def speaking(
 ) -> AsyncIterator[Served]:
     """A server that speaks both protocols for the script."""
     bounds = StreamLimits(**limits)
+    places = Places(bounds.per_client)
 
     @asynccontextmanager
     async def lifespan(_: Any) -> AsyncIterator[dict[str, Any]]:
@@ -112,11 +114,15 @@ async def speaking(
         graphql=GraphQLOverHTTP(
             script,  # type: ignore[arg-type]  # nobody asks it a query here
             identify=script.identify,
-            events=EventStreams(script, bounds, script.traffic),
+            events=EventStreams(script, bounds, script.traffic, places),
             traffic=script.traffic,
         ),
         socket=GraphQLOverWebSocket(
-            script, identify=script.identify, limits=bounds, traffic=script.traffic
+            script,
+            identify=script.identify,
+            limits=bounds,
+            traffic=script.traffic,
+            places=places,
         ),
         readiness=_no_sources,
         lifespan=lifespan,

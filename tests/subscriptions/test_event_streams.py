@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from subscriptions.scripted_streams import GOOD, Script, speaking
-from subscriptions.speaking import Stream, until
+from subscriptions.speaking import Stream, Talk, until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -85,6 +85,32 @@ async def test_leaving_ends_the_work(server: Served, script: Script) -> None:
         assert script.traffic.connections == {"sse": 1}
     await until(lambda: script.running == 0)
     await until(lambda: script.traffic.connections == {"sse": 0})
+
+
+async def test_streams_of_a_client_are_bounded(script: Script) -> None:
+    """One too many is refused before it begins; its WebSockets and its streams count together.
+
+    Who is somebody else has room of its own; where one ends there is room again.
+    """
+    known = {"authorization": GOOD}
+    async with speaking(script, per_client=1) as server:
+        async with server.stream("wait") as first:
+            assert first.status == 200
+            async with server.stream("count 1") as second:
+                assert second.status == 429
+                (error,) = (await second.json())["errors"]
+                assert error["extensions"]["code"] == "SUBSCRIPTION_LIMIT_EXCEEDED"
+            async with await server.socket() as third:
+                assert (await Talk(third).closed())[0] == 1008
+            async with server.stream("count 1", headers=known) as own:
+                assert await Stream(own).event() == ("next", {"data": 0})
+        await until(lambda: script.traffic.connections["sse"] == 0)
+        async with server.talk(), server.stream("count 1") as beside:
+            assert beside.status == 429
+        await until(lambda: script.traffic.connections["websocket"] == 0)
+        async with server.stream("count 1") as again:
+            assert await Stream(again).event() == ("next", {"data": 0})
+    assert script.traffic.refused == {"SUBSCRIPTION_LIMIT_EXCEEDED": 2}
 
 
 async def test_signs_of_life(script: Script) -> None:

@@ -14,6 +14,7 @@ from telemetry.collector import collecting
 from telemetry.shelf import ask, served
 
 from gateway.errors import SourceConflict
+from gateway.execution.metered import WatchedWriter
 from gateway.sources.http import HttpService, Outgoing
 from gateway.telemetry.propagation import trace_headers
 
@@ -54,7 +55,10 @@ async def test_a_request_is_a_tree_of_spans(collector, fresh_database, redis_url
     assert told["graphql.operation.type"].string_value == "query"
     digest = hashlib.sha256(DOCUMENT.encode()).hexdigest()
     assert told["plait.document.sha256"].string_value == digest
-    assert attributes(collector.one("fetch redis"))["plait.keys"].int_value == 7
+    fetch = collector.one("fetch redis")
+    assert attributes(fetch)["plait.keys"].int_value == 7
+    assert attributes(fetch)["db.system.name"].string_value == "redis"
+    assert (request.kind, fetch.kind) == (request.SPAN_KIND_SERVER, request.SPAN_KIND_CLIENT)
 
 
 async def test_writes_are_spans_too(collector, fresh_database):
@@ -152,8 +156,7 @@ async def test_services_we_call_learn_of_the_trace(collector):
 
 async def test_every_verb_of_a_writer_is_a_write(collector):
     """What is awaited, or entered and left, is a span that services learn of; what is neither is not."""
-    from gateway.execution.traced import TracedWriter  # noqa: PLC0415 - an extra
-    from gateway.telemetry.tracing import Tracing  # noqa: PLC0415 - likewise
+    from gateway.telemetry.tracing import Tracing  # noqa: PLC0415 - an extra
 
     class Pen:
         name = "pen"
@@ -170,7 +173,7 @@ async def test_every_verb_of_a_writer_is_a_write(collector):
             yield self
 
     tracing = Tracing(collector.url, service="shelf", ratio=1.0)
-    pen = TracedWriter(Pen(), tracing)
+    pen = WatchedWriter(Pen(), lambda verb: tracing.call("pen", {"plait.write": verb}, "write"))
     try:
         with tracing.request():
             assert (pen.inks, pen.mix(2)) == (3, 4)
@@ -183,6 +186,7 @@ async def test_every_verb_of_a_writer_is_a_write(collector):
     write, session = [span for span in collector.spans if span.name == "write pen"]
     assert attributes(write)["plait.write"].string_value == "write"
     assert (session.status.message, write.status.message) == ("SOURCE_ERROR", "")
+    assert attributes(session)["error.type"].string_value == "SOURCE_ERROR"
     assert len(collector.spans) == 3
 
 

@@ -12,7 +12,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy.ext.asyncio import create_async_engine
 from workflows.conftest import ended, until
 
-from gateway.app import Gateway
+from gateway.composition import Gateway
 from gateway.settings import load
 from gateway.workflows.tables import SCHEMA, workflow_runs
 from gateway.working import working

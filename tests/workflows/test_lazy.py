@@ -5,7 +5,7 @@ import sys
 
 PROGRAM = """
 import sys
-from gateway.app import Gateway
+from gateway.composition import Gateway
 from gateway.settings import load
 Gateway(load(environ={
     "POSTGRES_URL": "postgresql://u@127.0.0.1:1/d",

@@ -8,7 +8,7 @@ import orjson
 import pytest
 from workflows.conftest import until
 
-from gateway.app import Gateway
+from gateway.composition import Gateway
 from gateway.errors import ConfigurationError
 from gateway.execution.exchange import GraphQLRequest
 from gateway.settings import load

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from gateway.schema.asks import Constant
+from gateway.schema.asks import Constant, Fact
 from gateway.schema.items.catalog import Collection, ItemColumn, ItemRelation
 from gateway.schema.items.kinds import ItemKind
 
@@ -93,20 +93,12 @@ class ItemNodes:
 
 
 @dataclass(frozen=True, slots=True)
-class ItemCount:
-    """A count of a list: `totalCount`, or `filterCount` of what fits the filter."""
-
-    key: str
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
 class ItemList:
-    """A list under the arguments read by `spec`."""
+    """A list under the arguments read by `spec`; its facts are counts."""
 
     collection: Collection
     spec: int
-    parts: tuple[Constant | ItemNodes | ItemCount, ...]
+    parts: tuple[Constant | ItemNodes | Fact, ...]
 
     def items(self) -> Iterator[Item]:
         """All that is asked of items; one without fields where only counts are."""
@@ -117,12 +109,10 @@ class ItemList:
 
 
 @dataclass(frozen=True, slots=True)
-class ItemLookup:
-    """Items by the values of a field: their key, or another (`match`), the first by `sort`."""
+class _Whole:
+    """What is asked of items alone, and nothing of a list of them."""
 
     item: Item
-    match: str
-    sort: str = ""
 
     @property
     def collection(self) -> Collection:
@@ -135,19 +125,17 @@ class ItemLookup:
 
 
 @dataclass(frozen=True, slots=True)
-class SingleItem:
+class ItemLookup(_Whole):
+    """Items by the values of a field: their key, or another (`match`), the first by `sort`."""
+
+    match: str
+    sort: str = ""
+
+
+class SingleItem(_Whole):
     """The only item of a singleton."""
 
-    item: Item
-
-    @property
-    def collection(self) -> Collection:
-        """Where the item is."""
-        return self.item.collection
-
-    def items(self) -> Iterator[Item]:
-        """All that is asked of items."""
-        return self.item.items()
+    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)

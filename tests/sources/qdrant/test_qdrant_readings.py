@@ -84,7 +84,7 @@ async def together(source, *parts, seconds=10.0):
 async def read(source, ask, binding, values, *parts):
     """Read what is no list of hits; the decoded answer."""
     tree = asks.VectorRead(binding.reading, binding.collection, "T", parts)
-    prepared = source.prepare_read(tree, {})
+    prepared = source.prepare(tree, {})
     (value,) = await ask(source, prepared, arguments=(source.arguments(binding, values),))
     return orjson.loads(value)
 
@@ -267,7 +267,7 @@ async def test_a_frozen_engine_costs_the_deadline(own_qdrant, source, collection
     """Each reading ends in a typed error at its deadline, and works again afterwards."""
     binding, values = Vectors(reading, collection), READINGS[reading]
     tree = asks.VectorRead(reading, collection, "T", ())
-    prepared = source.prepare_read(tree, {})
+    prepared = source.prepare(tree, {})
     wish = source.arguments(binding, values)
     process = own_qdrant.processes["qdrant"]
     process.freeze()
@@ -289,7 +289,7 @@ async def test_an_unknown_collection(source, ask, reading):
     ):
         tree = asks.VectorRead(reading, binding.collection, "T", ())
         wish = source.arguments(binding, {**values, "collection": "nobody"})
-        prepared = source.prepare_read(tree, {})
+        prepared = source.prepare(tree, {})
         with pytest.raises(SourceError) as raised:
             await ask(source, prepared, arguments=(wish,))
         assert raised.value.code == code

@@ -256,7 +256,7 @@ async def test_other_readings(server, source, ask, name):
     reading, values, parts, result, line, expected = READINGS[name]
     binding = Vectors(reading, VectorCollection("c", vectors={"v": 2}))
     tree = asks.VectorRead(binding.reading, binding.collection, "T", parts)
-    prepared = source.prepare_read(tree, {})
+    prepared = source.prepare(tree, {})
     wish = source.arguments(binding, values)
     server.answers = [answer(result)]
     assert await ask(source, prepared, arguments=(wish,)) == [expected]

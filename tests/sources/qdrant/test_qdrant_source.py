@@ -233,6 +233,21 @@ async def test_an_unknown_collection(source, ask):
         await ask(source, nearest, (1,))
 
 
+async def test_an_unknown_collection_that_the_domain_names(connect, ask):
+    """By text the collection is looked at first; its absence is no fault of the client's."""
+    embedder = LocalEmbedder()
+    source = connect(embedder=embedder)
+    await source.open()
+    prepared = prepare_search("vectors", VectorCollection("nowhere", 256), (ID,), typename="Hit")
+    try:
+        with pytest.raises(SourceRefused, match="no collection 'nowhere', which") as refused:
+            await ask(source, prepared, arguments=(Search(text="a"),))
+    finally:
+        await source.close()
+        embedder.close()
+    assert refused.value.code is Code.SOURCE_ERROR
+
+
 async def test_a_source_that_is_not_open(connect, collection, ask):
     """Before `open` and after `close`: unavailable, and not ready."""
     subject = connect()
