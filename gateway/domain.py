@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
 
 from gateway.errors import ConfigurationError
 from gateway.execution.executor import WalkingExecutor, install_resolvers
+from gateway.importing import import_here
 from gateway.schema.build import Api, Domain, build
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def load_module(name: str, setting: str) -> ModuleType:
     """Import a module. Raises `ConfigurationError`, which names `setting`, when it is missing."""
     try:
-        return import_module(name)
+        return import_here(name)
     except ModuleNotFoundError as error:
         if error.name is None or not f"{name}.".startswith(f"{error.name}."):
             raise

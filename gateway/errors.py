@@ -106,6 +106,8 @@ class PlaitError(Exception):
     """
 
     code: Code = Code.INTERNAL_SERVER_ERROR
+    below: tuple[str | int, ...] = ()
+    """Where it happened, from the place of the null that took over: keys, and places in lists."""
 
     def __init__(
         self,

@@ -1,13 +1,18 @@
-"""Importing a library without the parts that it loads only because they happen to be installed."""
+"""Importing: a library without what it loads only because it is there; what a folder holds."""
 
 from __future__ import annotations
 
 import sys
 from contextlib import contextmanager
+from importlib import import_module
+from importlib.machinery import PathFinder
+from importlib.util import module_from_spec
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from types import ModuleType
 
 
 @contextmanager
@@ -24,3 +29,20 @@ def without(*modules: str) -> Iterator[None]:
     finally:
         for name in hidden:
             del sys.modules[name]
+
+
+def import_here(name: str) -> ModuleType:
+    """Import a module; a package of the working directory wins over an installed one of that name.
+
+    Only this name: nothing else that lies in the folder takes the place of a library.
+    """
+    top = name.partition(".")[0]
+    found = None if top in sys.modules else PathFinder.find_spec(top, [str(Path.cwd())])
+    if found is not None and found.origin is not None and found.loader is not None:
+        sys.modules[top] = module_from_spec(found)
+        try:
+            found.loader.exec_module(sys.modules[top])
+        except BaseException:
+            del sys.modules[top]
+            raise
+    return import_module(name)

@@ -79,14 +79,13 @@ class Observation:
         """A source as mutations see it."""
         if self.counters is None:
             return source
-        from gateway.execution.metered import MeteredWriter  # noqa: PLC0415 - only where wanted
+        from gateway.execution.metered import WatchedWriter, counted_write  # noqa: PLC0415 - likewise
 
-        counted = self.counters.source(source.name)
-        if self.tracing is not None:
-            from gateway.execution.traced import TracedWriter  # noqa: PLC0415 - likewise
-
-            source = TracedWriter(source, self.tracing)
-        return MeteredWriter(source, counted)
+        counters, tracing = self.counters.source(source.name), self.tracing
+        if tracing is not None:
+            call = partial(tracing.call, source.name, kind="write")
+            source = WatchedWriter(source, lambda verb: call({"plait.write": verb}))
+        return WatchedWriter(source, lambda _: counted_write(counters))
 
 
 def families(

@@ -11,6 +11,8 @@ from gateway.cli.output import FAILED
 from gateway.errors import ConfigurationError, SourceUnavailable
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from gateway.settings import Settings
 
 
@@ -32,8 +34,12 @@ def invalidate(
     if not (tags or pattern or everything):
         raise ConfigurationError("name tags to invalidate, or a --pattern, or --all")
     named = ["*"] if everything else list(tags or ())
-    count = asyncio.run(_invalidated(load(), named, pattern))
-    typer.echo(f"invalidated {count} tag{'' if count == 1 else 's'}")
+    settings = load()
+    count = asyncio.run(_invalidated(settings, named, pattern))
+    told = "everything" if everything else f"{count} tag{'' if count == 1 else 's'}"
+    typer.echo(f"invalidated {told}")
+    for line in () if everything else _misspelt(settings, tags or ()):
+        typer.echo(line, err=True)
 
 
 def warm() -> None:
@@ -41,9 +47,39 @@ def warm() -> None:
     from gateway.settings import load
 
     worked, wanted = asyncio.run(_warmed(load()))
-    typer.echo(f"read {worked} of {wanted} queries")
+    typer.echo(
+        f"read {worked} of {wanted} queries" if wanted else "the domain has no `warm` queries"
+    )
     if worked < wanted:
         raise typer.Exit(FAILED)
+
+
+def _misspelt(settings: Settings, tags: Iterable[str]) -> Iterator[str]:
+    """A line for each tag that nothing in the domain is called, and something nearly is.
+
+    Others may be tags of functions, which the schema does not show.
+    """
+    from difflib import get_close_matches
+
+    from gateway.domain import load_api
+    from gateway.schema.caching import declared_cache
+    from gateway.schema.vector_writes import collections_of
+
+    try:
+        catalog = load_api(settings).catalog
+    except ConfigurationError:  # what was asked for is done; other commands say what is wrong
+        return
+    types = catalog.schema.type_map
+    known = set(types).union(*collections_of(catalog).values())
+    for type_ in types.values():
+        for element in (type_, *getattr(type_, "fields", {}).values()):
+            declared = declared_cache(element)
+            known.update(declared.tags if declared else ())
+    for tag in tags:
+        name = tag.partition(":")[0].removesuffix("[]")
+        close = get_close_matches(name, known, n=1, cutoff=0.8)
+        if close and not {tag, name} & known:
+            yield f"warning: nothing in the domain is called {name!r}; did you mean {close[0]!r}?"
 
 
 async def _invalidated(settings: Settings, tags: list[str], pattern: str | None) -> int:
@@ -70,7 +106,7 @@ async def _invalidated(settings: Settings, tags: list[str], pattern: str | None)
 
 async def _warmed(settings: Settings) -> tuple[int, int]:
     """Read the domain's warm queries anew: how many worked, of how many."""
-    from gateway.app import Gateway
+    from gateway.composition import Gateway
 
     gateway = Gateway(settings)
     try:

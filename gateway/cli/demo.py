@@ -6,8 +6,9 @@ import asyncio
 import hashlib
 import os
 import secrets
+import shlex
 import signal
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -40,6 +41,7 @@ def demo(
     The first run fills the engines, later ones find them filled.
     """
     from gateway.embedded import start
+    from gateway.embedded.service import serving
     from gateway.serving.listener import bind
     from gateway.settings import load
 
@@ -48,16 +50,19 @@ def demo(
         with out.status("starting PostgreSQL, Valkey and Qdrant's engine"):
             engines = start(folder)
         try:
-            with engines:
-                _use(engines.urls)
+            with engines, ExitStack() as services:
+                _use(engines.urls, folder)
                 key = _use_key(folder)
+                own = _loader(load())
+                for name, file in getattr(own, "SERVICES", {}).items():
+                    url = services.enter_context(serving(name, file, folder))
+                    _tell(folder, {f"UPSTREAM_{name.upper()}_URL": f"{url}/graphql"})
                 # The domain's own settings for its demo give way to the environment's.
-                wishes = getattr(_loader(load()), "SETTINGS", {})
-                os.environ |= {**wishes, **os.environ}
+                os.environ |= {**getattr(own, "SETTINGS", {}), **os.environ}
                 settings = load()
                 asyncio.run(_fill(settings))
                 asyncio.run(_count(settings))
-                _serve(settings, listener, key)
+                _serve(settings, listener, key, folder)
         finally:
             out.print("stopped")
 
@@ -97,7 +102,7 @@ async def _count(settings: Settings) -> None:
         await source.close()
 
 
-def _serve(settings: Settings, listener: socket.socket, key: str) -> None:
+def _serve(settings: Settings, listener: socket.socket, key: str, folder: Path) -> None:
     """Serve until told to stop; says what to open once requests are answered."""
     import uvicorn
 
@@ -116,6 +121,7 @@ def _serve(settings: Settings, listener: socket.socket, key: str) -> None:
                 _announce(listener.getsockname()[1], queries)
                 _announce_key(settings.identity.key_header, key)
                 _announce_tries(getattr(_loader(settings), "TO_TRY", {}))
+                _announce_engines(folder)
                 console().print("Ctrl-C stops the gateway and its engines.")
 
     config = ListenerConfig(
@@ -153,6 +159,17 @@ def _announce_key(header: str, key: str) -> None:
     out.print()
 
 
+def _announce_engines(folder: Path) -> None:
+    """How a command in another terminal finds the engines of this demo."""
+    out = console()
+    out.print("[bold]To look behind it[/], in another terminal:")
+    command = f". {shlex.quote(str(folder / 'env'))} && .venv/bin/plait doctor"
+    out.print(
+        f"  {command}    # or sync --check, psql $POSTGRES_URL", highlight=False, soft_wrap=True
+    )
+    out.print()
+
+
 def _announce_tries(tries: Mapping[str, str]) -> None:
     """What the domain's demo has to try out, one document after the other."""
     out = console()
@@ -169,22 +186,33 @@ def _loader(settings: Settings) -> Any:
     return load_module(f"{settings.resolvers}.demo", "resolvers (PLAIT_RESOLVERS)")
 
 
-def _use(urls: EngineUrls) -> None:
+def _use(urls: EngineUrls, folder: Path) -> None:
     """Point the settings of this process at the engines, and at nothing else.
 
-    People try a search first, so the model is ready for it.
+    Other commands find them by the file `env`. People try a search first, so the model is ready.
     """
     for name in [name for name in os.environ if name.startswith(_SOURCES)]:
         del os.environ[name]
-    os.environ |= {
+    file = folder / "env"
+    file.unlink(missing_ok=True)
+    places = {
         "POSTGRES_URL": urls.postgres,
         "REDIS_URL": urls.redis,
         "QDRANT_URL": urls.qdrant,
         "QDRANT_GRPC_PORT": str(urls.qdrant_grpc_port),
         "DATASOURCE_CONTEXTS_TYPE": "redis",
         "DATASOURCE_CONTEXTS_URL": urls.redis,
-        "PLAIT_EMBEDDING_WARM": "true",
     }
+    file.touch(0o600)  # it holds the password of the database
+    _tell(folder, places)
+    os.environ["PLAIT_EMBEDDING_WARM"] = "true"
+
+
+def _tell(folder: Path, places: Mapping[str, str]) -> None:
+    """Let this process and, by the file `env`, other commands know where something is."""
+    os.environ |= places
+    with (folder / "env").open("a", encoding="utf-8") as file:
+        file.writelines(f"export {name}={shlex.quote(at)}\n" for name, at in places.items())
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from gateway.errors import ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from gateway.app import Gateway
+    from gateway.composition import Gateway
     from gateway.settings import Settings
     from gateway.sources.contract import Health
 
@@ -33,16 +33,23 @@ def doctor() -> None:
     for name, health in sorted(found.items()):
         missed = Text("not ready", "bold red") if health.required else Text("missed", "yellow")
         state = Text("ready", "green") if health.ready else missed
-        figures = ", ".join(f"{key} {value:g}" for key, value in (health.figures or {}).items())
+        figures = ", ".join(_told(health.figures or {}))
         table.add_row(Text(name), state, Text(health.detail), Text(figures))
     Console().print(table)
     if not all(health.ready or not health.required for health in found.values()):
         raise typer.Exit(FAILED)
 
 
+def _told(figures: Mapping[str, float]) -> Iterator[str]:
+    """Those that are not zero, which is what most of them are when nobody has asked anything."""
+    for key, value in figures.items():
+        if value:
+            yield f"{key} {value:.1f}" if value % 1 else f"{key} {value:.0f}"
+
+
 async def _checked(settings: Settings) -> Mapping[str, Health]:
     """Open every source, ask for a sign of life, close again."""
-    from gateway.app import OPEN_SECONDS, Gateway
+    from gateway.composition import OPEN_SECONDS, Gateway
     from gateway.sources.contract import Budget
 
     gateway = Gateway(settings)

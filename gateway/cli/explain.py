@@ -36,7 +36,7 @@ def explain(
     """Print the plan of a query and what it costs, without running it."""
     import orjson
 
-    from gateway.app import Gateway
+    from gateway.composition import Gateway
 
     text, given = _document(query), _variables(variables)
     plan = Gateway(_settings()).engine.explain(text, given, operation)
@@ -55,14 +55,18 @@ def _lines(plan: Mapping[str, Any]) -> Iterator[str]:
         for fetch in wave:
             yield f"  {fetch['source']}: {fetch['kind']} for {', '.join(fetch['paths'])}"
             for name, value in fetch["request"].items():
-                yield f"    {name}: {_indented(value, 6)}"
+                if value is not None:
+                    yield f"    {name}: {_indented(value, 6)}"
             for way, request in fetch.get("branches", {}).items():
                 asked = request.get("sql", request)
                 yield f"    {way}, {request['source']}: {_indented(asked, 8)}"
 
 
 def _indented(value: object, spaces: int) -> str:
-    return str(value).replace("\n", "\n" + " " * spaces)
+    import orjson
+
+    text = value if isinstance(value, str) else orjson.dumps(value, default=str).decode()
+    return text.replace("\n", "\n" + " " * spaces)
 
 
 def _settings() -> Settings:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,8 +12,6 @@ from gateway.cli.output import MISUSED, console
 from gateway.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from gateway.settings import Settings
 
 app = typer.Typer(name="migrate", no_args_is_help=True, help="Migrate the database up or down.")
@@ -70,8 +69,9 @@ def database_url(settings: Settings, source: str) -> str:
         one = settings.postgres[source]
         return (one.direct_url or one.dsn).reveal()
     except KeyError:
-        known = ", ".join(settings.postgres) or "none"
-        message = f"there is no postgres.{source}; there is {known} (see POSTGRES_URL)"
+        known = f"there is {', '.join(settings.postgres)}; " if settings.postgres else ""
+        variable = "POSTGRES_URL" if source == "default" else f"POSTGRES_{source.upper()}_URL"
+        message = f"there is no postgres.{source}; {known}{variable} names one"
         raise ConfigurationError(message) from None
 
 
@@ -79,7 +79,14 @@ def migrations_folder(settings: Settings) -> Path:
     """Where the package of the migrations lies. Raises `ConfigurationError` when it is missing."""
     from gateway.cli.project import find_package
 
-    return find_package(settings.migrations, "migrations (PLAIT_MIGRATIONS)")
+    setting = "migrations (PLAIT_MIGRATIONS)"
+    # What is installed beside the gateway would make the bundled domain's tables.
+    foreign = settings.resolvers != "resolvers" and settings.migrations == "migrations"
+    if foreign and not Path("migrations").is_dir():
+        raise ConfigurationError(
+            f"{setting}: there is no folder migrations; name those of {settings.resolvers}"
+        )
+    return find_package(settings.migrations, setting)
 
 
 def _tell(revision: str | None) -> None:

@@ -10,10 +10,13 @@ from gateway.errors import ConfigurationError
 
 
 def find_package(name: str, setting: str) -> Path:
-    """The folder of a package, without importing it.
+    """The folder of a package, without importing it; that of the working directory comes first.
 
     Raises `ConfigurationError`, which names `setting`, when there is no such package.
     """
+    here = Path(*name.split("."))
+    if here.is_dir():
+        return here.resolve()
     try:
         spec = find_spec(name)
     except ModuleNotFoundError:

@@ -26,7 +26,7 @@ Check: TypeAlias = Annotated[bool, typer.Option("--check", help="Compare without
 _COLOURS = {"+": "green", "-": "red", "@": "cyan"}
 _NOTES = {
     "yours": "changed by hand: take over what you like of the diff, with its first line",
-    "gone": "what it shows is gone",
+    "gone": "what it shows is gone, or not picked any more",
 }
 
 
@@ -46,7 +46,10 @@ def finish(folder: Path, found: Sequence[FileChange], *, write: bool, check: boo
         _write(folder, found)
     elif not check:
         _show(found)
-    if any(change.state != "same" and not (write and change.may_be_written) for change in found):
+    left = any(change.state != "same" and not (write and change.may_be_written) for change in found)
+    if not (write or check) and left:
+        console().print("nothing is written without --write", soft_wrap=True)
+    if left:
         raise typer.Exit(FAILED)
 
 
@@ -58,7 +61,7 @@ def _summarise(found: Sequence[FileChange]) -> None:
             said = f"{change.state:8} {change.path}" + (f"  ({note})" if note else "")
             say.print(said, markup=False, soft_wrap=True)
     same = sum(change.state == "same" for change in found)
-    say.print(f"{same} of {len(found)} files are as they would be written", soft_wrap=True)
+    say.print(f"{same} of {len(found)} files are up to date", soft_wrap=True)
 
 
 def _show(found: Sequence[FileChange]) -> None:
@@ -77,4 +80,5 @@ def _write(folder: Path, found: Sequence[FileChange]) -> None:
 
     changes = [change for change in found if change.may_be_written]
     write(folder, changes)
-    console().print(f"wrote {len(changes)} files to {folder}", markup=False, soft_wrap=True)
+    files = "1 file" if len(changes) == 1 else f"{len(changes)} files"
+    console().print(f"wrote {files} to {folder}", markup=False, soft_wrap=True)

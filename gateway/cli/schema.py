@@ -32,8 +32,11 @@ def print_schema(
     text = _current()
     if out is None:
         sys.stdout.write(text)
-    else:
+        return
+    try:
         out.write_text(text, "utf-8")
+    except OSError as error:
+        raise ConfigurationError(f"cannot write to {out}: {error.strerror}") from None
 
 
 @app.command("check")
@@ -51,6 +54,8 @@ def check(
         committed = file.read_text("utf-8")
     except FileNotFoundError:
         raise ConfigurationError(f"there is no {file}; `plait schema print --out {file}`") from None
+    except OSError as error:
+        raise ConfigurationError(f"cannot read {file}: {error.strerror}") from None
     current = _current()
     if committed == current:
         return
@@ -66,7 +71,9 @@ def check(
         "the code's schema",
     )
     sys.stdout.writelines(lines)
-    console().print(f"[bold red]{file} differs[/]; `make schema` writes it anew")
+    console().print(
+        f"[bold red]{file} differs[/]; `plait schema print --out {file}` writes it anew"
+    )
     raise typer.Exit(FAILED)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from gateway.settings import Settings
     from gateway.sync.figures import Figures
     from gateway.sync.filling import Drifted, Filler
+
+_One = TypeVar("_One")
 
 _MEANINGS = {
     "missing": "rows without a point",
@@ -39,6 +41,10 @@ def sync(
         bool,
         typer.Option("--repair", help="Look at every point, try failed rows again, and mend all."),
     ] = False,
+    sql: Annotated[
+        bool,
+        typer.Option("--sql", help="Print the SQL that prepares the database, for psql, and end."),
+    ] = False,
 ) -> None:
     """Embed the rows whose points are missing or out of date, and store them.
 
@@ -47,16 +53,19 @@ def sync(
     """
     from gateway.settings import load
 
-    if check and repair:
-        raise ConfigurationError("--check and --repair exclude each other")
+    if check + repair + sql > 1:
+        raise ConfigurationError("--check, --repair and --sql exclude each other")
     settings = load()
+    if sql:
+        typer.echo(_script(settings, collections or []))
+        return
     if not asyncio.run(_run(settings, collections or [], check=check, repair=repair)):
         raise typer.Exit(FAILED)
 
 
 async def _run(settings: Settings, names: Sequence[str], *, check: bool, repair: bool) -> bool:
     """Whether all is well afterwards."""
-    from gateway.app import Gateway
+    from gateway.composition import Gateway
 
     gateway = Gateway(settings)
     try:
@@ -69,13 +78,27 @@ async def _run(settings: Settings, names: Sequence[str], *, check: bool, repair:
         await gateway.close()
 
 
-def _chosen(known: Mapping[str, Filler], names: Sequence[str]) -> list[Filler]:
-    """The fillers of these collections. Raises ConfigurationError for one that is not synced."""
-    for name in names or [""]:
-        if not known or (name and name not in known):
-            listed = ", ".join(known) or "none; list some in the domain's `syncs`"
-            wanted = f"collection {name!r} is not synced" if name else "no collection is synced"
-            raise ConfigurationError(f"{wanted}; synced are: {listed}")
+def _script(settings: Settings, names: Sequence[str]) -> str:
+    """The SQL for the database of these collections. Raises ConfigurationError for several."""
+    from gateway.domain import load_domain
+    from gateway.sync.install import script
+
+    chosen = _chosen({sync.name: sync for sync in load_domain(settings).syncs}, names)
+    if len(databases := {sync.rows for sync in chosen}) > 1:
+        several = ", ".join(sorted(databases))
+        raise ConfigurationError(f"name collections of one database; these are of {several}")
+    return script(chosen)
+
+
+def _chosen(known: Mapping[str, _One], names: Sequence[str]) -> list[_One]:
+    """Those of these collections. Raises ConfigurationError for one that is not synced."""
+    if not known:
+        raise ConfigurationError("no collection is synced; list some in the domain's `syncs`")
+    for name in names:
+        if name not in known:
+            raise ConfigurationError(
+                f"collection {name!r} is not synced; synced are: {', '.join(known)}"
+            )
     return [known[name] for name in names or known]
 
 

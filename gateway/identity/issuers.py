@@ -85,7 +85,7 @@ def _content(path: str, setting: str) -> bytes:
     try:
         return Path(path).read_bytes()
     except OSError as error:
-        raise ConfigurationError(f"{setting}: cannot be read: {type(error).__name__}.") from None
+        raise ConfigurationError(f"{setting}: cannot be read: {error.strerror}.") from None
 
 
 def _public(content: bytes, setting: str) -> Any:

@@ -35,7 +35,7 @@ def run() -> int:
         ws_ping_timeout=settings.subscriptions.ping_seconds,
     )
     with bind(settings.serve.host, settings.serve.port) as listener:
-        _LOG.info("listening on %s, port %d", *listener.getsockname()[:2])
+        _LOG.info("starting on %s, port %d", *listener.getsockname()[:2])
         if settings.serve.workers > 1:
             Multiprocess(config, sockets=[listener]).run()
             return 0

@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+TRACE_HEADERS = frozenset({"traceparent", "tracestate"})
+"""What says which trace a request belongs to (W3C Trace Context); no answer hangs on it."""
+
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 _CARRIED: ContextVar[Mapping[str, str]] = ContextVar("plait_trace_headers", default=_NOTHING)
 

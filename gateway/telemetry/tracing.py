@@ -8,6 +8,7 @@ SDK is the extra `otel`.
 from __future__ import annotations
 
 from contextlib import contextmanager
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from gateway.errors import ConfigurationError
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 _INCOMING = frozenset({b"traceparent", b"tracestate"})
 _EXPORT_SECONDS = 5.0
 _MOST_HEADER_BYTES = 1_024
+_SYSTEMS = {"postgres": "postgresql", "qdrant": "qdrant", "redis": "redis"}
+"""What OpenTelemetry calls the databases, by what the names of their sources begin with."""
 
 MAX_SPANS = 4_096
 """Spans that wait for the collector; more are dropped."""
@@ -59,7 +62,9 @@ class Tracing:
     ) -> None:
         self._provider = TracerProvider(
             sampler=ParentBased(TraceIdRatioBased(ratio)),
-            resource=Resource.create({"service.name": service}),
+            resource=Resource.create(
+                {"service.name": service, "service.version": version("plait")}
+            ),
             shutdown_on_exit=False,
         )
         self._provider.add_span_processor(
@@ -95,10 +100,16 @@ class Tracing:
             yield span
 
     @contextmanager
-    def step(self, name: str, attributes: Mapping[str, Any] | None = None) -> Iterator[Span]:
+    def step(
+        self,
+        name: str,
+        attributes: Mapping[str, Any] | None = None,
+        kind: SpanKind = SpanKind.INTERNAL,
+    ) -> Iterator[Span]:
         """The span of a part of it; an exception ends it with the exception's code."""
         with self._tracer.start_as_current_span(
             name,
+            kind=kind,
             attributes=dict(attributes or {}),
             record_exception=False,
             set_status_on_exception=False,
@@ -114,7 +125,11 @@ class Tracing:
         self, source: str, attributes: Mapping[str, Any], kind: str = "fetch"
     ) -> Iterator[None]:
         """The span of a call to a source, which goes on where the source is traced too."""
-        with self.step(f"{kind} {source}", {"plait.source": source, **attributes}):
+        told = {"plait.source": source, **attributes}
+        system = _SYSTEMS.get(source.partition(".")[0])
+        if system is not None:
+            told["db.system.name"] = system
+        with self.step(f"{kind} {source}", told, SpanKind.CLIENT):
             headers: dict[str, str] = {}
             self._propagator.inject(headers)
             carry(headers)
@@ -127,4 +142,5 @@ class Tracing:
 
 def fail(span: Span, code: str) -> None:
     """Mark a span as failed with a code."""
+    span.set_attribute("error.type", str(code))
     span.set_status(Status(StatusCode.ERROR, str(code)))
