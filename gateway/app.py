@@ -13,11 +13,11 @@ from gateway.errors import ConfigurationError
 from gateway.schema.uploads import UPLOAD
 from gateway.transport.clients import Places
 from gateway.transport.cors import open_to
+from gateway.transport.event_streams import DRAINING, EventStreams
 from gateway.transport.graphiql import graphiql_page, graphiql_routes
 from gateway.transport.http import GraphQLOverHTTP
 from gateway.transport.limits import HttpLimits
 from gateway.transport.site import ENDPOINT, build_site
-from gateway.transport.sse import DRAINING, EventStreams
 from gateway.transport.websocket import GraphQLOverWebSocket
 from gateway.wiring import forwarded, stream_limits
 from gateway.working import worker_of, working
@@ -35,7 +35,7 @@ def _settle() -> None:
     """Give back what start-up needed once, and let the collector never look at the rest again."""
     gc.collect()
     gc.freeze()
-    # A request leaves no cycles behind, so looking for them may be rare; each look holds the loop.
+    # Few requests leave cycles behind, so looking may be rare; each look holds the loop.
     gc.set_threshold(10_000, 20, 50)
     # glibc's own function; other libraries give back by themselves.
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
@@ -114,6 +114,7 @@ def app_of(gateway: Gateway) -> ASGIApp:
             *_metrics(gateway),
         ],
         lifespan=lifespan,
+        traffic=gateway.traffic if settings.telemetry.metrics else None,
     )
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SCHEMA = build_schema("""
+    directive @defer(if: Boolean! = true, label: String) on FRAGMENT_SPREAD | INLINE_FRAGMENT
     type Query { book(id: ID!): Book title: String }
     type Book { title: String author: String }
     type Mutation { rename: Book }
@@ -246,6 +247,26 @@ def test_what_is_not_kept_is_freed(text: str) -> None:
             store.load(text + " ")
             store.load(text)
     assert sum(isinstance(each, Node | Token) for each in gc.get_objects()) < 1_500
+
+
+@pytest.mark.parametrize(
+    "text", ["{ title book(id: 1) { title } }", "{ title ... @defer { title } }"]
+)
+def test_a_kept_document_is_no_work_for_the_collector(text: str) -> None:
+    """Its tree is not among what a look goes through, and is freed as soon as it is evicted."""
+    gc.collect()
+    gc.disable()
+    try:
+        before = sum(isinstance(each, Node | Token) for each in gc.get_objects())
+        store = DocumentStore(SCHEMA, capacity=1)
+        node = weakref.ref(store.load(text).operation(None).node)
+        gc.collect()
+        assert node() is not None
+        assert sum(isinstance(each, Node | Token) for each in gc.get_objects()) <= before
+        store.load("{ other: title }")
+        assert node() is None
+    finally:
+        gc.enable()
 
 
 @pytest.mark.usefixtures("collector")
