@@ -10,71 +10,38 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass, replace
-from inspect import isawaitable
-from typing import TYPE_CHECKING, Any, TypeAlias
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from gateway.errors import Code, InputError, PlaitError, RequestError
-from gateway.execution.bodies import spliced
+from gateway.errors import Code, PlaitError, RequestError
 from gateway.execution.context import RequestContext
-from gateway.execution.engine import PLANNED
 from gateway.execution.exchange import Answer
 from gateway.execution.executor import source_events
 from gateway.execution.failures import ours
 from gateway.execution.incremental import Incremental
 from gateway.execution.increments import Form
-from gateway.execution.walk import Walk
+from gateway.execution.live import LiveQueries, is_live, liveness_of
+from gateway.execution.standing import Standing, now
 from gateway.execution.waves import Waves
-from gateway.planning.arguments import located
 from gateway.planning.explanation import explanation
-from gateway.schema.rules import VIEWER_SPEC, viewer_values
 
 if TYPE_CHECKING:
-    from collections.abc import (
-        AsyncGenerator,
-        AsyncIterator,
-        Awaitable,
-        Callable,
-        Mapping,
-        Sequence,
-    )
+    from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 
     from gateway.documents.store import Operation
     from gateway.execution.engine import Engine
     from gateway.execution.exchange import GraphQLRequest
+    from gateway.execution.live import Liveness
+    from gateway.execution.standing import Live, Ready
     from gateway.execution.subscribing_events import EventSources, Happening
-    from gateway.planning.outline import Outline
-    from gateway.planning.steps import Plan, Root
-    from gateway.planning.variables import Variables
-    from gateway.schema.selection import Reader
+    from gateway.execution.walk import Walk
+    from gateway.planning.steps import Root
     from gateway.sources.contract import Value
     from gateway.viewer import Viewer
 
-    Live: TypeAlias = Callable[[], Viewer | Awaitable[Viewer]]
-    """Who asks, at this moment. Raises RequestError, at once or when awaited."""
-
 _FULL = "There are too many subscriptions at the moment; try again later."
-
-
-@dataclass(frozen=True, slots=True)
-class Ready:
-    """A subscription as it is planned for a viewer."""
-
-    operation: Operation
-    given: Mapping[str, Any]
-    outline: Outline
-    reader: Reader
-    plan: Plan
-    variables: Variables
-    values: tuple[tuple[Any, ...], ...]
-    viewer: Viewer
-
-    @property
-    def root(self) -> Root | None:
-        """The planned root field; None where a generator feeds it."""
-        return self.plan.roots[0] if self.plan.roots else None
 
 
 class Subscriptions:
@@ -97,10 +64,21 @@ class Subscriptions:
         self.incremental = Incremental(engine, most=parts)
         """What answers in parts, here and over HTTP."""
         self._events = events
-        self._seconds = seconds
+        self._standing = Standing(engine, seconds)
+        self._live = LiveQueries(self._standing, events)
+        self.deadline = self._standing.deadline
         self._most = most
         self._open = 0
         self._events_answered = 0
+
+    async def subscribes(self, request: GraphQLRequest) -> bool:
+        """Whether a request asks for many answers; not where it would be refused."""
+        try:
+            document = await self._engine.load(request, self.deadline())
+            operation = document.operation(request.operation_name)
+            return operation.kind == "subscription" or is_live(operation)
+        except Exception:  # noqa: BLE001 - whoever answers it finds that too, and says so
+            return False
 
     async def stream(
         self, request: GraphQLRequest, live: Live, *, allow_mutations: bool = True
@@ -115,7 +93,8 @@ class Subscriptions:
             engine = self._engine
             document = await engine.load(request, self.deadline())
             operation = document.operation(request.operation_name)
-            if operation.kind != "subscription":
+            liveness = self._liveness(operation, request) if is_live(operation) else None
+            if operation.kind != "subscription" and liveness is None:
                 viewer = await now(live)
                 if operation.written is not None:
                     parts = self.incremental.answers(
@@ -133,7 +112,8 @@ class Subscriptions:
                     request, viewer, allow_mutations=allow_mutations, deadline=self.deadline()
                 )
                 return
-            async with self._counted(), aclosing(self._follow(operation, request, live)) as answers:
+            follow = self._follow(operation, request, live, liveness)
+            async with self._counted(), aclosing(follow) as answers:
                 async for answer in answers:
                     self._events_answered += 1
                     yield answer
@@ -157,52 +137,34 @@ class Subscriptions:
         finally:
             self._open -= 1
 
-    def deadline(self) -> float:
-        """By when an event that happens now must be answered, in the event loop's clock."""
-        return asyncio.get_running_loop().time() + self._seconds
-
     async def _follow(
-        self, operation: Operation, request: GraphQLRequest, live: Live
+        self,
+        operation: Operation,
+        request: GraphQLRequest,
+        live: Live,
+        liveness: Liveness | None,
     ) -> AsyncGenerator[Answer, None]:
-        ready = await self._ready(operation, request.variables or {}, await now(live))
-        if request.extensions and self._engine.wishes(request.extensions, "explain"):
+        given = request.variables or {}
+        ready = await self._standing.ready(operation, given, await now(live))
+        if liveness is not None:
+            follow = self._live.answers(ready, liveness, live)
+        elif request.extensions and self._engine.wishes(request.extensions, "explain"):
             plan = {"plan": explanation(ready.plan, self._engine.describe)}
             yield Answer(orjson.dumps({"data": None, "extensions": plan}))
             return
-        follow = self._generated(ready, live) if ready.root is None else self._heard(ready, live)
+        elif ready.root is None:
+            follow = self._generated(ready, live)
+        else:
+            follow = self._heard(ready, live)
         async with aclosing(follow) as answers:
             async for answer in answers:
                 yield answer
 
-    async def _ready(self, operation: Operation, given: Mapping[str, Any], viewer: Viewer) -> Ready:
-        """The plan for a viewer. Raises PlaitError where they may not have its root field."""
-        engine = self._engine
-        planned = operation.plans.get(PLANNED) or engine.prepare(operation)
-        variables = planned.coercer.coerce(given)
-        outline, reader = engine.outline(operation, planned, variables, viewer)
-        everything = replace(reader, refused=frozenset())
-        for field in everything.root(planned.root, operation.node.selection_set):
-            if field.info is not None:
-                engine.api.catalog.authority.require(field.info.access, viewer, field.name)
-        try:
-            read = [spec.read(variables) for spec in outline.specs]
-        except InputError as error:
-            raise located(error, outline.specs, variables) from None
-        shapes = tuple([shape for shape, _ in read])
-        plan = await engine.compiling.plan(outline, shapes, self.deadline())
-        engine.require(plan.demands, viewer)
-        values = (*[values for _, values in read], viewer_values(viewer))
-        for root in plan.roots:
-            if root.fetch is not None and root.fetch.guard is not None:
-                root.fetch.guard(values[VIEWER_SPEC])
-        return Ready(operation, given, outline, reader, plan, variables, values, viewer)
-
-    async def _renewed(self, ready: Ready, live: Live) -> Ready:
-        """The same for whoever asks now."""
-        viewer = await now(live)
-        if viewer == ready.viewer:
-            return ready
-        return await self._ready(ready.operation, ready.given, viewer)
+    def _liveness(self, operation: Operation, request: GraphQLRequest) -> Liveness | None:
+        """How live a query is; its plan is told only once."""
+        if request.extensions and self._engine.wishes(request.extensions, "explain"):
+            return None
+        return liveness_of(self._engine, operation, request.variables or {})
 
     # Events of sources ---------------------------------------------------------------------------
 
@@ -215,11 +177,13 @@ class Subscriptions:
             self._events.listen(root.fetch, arguments, self.deadline())
         ) as happenings:
             async for together in happenings:
-                ready = await self._renewed(ready, live)
+                ready = await self._standing.renewed(ready, live)
                 visible = await self._visible(ready, together)
-                answers = (self._answered(ready, one.value) for one in visible)
-                for body in await asyncio.gather(*answers):
-                    yield Answer(body)
+                answers = (
+                    self._standing.answered(ready, self._waves(ready, one.value)) for one in visible
+                )
+                for answer in await asyncio.gather(*answers):
+                    yield answer
 
     async def _visible(self, ready: Ready, together: Sequence[Happening]) -> Sequence[Happening]:
         """Those of which this viewer may know, and wants to; an error where none can tell."""
@@ -241,17 +205,6 @@ class Subscriptions:
                 visible.append(one)
         return visible
 
-    async def _answered(self, ready: Ready, value: Value) -> bytes:
-        """The whole answer to one event."""
-        waves = self._waves(ready, value)
-        try:
-            if not ready.outline.whole:
-                return await self._walked(ready, waves)
-            body, _ = spliced(ready.plan, await waves.run(ready.plan), waves)
-        except PlaitError as error:
-            return orjson.dumps({"data": None, "errors": [_entry(error)]})
-        return body
-
     def _waves(self, ready: Ready, value: Value) -> EventWaves:
         """Reading for an event: where what was committed before it is seen, and never a cache."""
         waves = EventWaves(self._engine.fresh, ready.values, (), self.deadline())
@@ -261,7 +214,7 @@ class Subscriptions:
     # Events of generators ------------------------------------------------------------------------
 
     async def _generated(self, ready: Ready, live: Live) -> AsyncGenerator[Answer, None]:
-        walk = self._walk(ready, self._waves(ready, None))
+        walk = self._standing.walk(ready, self._waves(ready, None))
         context = StreamContext(ready.viewer, self, walk)
         context.datasources, context.workflows = self._engine.datasources, self._engine.workflows
         stream = await source_events(self._engine.api, ready.operation, ready.given, context)
@@ -271,27 +224,12 @@ class Subscriptions:
         iterator: Any = aiter(stream)
         try:
             async for event in iterator:
-                ready = await self._renewed(ready, live)
-                yield Answer(await self._walked(ready, self._waves(ready, None), event))
+                ready = await self._standing.renewed(ready, live)
+                waves = self._waves(ready, None)
+                yield await self._standing.walked(ready, waves, event)
         finally:
             if hasattr(iterator, "aclose"):
                 await iterator.aclose()
-
-    async def _walked(self, ready: Ready, waves: EventWaves, event: Any = None) -> bytes:
-        """One event through graphql-core, with what is planned spliced in."""
-        walk = self._walk(ready, waves)
-        body, _ = await self._engine.walked(walk, ready.operation, ready.given, ready.viewer, event)
-        return body
-
-    def _walk(self, ready: Ready, waves: EventWaves) -> Walk:
-        return Walk(
-            planner=self._engine.planner,
-            reader=ready.reader,
-            outline=ready.outline,
-            plan=ready.plan,
-            waves=waves,
-            variables=ready.variables,
-        )
 
 
 class EventWaves(Waves):
@@ -317,16 +255,6 @@ class StreamContext(RequestContext):
     def deadline(self) -> float:  # type: ignore[override]  # it moves
         """By when what is asked now must be answered."""
         return self._subscriptions.deadline()
-
-
-async def now(live: Live) -> Viewer:
-    """Who asks. Raises RequestError where they are nobody any more."""
-    viewer = live()
-    return await viewer if isawaitable(viewer) else viewer
-
-
-def _entry(error: PlaitError) -> dict[str, Any]:
-    return {"message": error.message, "extensions": error.extensions}
 
 
 def _refused(errors: list[dict[str, Any]]) -> Answer:

@@ -6,6 +6,7 @@ belong; so answering it needs nothing that answering a query does not have.
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -17,10 +18,11 @@ from gateway.planning.subscribing import PreparedEvents
 from gateway.schema import asks
 from gateway.schema.subscriptions import ChangeEvents, ChangeOperation, MessageEvents
 from gateway.sources.changes import Change, Operation
-from gateway.sources.contract import HOLE, Pieces
+from gateway.sources.contract import HOLE, Budget, Pieces
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
     from gateway.planning.registry import StateSource, UpstreamSource
     from gateway.planning.steps import Fetch
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
     from gateway.sources.changes import Changes, Event
     from gateway.sources.contract import Key, Prepared, Value
 
+_KNOWN_SECONDS = 10.0
+"""How long it is remembered which tables are watched."""
 TOGETHER = 100
 """Rows that one statement changed and that are told of in one go."""
 
@@ -52,6 +56,25 @@ class EventSources:
         self._changes = changes
         self._channels = channels
         self._upstreams = upstreams
+        self._watched: dict[str, tuple[frozenset[str], float]] = {}
+
+    def feed(self, source: str) -> Changes | None:
+        """The changes of a source of rows; None where they are not heard."""
+        return self._changes.get(source)
+
+    async def unwatched(
+        self, source: str, tables: AbstractSet[str], deadline: float
+    ) -> AbstractSet[str]:
+        """Those of these tables whose changes nobody tells. Raises SourceError."""
+        feed = self._changes.get(source)
+        if feed is None:
+            return tables
+        known, asked = self._watched.get(source, (frozenset[str](), -_KNOWN_SECONDS))
+        moment = asyncio.get_running_loop().time()
+        if moment - asked > _KNOWN_SECONDS or not tables <= known:
+            known = await feed.watched(Budget(deadline))
+            self._watched[source] = (known, moment)
+        return tables - known
 
     async def listen(
         self, fetch: Fetch, arguments: tuple[Any, ...], deadline: float
@@ -67,7 +90,9 @@ class EventSources:
                 async for value in values:
                     yield (Happening(value),)
         elif isinstance(prepared.ask, ChangeEvents):
-            async with aclosing(self._changed(prepared.source, prepared.ask, arguments)) as found:
+            async with aclosing(
+                self._changed(prepared.source, prepared.ask, arguments, deadline)
+            ) as found:
                 async for happenings in found:
                     yield happenings
         elif prepared.guard is not None:
@@ -79,14 +104,15 @@ class EventSources:
                     yield (Happening(_told(prepared.ask, message)),)
 
     async def _changed(
-        self, source: str, ask: ChangeEvents, only: Key
+        self, source: str, ask: ChangeEvents, only: Key, deadline: float
     ) -> AsyncGenerator[Sequence[Happening], None]:
         feed = self._changes.get(source)
         if feed is None:
             raise SourceUnavailable(f"{source} has no change feed, so its changes are not heard.")
-        table = ask.entity.table
-        name = table.name if table.schema in {None, "public"} else table.fullname
-        with feed.subscribe({name}) as events:
+        table = {ask.entity.table.fullname.removeprefix("public.")}
+        if feed.live and await self.unwatched(source, table, deadline):
+            raise SourceUnavailable(f"Changes of {ask.entity.name} are not told: watch its table.")
+        with feed.subscribe(table) as events:
             async for event in events:
                 happenings = [*_of_event(ask, event, only)]
                 for start in range(0, len(happenings), TOGETHER):

@@ -9,9 +9,10 @@ from __future__ import annotations
 import enum
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Generic, TypeAlias, TypeVar
 
 import strawberry
+from strawberry.directive import DirectiveLocation, DirectiveValue
 from strawberry.scalars import JSON
 
 from gateway.errors import ConfigurationError
@@ -31,6 +32,35 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 MESSAGE = "StateMessage"
+
+
+LIVE = "live"
+
+
+@strawberry.directive(
+    name=LIVE,
+    locations=[DirectiveLocation.QUERY],
+    description="Answers the query again whenever what it reads has changed, for clients that take "
+    "several answers: over WebSocket, as an event stream or in parts. Others get the first.",
+)
+def live(
+    value: DirectiveValue[object],
+    *,
+    if_: Annotated[bool, strawberry.argument(name="if", description="Whether it does.")] = True,
+    throttle: Annotated[
+        int, strawberry.argument(description="Milliseconds: answers come at multiples of them.")
+    ] = 100,
+    poll: Annotated[
+        int | None,
+        strawberry.argument(
+            description="Milliseconds after which it looks though no change was told of. Needed "
+            "where something is read that does not tell: only watched tables do."
+        ),
+    ] = None,
+) -> object:
+    """Read by the engine from the operation; as a field directive it does nothing."""
+    del if_, throttle, poll
+    return value
 
 
 class Change(Generic[T]):

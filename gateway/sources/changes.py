@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
+    from gateway.sources.contract import Budget
+
 
 class Operation(StrEnum):
     """What a statement did to the rows."""
@@ -111,6 +113,9 @@ class Changes(Protocol):
     @property
     def live(self) -> bool:
         """Whether they are heard at this moment."""
+
+    async def watched(self, budget: Budget) -> frozenset[str]:
+        """The tables whose changes are told, by the names events have. Raises SourceError."""
 
     def subscribe(self, tables: Iterable[str] | None = None) -> Events:
         """The events of `tables`, None for all, from this moment on.

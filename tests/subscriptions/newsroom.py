@@ -17,6 +17,7 @@ from subscriptions.speaking import served, until
 
 from gateway import (
     Change,
+    Connection,
     Domain,
     PlaitError,
     StateQueries,
@@ -26,6 +27,7 @@ from gateway import (
     changes,
     entity,
     field,
+    listing,
     queries,
     reference,
     subscriptions,
@@ -131,6 +133,8 @@ class Reading:
     """Reading."""
 
     story: Story | None = by_key()
+    stories: Connection[Story] = listing()
+    memos: Connection[Memo] = listing()
 
 
 class Pulse:
@@ -193,7 +197,10 @@ domain = Domain(
     entities=[Author, Story, Memo, Tag],
     queries=[Reading, StateQueries],
     subscriptions=[Telling, StateSubscriptions],
-    examples={"Beats": "subscription Beats {\n  beats\n}\n"},
+    examples={
+        "Beats": "subscription Beats {\n  beats\n}\n",
+        "Live": "query Live @live {\n  story(id: 761) {\n    title\n  }\n}\n",
+    },
     namespaces=["wire", "board"],
 )
 
@@ -238,7 +245,7 @@ def settings_of(database: str, redis_url: str, prefix: str, **more: Any) -> Sett
     }
     return Settings(
         resolvers=more.pop("resolvers", "subscriptions.newsroom"),
-        serve=Serve(deadline_seconds=20.0),
+        serve=more.pop("serve", Serve(deadline_seconds=20.0)),
         subscriptions=more.pop("subscriptions", Subscriptions()),
         identity=Identity(anonymous="all"),
         api_key=keys,

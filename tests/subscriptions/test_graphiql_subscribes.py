@@ -43,3 +43,24 @@ async def test_events_are_shown_as_they_come_until_it_is_stopped(
     finally:
         await asyncio.to_thread(browser.close)
     assert browser.complaints() == []
+
+
+async def test_a_live_query_is_shown_as_it_changes(room: Newsroom, tmp_path: Path) -> None:
+    """The page hears of a changed row without another press."""
+    await room.write("INSERT INTO stories VALUES (761, 'as it was', 'page')")
+    browser = await asyncio.to_thread(Chromium, tmp_path)
+    try:
+        url = f"http://{LOOPBACK}:{room.server.port}/graphql"
+        page = await asyncio.to_thread(browser.open, url)
+        editor, shown = ".graphiql-query-editor .view-lines", ".graphiql-response .view-lines"
+        await asyncio.to_thread(page.wait_for_text, editor, "beats")
+        second = "document.querySelectorAll('.graphiql-tab-button')[1]"
+        await asyncio.to_thread(page.evaluate, f"{second}.click()")
+        await asyncio.to_thread(page.wait_for_text, editor, "live")
+        await asyncio.to_thread(page.click, ".graphiql-execute-button")
+        await asyncio.to_thread(page.wait_for_text, shown, "as it was")
+        await room.write("UPDATE stories SET title = 'as it is' WHERE id = 761")
+        await asyncio.to_thread(page.wait_for_text, shown, "as it is")
+    finally:
+        await asyncio.to_thread(browser.close)
+    assert browser.complaints() == []

@@ -26,14 +26,21 @@ def clients(tmp_path_factory: pytest.TempPathFactory) -> Path:
 async def test_both_clients_are_served(clients: Path, room: Newsroom) -> None:
     """Values in order and an end; errors as errors; leaving in the middle harms nothing after it."""
     command = ["node", "run.mjs", room.server.url, KEYS["ann"]]
-    finished = await asyncio.to_thread(run, command, clients)
+    await room.write("INSERT INTO stories VALUES (781, '0', 'npm')")
+    running = asyncio.create_task(asyncio.to_thread(run, command, clients))
+    while not running.done():  # the live query hears of it until it has enough
+        await room.write("UPDATE stories SET title = (title::int + 1)::text WHERE id = 781")
+        await asyncio.wait({running}, timeout=0.2)
+    finished = await running
     assert finished.returncode == 0, finished.stderr
     told: dict[tuple[str, str], Any] = {
         (line["client"], line["operation"]): line
         for line in map(json.loads, finished.stdout.splitlines())
     }
-    assert len(told) == 10
+    assert len(told) == 12
     for client in ("graphql-ws", "graphql-sse"):
+        live = told[client, "live"]["heard"]
+        assert live == sorted(set(live))
         counted = told[client, "subscription"]
         assert [result["data"]["countdown"] for result in counted["heard"]] == [3, 2, 1]
         assert counted["end"] == "complete"

@@ -1,6 +1,6 @@
 import type { ExecutionResultPayload, Fetcher, FetcherParams, Observable } from '@graphiql/toolkit';
 
-import { isSubscription, stream } from './stream';
+import { isStream, operationOf, stream } from './stream';
 
 interface Observer {
   next(value: ExecutionResultPayload): void;
@@ -40,12 +40,15 @@ export async function post(
 
 /** GraphiQL's way to the server; an observable, so that its stop button really ends the request. */
 export function createFetcher(endpoint: string): Fetcher {
-  return (params: FetcherParams, options) => {
+  return ({ query, operationName, ...rest }: FetcherParams, options) => {
+    // Just after another tab was chosen, GraphiQL still names the operation of the one before.
+    const run = operationOf(query, operationName) ?? operationOf(query);
+    const params = { query, operationName: run ? run.name?.value : operationName, ...rest };
     const answer = {
       subscribe(observer: Observer) {
         const abort = new AbortController();
         const next = (result: unknown) => observer.next(result as ExecutionResultPayload);
-        const done = isSubscription(options?.documentAST, params.operationName)
+        const done = isStream(run)
           ? stream(endpoint, params, options?.headers ?? {}, abort.signal, next)
           : post(endpoint, params, options?.headers, abort.signal).then(next);
         done.then(

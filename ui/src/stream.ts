@@ -1,13 +1,23 @@
 import type { ExecutionResultPayload } from '@graphiql/toolkit';
-import { type DocumentNode, getOperationAST } from 'graphql';
+import { getOperationAST, type OperationDefinitionNode, parse } from 'graphql';
 
-/** Whether the operation that is run of a document is a subscription. */
-export function isSubscription(document?: DocumentNode, operationName?: string | null): boolean {
-  return !!document && getOperationAST(document, operationName)?.operation === 'subscription';
+/** The operation of a document that has this name; null where there is none, or no document. */
+export function operationOf(query: string, name?: string | null): OperationDefinitionNode | null {
+  try {
+    return getOperationAST(parse(query), name) ?? null;
+  } catch {
+    return null; // the server says what is wrong with it
+  }
+}
+
+/** Whether an operation has many answers: a subscription, or a query with `@live`. */
+export function isStream(run: OperationDefinitionNode | null): boolean {
+  const live = run?.directives?.some((directive) => directive.name.value === 'live');
+  return run?.operation === 'subscription' || (run?.operation === 'query' && !!live);
 }
 
 /**
- * Posts a subscription and hands on its answers as they come, from an event stream.
+ * Posts such an operation and hands on its answers as they come, from an event stream.
  * Rejects when the server does not answer, or with something that is neither events nor JSON.
  */
 export async function stream(

@@ -34,6 +34,12 @@ for (const [name, client] of Object.entries(clients)) {
     }
     console.log(JSON.stringify({ client: name, operation, heard, end }));
   }
+  const live = [];
+  for await (const { data } of client.iterate({ query: 'query @live { story(id: 781) { title } }' })) {
+    live.push(Number(data.story.title));
+    if (live.length === 3) break;
+  }
+  console.log(JSON.stringify({ client: name, operation: 'live', heard: live }));
   // One that is left alone in the middle, and another that follows on the same client.
   for await (const { data } of client.iterate({ query: 'subscription { countdown(start: 9) }' })) {
     if (data.countdown === 8) break;
