@@ -18,7 +18,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from gateway.errors import ConfigurationError
 from gateway.serving.response import WholeResponse
 from gateway.serving.websockets import QuietWebSocketProtocol
-from gateway.transport.sse import DRAINING
+from gateway.transport.event_streams import DRAINING
 
 if TYPE_CHECKING:
     import asyncio

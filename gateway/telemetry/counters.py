@@ -15,6 +15,11 @@ if TYPE_CHECKING:
 
 SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 """Upper bounds of the buckets of durations."""
+HTTP_SECONDS = (
+    *(0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75),
+    *(1.0, 2.5, 5.0, 7.5, 10.0),
+)
+"""Those that OpenTelemetry advises for HTTP requests."""
 SIZES = (1, 2, 4, 8, 16, 32, 64, 128)
 """Upper bounds of the buckets of keys; the last is what one execution takes by default."""
 
@@ -62,7 +67,7 @@ class SourceCounters:
 class Traffic:
     """What transport sees of clients beside the requests that the engine answers.
 
-    Labels of connections, answers and slow clients are `websocket` and `sse`.
+    Labels of connections, answers and slow clients are `websocket`, `sse` and `multipart`.
     """
 
     def __init__(self) -> None:
@@ -70,6 +75,14 @@ class Traffic:
         self.connections: Counter[str] = Counter()
         self.sent: Counter[str] = Counter()
         self.slow: Counter[str] = Counter()
+        self._responses: dict[tuple[str, str, str, str], Histogram] = {}
+
+    def responded(self, labels: tuple[str, str, str, str], seconds: float) -> None:
+        """Count a response, by method, route, scheme and status."""
+        histogram = self._responses.get(labels)
+        if histogram is None:
+            histogram = self._responses[labels] = Histogram(HTTP_SECONDS)
+        histogram.observe(seconds)
 
     def families(self) -> list[Family]:
         """All of it, with names and labels."""
@@ -89,7 +102,24 @@ class Traffic:
                 Family(name, kind, meaning, [({"transport": t}, float(n)) for t, n in own.items()])
                 for name, kind, meaning, own in by_transport
             ),
+            Family(
+                "http_server_request_duration_seconds",
+                "histogram",
+                "Duration of HTTP server requests.",
+                [(_http_labels(*labels), own) for labels, own in self._responses.items()],
+            ),
         ]
+
+
+def _http_labels(method: str, route: str, scheme: str, status: str) -> Labels:
+    """OpenTelemetry's attributes as Prometheus writes them; an empty label counts as none."""
+    return {
+        "http_request_method": method,
+        "http_response_status_code": status,
+        "http_route": route,
+        "url_scheme": scheme,
+        "error_type": status if status >= "500" else "",
+    }
 
 
 class Counters:

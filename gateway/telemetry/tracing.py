@@ -92,7 +92,7 @@ class Tracing:
     def request(self) -> Iterator[Span]:
         """The span of a whole request."""
         with self._tracer.start_as_current_span(
-            "graphql",
+            "GraphQL Operation",
             kind=SpanKind.SERVER,
             record_exception=False,
             set_status_on_exception=False,
@@ -124,12 +124,18 @@ class Tracing:
     def call(
         self, source: str, attributes: Mapping[str, Any], kind: str = "fetch"
     ) -> Iterator[None]:
-        """The span of a call to a source, which goes on where the source is traced too."""
+        """The span of a call to a source, which goes on where the source is traced too.
+
+        What reads of a database is named as OpenTelemetry's conventions for those have it.
+        """
         told = {"plait.source": source, **attributes}
         system = _SYSTEMS.get(source.partition(".")[0])
+        name = f"{kind} {source}"
         if system is not None:
             told["db.system.name"] = system
-        with self.step(f"{kind} {source}", told, SpanKind.CLIENT):
+            if kind == "fetch":
+                name = told.get("db.query.summary") or told.get("db.collection.name") or system
+        with self.step(name, told, SpanKind.CLIENT):
             headers: dict[str, str] = {}
             self._propagator.inject(headers)
             carry(headers)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from gateway.errors import HTTP_STATUS, Code, PlaitError, RequestError
 from gateway.execution.exchange import Answer, GraphQLRequest, refusal
-from gateway.telemetry import log_internal
+from gateway.execution.failures import ours
 from gateway.telemetry.counters import Traffic
 from gateway.transport.body import read_body
 from gateway.transport.caching_headers import (
@@ -17,11 +18,14 @@ from gateway.transport.caching_headers import (
     is_known,
     varying,
 )
+from gateway.transport.challenges import challenges
 from gateway.transport.csrf import require_intent
+from gateway.transport.event_streams import Followed
+from gateway.transport.framing import SSE
 from gateway.transport.limits import HttpLimits
 from gateway.transport.multipart import UploadDesk, is_form
 from gateway.transport.multipart_mixed import Mixed
-from gateway.transport.negotiation import DEFAULT, EVENT_STREAM, negotiate
+from gateway.transport.negotiation import DEFAULT, negotiate
 from gateway.transport.ratelimit import retry_after
 from gateway.transport.request import decode_body, decode_query_string, is_json
 from gateway.transport.streaming import Caller, with_headers
@@ -31,12 +35,13 @@ from gateway.viewer import ANONYMOUS, Viewer
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-    from starlette.types import Receive, Scope, Send
+    from starlette.types import ASGIApp, Receive, Scope, Send
 
+    from gateway.transport.event_streams import EventStreams
+    from gateway.transport.framing import Framing
     from gateway.transport.multipart_mixed import InParts
     from gateway.transport.negotiation import MediaType
     from gateway.transport.ratelimit import RateLimit
-    from gateway.transport.sse import EventStreams
 
 RawHeaders: TypeAlias = "Sequence[tuple[bytes, bytes]]"
 """Header lines as they came, names in lower case."""
@@ -48,7 +53,6 @@ Raises `RequestError` for credentials that are no good, at once or when awaited.
 """
 
 _CLOSE = (b"connection", b"close")
-_CHALLENGE = (b"www-authenticate", b'Bearer realm="graphql"')
 _BEFORE_BODY = frozenset(
     {
         Code.NOT_ACCEPTABLE,
@@ -126,13 +130,12 @@ class GraphQLOverHTTP:
         extra: list[tuple[bytes, bytes]] = NO_STORE.copy() if get else []
         try:
             media = negotiate(headers.get(b"accept"))
-            if media is EVENT_STREAM:
-                media = DEFAULT
-                await self._stream(scope, headers, receive, send)
-                return
             if media.parts is not None and self._incremental is not None:
                 mixed = Mixed(self._incremental, media.parts, send, self._vary)
-            answer = await self._exchange(scope, headers, receive, mixed)
+            answer = await self._exchange(scope, headers, receive, mixed, media.live)
+            if not isinstance(answer, Answer):
+                await answer(scope, receive, send)
+                return
             if mixed is not None and mixed.begun:
                 await mixed.close(self._limits.grace_seconds)
                 return
@@ -146,21 +149,29 @@ class GraphQLOverHTTP:
                     return
             if answer.code is Code.METHOD_NOT_ALLOWED:
                 extra.append((b"allow", b"POST"))
-            elif answer.code is Code.UNAUTHENTICATED:
-                extra.append(_CHALLENGE)
+            elif answer.code is not None:
+                extra += challenges(answer.code, headers)
         except ClientLeft:
             return
         except RequestError as error:
             self._traffic.refused[error.code] += 1
             status, body = HTTP_STATUS[error.code], refusal(error).body
             extra += _refusal_headers(error.code, headers)
+            extra += challenges(error.code, headers, error)
             extra += retry_after(error)
         await _send(send, status, media, body, extra)
 
     async def _exchange(
-        self, scope: Scope, headers: Mapping[bytes, bytes], receive: Receive, mixed: Mixed | None
-    ) -> Answer:
+        self,
+        scope: Scope,
+        headers: Mapping[bytes, bytes],
+        receive: Receive,
+        mixed: Mixed | None,
+        live: Framing | None,
+    ) -> Answer | ASGIApp:
         """Read the request and answer it, watching the time and the client.
+
+        What is answered event for event is left to what is returned.
 
         Raises `RequestError` for a request that is not one, and `ClientLeft`.
         """
@@ -168,12 +179,12 @@ class GraphQLOverHTTP:
         clock = asyncio.get_running_loop().time
         try:
             with Watch(self._tower, receive, clock() + limits.body_seconds) as watch:
-                if limits.max_upload_bytes and self._is_upload(scope, headers):
+                if limits.max_upload_bytes and live is not SSE and self._is_upload(scope, headers):
                     return await self._upload(scope, headers, receive, watch)
                 received = await self._receive(scope, headers, receive)
                 deadline = clock() + limits.answer_seconds
                 watch.body_is_read(until=deadline + limits.grace_seconds)
-                return await self._answer(scope, received, deadline, mixed)
+                return await self._answer(scope, received, deadline, mixed, live)
         except Stalled:
             upload = self._is_upload(scope, headers)
             seconds = limits.upload_seconds if upload else limits.body_seconds
@@ -182,30 +193,6 @@ class GraphQLOverHTTP:
             ) from None
         except Overran:
             return refusal(PlaitError("The deadline passed.", code=Code.SOURCE_TIMEOUT))
-
-    async def _stream(
-        self, scope: Scope, headers: Mapping[bytes, bytes], receive: Receive, send: Send
-    ) -> None:
-        """Answer one request event for event. Raises RequestError before the first."""
-        if self._events is None:
-            raise RequestError("There are no event streams here.", code=Code.NOT_ACCEPTABLE)
-        seconds = self._limits.body_seconds
-        until = asyncio.get_running_loop().time() + seconds
-        try:
-            with Watch(self._tower, receive, until):
-                received = await self._receive(scope, headers, receive)
-        except Stalled:
-            raise RequestError(
-                f"The body did not arrive within {seconds:g} seconds.", code=Code.REQUEST_TIMEOUT
-            ) from None
-        if not isinstance(received, GraphQLRequest):
-            raise RequestError("An event stream answers one request; send them singly.")
-        caller = Caller(self._identify, self._forward, scope["headers"])
-        viewer = await caller.now()
-        if self._rate is not None:
-            await self._rate.require(viewer, scope)
-        with self._events.place(viewer, scope):
-            await self._events.serve(received, caller, scope, receive, send)
 
     def _is_upload(self, scope: Scope, headers: Mapping[bytes, bytes]) -> bool:
         """Whether the body is a form, where those are accepted."""
@@ -216,7 +203,7 @@ class GraphQLOverHTTP:
 
     async def _upload(
         self, scope: Scope, headers: Mapping[bytes, bytes], receive: Receive, watch: Watch
-    ) -> Answer:
+    ) -> Answer | ASGIApp:
         """Read a form and answer it; its files are gone afterwards."""
         limits = self._limits
         clock = asyncio.get_running_loop().time
@@ -234,7 +221,8 @@ class GraphQLOverHTTP:
         received: GraphQLRequest | list[GraphQLRequest],
         deadline: float,
         mixed: Mixed | None = None,
-    ) -> Answer:
+        live: Framing | None = None,
+    ) -> Answer | ASGIApp:
         """Tell who asks, and answer."""
         viewer = self._identify(scope["headers"])
         if not isinstance(viewer, Viewer):
@@ -245,6 +233,10 @@ class GraphQLOverHTTP:
             await self._rate.require(
                 viewer, scope, len(received) if isinstance(received, list) else 1
             )
+        if live is not None:
+            follows = await self._follows(received, live, viewer, scope)
+            if follows is not None:
+                return follows
         allow_mutations = scope["method"] == "POST"
         if isinstance(received, GraphQLRequest):
             if mixed is not None:
@@ -256,6 +248,24 @@ class GraphQLOverHTTP:
             *(self._ask(each, viewer, allow_mutations, deadline) for each in received)
         )
         return Answer(b"[" + b",".join(answer.body for answer in answers) + b"]")
+
+    async def _follows(
+        self,
+        received: GraphQLRequest | list[GraphQLRequest],
+        live: Framing,
+        viewer: Viewer,
+        scope: Scope,
+    ) -> ASGIApp | None:
+        """What answers the request event for event; None where one answer does."""
+        if live is SSE and self._events is None:
+            raise RequestError("There are no event streams here.", code=Code.NOT_ACCEPTABLE)
+        if live is SSE and isinstance(received, list):
+            raise RequestError("An event stream answers one request; send them singly.")
+        if self._events is None or isinstance(received, list):
+            return None
+        caller = Caller(self._identify, self._forward, scope["headers"])
+        followed = Followed(received, live, viewer, caller)
+        return partial(self._events.serve, followed) if await self._events.takes(followed) else None
 
     async def _receive(
         self, scope: Scope, headers: Mapping[bytes, bytes], receive: Receive
@@ -282,11 +292,8 @@ class GraphQLOverHTTP:
             return await self._engine.answer(
                 request, viewer, allow_mutations=allow_mutations, deadline=deadline
             )
-        except PlaitError as error:
-            return refusal(error)
         except Exception as error:  # noqa: BLE001 - the last place where one can be masked
-            masked = PlaitError("Internal error.", extensions={"errorId": log_internal(error)})
-            return refusal(masked)
+            return refusal(ours(error))
 
 
 def _require_plain(headers: Mapping[bytes, bytes]) -> None:
@@ -305,8 +312,6 @@ def _require_json(headers: Mapping[bytes, bytes]) -> None:
 
 def _refusal_headers(code: Code, headers: Mapping[bytes, bytes]) -> list[tuple[bytes, bytes]]:
     extra = [(b"allow", b"GET, POST")] if code is Code.METHOD_NOT_ALLOWED else []
-    if code is Code.UNAUTHENTICATED:
-        extra.append(_CHALLENGE)
     has_body = headers.get(b"content-length", b"0") != b"0" or b"transfer-encoding" in headers
     unread = code in _BEFORE_BODY or is_form(headers.get(b"content-type", b""))
     if unread and has_body:

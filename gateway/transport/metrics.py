@@ -50,7 +50,8 @@ def metrics_route(figures: Callable[[], Iterable[Family]], token: str = "") -> B
     async def metrics(request: Request) -> Response:
         given = request.headers.get("authorization", "")
         if token and not hmac.compare_digest(given.encode(), f"Bearer {token}".encode()):
-            challenge = {"www-authenticate": 'Bearer realm="metrics"'}
+            fault = ', error="invalid_token"' if given else ""
+            challenge = {"www-authenticate": f'Bearer realm="metrics"{fault}'}
             return Response(status_code=401, headers=challenge)
         encode, content_type = choose_encoder(request.headers.get("accept", ""))
         return Response(encode(registry), headers={"content-type": content_type})

@@ -11,6 +11,7 @@ from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING, Protocol
 
 from gateway.execution.increments import Form
+from gateway.transport.framing import LAST, PART_HEAD, UNGATHERED
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping
@@ -25,8 +26,6 @@ _TYPES: Mapping[Form, bytes] = {
     Form.CURRENT: b'multipart/mixed; boundary="-"; incrementalSpec=v0.2',
 }
 _DELIMITER = b"\r\n---"
-_HEAD = b"\r\ncontent-type: application/json; charset=utf-8\r\n\r\n"
-_END = b"--\r\n"
 
 
 class InParts(Protocol):
@@ -79,26 +78,22 @@ class Mixed:
     async def close(self, seconds: float) -> None:
         """End what was cut off by its deadline, if the client takes that in so many seconds."""
         if not self._ended:
-            body = _HEAD + b'{"hasNext":false}' + _DELIMITER + _END
+            body = PART_HEAD + b'{"hasNext":false}' + _DELIMITER + LAST
             with suppress(TimeoutError):
                 async with asyncio.timeout(seconds):
                     await self._body(body, more=False)
 
     async def _begin(self) -> None:
-        headers = [
-            (b"content-type", _TYPES[self._form]),
-            (b"cache-control", b"no-store"),
-            (b"x-accel-buffering", b"no"),  # or a proxy would gather parts before it passes them on
-            (b"vary", self._vary),
-        ]
+        kind = (b"content-type", _TYPES[self._form])
+        headers = [kind, *UNGATHERED, (b"vary", self._vary)]
         self.begun = True
         await self.send({"type": "http.response.start", "status": 200, "headers": headers})
         await self._body(_DELIMITER, more=True)
 
     async def _part(self, answer: Answer) -> None:
         self._ended = not answer.more
-        end = b"" if answer.more else _END
-        await self._body(_HEAD + answer.body + _DELIMITER + end, more=answer.more)
+        end = b"" if answer.more else LAST
+        await self._body(PART_HEAD + answer.body + _DELIMITER + end, more=answer.more)
 
     async def _body(self, body: bytes, *, more: bool) -> None:
         await self.send({"type": "http.response.body", "body": body, "more_body": more})

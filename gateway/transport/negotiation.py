@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from gateway.errors import HTTP_STATUS, Code, RequestError
 from gateway.execution.increments import Form
+from gateway.transport.framing import MULTIPART, SSE
+
+if TYPE_CHECKING:
+    from gateway.transport.framing import Framing
 
 _MAX_ACCEPT_BYTES = 1_024
 _MAX_RANGES = 32
@@ -17,11 +22,13 @@ class MediaType:
     """A response media type. `lenient`: errors of a well-formed request are status 200.
 
     `parts`: how an answer in parts may be written instead, None where the client takes none.
+    `live`: how the answers of a subscription may be.
     """
 
     content_type: bytes
     lenient: bool
     parts: Form | None = None
+    live: Framing | None = None
 
     def status(self, code: Code | None) -> int:
         """The HTTP status of a response of which nothing was executed."""
@@ -50,7 +57,7 @@ The lenient 200 is for those that ask for `application/json` by name, as the spe
 it for them; one that asks for nothing in particular learns from the status that it was refused.
 """
 
-EVENT_STREAM = MediaType(b"text/event-stream; charset=utf-8", lenient=False)
+EVENT_STREAM = replace(DEFAULT, live=SSE)
 """Answers as they come; what is refused before the first is JSON all the same."""
 
 _OFFERS: dict[tuple[bytes, bytes], MediaType] = {
@@ -61,9 +68,10 @@ _OFFERS: dict[tuple[bytes, bytes], MediaType] = {
     (b"text", b"event-stream"): EVENT_STREAM,
 }
 _MIXED = (b"multipart", b"mixed")
-_FORMS: dict[tuple[bytes, bytes], Form] = {
+_FORMS: dict[tuple[bytes, bytes], Form | Framing] = {
     (b"deferspec", b"20220824"): Form.LEGACY,
     (b"incrementalspec", b"v0.2"): Form.CURRENT,
+    (b"subscriptionspec", b"1.0"): MULTIPART,
 }
 _RANK = {GRAPHQL: 3, LEGACY: 2, DEFAULT: 1, EVENT_STREAM: 0}
 
@@ -72,8 +80,9 @@ _RANK = {GRAPHQL: 3, LEGACY: 2, DEFAULT: 1, EVENT_STREAM: 0}
 def negotiate(accept: bytes | None) -> MediaType:
     """Choose the response media type: highest quality first, then the most specific.
 
-    Whoever takes `multipart/mixed` too gets that where an answer has parts, and only there. Raises
-    `RequestError` (NOT_ACCEPTABLE) if nothing we can write is acceptable.
+    Whoever takes `multipart/mixed` too gets that where an answer has parts, or a subscription more
+    than one, and only there. Raises `RequestError` (NOT_ACCEPTABLE) if nothing we can write is
+    acceptable.
     """
     if accept is None or not accept.strip():
         return DEFAULT
@@ -85,19 +94,22 @@ def negotiate(accept: bytes | None) -> MediaType:
         for quality, offer in map(_range, ranges)
         if offer is not None and quality > 0
     ]
-    parts = next((form for form in map(_form, ranges) if form is not None), None)
-    if not candidates and parts is None:
+    forms = [form for form in map(_form, ranges) if form is not None]
+    if not candidates and not forms:
         raise _refused()
     best = max(candidates, key=lambda candidate: candidate[:2])[2] if candidates else DEFAULT
-    return best if parts is None or best is EVENT_STREAM else replace(best, parts=parts)
+    if best is EVENT_STREAM or not forms:
+        return best
+    parts = next((form for form in forms if isinstance(form, Form)), None)
+    return replace(best, parts=parts, live=MULTIPART if MULTIPART in forms else None)
 
 
-def _form(text: bytes) -> Form | None:
+def _form(text: bytes) -> Form | Framing | None:
     """How a client that takes `multipart/mixed` reads it; the older way where it does not say."""
     media_range, *parameters = (part.strip() for part in text.split(b";"))
     if media_range.partition(b"/")[::2] != _MIXED:
         return None
-    found: Form | None = Form.LEGACY
+    found: Form | Framing | None = Form.LEGACY
     for parameter in parameters:
         name, _, value = (part.strip() for part in parameter.partition(b"="))
         if name == b"q" and not _quality(value):

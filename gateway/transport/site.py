@@ -13,6 +13,7 @@ from starlette.routing import Route
 from gateway.errors import Code, RequestError
 from gateway.execution.exchange import error_body
 from gateway.transport.health import health_routes
+from gateway.transport.timing import timed
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from starlette.routing import BaseRoute
     from starlette.types import ASGIApp, Receive, Scope, Send
 
+    from gateway.telemetry.counters import Traffic
     from gateway.transport.health import Readiness
 
     Lifespan = Callable[[Starlette], AbstractAsyncContextManager[Any]]
@@ -38,13 +40,14 @@ def build_site(  # noqa: PLR0913 - the parts of a site, all by name
     page: ASGIApp | None = None,
     routes: Sequence[BaseRoute] = (),
     lifespan: Lifespan | None = None,
+    traffic: Traffic | None = None,
 ) -> ASGIApp:
     """Put the parts together into one ASGI application.
 
     `graphql` answers at `endpoint`, without a framework in between, and `socket` those who open a
     WebSocket there. `page`, if there is one, is what a browser gets that opens the endpoint without
     a query. `routes` are served beside `/health/…` and the redirect from `/`; `lifespan` is entered
-    at start-up and left at shutdown.
+    at start-up and left at shutdown. `traffic` is where requests' times are counted, if they are.
     """
     rest = Starlette(
         routes=[
@@ -66,7 +69,10 @@ def build_site(  # noqa: PLR0913 - the parts of a site, all by name
         else:
             await graphql(scope, receive, send)
 
-    return site
+    if traffic is None:
+        return site
+    paths = {endpoint, *(route.path for route in rest.routes if isinstance(route, Route))}
+    return timed(site, traffic, paths)
 
 
 def _wants_page(scope: Scope) -> bool:
@@ -93,7 +99,8 @@ def _refusing(endpoint: str) -> Callable[[Request, Exception], Response]:
             if isinstance(error, HTTPException)
             else (500, {})
         )
-        message = f"{HTTPStatus(status).phrase}; GraphQL is served at {endpoint}."
+        phrase = HTTPStatus(status).phrase
+        message = f"{phrase}; GraphQL is served at {endpoint}, health at /health/ready."
         body = error_body([RequestError(message, code=_CODES.get(status, Code.BAD_REQUEST))])
         return Response(body, status, headers, media_type="application/json")
 

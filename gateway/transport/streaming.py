@@ -44,6 +44,9 @@ class StreamLimits:
 class Streams(Protocol):
     """What answers operations event for event."""
 
+    async def subscribes(self, request: GraphQLRequest) -> bool:
+        """Whether a request asks for a subscription; not where it would be refused."""
+
     def stream(
         self, request: GraphQLRequest, live: Live, *, allow_mutations: bool = True
     ) -> AsyncGenerator[Answer, None]:

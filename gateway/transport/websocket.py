@@ -11,8 +11,9 @@ import asyncio
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
-from gateway.errors import Code, CredentialsError, PlaitError, RequestError
+from gateway.errors import Code, CredentialsError, RequestError
 from gateway.execution.exchange import refusal
+from gateway.execution.failures import ours
 from gateway.telemetry import log_internal
 from gateway.telemetry.counters import Traffic
 from gateway.transport.clients import TOO_MANY, Clients, Places
@@ -282,11 +283,8 @@ class _Connection:
                     self._endpoint.traffic.sent[_NAME] += 1
         except (CredentialsError, _Closed):
             raise
-        except PlaitError as error:
-            return answer_message(identity, refusal(error))
         except Exception as error:  # noqa: BLE001 - the last place where one can be masked
-            masked = PlaitError("Internal error.", extensions={"errorId": log_internal(error)})
-            return answer_message(identity, refusal(masked))
+            return answer_message(identity, refusal(ours(error)))
         return complete(identity)
 
     async def _send(self, text: str) -> None:

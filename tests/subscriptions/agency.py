@@ -11,7 +11,7 @@ import orjson
 import strawberry
 from strawberry.asgi import GraphQL
 from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
-from subscriptions.newsroom import Author, Reading, Story
+from subscriptions.newsroom import Author, Memo, Reading, Story
 from subscriptions.speaking import served
 
 from gateway import Domain, Join, Upstream
@@ -26,7 +26,7 @@ type Subscription { headlines(desk: String): Headline broken: Headline few(count
 """
 
 domain = Domain(
-    entities=[Author, Story],
+    entities=[Author, Story, Memo],
     queries=[Reading],
     upstreams=[
         Upstream("agency", SDL, prefix="wire", joins=[Join("Headline", "story", Story, "storyId")])

@@ -12,9 +12,9 @@ from gateway.errors import CredentialsError, PlaitError, RequestError
 from gateway.execution.exchange import Answer
 from gateway.telemetry.counters import Traffic
 from gateway.transport.clients import Places
+from gateway.transport.event_streams import DRAINING, EventStreams
 from gateway.transport.http import GraphQLOverHTTP
 from gateway.transport.site import build_site
-from gateway.transport.sse import DRAINING, EventStreams
 from gateway.transport.streaming import StreamLimits
 from gateway.transport.websocket import GraphQLOverWebSocket
 from gateway.viewer import Viewer
@@ -45,6 +45,9 @@ class Script:
         if said not in {"", GOOD} or not self.valid:
             raise CredentialsError("The token has expired; get a new one.", reason="expired")
         return Viewer(said or None)
+
+    async def subscribes(self, request: GraphQLRequest) -> bool:
+        return request.document not in {"query", "no document"}
 
     async def stream(
         self, request: GraphQLRequest, live: Any, **_options: Any

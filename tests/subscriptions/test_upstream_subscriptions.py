@@ -61,15 +61,18 @@ async def test_events_arrive_joined_with_rows(room: Newsroom) -> None:
 
 
 async def test_equal_subscriptions_are_one_there(room: Newsroom) -> None:
-    """Whoever they are of; the last to leave ends it. Another variable is another one."""
-    document = "subscription S($d: String) { wireHeadlines(desk: $d) { text } }"
+    """Whoever they are of, whatever they call it; the last to leave ends it.
+
+    Another variable is another one.
+    """
+    document = "subscription %s($d: String) { wireHeadlines(desk: $d) { text } }"
     begun = DESK.begun
     traced = {"traceparent": f"00-{'1' * 32}-{'2' * 16}-01"}
     async with room.server.talk() as first, room.server.talk(traced) as second:
         talks = [first] * 10 + [second] * 10
-        for talk in talks:
-            await talk.begin(document, variables={"d": "x"})
-        await first.begin(document, variables={"d": "y"})
+        for number, talk in enumerate(talks):
+            await talk.begin(document % f"S{number % 3}", variables={"d": "x"})
+        await first.begin(document % "S", variables={"d": "y"})
         upstream = next(iter(room.gateway.registry.upstreams.values()))
         shared = upstream._subscriptions._shared
         await until(lambda: sum(map(len, shared._subscribers.values())) == 21)

@@ -13,7 +13,8 @@ from telemetry.shelf import ask, served
 
 from gateway.observing import Observation
 from gateway.settings import Settings
-from gateway.telemetry.counters import Histogram
+from gateway.telemetry.counters import Histogram, Traffic
+from gateway.transport.timing import timed
 
 DOCUMENT = Path(__file__).parents[2] / "docs/observability.md"
 ON = {"PLAIT_TELEMETRY_METRICS": "true"}
@@ -100,6 +101,56 @@ async def test_sources_are_counted(client):
     assert found["plait_group_sent_total", "redis"] == 1
 
 
+async def test_http_requests_are_timed(client):
+    """As OpenTelemetry's conventions name and bound it; what a client makes up is one label."""
+    await ask(client, "{ hello }")
+    await ask(client, "{ hello }")
+    await client.get("/health/live")
+    await client.get("/made-up")
+    await client.request("BREW", "/graphql")
+    response = await client.get("/metrics")
+    (family,) = [
+        one
+        for one in text_string_to_metric_families(response.text)
+        if one.name == "http_server_request_duration_seconds"
+    ]
+    names = ("http_request_method", "http_route", "http_response_status_code", "error_type")
+    counted = {
+        tuple(sample.labels[name] for name in names): sample.value
+        for sample in family.samples
+        if sample.name.endswith("_count")
+    }
+    assert counted == {
+        ("POST", "/graphql", "200", ""): 2,
+        ("GET", "/health/live", "200", ""): 1,
+        ("GET", "", "404", ""): 1,
+        ("_OTHER", "/graphql", "405", ""): 1,
+    }
+    assert {sample.labels["url_scheme"] for sample in family.samples} == {"http"}
+    bounds = [sample.labels["le"] for sample in family.samples if "le" in sample.labels]
+    advised = "0.005 0.01 0.025 0.05 0.075 0.1 0.25 0.5 0.75 1.0 2.5 5.0 7.5 10.0 +Inf"
+    assert bounds[:15] == advised.split()
+
+
+async def test_a_fault_is_timed_as_one():
+    """What ends without a response is one of status 500; a WebSocket is no request."""
+
+    async def broken(scope, _receive, _send):
+        if scope["type"] == "http":
+            raise RuntimeError
+
+    traffic = Traffic()
+    site = timed(broken, traffic, {"/graphql"})
+    scope = {"type": "http", "method": "GET", "path": "/graphql", "scheme": "https"}
+    with pytest.raises(RuntimeError):
+        await site(scope, never, never)
+    await site({"type": "websocket"}, never, never)
+    (family,) = [one for one in traffic.families() if one.name.startswith("http_")]
+    ((labels, histogram),) = family.samples
+    assert (labels["http_response_status_code"], labels["error_type"]) == ("500", "500")
+    assert sum(histogram.counts) == 1
+
+
 async def never():
     """A body of which nothing comes."""
     await asyncio.Event().wait()
@@ -153,10 +204,10 @@ async def test_every_figure_is_documented(fresh_database, redis_url):
     told = {
         family.name
         for family in text_string_to_metric_families(response.text)
-        if family.name.startswith("plait_")
+        if family.name.startswith(("plait_", "http_"))
     }
     text = DOCUMENT.read_text()
-    named = set(re.findall(r"^\| `(plait_\w+)`", text, re.MULTILINE))
+    named = set(re.findall(r"^\| `((?:plait|http)_\w+)`", text, re.MULTILINE))
     assert {name for name in told if not name.startswith("plait_source_")} <= named
     assert named <= told | {"plait_source_write_seconds", "plait_source_failures"}
 

@@ -139,7 +139,8 @@ async def test_answers_may_be_read_by_named_origins_alone(server: Served) -> Non
     """And what is refused too, so that a page can tell its reader why."""
     response = await post(server)
     assert (response.status, granted(response)) == (200, OURS)
-    assert response.headers["access-control-expose-headers"] == "Age, ETag, Retry-After"
+    exposed = "Age, ETag, Retry-After, WWW-Authenticate"
+    assert response.headers["access-control-expose-headers"] == exposed
     assert varies(response) == ["Origin"]
     assert granted(await post(server, EVIL)) is None
     refused = await post(server, **{"X-Page-Key": "nobody's"})

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from toy_engine import SECRET, ToyEngine
 from toy_site import JSON, STRICT, client_of, site_of
 
-from gateway.errors import HTTP_STATUS, Code, RequestError
+from gateway.errors import HTTP_STATUS, Code, PlaitError, RequestError
 from gateway.execution.exchange import Answer
 from gateway.transport.http import GraphQLOverHTTP
 from gateway.transport.limits import HttpLimits
@@ -300,6 +300,22 @@ async def test_every_code_has_a_status_for_every_client() -> None:
             response = await post(client, "{ echo }", accept)
             assert response.status_code in {HTTP_STATUS[engine.code], 200}
             assert code_of(response) == engine.code.value
+
+
+@pytest.mark.parametrize("scheme", ["Bearer", "bearer", "Basic", ""])
+async def test_a_token_that_does_not_do_is_told(scheme: str) -> None:
+    """403 says so to who sent one (RFC 6750), and to nobody else."""
+
+    class Refusing:
+        async def answer(self, *_args: Any, **_options: Any) -> Answer:
+            raise PlaitError("no", code=Code.FORBIDDEN)
+
+    headers = {"authorization": f"{scheme} x"} if scheme else {}
+    async with client_of(GraphQLOverHTTP(Refusing())) as client:
+        response = await client.post("/graphql", json={"query": "{ echo }"}, headers=headers)
+    assert response.status_code == 403
+    said = 'Bearer realm="graphql", error="insufficient_scope"' if "earer" in scheme else None
+    assert response.headers.get("www-authenticate") == said
 
 
 async def test_the_viewer_comes_from_the_headers() -> None:

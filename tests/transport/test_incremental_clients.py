@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
+import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from npm import install, run
 from operations.stage import PATIENT, Addresses, fill
-from subscriptions.speaking import served
+from subscriptions.newsroom import running
+from subscriptions.speaking import served, until
 
 from gateway.app import create_app
 from gateway.settings import load
@@ -70,6 +72,32 @@ async def test_clients_put_the_parts_together(
         assert one["failure"] is None, (client, kind, one["failure"])
         assert emitted[-1] == whole[kind], (client, kind)
         assert emitted[0] != whole[kind], (client, kind)
+
+
+async def test_apollo_subscribes_over_http(
+    clients: Path, fresh_database: FreshDatabase, redis_url: str
+) -> None:
+    """Events as they come and an end; refusals as errors; who leaves is not served any more."""
+    async with running(fresh_database, redis_url, f"{uuid.uuid4().hex}:") as room:
+        command = ["node", "subscribe.mjs", room.server.url]
+        finished = await asyncio.to_thread(run, command, clients)
+        figures = room.gateway.subscriptions.figures
+        await until(lambda: figures()["subscriptions"] == 0)
+    assert finished.returncode == 0, finished.stderr
+    told = {
+        (line["client"], line["operation"]): line
+        for line in map(json.loads, finished.stdout.splitlines())
+    }
+    assert len(told) == 8
+    for client in ("apollo 3", "apollo 4"):
+        events = told[client, "events"]
+        assert [data["countdown"] for data in events["heard"]] == [3, 2, 1]
+        assert events["end"] == "complete"
+        assert "Sign in" in told[client, "refused"]["end"]
+        assert (
+            "400" in told[client, "invalid"]["end"] or "nothing" in told[client, "invalid"]["end"]
+        )
+        assert told[client, "left"]["end"] == "left"
 
 
 def test_the_lock_names_no_registry() -> None:

@@ -12,6 +12,7 @@ from toy.running import Zoo, running
 from gateway.errors import Code, RequestError
 from gateway.execution.incremental import Incremental
 from gateway.execution.increments import Form
+from gateway.transport.framing import MULTIPART, SSE
 from gateway.transport.http import GraphQLOverHTTP
 from gateway.transport.limits import HttpLimits
 from gateway.transport.negotiation import EVENT_STREAM, GRAPHQL, LEGACY, negotiate
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from conftest import FreshDatabase
+
+    from gateway.transport.framing import Framing
 
 QUERY = "{ motto ... @defer { animals(first: 1) { nodes { id } } } }"
 LOCK = "BEGIN; LOCK TABLE animals IN ACCESS EXCLUSIVE MODE"
@@ -118,6 +121,28 @@ def test_who_takes_parts(accept: str, base: Any, form: Form | None) -> None:
     assert media.content_type == base.content_type
     assert media.lenient is base.lenient
     assert media.parts is form
+
+
+@pytest.mark.parametrize(
+    ("accept", "form", "live"),
+    [
+        ("multipart/mixed;boundary=graphql;subscriptionSpec=1.0,application/json", None, MULTIPART),
+        (
+            'multipart/mixed;deferSpec=20220824, multipart/mixed; subscriptionSpec="1.0"',
+            Form.LEGACY,
+            MULTIPART,
+        ),
+        ("multipart/mixed;subscriptionSpec=2.0, application/json", None, None),
+        ("multipart/mixed;subscriptionSpec=1.0;q=0, application/json", None, None),
+        ("multipart/mixed, application/json", Form.LEGACY, None),
+        ("multipart/mixed;subscriptionSpec=1.0, text/event-stream", None, SSE),
+    ],
+)
+def test_who_takes_events(accept: str, form: Form | None, live: Framing | None) -> None:
+    """Whoever names a way of ours; a client may take answers in parts as well."""
+    media = negotiate(accept.encode())
+    assert media.parts is form
+    assert media.live is live
 
 
 def test_only_an_unknown_format_is_not_acceptable() -> None:
