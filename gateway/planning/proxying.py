@@ -7,6 +7,7 @@ asked for under an alias of ours, and the answer gets a hole there.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -50,6 +51,9 @@ if TYPE_CHECKING:
 
 _MARK = "plait_"
 _NOTHING = f"{_MARK}nothing"
+_MOST_NAME = 64
+"""Characters of a client's name for its operation that an upstream gets to see."""
+_NO_NAME = re.compile(r"\W", re.ASCII)
 
 
 class VariablesSpec(Spec):
@@ -126,6 +130,12 @@ class Pushing:
             name in there and get_named_type(there[name].type).name in {"ID", "String"}
             for name in fields
         )
+
+    def named(self, *place: str) -> str:
+        """What the document for a place is called: after the operation, where that has a name."""
+        operation = self._reader.operation[:_MOST_NAME]
+        own = _NO_NAME.sub("_", self._upstream.name)
+        return "__".join((operation, own, *place)) if operation else ""
 
     def result(self, text: str) -> RemoteSelection:
         """What was gathered, with `text` as its document's body."""
@@ -250,6 +260,7 @@ def remote_objects(
         tuple(joining_column(entity.table, column, entity.name) for _, column in binding.key),
         pushing.result(text),
         texts=pushing.texts(own, names),
+        name=pushing.named(field.name),
     )
 
 
@@ -277,7 +288,8 @@ def remote_fields(
             )
         )
     kind: Any = operation
-    return RemoteFields(kind, tuple(parts), pushing.result(" ".join(filter(None, texts))))
+    selection = pushing.result(" ".join(filter(None, texts)))
+    return RemoteFields(kind, tuple(parts), selection, pushing.named())
 
 
 def _held(

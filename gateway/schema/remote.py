@@ -175,13 +175,14 @@ class RemoteSelection:
 class RemoteFields:
     """Root fields of one upstream that travel in one document.
 
-    `keys` are their response keys, or one group of them where they stand in a namespace.
+    `keys` are their response keys, or one group of them where they stand in a namespace. `name` is
+    what the document is called, empty for nothing.
     """
 
     operation: Literal["query", "mutation", "subscription"]
     parts: tuple[RemotePart, ...]
     selection: RemoteSelection
-    renamed: Mapping[str, str] = field(default_factory=dict)
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +209,7 @@ class RemoteObjects:
     """Objects of one type by key, with a selection.
 
     `texts` says which parts of the key are text there (`ID` or `String`), whatever they are here.
+    `name` as of `RemoteFields`.
     """
 
     type: str
@@ -216,7 +218,7 @@ class RemoteObjects:
     key: tuple[ColumnInfo, ...]
     selection: RemoteSelection
     texts: tuple[bool, ...] = ()
-    renamed: Mapping[str, str] = field(default_factory=dict)
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,8 +1,8 @@
 """Who may use what an upstream gives: as its SDL says, and as the domain does; both must be met.
 
 The SDL's rules are Apollo's `@authenticated`, `@requiresScopes` and `@policy`, and our own
-`@requiresRoles`. They hold here too, as the gateway may ask with credentials of its own. What is
-`@inaccessible` is no part of our schema.
+`@requiresRoles`, under whatever names the SDL imports them. They hold here too, as the gateway may
+ask with credentials of its own. What is `@inaccessible` is no part of our schema.
 
 https://www.apollographql.com/docs/graphos/schema-design/federated-schemas/reference/directives
 """
@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING, Any
 from graphql import (
     IDLE,
     REMOVE,
+    DirectiveNode,
     DocumentNode,
     GraphQLInterfaceType,
     GraphQLObjectType,
+    NameNode,
     Node,
     Visitor,
     get_named_type,
@@ -27,6 +29,7 @@ from graphql import (
 from gateway.errors import ConfigurationError
 from gateway.schema.access import Requirement, Requirements, Sort, directives_of, requirements_of
 from gateway.schema.definitions import definition_of
+from gateway.schema.upstream_links import LinkedNames
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -94,16 +97,26 @@ def settle(
 
 
 def accessible(document: DocumentNode) -> DocumentNode:
-    """The SDL without what is `@inaccessible`."""
-    shown: DocumentNode = visit(document, _Hiding())
+    """The SDL without what is `@inaccessible`; its directives have their specifications' names."""
+    shown: DocumentNode = visit(document, _Hiding(LinkedNames(document)))
     return shown
 
 
 class _Hiding(Visitor):
     """Takes out types, fields, arguments and values."""
 
-    def enter(self, node: Node, *_: Any) -> VisitorAction:
-        return REMOVE if "inaccessible" in map(_name, _directives(node)) else IDLE
+    def __init__(self, names: LinkedNames) -> None:
+        super().__init__()
+        self._names = names
+
+    def enter(self, node: Node, *_: Any) -> VisitorAction | Node:
+        if isinstance(node, DirectiveNode):
+            named = NameNode(value=self._name(node))
+            return DirectiveNode(name=named, arguments=node.arguments, loc=node.loc)
+        return REMOVE if "inaccessible" in map(self._name, _directives(node)) else IDLE
+
+    def _name(self, directive: DirectiveNode) -> str:
+        return self._names(directive.name.value)
 
 
 def _note(element: Any, requirements: Iterable[Requirement]) -> None:
@@ -128,7 +141,7 @@ def _said(element: Any) -> Iterator[Requirement]:
         *(getattr(element, "extension_ast_nodes", None) or ()),
     ):
         for directive in _directives(node):
-            sort = _SORTS.get(_name(directive))
+            sort = _SORTS.get(directive.name.value)
             if sort is not None:
                 given = [value_from_ast_untyped(one.value) for one in directive.arguments or ()]
                 lists = [each if isinstance(each, list) else [each] for each in given]
@@ -144,8 +157,3 @@ def _said(element: Any) -> Iterator[Requirement]:
 
 def _directives(node: Any) -> Iterable[Any]:
     return getattr(node, "directives", None) or ()
-
-
-def _name(directive: Any) -> str:
-    """Its name at Apollo: one that is not imported has the specification's before it."""
-    return str(directive.name.value).removeprefix("federation__")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import asyncpg
 import pytest
+from graphql import parse
 from upstream import joined, people
 
 if TYPE_CHECKING:
@@ -54,6 +55,37 @@ async def test_rows_with_objects_of_a_list(gateway: Joined) -> None:
     assert gateway.people.documents() == [
         "query ($plait_keys: [ID!]) { people(ids: $plait_keys) { plait_key: id name born } }"
     ]
+
+
+LONG = "Zoo" * 50
+
+
+@pytest.mark.parametrize(
+    ("operation", "names"),
+    [
+        ("query Zoo", ["Zoo__people", "Zoo__people__friend", "Zoo__people__keeper"]),
+        ("query", [None, None, None]),
+        (f"query {LONG}", [f"{LONG[:64]}__people{rest}" for rest in ("", "__friend", "__keeper")]),
+    ],
+    ids=["a name", "none", "a long one"],
+)
+async def test_documents_are_named(
+    gateway: Joined, operation: str, names: list[str | None]
+) -> None:
+    """After the client's operation and the place in it, so that the service's traces can tell."""
+    query = (
+        f"{operation} {{ person(id: 1) {{ name }} animals(first: 2) {{ nodes {{ friend {{ name }} "
+        "enclosure { keeper { name } } } } }"
+    )
+    await gateway.data(query)
+    requests = sorted(gateway.people.requests, key=lambda one: one.get("operationName") or "")
+    assert [one.get("operationName") for one in requests] == names
+    for request in requests:
+        (definition,) = parse(request["query"]).definitions
+        own = definition.name and definition.name.value
+        assert own == request.get("operationName")
+    shown = await gateway.ask(query, extensions={"plait": {"explain": True}})
+    assert "Zoo" not in str(shown["extensions"]["plan"])
 
 
 async def test_requests_share_a_document(gateway: Joined) -> None:

@@ -76,6 +76,16 @@ async def test_its_fields_answer_errors_in_their_places(bundled: Bundled) -> Non
         assert error["extensions"]["code"] == "SOURCE_UNAVAILABLE"
 
 
+async def test_so_do_those_of_a_directus_that_is_not_configured(bundled: Bundled) -> None:
+    """One for each null that it left, as the specification wants it; the rows are whole."""
+    answer = await bundled.ask("{ trends(first: 3) { nodes { id article { id } } } }")
+    assert [node["article"] for node in answer["data"]["trends"]["nodes"]] == [None] * 3
+    assert [error["path"] for error in answer["errors"]] == [
+        ["trends", "nodes", number, "article"] for number in range(3)
+    ]
+    assert {error["extensions"]["code"] for error in answer["errors"]} == {"SOURCE_UNAVAILABLE"}
+
+
 async def test_it_takes_no_replica_out_of_rotation(bundled: Bundled) -> None:
     """It is told as missing, by the setting to set, and is not required."""
     budget = Budget(asyncio.get_running_loop().time() + 10)

@@ -126,6 +126,50 @@ async def test_what_is_inaccessible_is_not_there(guarded: Joined) -> None:
     assert "SAD" not in printed
 
 
+LINK = "https://specs.apollo.dev"
+RENAMED = {
+    "an import under another name": (
+        (
+            f'@link(url: "{LINK}/federation/v2.9", import: '
+            '["@key", {name: "@authenticated", as: "@auth"}, {name: "@inaccessible", as: "@hide"}])'
+        ),
+        ("auth", "hide"),
+    ),
+    "a specification under another name": (
+        f'@link(url: "{LINK}/federation/v2.9", as: "fed", import: ["@key"])',
+        ("fed__authenticated", "fed__inaccessible"),
+    ),
+    "specifications of their own": (
+        (
+            f'@lnk(url: "{LINK}/link/v1.0", as: "lnk") @lnk(url: "{LINK}/authenticated/v0.1", as: "auth")'
+            f' @lnk(url: "{LINK}/inaccessible/v0.2", import: [{{name: "@inaccessible", as: "@hide"}}])'
+        ),
+        ("auth", "hide"),
+    ),
+    "one import that is no list": (
+        f'@link(url: "{LINK}/federation/v2.9/", import: {{name: "@authenticated", as: "@auth"}})',
+        ("auth", "federation__inaccessible"),
+    ),
+    "no link at all": ("@tag", ("federation__authenticated", "federation__inaccessible")),
+}
+
+
+@pytest.mark.parametrize(("links", "names"), RENAMED.values(), ids=RENAMED)
+async def test_rules_under_other_names(links: str, names: tuple[str, str]) -> None:
+    """Whatever the SDL calls them, they hold, and nothing hidden is shown."""
+    authenticated, inaccessible = names
+    sdl = people.SDL.replace("  age: Int\n", f"  age: Int @{authenticated}\n")
+    sdl = sdl.replace("  secret: String\n", f"  secret: String @{inaccessible}\n")
+    upstream = Upstream("people", f"extend schema {links}\n{sdl}")
+    domain = replace(DOMAIN, upstreams=[upstream], policies={})
+    async with people.running() as service, joined.running(service, domain) as one:
+        body = await one.ask("{ person(id: 1) { name age } }")
+        assert body["data"]["person"] == {"name": "Ada", "age": None}
+        assert refused(body) == [(["person", "age"], "UNAUTHENTICATED")]
+        assert (await one.data("{ person(id: 1) { age } }", viewer=ANN))["person"] == {"age": 21}
+        assert "secret" not in one.api.schema.as_str()
+
+
 @pytest.mark.parametrize(
     ("access", "policies", "says"),
     [

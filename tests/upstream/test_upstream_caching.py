@@ -90,6 +90,14 @@ async def test_hints_of_the_sdl_are_kept_to(service: People, document: str, requ
         assert await sent(gateway, document) == requests
 
 
+async def test_names_keep_nobody_apart(service: People) -> None:
+    """Operations of different names are answered by one entry."""
+    async with keeping(service) as gateway:
+        ones = [f'query {name} {{ person(id: "1") {{ name }} }}' for name in ("One", "Two")]
+        assert await sent(gateway, *ones) == 1
+        assert gateway.people.requests[-1]["operationName"] == "One__people"
+
+
 async def test_what_is_kept_travels_alone(service: People) -> None:
     """It is found again beside whatever else is asked, under its own arguments and name."""
     async with keeping(service) as gateway:

@@ -157,6 +157,22 @@ async def test_an_error_below_a_null(gateway: Joined) -> None:
         assert paths == [["a", "friends", 1, "name"], ["people", 0, "team", "members", 0]]
 
 
+async def test_an_answer_without_data(gateway: Joined) -> None:
+    """The field that failed keeps the error's path; others have an error at their own."""
+    failing = {"data": None, "errors": [{"message": "x", "path": ["people", 0, "name"]}]}
+
+    async def answer(_scope: Any, _receive: Any, send: Any) -> None:
+        await reply(send, 200, json.dumps(failing))
+
+    gateway.people.answer = answer
+    body = await gateway.ask(
+        "{ hello person(id: 1) { mood } people { name } team(id: 1) { title } }"
+    )
+    assert body["data"] is None
+    paths = sorted(error["path"] for error in body["errors"])
+    assert paths == [["people", 0, "name"], ["person"], ["team"]]
+
+
 async def test_a_silent_upstream(gateway: Joined) -> None:
     """Costs its own fields, until the request's deadline and no longer; then it answers again."""
     gateway.people.delay = asyncio.Event()

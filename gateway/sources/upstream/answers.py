@@ -113,8 +113,8 @@ class Errors:
                 self.by_root.setdefault(error.path[0], []).append((tuple(error.path[1:]), typed))
             elif self.pathless is None:
                 self.pathless = typed
-            if self.general is None:
-                self.general = typed
+            if self.general is None:  # one of its own: each keeps what is below its null
+                self.general = self._typed(error)
 
     def _typed(self, error: RemoteError) -> SourceError:
         details = {"upstream": self._name}

@@ -28,13 +28,13 @@ def body(prepared: PreparedObjects, keys: Sequence[Key], variables: bytes) -> by
     """The request's body."""
     if not prepared.document:
         own = {f"plait_k{number}": key for number, (key,) in enumerate(keys)}
-        return orjson.dumps(
-            {
-                "query": aliased_document(prepared, len(keys)),
-                "variables": orjson.loads(variables) | own,
-            },
-            default=str,
-        )
+        request = {
+            "query": aliased_document(prepared, len(keys), prepared.name),
+            "variables": orjson.loads(variables) | own,
+        }
+        if prepared.name:
+            request["operationName"] = prepared.name
+        return orjson.dumps(request, default=str)
     asked: list[Any] = (
         [_representation(prepared, key) for key in keys]
         if prepared.by == ENTITIES

@@ -31,8 +31,9 @@ ViewerSlots: TypeAlias = tuple[tuple[int, int], ...]
 class PreparedFields(Prepared):
     """Root fields in one document; the keys of a batch are the parts' numbers.
 
-    `opening` is the request body up to its variables, which the batch brings as JSON. `identity`
-    tells it from others of the same document in keys of the cache.
+    `document` has no name, so that equal ones are equal whoever asks. `opening` is the request body
+    up to its variables, which the batch brings as JSON; there it has. `identity` tells it from
+    others of the same document in keys of the cache.
     """
 
     document: str
@@ -50,7 +51,7 @@ class PreparedObjects(Prepared):
 
     `finder` None asks for `_entities`; one that takes many gets all keys in one argument, and
     otherwise every key is a field of its own in one document, made of `selection`: `document` is
-    empty then.
+    empty then, and gets `name` when it is made.
     """
 
     document: str
@@ -63,6 +64,7 @@ class PreparedObjects(Prepared):
     patches: Patches
     viewer_slots: ViewerSlots
     texts: tuple[bool, ...]
+    name: str
 
 
 ENTITIES = "_entities"
@@ -74,12 +76,12 @@ def prepare_fields(
     source: str, info: UpstreamInfo, ask: RemoteFields, viewer_slots: ViewerSlots = ()
 ) -> PreparedFields:
     """Compile root fields that travel together; `viewer_slots` are the viewer's values it takes."""
-    document = _document(ask.operation, ask.selection.variables, ask.selection.text)
+    asked = (ask.operation, ask.selection.variables, ask.selection.text)
     return PreparedFields(
         source=source,
         by_key=True,
-        document=document,
-        opening=_opening(document),
+        document=_document(*asked),
+        opening=_opening(_document(*asked, ask.name), ask.name),
         parts=ask.parts,
         patches=Patches(ask.selection, _renamed(info)),
         reads=ask.operation == "query",
@@ -104,12 +106,12 @@ def prepare_objects(
     else:
         body, own = "", ("", "")
     variables = (*selection.variables, own) if own[0] else selection.variables
-    document = _document("query", variables, body) if body else ""
+    asked = ("query", variables, body)
     return PreparedObjects(
         source=source,
         by_key=True,
-        document=document,
-        opening=_opening(document),
+        document=_document(*asked) if body else "",
+        opening=_opening(_document(*asked, ask.name), ask.name),
         type=ask.type,
         fields=ask.fields,
         finder=finder,
@@ -118,10 +120,11 @@ def prepare_objects(
         patches=Patches(selection, _renamed(info)),
         viewer_slots=viewer_slots,
         texts=ask.texts or (False,) * len(ask.fields),
+        name=ask.name,
     )
 
 
-def aliased_document(prepared: PreparedObjects, count: int) -> str:
+def aliased_document(prepared: PreparedObjects, count: int, name: str = "") -> str:
     """A document that finds `count` objects, each by a field of its own."""
     finder = prepared.finder
     if finder is None:
@@ -132,17 +135,20 @@ def aliased_document(prepared: PreparedObjects, count: int) -> str:
         f"{prepared.selection.text}"
         for number in range(count)
     )
-    return _document("query", (*prepared.selection.variables, *variables), fields)
+    return _document("query", (*prepared.selection.variables, *variables), fields, name)
 
 
-def _document(operation: str, variables: tuple[tuple[str, str], ...], body: str) -> str:
+def _document(
+    operation: str, variables: tuple[tuple[str, str], ...], body: str, name: str = ""
+) -> str:
     declared = ", ".join(f"${name}: {type_}" for name, type_ in variables)
-    head = f"{operation} ({declared})" if declared else operation
-    return f"{head} {{ {body} }}"
+    head = f"{operation} {name}" if name else operation
+    return f"{head} ({declared}) {{ {body} }}" if declared else f"{head} {{ {body} }}"
 
 
-def _opening(document: str) -> bytes:
-    return b'{"query":' + orjson.dumps(document) + b',"variables":'
+def _opening(document: str, name: str) -> bytes:
+    named = b',"operationName":"' + name.encode() + b'"' if name else b""
+    return b'{"query":' + orjson.dumps(document) + named + b',"variables":'
 
 
 def _renamed(info: UpstreamInfo) -> Mapping[str, str]:

@@ -155,7 +155,7 @@ class UpstreamSource:
         body, headers = self.request(prepared, _ONE, arguments)
         # A stream that many share belongs to no one's trace.
         shared = {name: value for name, value in headers.items() if name not in TRACE_HEADERS}
-        topic = Topic(body, tuple(sorted(shared.items())))
+        topic = Topic(prepared.document, arguments[0], tuple(sorted(shared.items())), body)
         async with aclosing(self._subscriptions.events(topic)) as answers:
             async for answer in answers:
                 (value,) = self.values(prepared, _ONE, answer)

@@ -6,7 +6,7 @@ Equal subscriptions of one process are one there: equal documents, variables and
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
@@ -38,10 +38,15 @@ _MESSAGE = msgspec.json.Decoder(_Message)
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """What is subscribed to: the request's body, and the headers it goes with."""
+    """What is subscribed to, and the headers it goes with.
 
-    body: bytes
+    `body` is the whole request of who came first: others may call the same `document` otherwise.
+    """
+
+    document: str
+    variables: bytes
     headers: tuple[tuple[str, str], ...]
+    body: bytes = field(compare=False)
 
 
 class UpstreamSubscriptions:

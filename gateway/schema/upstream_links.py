@@ -1,0 +1,52 @@
+"""What the directives of an SDL are called by those who specified them, as its `@link`s say.
+
+A service may import a directive under another name, or use it unimported with its specification's
+name before it; that may be another one too. https://specs.apollo.dev/link/v1.0/
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from graphql import SchemaDefinitionNode, SchemaExtensionNode, value_from_ast_untyped
+
+if TYPE_CHECKING:
+    from graphql import DirectiveNode, DocumentNode
+
+_SPECIFICATION = re.compile(r"([^/]+?)(?:/v[0-9]+(?:\.[0-9]+)*)?/?$")
+"""The name at the end of a specification's address, before its version."""
+
+
+class LinkedNames:
+    """Calling it with the name of a directive in the document gives that of its specification."""
+
+    def __init__(self, document: DocumentNode) -> None:
+        self._spaces = {"federation"}
+        self._given: dict[str, str] = {}
+        for node in document.definitions:
+            if isinstance(node, SchemaDefinitionNode | SchemaExtensionNode):
+                for directive in node.directives or ():
+                    self._link(directive)
+
+    def __call__(self, written: str) -> str:
+        """The name, or `written` where no link tells of it."""
+        space, _, own = written.partition("__")
+        return self._given.get(written) or (own if own and space in self._spaces else written)
+
+    def _link(self, directive: DirectiveNode) -> None:
+        """Learn of one specification; `@link` is known by its arguments, as it may be renamed."""
+        said: dict[str, Any] = {
+            one.name.value: value_from_ast_untyped(one.value) for one in directive.arguments or ()
+        }
+        found = _SPECIFICATION.search(str(said.get("url") or said.get("feature") or ""))
+        if found is None:
+            return
+        space = said.get("as") or found[1]
+        self._spaces.add(space)
+        if space != found[1]:
+            self._given[space] = found[1]  # its main directive is called as it is
+        given = said.get("import")
+        for one in given if isinstance(given, list) else [given]:
+            if isinstance(one, dict) and "@" in str(one.get("as")):
+                self._given[one["as"].lstrip("@")] = str(one.get("name")).lstrip("@")
