@@ -11,8 +11,9 @@ from gateway.errors import ConfigurationError
 
 if TYPE_CHECKING:
     import signal
+    from concurrent.futures import Executor
 
-    from gateway.embedded.process import Command, EngineProcess, Keeper, Member
+    from gateway.embedded.process import Command, EngineProcess, Member
 
 
 class Engine(Protocol):
@@ -25,7 +26,7 @@ class Engine(Protocol):
     def __init__(self, folder: Path, *, durable: bool) -> None:
         """`folder` is that of all engines."""
 
-    def prepare(self, keeper: Keeper, previous: Member | None) -> None:
+    def prepare(self, keeper: Executor, previous: Member | None) -> None:
         """Make the data folder fit for a start; `previous` is the last process on it, now dead.
 
         Raises `ConfigurationError`.

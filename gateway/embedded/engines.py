@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 from gateway.embedded.ports import free_port, is_free
 from gateway.embedded.postgres import Postgres
-from gateway.embedded.process import EngineProcess, Keeper, Log, end, wait_until
+from gateway.embedded.process import EngineProcess, Log, end, keeper, wait_until
 from gateway.embedded.qdrant_process import Qdrant
 from gateway.embedded.records import FolderLock, Record, Records
 from gateway.embedded.valkey import Valkey
@@ -34,14 +34,10 @@ if TYPE_CHECKING:
 
     from gateway.embedded.engine import Engine
 
-NAMES = ("postgres", "valkey", "qdrant")
+_KINDS: Mapping[str, type[Engine]] = {"postgres": Postgres, "valkey": Valkey, "qdrant": Qdrant}
+NAMES = tuple(_KINDS)
 """The engines there are."""
 
-_KINDS: Mapping[str, type[Engine]] = {
-    "postgres": Postgres,
-    "valkey": Valkey,
-    "qdrant": Qdrant,
-}
 _START_SECONDS = 120.0  # a crash recovery may take its time
 _PORT_SECONDS = 5.0
 _PORT_TRIES = 3
@@ -52,7 +48,7 @@ _POLL_SECONDS = 0.005
 class EngineUrls:
     """Where the engines listen, always on 127.0.0.1; empty (0) for one that was not started.
 
-    `postgres` holds the password. `qdrant` is the address of REST, beside `qdrant_grpc_port`.
+    `postgres` holds the password. `qdrant` takes gRPC alone, at `qdrant_grpc_port`.
     """
 
     postgres: str = ""
@@ -72,7 +68,7 @@ class Engines:
         self._ports: dict[str, int] = {}
         self._lock = FolderLock(folder)
         self._records = Records(folder)
-        self._keeper = Keeper()
+        self._keeper = keeper()
         self._stopped = False
         atexit.register(self.stop)
 
@@ -120,7 +116,7 @@ class Engines:
         for name, process in self.processes.items():
             process.stop(_KINDS[name].stop_seconds)
         self._stopped = True
-        self._keeper.close()
+        self._keeper.shutdown()
         self._lock.release()
         atexit.unregister(self.stop)
 
@@ -161,7 +157,7 @@ class Engines:
         engine.prepare(self._keeper, record.member if record else None)
         log = Log(self.folder / "logs" / f"{engine.name}.log")
         command = engine.command(port)
-        process = self._keeper.run(lambda: EngineProcess(command, log))
+        process = self._keeper.submit(EngineProcess, command, log).result()
         self.processes[engine.name] = process
         self._ports[engine.name] = port
         self._records.put(engine.name, Record(process.member, port))

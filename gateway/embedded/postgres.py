@@ -14,6 +14,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -25,8 +26,9 @@ from gateway.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from concurrent.futures import Executor
 
-    from gateway.embedded.process import EngineProcess, Keeper, Member
+    from gateway.embedded.process import EngineProcess, Member
 
 ROLE = "plait"
 DATABASE = "plait"
@@ -66,7 +68,7 @@ class Postgres:
         self._account = _account_for(self._data)
         self._bin = reachable_install(self._account) / "bin"
 
-    def prepare(self, keeper: Keeper, previous: Member | None) -> None:
+    def prepare(self, keeper: Executor, previous: Member | None) -> None:
         """Create the cluster, or make the one that is there startable."""
         for unfinished in self._folder.glob(f"{self.name}.new-*"):
             shutil.rmtree(unfinished, ignore_errors=True)
@@ -95,7 +97,7 @@ class Postgres:
         password = self._password_file.read_text(encoding="ascii").strip()
         return f"postgresql://{ROLE}:{password}@{LOOPBACK}:{port}/{DATABASE}"
 
-    def _create(self, keeper: Keeper) -> None:
+    def _create(self, keeper: Executor) -> None:
         """A new cluster under another name, renamed when it is whole."""
         made = Path(tempfile.mkdtemp(prefix=f"{self.name}.new-", dir=self._folder))
         os.chown(made, self._account.uid, self._account.gid)
@@ -141,7 +143,7 @@ class Postgres:
             return []
         return [line.strip() for line in text.splitlines()]
 
-    def _query_and_set_password(self, keeper: Keeper, data: Path, *statements: str) -> None:
+    def _query_and_set_password(self, keeper: Executor, data: Path, *statements: str) -> None:
         """Run statements in PostgreSQL's single-user mode: no port, no password, no driver.
 
         The new password is stored, for the owner only, once it holds.
@@ -168,13 +170,11 @@ class Postgres:
             environment=environment(),
         )
 
-    def _tool(self, keeper: Keeper, command: Command, said: str = "") -> None:
+    def _tool(self, keeper: Executor, command: Command, said: str = "") -> None:
         """Run a command to its end; raises `ConfigurationError` with what it complained of."""
-        process = keeper.run(
-            lambda: command.popen(
-                stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-            )
-        )
+        streams = {"stdin": subprocess.PIPE, "stdout": subprocess.DEVNULL}
+        start = partial(command.popen, **streams, stderr=subprocess.PIPE)
+        process = keeper.submit(start).result()
         with process:
             try:
                 complaints = process.communicate(said.encode(), timeout=_TOOL_SECONDS)[1]

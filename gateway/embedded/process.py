@@ -7,24 +7,20 @@ from __future__ import annotations
 
 import contextlib
 import os
-import queue
 import re
 import signal
 import subprocess
 import sys
-import threading
 import time
-from concurrent.futures import Future
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from gateway.embedded import leash
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-
-T = TypeVar("T")
 
 POLL_SECONDS = 0.005
 KILL_SECONDS = 5.0
@@ -161,38 +157,13 @@ def wait_until(condition: Callable[[], bool], seconds: float) -> bool:
     return True
 
 
-class Keeper:
-    """The thread that starts the engines, and lives until they have ended.
+def keeper() -> ThreadPoolExecutor:
+    """The one thread that starts engines, and lives until they have ended.
 
     The kernel counts the end of the *thread* that forked as the death of the parent, so that an
     engine started from a short-lived thread would end with it.
     """
-
-    def __init__(self) -> None:
-        self._jobs: queue.SimpleQueue[tuple[Callable[[], Any], Future[Any]] | None] = (
-            queue.SimpleQueue()
-        )
-        self._thread = threading.Thread(target=self._work, name="engine-keeper", daemon=True)
-        self._thread.start()
-
-    def run(self, job: Callable[[], T]) -> T:
-        """Run `job` in the thread; returns its result or raises its exception."""
-        future: Future[T] = Future()
-        self._jobs.put((job, future))
-        return future.result()
-
-    def close(self) -> None:
-        """End the thread. Whatever it started and still runs gets its stop signal."""
-        self._jobs.put(None)
-        self._thread.join()
-
-    def _work(self) -> None:
-        while (item := self._jobs.get()) is not None:
-            job, future = item
-            try:
-                future.set_result(job())
-            except BaseException as error:  # noqa: BLE001 - handed to the thread that asked
-                future.set_exception(error)
+    return ThreadPoolExecutor(1, "engine-keeper")
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,7 +218,7 @@ class EngineProcess:
     """A running engine: its process and the children of it."""
 
     def __init__(self, command: Command, log: Log) -> None:
-        """Start it. The calling thread must live as long as the engine (see `Keeper`)."""
+        """Start it. The calling thread must live as long as the engine (see `keeper`)."""
         with log.path.open("ab") as file:
             self._popen = command.popen(
                 stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT

@@ -10,15 +10,17 @@ from typing import TYPE_CHECKING, ClassVar
 
 import gateway
 from gateway.embedded.engine import environment, package_folder
-from gateway.embedded.ports import LOOPBACK, free_port
+from gateway.embedded.ports import LOOPBACK
 from gateway.embedded.process import Account, Command
 
 if TYPE_CHECKING:
-    from gateway.embedded.process import EngineProcess, Keeper, Member
+    from concurrent.futures import Executor
+
+    from gateway.embedded.process import EngineProcess, Member
 
 
 class Qdrant:
-    """Runs as the owner; serves gRPC on the port it is given, and REST on one of its own."""
+    """Runs as the owner; serves gRPC."""
 
     name: ClassVar = "qdrant"
     stop_signal: ClassVar = signal.SIGTERM
@@ -27,31 +29,23 @@ class Qdrant:
     def __init__(self, folder: Path, *, durable: bool) -> None:
         del durable  # the engine writes its log ahead in either case
         self._data = folder / self.name
-        self._rest_port: int | None = None
 
-    def prepare(self, keeper: Keeper, previous: Member | None) -> None:
+    def prepare(self, keeper: Executor, previous: Member | None) -> None:
         """Make the folder; the engine recovers by itself."""
         del keeper, previous
         package_folder("qdrant_edge")
         self._data.mkdir(mode=0o700, exist_ok=True)
 
     def command(self, port: int) -> Command:
-        """Python on this very `gateway` package, wherever it was imported from.
-
-        The REST port is kept from one start to the next while it is free.
-        """
-        self._rest_port = free_port(self._rest_port)
-        while self._rest_port == port:
-            self._rest_port = free_port()
+        """Python on this very `gateway` package, wherever it was imported from."""
         source = str(Path(gateway.__file__).parent.parent)
         inherited = os.environ.get("PYTHONPATH")
         search = os.pathsep.join([source, inherited] if inherited else [source])
         return Command(
             program=[
                 sys.executable,
-                *("-m", "gateway.embedded.qdrant_start"),
+                *("-m", "gateway.embedded.qdrant"),
                 *("--data", str(self._data), "--port", str(port)),
-                *("--rest-port", str(self._rest_port)),
             ],
             cwd=self._data,
             stop_signal=self.stop_signal,
@@ -65,6 +59,5 @@ class Qdrant:
         return "ready" in process.log.said().splitlines()
 
     def url(self, port: int) -> str:
-        """The address of REST; gRPC listens on `port`."""
-        del port
-        return f"http://{LOOPBACK}:{self._rest_port}"
+        """The address; it takes gRPC alone."""
+        return f"http://{LOOPBACK}:{port}"

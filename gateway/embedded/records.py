@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import threading
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gateway.embedded.process import Member
+import msgspec
+
+from gateway.embedded.process import Member  # noqa: TC001 - msgspec reads annotations at run time
 from gateway.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -57,13 +58,8 @@ class Records:
         self._path = folder / "engines.json"
         self._mutex = threading.Lock()
         self._records: dict[str, Record] = {}
-        # What cannot be read is as good as unknown.
-        with suppress(FileNotFoundError, ValueError, TypeError, KeyError, AttributeError):
-            stored = json.loads(self._path.read_text(encoding="utf-8"))
-            self._records = {
-                str(name): Record(Member(int(one["pid"]), str(one["born"])), int(one["port"]))
-                for name, one in stored.items()
-            }
+        with suppress(FileNotFoundError, msgspec.MsgspecError):  # what cannot be read is unknown
+            self._records = msgspec.json.decode(self._path.read_bytes(), type=dict[str, Record])
 
     def get(self, name: str) -> Record | None:
         """What is known of the last start of an engine."""
@@ -73,12 +69,6 @@ class Records:
         """Remember a start."""
         with self._mutex:
             self._records[name] = record
-            text = json.dumps(
-                {
-                    key: {"pid": one.member.pid, "born": one.member.born, "port": one.port}
-                    for key, one in self._records.items()
-                }
-            )
             written = self._path.with_suffix(".written")
-            written.write_text(text, encoding="utf-8")
+            written.write_bytes(msgspec.json.encode(self._records))
             written.rename(self._path)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from gateway.embedded.engine import environment
 from gateway.embedded.ports import LOOPBACK
-from gateway.embedded.process import Account, Command, EngineProcess, Keeper, Log, wait_until
+from gateway.embedded.process import Account, Command, EngineProcess, Log, keeper, wait_until
 from gateway.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -41,15 +41,12 @@ def serving(name: str, file: Path, folder: Path) -> Iterator[str]:
         account=Account.own(),
         environment={**environment(), "PYTHONDONTWRITEBYTECODE": "1"},
     )
-    keeper = Keeper()
-    try:
-        process = keeper.run(lambda: EngineProcess(command, log))
+    with keeper() as starting:
+        process = starting.submit(EngineProcess, command, log).result()
         try:
             yield _address(name, process)
         finally:
             process.stop(STOP_SECONDS)
-    finally:
-        keeper.close()
 
 
 def _address(name: str, process: EngineProcess) -> str:

@@ -12,9 +12,10 @@ from gateway.embedded.process import Account, Command
 from gateway.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from concurrent.futures import Executor
     from pathlib import Path
 
-    from gateway.embedded.process import EngineProcess, Keeper, Member
+    from gateway.embedded.process import EngineProcess, Member
 
 _PROBE_SECONDS = 0.5
 
@@ -34,7 +35,7 @@ class Valkey:
         self._data = folder / self.name
         self._durable = durable
 
-    def prepare(self, keeper: Keeper, previous: Member | None) -> None:
+    def prepare(self, keeper: Executor, previous: Member | None) -> None:
         """Make the folder. An append-only file cut short by a crash is read as far as it goes."""
         del keeper, previous
         self._data.mkdir(mode=0o700, exist_ok=True)

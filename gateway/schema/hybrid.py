@@ -9,6 +9,7 @@ import strawberry
 
 from gateway.errors import ConfigurationError
 from gateway.schema.kinds import INT, INT_ID, TEXT, TEXT_ID, UUID, UUID_ID
+from gateway.schema.members import member, optional_member
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,10 +50,8 @@ class NearInput:
     text: str | None = strawberry.UNSET
     vector: list[float] | None = strawberry.UNSET
     id: strawberry.ID | None = strawberry.UNSET
-    limit: int = strawberry.field(default=100, description="How many points at most.")
-    score_threshold: float | None = strawberry.field(
-        default=strawberry.UNSET, description="Leave out points scored below this."
-    )
+    limit: int = member("How many points at most.", 100)
+    score_threshold: float | None = optional_member("Leave out points scored below this.")
 
 
 SIDES: Mapping[str, tuple[Any, str]] = {

@@ -12,8 +12,8 @@ from typing import Any, NewType
 import strawberry
 from graphql import GraphQLError
 from strawberry.types.scalar import scalar
-from strawberry.types.unset import UNSET
 
+from gateway.schema.members import member, optional_member
 from gateway.schema.scalars import BigInt
 
 MAX_DIMENSIONS = 65_536
@@ -55,17 +55,15 @@ class VectorWrite:
     """The result of every change of points."""
 
     status: VectorWriteStatus
-    count: int = strawberry.field(
-        description="How many points were sent, named by id, or picked by the filter."
-    )
+    count: int = member("How many points were sent, named by id, or picked by the filter.")
 
 
 @strawberry.type(description="What became of a change of a vector collection.")
 class CollectionWrite:
     """The result of every change of a collection."""
 
-    collection: str = strawberry.field(description="Its name.")
-    changed: bool = strawberry.field(description="False where everything was so already.")
+    collection: str = member("Its name.")
+    changed: bool = member("False where everything was so already.")
 
 
 @strawberry.enum(description="How far apart two vectors are.")
@@ -96,8 +94,8 @@ class PayloadIndexType(enum.Enum):
 class VectorParams:
     """Name, size and distance."""
 
-    name: str | None = strawberry.field(description="Null for the one that has no name.")
-    size: int = strawberry.field(description="Its dimensions.")
+    name: str | None = member("Null for the one that has no name.")
+    size: int = member("Its dimensions.")
     distance: VectorMetric
 
 
@@ -115,17 +113,15 @@ class VectorCollectionInfo:
     """What the engine says of a collection."""
 
     name: str
-    status: str = strawberry.field(description="`green` is ready; `yellow` is being optimised.")
+    status: str = member("`green` is ready; `yellow` is being optimised.")
     point_count: BigInt
     vectors: list[VectorParams]
-    sparse_vectors: list[str] = strawberry.field(description="The names of its sparse vectors.")
+    sparse_vectors: list[str] = member("The names of its sparse vectors.")
     payload_indexes: list[PayloadIndexInfo]
-    embedding_model: str | None = strawberry.field(
-        description="The model that made its vectors of text; null where nobody said."
+    embedding_model: str | None = member(
+        "The model that made its vectors of text; null where nobody said."
     )
-    embedding_dimensions: int | None = strawberry.field(
-        description="The dimensions that model had."
-    )
+    embedding_dimensions: int | None = member("The dimensions that model had.")
 
 
 @strawberry.input(description="A vector under its name: dense, or sparse with `indices`.")
@@ -134,8 +130,8 @@ class NamedVectorInput:
 
     name: str
     values: Vector
-    indices: list[int] | None = strawberry.field(
-        default=UNSET, description="Of a sparse vector: which dimensions the values are of."
+    indices: list[int] | None = optional_member(
+        "Of a sparse vector: which dimensions the values are of."
     )
 
 
@@ -144,5 +140,5 @@ class NamedVectorParamsInput:
     """Name, size and distance."""
 
     name: str
-    size: int = strawberry.field(description="Its dimensions.")
+    size: int = member("Its dimensions.")
     distance: VectorMetric = VectorMetric.COSINE

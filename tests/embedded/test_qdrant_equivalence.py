@@ -1,4 +1,4 @@
-"""Whatever the points and the request: gRPC, REST and qdrant-client's local mode say the same.
+"""Whatever the points and the request: the engine and qdrant-client's local mode say the same.
 
 Local mode is the oracle. Where it is known to differ the generator keeps away, and says why:
 
@@ -17,7 +17,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 import pytest
-from embedded.qdrant_calls import fresh_name, rest_client, stock_client
+from embedded.qdrant_calls import fresh_name, stock_client
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from qdrant_client import AsyncQdrantClient
@@ -134,49 +134,44 @@ FILTERS = st.recursive(
 
 @dataclass(frozen=True)
 class Stage:
-    """The same collection in the engine, over both protocols, and in local mode."""
+    """The same collection in the engine and in local mode."""
 
     name: str
-    over_grpc: AsyncQdrantClient
-    over_rest: AsyncQdrantClient
+    engine: AsyncQdrantClient
     local: AsyncQdrantClient
 
     async def fill(self, payloads, seed):
-        """Make these payloads, with any vectors, all there is; the engine's half by either way."""
+        """Make these payloads, with any vectors, all there is."""
         chance = random.Random(seed)  # noqa: S311 - repeatable, not secret
         points = [
             m.PointStruct(id=IDS[i], vector=[chance.gauss(0, 1) for _ in range(SIZE)], payload=one)
             for i, one in enumerate(payloads)
         ]
-        for client in (self.over_grpc, self.local):
+        for client in self.clients:
             await client.delete(self.name, m.Filter(must=[]))
-        await self.local.upsert(self.name, points)
-        for client, half in ((self.over_grpc, points[::2]), (self.over_rest, points[1::2])):
-            if half:
-                await client.upsert(self.name, half)
+            await client.upsert(self.name, points)
         return points
 
     @property
     def clients(self):
-        return {"gRPC": self.over_grpc, "REST": self.over_rest, "local mode": self.local}
+        return self.engine, self.local
 
 
 @pytest.fixture(scope="module", params=["without indexes", "with indexes"])
-async def stage(request, qdrant_endpoint, qdrant_rest_url):
+async def stage(request, qdrant_endpoint):
     async with AsyncExitStack() as stack:
         made = Stage(
             fresh_name(),
             await stack.enter_async_context(stock_client(qdrant_endpoint)),
-            await stack.enter_async_context(rest_client(qdrant_rest_url)),
             AsyncQdrantClient(":memory:"),
         )
         stack.push_async_callback(made.local.close)
         vectors = m.VectorParams(size=SIZE, distance=m.Distance.COSINE)
-        for client in (made.over_grpc, made.local):
+        for client in made.clients:
             await client.create_collection(made.name, vectors_config=vectors)
         if request.param == "with indexes":
             for field, kind in INDEXES.items():
-                await made.over_grpc.create_payload_index(made.name, field, kind)
+                await made.engine.create_payload_index(made.name, field, kind)
         yield made
 
 
@@ -204,17 +199,15 @@ async def test_the_same_filter_gives_the_same_points(stage, payloads, filters):
     await stage.fill(payloads, 0)
     for wanted in filters:
         expected = await scrolled(stage.local, stage.name, wanted)
-        for way in ("gRPC", "REST"):
-            client = stage.clients[way]
-            found = await scrolled(client, stage.name, wanted)
-            differing = {
-                IDS[i]: one
-                for i, one in enumerate(payloads)
-                if (IDS[i] in found) != (IDS[i] in expected)
-            }
-            assert not differing, (way, wanted.model_dump(exclude_none=True))
-            assert found == expected
-            assert (await client.count(stage.name, wanted)).count == len(expected)
+        found = await scrolled(stage.engine, stage.name, wanted)
+        differing = {
+            IDS[i]: one
+            for i, one in enumerate(payloads)
+            if (IDS[i] in found) != (IDS[i] in expected)
+        }
+        assert not differing, wanted.model_dump(exclude_none=True)
+        assert found == expected
+        assert (await stage.engine.count(stage.name, wanted)).count == len(expected)
 
 
 def rankings(points):
@@ -244,16 +237,15 @@ async def test_the_same_ranking_gives_the_same_scores(stage, payloads, wanted, s
     """Nearest and recommended, each filtered: the same points with the same scores."""
     points = await stage.fill(payloads, seed)
     for kind, request in rankings(points).items():
-        scores = {}
-        for way, client in stage.clients.items():
+        scores = []
+        for client in stage.clients:
             found = await client.query_points(
                 stage.name, **request, query_filter=wanted, limit=COUNT
             )
-            scores[way] = {hit.id: hit.score for hit in found.points}
+            scores.append({hit.id: hit.score for hit in found.points})
             ranked = [hit.score for hit in found.points]
-            assert ranked == sorted(ranked, reverse=True), (way, kind)
-        for way in ("gRPC", "REST"):
-            assert scores[way] == pytest.approx(scores["local mode"], abs=1e-5), (way, kind)
+            assert ranked == sorted(ranked, reverse=True), kind
+        assert scores[0] == pytest.approx(scores[1], abs=1e-5), kind
 
 
 @many(25)
@@ -266,8 +258,8 @@ async def test_the_same_ranking_gives_the_same_scores(stage, payloads, wanted, s
 async def test_the_same_groups(stage, payloads, wanted, key, size):
     """By words, numbers and what is inside of lists; the same hits in each."""
     points = await stage.fill(payloads, 1)
-    answers = {}
-    for way, client in stage.clients.items():
+    answers = []
+    for client in stage.clients:
         found = await client.query_points_groups(
             stage.name,
             group_by=key,
@@ -276,9 +268,8 @@ async def test_the_same_groups(stage, payloads, wanted, key, size):
             group_size=size,
             limit=4,
         )
-        answers[way] = [(group.id, [hit.id for hit in group.hits]) for group in found.groups]
-    assert answers["gRPC"] == answers["local mode"]
-    assert answers["REST"] == answers["local mode"]
+        answers.append([(group.id, [hit.id for hit in group.hits]) for group in found.groups])
+    assert answers[0] == answers[1]
 
 
 @many(25)
@@ -290,10 +281,9 @@ async def test_the_same_groups(stage, payloads, wanted, key, size):
 async def test_the_same_facets(stage, payloads, wanted, key):
     """How often each value occurs among the points a filter lets through."""
     await stage.fill(payloads, 2)
-    await stage.over_grpc.create_payload_index(stage.name, key, INDEXES[key])
-    counts = {}
-    for way, client in stage.clients.items():
+    await stage.engine.create_payload_index(stage.name, key, INDEXES[key])
+    counts = []
+    for client in stage.clients:
         found = await client.facet(stage.name, key, facet_filter=wanted, limit=100, exact=True)
-        counts[way] = {(type(hit.value), hit.value): hit.count for hit in found.hits}
-    assert counts["gRPC"] == counts["local mode"]
-    assert counts["REST"] == counts["local mode"]
+        counts.append({(type(hit.value), hit.value): hit.count for hit in found.hits})
+    assert counts[0] == counts[1]

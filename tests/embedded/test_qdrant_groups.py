@@ -6,7 +6,7 @@ import random
 
 import grpc
 import pytest
-from embedded.qdrant_calls import fresh_name, refused
+from embedded.qdrant_calls import fresh_name, refused, stock_client
 from qdrant_client import AsyncQdrantClient
 from qdrant_client import models as m
 
@@ -35,8 +35,8 @@ def points():
 
 
 @pytest.fixture(scope="module")
-async def client(qdrant_wire):
-    async with qdrant_wire() as stock:
+async def client(qdrant_endpoint):
+    async with stock_client(qdrant_endpoint) as stock:
         yield stock
 
 

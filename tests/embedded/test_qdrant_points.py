@@ -138,34 +138,15 @@ async def test_deletes(client, name):
     assert set(await payloads(client, name)) == {4}
 
 
-async def test_upsert_replaces_and_its_modes(client, name):
-    """A second upsert replaces vector and payload; the modes and the filter hold it back."""
+async def test_upsert_replaces(client, name):
+    """A second upsert replaces vector and payload; one on a condition is refused."""
     await client.upsert(name, [m.PointStruct(id=1, vector=[9, 9], payload={"v": 2})])
     (record,) = await client.retrieve(name, [1], with_vectors=True)
     assert (record.payload, record.vector) == ({"v": 2}, [9.0, 9.0])
-    points = [m.PointStruct(id=i, vector=[0, 0], payload={"v": 3}) for i in (1, 50)]
-    await client.upsert(name, points, update_mode=m.UpdateMode.INSERT_ONLY)
+    points = [m.PointStruct(id=1, vector=[0, 0], payload={"v": 3})]
+    with refused(grpc.StatusCode.UNIMPLEMENTED, "condition"):
+        await client.upsert(name, points, update_mode=m.UpdateMode.INSERT_ONLY)
     assert (await payloads(client, name))[1] == {"v": 2}
-    await client.delete(name, [50])
-    await client.upsert(name, points, update_mode=m.UpdateMode.UPDATE_ONLY)
-    assert (await payloads(client, name))[1] == {"v": 3}
-    assert 50 not in await payloads(client, name)
-
-
-async def test_batched_operations(grpc_client, name):
-    """Run in order; one that cannot be read stops all before the first is applied."""
-    client = grpc_client
-    operations = [
-        m.UpsertOperation(upsert=m.PointsList(points=[m.PointStruct(id=7, vector=[1, 1])])),
-        m.SetPayloadOperation(set_payload=m.SetPayload(payload={"x": 1}, points=[7])),
-        m.DeleteOperation(delete=m.PointIdsList(points=[1, 2, 3])),
-    ]
-    bad = m.UpsertOperation(upsert=m.PointsList(points=[m.PointStruct(id=8, vector=[1, 1, 1])]))
-    with refused(grpc.StatusCode.INVALID_ARGUMENT, "dimension"):
-        await client.batch_update_points(name, [*operations, bad])
-    assert await payloads(client, name) == PAYLOADS
-    await client.batch_update_points(name, operations)
-    assert await payloads(client, name) == {4: {}, 7: {"x": 1}}
 
 
 @pytest.mark.parametrize(
@@ -178,12 +159,9 @@ async def test_batched_operations(grpc_client, name):
         (m.PointStruct(id=6, vector=[1.0, 1.0], payload={"x": float("nan")}), "finite"),
     ],
 )
-async def test_a_bad_point_spoils_its_whole_request(grpc_client, name, point, words):
-    """Nothing of a refused upsert is stored, and the engine goes on.
-
-    Over gRPC: the client writes what is not finite as null where it speaks JSON.
-    """
-    client, good = grpc_client, m.PointStruct(id=5, vector=[1.0, 1.0])
+async def test_a_bad_point_spoils_its_whole_request(client, name, point, words):
+    """Nothing of a refused upsert is stored, and the engine goes on."""
+    good = m.PointStruct(id=5, vector=[1.0, 1.0])
     with refused(grpc.StatusCode.INVALID_ARGUMENT, words):
         await client.upsert(name, [good, point])
     assert await payloads(client, name) == PAYLOADS
@@ -235,13 +213,13 @@ async def test_reads_go_on_beside_a_large_upsert(client, name):
     assert (await client.count(name)).count == len(PAYLOADS) + len(points)
 
 
-async def test_a_message_that_is_too_large(grpc_client, name):
+async def test_a_message_that_is_too_large(client, name):
     """Refused unread, and the engine goes on."""
     text = "x" * (65 * 1024 * 1024)
     with pytest.raises((grpc.aio.AioRpcError, ResourceExhaustedResponse)) as raised:
-        await grpc_client.set_payload(name, {"text": text}, points=[1])
+        await client.set_payload(name, {"text": text}, points=[1])
     assert "RESOURCE_EXHAUSTED" in str(raised.value) or "larger than max" in str(raised.value)
-    assert await payloads(grpc_client, name) == PAYLOADS
+    assert await payloads(client, name) == PAYLOADS
 
 
 async def test_writers_and_readers_at_once(client, name):

@@ -91,14 +91,13 @@ def test_a_directory_has_one_owner(folder):
         pass
 
 
-@pytest.mark.parametrize("which", ["port", "rest_port"])
-def test_a_port_that_is_taken(folder, which):
-    """A clear message instead of sharing the port in silence, or half of what was asked for."""
+def test_a_port_that_is_taken(folder):
+    """A clear message instead of sharing the port in silence."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        said = refused_start(folder, **{which: port})
+        said = refused_start(folder, port)
     assert f"port {port} of 127.0.0.1 cannot be opened" in said
 
 

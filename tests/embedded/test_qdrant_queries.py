@@ -28,8 +28,8 @@ def points():
 
 
 @pytest.fixture(scope="module")
-async def client(qdrant_wire):
-    async with qdrant_wire() as stock:
+async def client(qdrant_endpoint):
+    async with stock_client(qdrant_endpoint) as stock:
         yield stock
 
 

@@ -1,4 +1,4 @@
-"""The gateway's own Qdrant source on the embedded engine, over either protocol."""
+"""The gateway's own Qdrant source on the embedded engine, by either of its wires."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import asyncio
 import orjson
 import pytest
 from embedded.qdrant_calls import fresh_name
+from embedded.qdrant_rest import rest_front
 
 from gateway.errors import SourceRefused
 from gateway.sources.contract import Batch, Budget
@@ -20,7 +21,7 @@ from gateway.sources.qdrant import (
     Search,
     VectorCollection,
     parse_filter,
-    prepare_search,
+    prepare_hits,
 )
 
 FIELDS = (
@@ -31,18 +32,17 @@ FIELDS = (
 
 
 @pytest.fixture(params=["grpc", "rest"])
-async def source(request, qdrant_endpoint, qdrant_rest_url):
-    port = int(qdrant_endpoint.rpartition(":")[2])
-    subject = QdrantSource(
-        "vectors", qdrant_rest_url, grpc_port=port, prefer_grpc=request.param == "grpc"
-    )
-    await subject.open()
-    yield subject
-    await subject.close()
+async def source(request, qdrant_endpoint):
+    port, grpc = int(qdrant_endpoint.rpartition(":")[2]), request.param == "grpc"
+    with rest_front(port) as url:
+        subject = QdrantSource("vectors", url, grpc_port=port, prefer_grpc=grpc)
+        await subject.open()
+        yield subject
+        await subject.close()
 
 
 async def search(source, collection, asked):
-    prepared = prepare_search("vectors", collection, FIELDS, typename="Hit")
+    prepared = prepare_hits("vectors", collection, FIELDS, typename="Hit")
     deadline = asyncio.get_running_loop().time() + 20
     (value,) = await source.execute(prepared, Batch((), (asked,)), Budget(deadline))
     return orjson.loads(value) if isinstance(value, bytes) else value
@@ -55,7 +55,7 @@ async def test_a_collection_made_filled_and_searched(source):
         name, 2, Distance.COSINE, [PayloadIndex("kind", "keyword")]
     )
     points = [Point(i, [1.0, float(i)], {"kind": "ab"[i % 2], "n": i}) for i in range(50)]
-    await source.administration.upsert(name, points)
+    await source.bulk.store(name, points)
     asked = Search(vector=(1.0, 0.0), limit=3, filter=parse_filter({"kind": {"match": "b"}}))
     found = await search(source, VectorCollection(name, 2), asked)
     assert [hit["id"] for hit in found] == ["1", "3", "5"]

@@ -3,28 +3,14 @@
 from __future__ import annotations
 
 from hmac import compare_digest
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import grpc
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 KEY_VARIABLE = "QDRANT__SERVICE__API_KEY"
 """The environment variable that a real Qdrant server reads its API key from."""
 
-REFUSAL = "Must provide an API key or an Authorization bearer token"
-
-
-def accepts(key: str, headers: Mapping[str, str | bytes]) -> bool:
-    """Whether the headers of a call, names in lower case, show that its caller knows `key`."""
-    bearer = _text(headers.get("authorization", "")).removeprefix("Bearer ")
-    given = _text(headers.get("api-key", "")) or bearer
-    return compare_digest(given.encode(), key.encode())
-
-
-def _text(value: str | bytes) -> str:
-    return value.decode("latin-1") if isinstance(value, bytes) else value
+_REFUSAL = "Must provide an API key"
 
 
 class KeyRequired(grpc.aio.ServerInterceptor):
@@ -36,10 +22,11 @@ class KeyRequired(grpc.aio.ServerInterceptor):
 
     async def intercept_service(self, continuation: Any, handler_call_details: Any) -> Any:
         """Let a call through to its procedure, or to the refusal."""
-        if accepts(self._key, dict(handler_call_details.invocation_metadata or ())):
+        given = str(dict(handler_call_details.invocation_metadata or ()).get("api-key", ""))
+        if compare_digest(given.encode(), self._key.encode()):
             return await continuation(handler_call_details)
         return self._refusal
 
 
 async def _refuse(_request: Any, context: Any) -> Any:
-    return await context.abort(grpc.StatusCode.UNAUTHENTICATED, REFUSAL)
+    return await context.abort(grpc.StatusCode.UNAUTHENTICATED, _REFUSAL)

@@ -15,7 +15,7 @@ import qdrant_edge as edge
 from qdrant_client import grpc as pb
 
 from gateway.embedded.qdrant.faults import missing
-from gateway.embedded.qdrant.schema import engine_config, vector_kinds
+from gateway.embedded.qdrant.schema import engine_config, vector_sizes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -32,7 +32,7 @@ class Collection:
         """Open the collection kept in `directory`, applying what its log holds."""
         self.name = name
         self.record = pb.CreateCollection.FromString((directory / _RECORD).read_bytes())
-        self.kinds = vector_kinds(self.record)
+        self.sizes = vector_sizes(self.record)
         self._shard = edge.EdgeShard.load(str(directory / _SHARD))
         self._writing = threading.Lock()
         self._unflushed = 0

@@ -72,7 +72,7 @@ class Examples:
 
     def __init__(self, collection: Collection, queries: Iterable[pb.QueryPoints]) -> None:
         """Read them at once. Raises `Fault` naming a point that is absent."""
-        self._kinds = collection.kinds
+        self._sizes = collection.sizes
         self._vectors: dict[EngineId, Any] = {}
         ids = {one for asked in queries for one in _named_in(asked)}
         if not ids:
@@ -87,7 +87,7 @@ class Examples:
     def vector(self, given: pb.VectorInput, using: str) -> EngineVector:
         """The vector that `given` stands for, where the vectors called `using` are ranked."""
         if given.WhichOneof("variant") != "id":
-            return query_vector(given, using, self._kinds)
+            return query_vector(given, using, self._sizes)
         one = point_id(given.id)
         stored = self._vectors[one]
         found: Any = stored.get(using) if isinstance(stored, dict) else stored
@@ -151,8 +151,8 @@ def _ranking(asked: Asked, examples: Examples) -> Any:
     if kind != "recommend":
         raise unsupported(f"the query {kind}")
     message = query.recommend
-    positive = [examples.vector(given, using) for given in message.positive]
-    negative = [examples.vector(given, using) for given in message.negative]
+    positive: list[Any] = [examples.vector(given, using) for given in message.positive]
+    negative: list[Any] = [examples.vector(given, using) for given in message.negative]
     if message.strategy == pb.BestScore:
         liked = edge.RecommendQuery(positive, negative)
         return edge.Query.RecommendBestScore(liked, using or None)
@@ -188,8 +188,8 @@ def _average(positive: list[EngineVector], negative: list[EngineVector]) -> list
 
 
 def _mean(vectors: list[Any]) -> list[float]:
-    if not all(isinstance(one, list) and isinstance(one[0], float) for one in vectors):
-        raise unsupported("averages of sparse vectors or multi-vectors")
+    if not all(isinstance(one, list) for one in vectors):
+        raise unsupported("averages of sparse vectors")
     return [sum(column) / len(vectors) for column in zip(*vectors, strict=True)]
 
 

@@ -68,7 +68,7 @@ def _method(name: str, call: Call, shards: Shards, threads: Threads) -> Method:
         try:
             return await loop.run_in_executor(threads.of(call), call, shards, request)
         except Exception as error:  # noqa: BLE001 - the engine raises plain Exception
-            fault = fault_of(name, error)
+            fault = _fault_of(name, error)
         return await context.abort(fault.status, fault.message)
 
     return answer
@@ -81,14 +81,10 @@ def _absent(name: str) -> Call:
     return refuse
 
 
-def fault_of(name: str, error: Exception) -> Fault:
-    """What the procedure called `name` is answered with when it ended in `error`."""
-    if isinstance(error, Fault):
-        return error
-    return from_engine(error) or _defect(name, error)
-
-
-def _defect(name: str, error: Exception) -> Fault:
-    """An error nobody expected: logged whole here, masked for the caller."""
+def _fault_of(name: str, error: Exception) -> Fault:
+    """What the procedure called `name` is answered with; a defect is logged whole, and masked."""
+    fault = error if isinstance(error, Fault) else from_engine(error)
+    if fault is not None:
+        return fault
     _log.error("%s failed", name, exc_info=error)
     return Fault(grpc.StatusCode.INTERNAL, f"{name} failed in the embedded Qdrant; see its log")

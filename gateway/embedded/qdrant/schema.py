@@ -8,14 +8,16 @@ import qdrant_edge as edge
 from qdrant_client import grpc as pb
 
 from gateway.embedded.qdrant.faults import invalid, unsupported
-from gateway.embedded.qdrant.vectors import DEFAULT, VectorKind
+from gateway.embedded.qdrant.vectors import DEFAULT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from gateway.embedded.qdrant.vectors import Sizes
+
 _MAX_DIMENSIONS = 65_536
 _OPTIONS = ("collection_name", "vectors_config", "sparse_vectors_config", "metadata", "timeout")
-_DENSE_OPTIONS = ("size", "distance", "multivector_config")
+_DENSE_OPTIONS = ("size", "distance")
 
 
 def engine_config(request: pb.CreateCollection) -> edge.EdgeConfig:
@@ -28,14 +30,10 @@ def engine_config(request: pb.CreateCollection) -> edge.EdgeConfig:
     return edge.EdgeConfig(vectors=vectors or None, sparse_vectors=sparse or None)
 
 
-def vector_kinds(request: pb.CreateCollection) -> Mapping[str, VectorKind]:
-    """What each vector of the collection must look like, by name."""
-    kinds = {
-        name: VectorKind(params.size, params.HasField("multivector_config"))
-        for name, params in _dense_params(request).items()
-    }
-    kinds.update(dict.fromkeys(_sparse_params(request), VectorKind(None)))
-    return kinds
+def vector_sizes(request: pb.CreateCollection) -> Sizes:
+    """The dimensions of each vector of the collection, by name; None for a sparse one."""
+    dense = {name: params.size for name, params in _dense_params(request).items()}
+    return {**dense, **dict.fromkeys(_sparse_params(request))}
 
 
 def member(enum: type, messages: Any, value: int) -> Any:
@@ -68,13 +66,8 @@ def _dense(name: str, params: pb.VectorParams) -> edge.EdgeVectorParams:
     _only(f"vector {name!r} with", params, _DENSE_OPTIONS)
     if not 1 <= params.size <= _MAX_DIMENSIONS:
         raise invalid(f"vector {name!r}: size must be from 1 to {_MAX_DIMENSIONS}")
-    multiple = params.HasField("multivector_config")
     return edge.EdgeVectorParams(
-        size=params.size,
-        distance=member(edge.Distance, pb.Distance, params.distance),
-        multivector_config=(
-            edge.MultiVectorConfig(edge.MultiVectorComparator.MaxSim) if multiple else None
-        ),
+        size=params.size, distance=member(edge.Distance, pb.Distance, params.distance)
     )
 
 

@@ -7,7 +7,7 @@ import logging
 import os
 import signal
 import sys
-from contextlib import ExitStack, closing
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import grpc
@@ -18,7 +18,6 @@ from gateway.embedded.qdrant.administration import COLLECTION_CALLS, HEALTH_CALL
 from gateway.embedded.qdrant.groups import GROUP_CALLS
 from gateway.embedded.qdrant.queries import QUERY_CALLS
 from gateway.embedded.qdrant.reads import READ_CALLS
-from gateway.embedded.qdrant.rest.listener import RestListener
 from gateway.embedded.qdrant.rpc import Threads, servicer
 from gateway.embedded.qdrant.shards import Shards
 from gateway.embedded.qdrant.writes import WRITE_CALLS
@@ -44,12 +43,11 @@ _CHANGES = (
 )
 
 
-def run(directory: Path, port: int, rest_port: int | None = None) -> int:
-    """Serve the collections in `directory` on ports of 127.0.0.1; returns the exit status.
+def run(directory: Path, port: int) -> int:
+    """Serve the collections in `directory` on 127.0.0.1:`port`; returns the exit status.
 
-    gRPC on `port`, REST on `rest_port` where there is one. Prints `ready` on standard output once
-    it serves; 0 when stopped by SIGTERM or SIGINT, 1 with one line on standard error when the
-    directory or a port cannot be had.
+    Prints `ready` on standard output once it serves; 0 when stopped by SIGTERM or SIGINT, 1 with
+    one line on standard error when the directory or the port cannot be had.
     """
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     try:
@@ -57,27 +55,21 @@ def run(directory: Path, port: int, rest_port: int | None = None) -> int:
     except ConfigurationError as error:
         return _refuse(error.message)
     try:
-        return asyncio.run(_serve(shards, port, rest_port))
+        return asyncio.run(_serve(shards, port))
     finally:
         shards.close()
 
 
-async def _serve(shards: Shards, port: int, rest_port: int | None) -> int:
+async def _serve(shards: Shards, port: int) -> int:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    key = os.environ.get(KEY_VARIABLE)
-    with ExitStack() as stack:
-        threads = stack.enter_context(closing(Threads(_CHANGES)))
-        server = _server(shards, threads, key)
-        opening = port
+    with closing(Threads(_CHANGES)) as threads:
+        server = _server(shards, threads, os.environ.get(KEY_VARIABLE))
         try:
             server.add_insecure_port(f"{_HOST}:{port}")
-            if rest_port is not None:
-                opening = rest_port
-                stack.enter_context(closing(RestListener(_HOST, rest_port, shards, threads, key)))
-        except (RuntimeError, OSError):
-            return _refuse(f"port {opening} of {_HOST} cannot be opened; choose a free one")
+        except RuntimeError:
+            return _refuse(f"port {port} of {_HOST} cannot be opened; choose a free one")
         await server.start()
         print("ready", flush=True)  # noqa: T201 - the sign its starter waits for
         await stop.wait()

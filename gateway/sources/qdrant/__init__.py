@@ -4,6 +4,7 @@
 and 50 MB.
 """
 
+from gateway.schema.vector_collections import VectorCollection
 from gateway.sources.qdrant.arguments import (
     MAX_LIMIT,
     MAX_OFFSET,
@@ -14,13 +15,7 @@ from gateway.sources.qdrant.arguments import (
 )
 from gateway.sources.qdrant.filters import Filter, parse_filter
 from gateway.sources.qdrant.points import Distance, PayloadIndex, Point
-from gateway.sources.qdrant.prepared import (
-    PreparedNearest,
-    PreparedSearch,
-    VectorCollection,
-    prepare_nearest,
-    prepare_search,
-)
+from gateway.sources.qdrant.prepared import PreparedHits, prepare_hits
 from gateway.sources.qdrant.shape import HitField, HitKind
 from gateway.sources.qdrant.source import QdrantSource
 
@@ -34,14 +29,12 @@ __all__ = [
     "Nearest",
     "PayloadIndex",
     "Point",
-    "PreparedNearest",
-    "PreparedSearch",
+    "PreparedHits",
     "QdrantSource",
     "Search",
     "VectorCollection",
     "nearest_arguments",
     "parse_filter",
-    "prepare_nearest",
-    "prepare_search",
+    "prepare_hits",
     "search_arguments",
 ]

@@ -1,4 +1,4 @@
-"""Does what vector writes and administration ask for. Imports the client library."""
+"""Does what vector writes and administration ask for."""
 
 from __future__ import annotations
 
@@ -8,13 +8,11 @@ from typing import TYPE_CHECKING, Any
 from gateway.errors import ConfigurationError, InputError
 from gateway.sources.qdrant.acts import only_names
 from gateway.sources.qdrant.changes import (
+    ChangeIndex,
     CreateCollection,
-    CreateIndex,
     DeleteCollection,
-    DeleteIndex,
     ReadCollections,
 )
-from gateway.sources.qdrant.points import PayloadIndex
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,13 +46,8 @@ async def act(
             changed = await _create(administration, change, embedder, deadline)
         case DeleteCollection():
             changed = await administration.delete_collection(change.collection, deadline=deadline)
-        case CreateIndex():
-            index = PayloadIndex(change.field, change.type)  # type: ignore[arg-type]  # an enum's value
-            changed = await administration.create_index(change.collection, index, deadline=deadline)
-        case DeleteIndex():
-            changed = await administration.delete_index(
-                change.collection, change.field, deadline=deadline
-            )
+        case ChangeIndex():
+            changed = await administration.change_index(change, deadline=deadline)
         case _:
             return await administration.changing.apply(change, embedder, deadline)
     return {"collection": change.collection, "changed": changed}
@@ -73,9 +66,10 @@ async def _create(
         raise ConfigurationError("there is no embedder whose model could be remembered")
     size = change.dense[""][0]
     if size not in {None, embedder.dimensions}:
-        raise InputError(
-            f"size: model {embedder.model} makes {embedder.dimensions} dimensions; "
-            "leave size out, or text"
+        raise InputError.about(
+            "size",
+            f"must be the {embedder.dimensions} dimensions that model {embedder.model} makes; "
+            "leave it or `text` out",
         )
     await administration.create(
         change, model=embedder.model, dimensions=embedder.dimensions, deadline=deadline
@@ -103,7 +97,7 @@ async def _read(
         return [{"name": name} for name in names]
     if len(names) > MAX_COLLECTIONS:
         raise InputError(
-            f"there are {len(names)} collections; ask for no more than their names, or for one"
+            f"There are {len(names)} collections; ask for no more than their names, or for one."
         )
     found = []
     for name in names:

@@ -8,10 +8,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 from gateway.embedding.contract import check_text
 from gateway.errors import InputError
+from gateway.schema.vector_collections import is_collection_name
 from gateway.sources.qdrant.filters import Filter, parse_filter
 from gateway.sources.qdrant.ids import PointId, parse_point_id
 
@@ -33,6 +35,7 @@ DEFAULT_K = 60
 DEFAULT_CANDIDATES = 100
 _LARGEST = 3.4028235e38
 """The largest 32-bit float."""
+_NEAR = ("vector", "text", "id", "sparse")
 _INDEXES = range(2**32)
 _NUMBERS = frozenset({int, float})
 
@@ -96,42 +99,35 @@ class Nearest:
     exact: bool = False
 
 
-def search_arguments(  # noqa: PLR0913 - the arguments of the GraphQL field, one for one
+def search_arguments(  # noqa: PLR0913 - what a declared collection says, each by its name
+    given: Mapping[str, Any],
     *,
-    vector: Any = None,
-    text: Any = None,
-    id: Any = None,  # noqa: A002 - named as the GraphQL argument is
-    limit: Any = None,
-    offset: Any = None,
-    score_threshold: Any = None,
-    filter: Mapping[str, Any] | None = None,  # noqa: A002 - likewise
-    sparse: Any = None,
     fusion: Fusion | None = None,
     using: str | None = None,
     collection: str | None = None,
     dimensions: int | None = None,
     fields: Mapping[str, PayloadField] | None = None,
 ) -> Search:
-    """The arguments of a search as one value; None stands for an argument not given.
+    """The arguments of a search, by their GraphQL names, as one value.
 
     `dimensions` is the vector's size where it is declared, `fields` the payload's likewise. Raises
     `InputError` naming the argument that is wrong and what would be right.
     """
-    near = {"vector": vector, "text": text, "id": id, "sparse": sparse}
-    given = [name for name, value in near.items() if value is not None]
-    if len(given) != 1 and not (fusion and len(given) == 2 and id is None):  # noqa: PLR2004 - fused
-        got = " and ".join(given) or "none of them"
-        raise InputError(f"give exactly one of vector, text and id; got {got}")
+    vector, text, point, sparse = (given.get(name) for name in _NEAR)
+    near = [name for name in _NEAR if given.get(name) is not None]
+    if len(near) != 1 and not (fusion and len(near) == 2 and point is None):  # noqa: PLR2004 - fused
+        got = " and ".join(near) or "none of them"
+        raise InputError(f"Give exactly one of `vector`, `text` and `id`; got {got}.")
     if text is not None:
         check_words(text)
     return Search(
         vector=None if vector is None else parse_vector(vector, dimensions),
         text=text,
-        point_id=None if id is None else parse_point_id(id, "id"),
-        limit=whole(limit, "limit", 1, MAX_LIMIT, DEFAULT_LIMIT),
-        offset=whole(offset, "offset", 0, MAX_OFFSET, 0),
-        score_threshold=threshold(score_threshold),
-        filter=optional_filter(filter, fields),
+        point_id=None if point is None else parse_point_id(point, "id"),
+        limit=whole(given.get("limit"), "limit", 1, MAX_LIMIT, DEFAULT_LIMIT),
+        offset=whole(given.get("offset"), "offset", 0, MAX_OFFSET, 0),
+        score_threshold=threshold(given.get("scoreThreshold")),
+        filter=optional_filter(given.get("filter"), fields),
         sparse=None if sparse is None else parse_sparse(sparse),
         fusion=fusion,
         using=using,
@@ -155,23 +151,21 @@ def fusion_arguments(given: Mapping[str, Any], using: str) -> Fusion:
 def _weight(value: Any, name: str) -> float:
     number = 1.0 if value is None else float(value)
     if not 0 < number <= MAX_WEIGHT:
-        raise InputError(f"{name} must be above 0 and at most {MAX_WEIGHT:g}")
+        raise InputError.about(name, f"must be above 0 and at most {MAX_WEIGHT:g}")
     return number
 
 
 def nearest_arguments(
+    given: Mapping[str, Any],
     *,
-    limit: Any = None,
-    score_threshold: Any = None,
-    filter: Mapping[str, Any] | None = None,  # noqa: A002 - named as the GraphQL argument is
     using: str | None = None,
     fields: Mapping[str, PayloadField] | None = None,
 ) -> Nearest:
     """The arguments of "more like this" as one value. Raises `InputError`."""
     return Nearest(
-        limit=whole(limit, "limit", 1, MAX_NEAREST, DEFAULT_LIMIT),
-        score_threshold=threshold(score_threshold),
-        filter=optional_filter(filter, fields),
+        limit=whole(given.get("first"), "first", 1, MAX_NEAREST, DEFAULT_LIMIT),
+        score_threshold=threshold(given.get("scoreThreshold")),
+        filter=optional_filter(given.get("filter"), fields),
         using=using,
     )
 
@@ -179,12 +173,14 @@ def nearest_arguments(
 def parse_vector(value: Any, dimensions: int | None, name: str = "vector") -> tuple[float, ...]:
     """A vector of finite 32-bit numbers, `dimensions` long where known. Raises `InputError`."""
     if not isinstance(value, Sequence) or isinstance(value, str | bytes) or not value:
-        raise InputError(f"{name} must be a list of numbers")
+        raise InputError.about(name, "must be a list of numbers")
     if len(value) > MAX_DIMENSIONS:
-        raise InputError(f"{name} has {len(value)} numbers; at most {MAX_DIMENSIONS} are allowed")
+        raise InputError.about(
+            name, f"has {len(value)} numbers; at most {MAX_DIMENSIONS} are allowed"
+        )
     check_dimensions(value, dimensions, name)
     if not _NUMBERS.issuperset(map(type, value)):
-        raise InputError(f"{name} must hold only numbers")
+        raise InputError.about(name, "must hold only numbers")
     try:
         numbers = tuple(map(float, value))
     except OverflowError:
@@ -192,15 +188,15 @@ def parse_vector(value: Any, dimensions: int | None, name: str = "vector") -> tu
     # A sum with NaN in it is NaN; least and greatest alone would not see one.
     within = min(numbers) >= -_LARGEST and max(numbers) <= _LARGEST
     if not (within and math.isfinite(sum(numbers))):
-        raise InputError(f"{name} holds NaN or an infinity; every number must be finite")
+        raise InputError.about(name, "holds NaN or an infinity; every number must be finite")
     return numbers
 
 
 def check_dimensions(vector: Sequence[Any], dimensions: int | None, name: str = "vector") -> None:
     """Refuse a vector that is not `dimensions` long, where that is known. Raises `InputError`."""
     if dimensions is not None and len(vector) != dimensions:
-        raise InputError(
-            f"{name} has {len(vector)} dimensions; this collection's vectors have {dimensions}"
+        raise InputError.about(
+            name, f"has {len(vector)} dimensions; this collection's vectors have {dimensions}"
         )
 
 
@@ -211,17 +207,17 @@ def parse_sparse(value: Any, name: str = "sparse") -> Sparse:
     if not isinstance(indices, Sequence) or not all(
         isinstance(one, int) and not isinstance(one, bool) and one in _INDEXES for one in indices
     ):
-        raise InputError(f"{name}.indices must be integers from 0 to {_INDEXES[-1]}")
+        raise InputError.about(f"{name}.indices", f"must be integers from 0 to {_INDEXES[-1]}")
     numbers = parse_vector(values, None, f"{name}.values")
     if len(indices) != len(numbers) or len(set(indices)) != len(indices):
-        raise InputError(f"{name} must have as many values as indices, each index once")
+        raise InputError.about(name, "must have as many values as indices, each index once")
     return Sparse(tuple(indices), numbers)
 
 
 def check_words(text: Any, name: str = "text") -> None:
     """Refuse a text that nothing can be searched by. Raises `InputError` calling it `name`."""
     if not isinstance(text, str):
-        raise InputError(f"{name} must be a string")
+        raise InputError.about(name, "must be a string")
     check_text(text, MAX_TEXT, name)
 
 
@@ -230,7 +226,7 @@ def whole(value: Any, name: str, low: int, high: int, default: int) -> int:
     if value is None:
         return default
     if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-        raise InputError(f"{name} must be a whole number from {low} to {high}")
+        raise InputError.about(name, f"must be a whole number from {low} to {high}")
     return value
 
 
@@ -239,10 +235,19 @@ def threshold(value: Any) -> float | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise InputError("scoreThreshold must be a number")
+        raise InputError.about("scoreThreshold", "must be a number")
     if not abs(value) <= _LARGEST:
-        raise InputError("scoreThreshold must be finite")
+        raise InputError.about("scoreThreshold", "must be finite")
     return float(value)
+
+
+def open_collection(given: Any, opened: Sequence[str], name: str = "collection") -> str:
+    """The collection that an argument names. Raises `InputError` for one that is not open."""
+    if not is_collection_name(given):
+        raise InputError.about(name, "is not a name that a collection can have")
+    if not any(fnmatchcase(given, pattern) for pattern in opened):
+        raise InputError.about(name, f"must be one of those open here: {', '.join(opened)}")
+    return str(given)
 
 
 def optional_filter(

@@ -6,12 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from gateway.schema.hybrid import SIDES
 from gateway.schema.vector_reading import Reading
-from gateway.sources.qdrant.prepared import (
-    UNBOUND,
-    prepare_nearest,
-    prepare_search,
-    prepare_tree,
-)
+from gateway.sources.qdrant.prepared import UNBOUND, prepare_hits, prepare_tree
 from gateway.sources.qdrant.selecting import check_paths
 from gateway.sources.qdrant.shape import KEYS, HitField, HitKind
 from gateway.sources.qdrant.trees import Trees
@@ -34,8 +29,10 @@ def read(
     reading, selection = ask.reading, _fields(ask.parts, fields)
     collection, key = ask.collection or UNBOUND, KEYS.get(ask.key or "")
     if reading.has_hits:
-        prepare = prepare_nearest if reading is Reading.NEAREST else prepare_search
-        return prepare(source, collection, selection, typename=ask.type_name, key=key)
+        by_key = reading is Reading.NEAREST
+        return prepare_hits(
+            source, collection, selection, by_key=by_key, typename=ask.type_name, key=key
+        )
     trees = Trees(collection, key)
     return prepare_tree(
         source,

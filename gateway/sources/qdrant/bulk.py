@@ -8,6 +8,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
+from qdrant_client import models
+
 from gateway.sources.qdrant.faults import CollectionMissing
 from gateway.sources.qdrant.wire import hit_of
 
@@ -28,14 +30,19 @@ class Bulk:
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    async def store(self, collection: str, points: Sequence[Point], deadline: float) -> None:
+    async def store(
+        self, collection: str, points: Sequence[Point], deadline: float | None = None
+    ) -> None:
         """Store points, replacing those with the same ids; returns when they can be found."""
         await self._session.store(collection, points, deadline)
 
     async def remove(self, collection: str, ids: Sequence[PointId], deadline: float) -> None:
         """Delete points; those that are not there are none."""
         if ids:
-            await self._session.administration.delete(collection, list(ids), deadline=deadline)
+            picked = models.PointIdsList(points=list(ids))
+            await self._session.run(
+                lambda client: client.delete(collection, picked, wait=True), deadline
+            )
 
     async def vectors(
         self, collection: str, ids: Sequence[PointId], deadline: float

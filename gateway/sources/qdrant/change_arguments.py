@@ -6,27 +6,25 @@ Every `InputError` names the argument, with the place in its list, and what woul
 from __future__ import annotations
 
 import re
-from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from gateway.errors import InputError
-from gateway.schema.vector_collections import is_collection_name
 from gateway.schema.vector_payloads import stored_names, stored_payload
 from gateway.schema.vector_writes import Operation
 from gateway.sources.qdrant.arguments import (
     MAX_DIMENSIONS,
+    open_collection,
     optional_filter,
     parse_sparse,
     parse_vector,
 )
 from gateway.sources.qdrant.changes import (
     Change,
+    ChangeIndex,
     CreateCollection,
-    CreateIndex,
     DeleteCollection,
-    DeleteIndex,
     DeletePayload,
     DeletePoints,
     Named,
@@ -78,19 +76,22 @@ class _Read:
         collection = self.collection()
         given: Sequence[Mapping[str, Any]] = self.values["points"]
         if not 1 <= len(given) <= MAX_POINTS:
-            raise InputError(f"points has {len(given)} points; give 1 to {MAX_POINTS}")
+            raise InputError.about("points", f"has {len(given)} points; give 1 to {MAX_POINTS}")
         seen: dict[PointId, int] = {}
         points, numbers = [], 0
         for place, one in enumerate(given):
             point = self._point(one, f"points[{place}]")
             if point.id in seen:
-                raise InputError(
-                    f"points[{place}].id is that of points[{seen[point.id]}]; name a point once"
+                other = f"points[{seen[point.id]}]"
+                raise InputError.about(
+                    f"points[{place}].id", f"is that of `{other}`; name a point once"
                 )
             seen[point.id] = place
             numbers += len(point.vector or ())
             if numbers > MAX_NUMBERS:
-                raise InputError(f"points hold more than {MAX_NUMBERS} numbers; send fewer at once")
+                raise InputError.about(
+                    "points", f"hold more than {MAX_NUMBERS} numbers; send fewer at once"
+                )
             points.append(point)
         vector = None if self.declared is None else self.declared.vector
         return Upsert(collection, tuple(points), vector, self.wait())
@@ -99,9 +100,9 @@ class _Read:
         vector, text = given.get("vector"), given.get("text")
         named = self._named(given.get("vectors") or (), f"{where}.vectors")
         if vector is not None and text is not None:
-            raise InputError(f"{where} has vector and text; give one of them")
+            raise InputError.about(where, "has vector and text; give one of them")
         if vector is None and text is None and not named:
-            raise InputError(f"{where} has neither vector nor text; give one of them")
+            raise InputError.about(where, "has neither vector nor text; give one of them")
         declared = self.declared
         size = None if declared is None else declared.dimensions(declared.vector)
         payload, length = self._payload(given.get("payload") or {}, f"{where}.payload")
@@ -116,12 +117,14 @@ class _Read:
 
     def _named(self, given: Sequence[Mapping[str, Any]], where: str) -> dict[str, Named]:
         if len(given) > MAX_VECTORS:
-            raise InputError(f"{where} has {len(given)} vectors; at most {MAX_VECTORS} are allowed")
+            raise InputError.about(
+                where, f"has {len(given)} vectors; at most {MAX_VECTORS} are allowed"
+            )
         named: dict[str, Named] = {}
         for place, one in enumerate(given):
             path, name = f"{where}[{place}]", one["name"]
             if name in named:
-                raise InputError(f"{path}.name is given twice")
+                raise InputError.about(f"{path}.name", "is given twice")
             named[name] = self._named_vector(name, one, path)
         return named
 
@@ -129,7 +132,9 @@ class _Read:
         declared = self.declared
         if declared is not None and name not in declared.choices:
             known = ", ".join(declared.choices) or "none"
-            raise InputError(f"{path}.name: this collection has no vector {name!r}; it has {known}")
+            raise InputError.about(
+                f"{path}.name", f"must be one of this collection's vectors: {known}"
+            )
         if given.get("indices") is not None:
             return parse_sparse(given, path)
         size = None if declared is None else declared.dimensions(name)
@@ -137,26 +142,29 @@ class _Read:
 
     def _payload(self, given: Any, where: str) -> tuple[dict[str, Any], int]:
         if not isinstance(given, dict):
-            raise InputError(f"{where} must be an object")
+            raise InputError.about(where, "must be an object")
         payload = stored_payload(self.declared, given)
         try:
             written = orjson.dumps(payload)
             if _LONG_NUMBER.search(written):
                 _check_integers(payload)
         except (TypeError, ValueError):
-            raise InputError(
-                f"{where} is not JSON that can be kept: integers of at most 64 bits, valid "
-                "Unicode, at most 250 levels"
+            raise InputError.about(
+                where,
+                "must be JSON that can be kept: integers of at most 64 bits, valid Unicode, at "
+                "most 250 levels",
             ) from None
         length = len(written)
         if length > MAX_PAYLOAD_BYTES:
-            raise InputError(f"{where} has {length} bytes; at most {MAX_PAYLOAD_BYTES} are allowed")
+            raise InputError.about(
+                where, f"has {length} bytes; at most {MAX_PAYLOAD_BYTES} are allowed"
+            )
         return payload, length
 
     def set_payload(self, *, replace: bool = False) -> SetPayload:
         payload, _ = self._payload(self.values["payload"], "payload")
         if not payload and not replace:
-            raise InputError("payload is empty; give at least one field a value")
+            raise InputError.about("payload", "is empty; give at least one field a value")
         return SetPayload(self.collection(), self.which(), payload, replace, self.wait())
 
     def overwrite_payload(self) -> SetPayload:
@@ -165,7 +173,7 @@ class _Read:
     def delete_payload(self) -> DeletePayload:
         given = stored_names(self.declared, self.values["fields"])
         if not 1 <= len(given) <= MAX_FIELDS:
-            raise InputError(f"fields has {len(given)} names; give 1 to {MAX_FIELDS}")
+            raise InputError.about("fields", f"has {len(given)} names; give 1 to {MAX_FIELDS}")
         fields = check_paths(tuple(given))
         return DeletePayload(self.collection(), self.which(), fields, self.wait())
 
@@ -177,9 +185,9 @@ class _Read:
         ids, given, everything = (self.values.get(name) for name in ("ids", "filter", "all"))
         if ids is not None:
             if given is not None or everything:
-                raise InputError("give ids, or filter, or `all: true`; not several of them")
+                raise InputError("Give `ids`, or `filter`, or `all: true`; not several of them.")
             if not 1 <= len(ids) <= MAX_POINTS:
-                raise InputError(f"ids has {len(ids)} ids; give 1 to {MAX_POINTS}")
+                raise InputError.about("ids", f"has {len(ids)} ids; give 1 to {MAX_POINTS}")
             parsed = (parse_point_id(one, f"ids[{place}]") for place, one in enumerate(ids))
             return Which(tuple(dict.fromkeys(parsed)), None)
         fields = None
@@ -188,11 +196,11 @@ class _Read:
         picked = optional_filter(given, fields)
         if picked is None and not everything:
             raise InputError(
-                "no ids, and no filter or an empty one, which means every point; "
-                "say `all: true` where you mean it"
+                "No `ids`, and no `filter` or an empty one, means every point; "
+                "say `all: true` where you mean it."
             )
         if picked is not None and everything:
-            raise InputError("give filter or `all: true`, not both")
+            raise InputError("Give `filter` or `all: true`, not both.")
         return Which(None, picked)
 
     def wait(self) -> bool:
@@ -202,14 +210,7 @@ class _Read:
         """The declared collection, or the one an argument names, which must be open."""
         if self.declared is not None:
             return self.declared.name
-        given = self.values[name]
-        if not is_collection_name(given):
-            raise InputError(f"{name} is not a name that a collection can have")
-        if not any(fnmatchcase(given, pattern) for pattern in self.opened):
-            raise InputError(
-                f"{name}: {given!r} is not open to this field; open are {', '.join(self.opened)}"
-            )
-        return str(given)
+        return open_collection(self.values[name], self.opened, name)
 
     # Collections -------------------------------------------------------------------------------
 
@@ -229,22 +230,24 @@ class _Read:
             sparse.append(_fresh_name(one, [*dense, *sparse], f"sparse[{place}]"))
         if "" in dense and len(dense) > 1:
             raise InputError(
-                "give size or text for one vector without a name, or vectors; not both"
+                "Give `size` or `text` for one vector without a name, or `vectors`; not both."
             )
         if not dense and not sparse:
-            raise InputError("the collection has no vector; give size, text, vectors or sparse")
+            raise InputError(
+                "The collection has no vector; give `size`, `text`, `vectors` or `sparse`."
+            )
         return CreateCollection(self.collection("name"), dense, tuple(sparse), text)
 
     def delete_collection(self) -> DeleteCollection:
         return DeleteCollection(self.collection())
 
-    def create_index(self) -> CreateIndex:
+    def create_index(self) -> ChangeIndex:
         type_ = self.values["type"]
         name = str(getattr(type_, "value", type_)).lower()
-        return CreateIndex(self.collection(), self._field(), name)
+        return ChangeIndex(self.collection(), self._field(), name)
 
-    def delete_index(self) -> DeleteIndex:
-        return DeleteIndex(self.collection(), self._field())
+    def delete_index(self) -> ChangeIndex:
+        return ChangeIndex(self.collection(), self._field())
 
     def _field(self) -> str:
         (path,) = check_paths((self.values["field"],))
@@ -295,25 +298,25 @@ def _check_integers(value: Any) -> None:
 
 def _words(text: str, where: str) -> str:
     if not text.strip():
-        raise InputError(f"{where} is empty; give at least one word")
+        raise InputError.about(where, "is empty; give at least one word")
     return text
 
 
 def _few(given: Sequence[Any] | None, name: str) -> Sequence[Any]:
     if given is not None and len(given) > MAX_VECTORS:
-        raise InputError(f"{name} has {len(given)} vectors; at most {MAX_VECTORS} are allowed")
+        raise InputError.about(name, f"has {len(given)} vectors; at most {MAX_VECTORS} are allowed")
     return given or ()
 
 
 def _fresh_name(name: str, taken: Any, path: str) -> str:
     if not 1 <= len(name) <= _MAX_NAME or name in taken:
-        raise InputError(f"{path} must be a name of 1 to {_MAX_NAME} characters, given once")
+        raise InputError.about(path, f"must be a name of 1 to {_MAX_NAME} characters, given once")
     return name
 
 
 def _size(size: int, path: str) -> int:
     if not 1 <= size <= MAX_DIMENSIONS:
-        raise InputError(f"{path} must be from 1 to {MAX_DIMENSIONS}")
+        raise InputError.about(path, f"must be from 1 to {MAX_DIMENSIONS}")
     return size
 
 

@@ -97,20 +97,12 @@ class DeleteCollection:
 
 
 @dataclass(frozen=True, slots=True)
-class CreateIndex:
-    """A payload field to index; `type` is one of Qdrant's payload schema types."""
+class ChangeIndex:
+    """A payload field to index by a `type` of Qdrant's payload schema; no more where it is None."""
 
     collection: str
     field: str
-    type: str
-
-
-@dataclass(frozen=True, slots=True)
-class DeleteIndex:
-    """A payload field to index no more."""
-
-    collection: str
-    field: str
+    type: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +120,6 @@ Change: TypeAlias = (
     | DeletePoints
     | CreateCollection
     | DeleteCollection
-    | CreateIndex
-    | DeleteIndex
+    | ChangeIndex
     | ReadCollections
 )

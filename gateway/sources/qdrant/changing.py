@@ -127,7 +127,7 @@ class Changing:
         if not texts:
             found = await known.collection(change.collection, deadline)
         elif embedder is None:
-            raise InputError(f"{self._source} has no embedder for text; give vectors")
+            raise InputError(f"{self._source} has no embedder for `text`; give vectors.")
         else:
             found = await known.fit_for(change.collection, embedder, deadline)
             embedder.check(list(texts.values()), names=[f"points[{place}].text" for place in texts])
@@ -151,7 +151,9 @@ class Changing:
         if size is None:
             known = ", ".join(filter(None, (*found.dense, *found.sparse))) or "none"
             which = f"no vector {name!r}" if name else "no vector without a name"
-            raise InputError(f"{where}: this collection has {which}; its named vectors: {known}")
+            raise InputError.about(
+                where, f"does not fit: this collection has {which}; its named vectors: {known}"
+            )
         return size[0]
 
     async def _made(
@@ -171,9 +173,9 @@ class Changing:
             if point.text is not None:
                 vector = tuple(next(vectors))
                 if not any(vector):
-                    raise InputError(
-                        f"points[{place}].text holds nothing that the embedding model knows; "
-                        "use other words"
+                    raise InputError.about(
+                        f"points[{place}].text",
+                        "holds nothing that the embedding model knows; use other words",
                     )
             made.append(
                 models.PointStruct.model_construct(
@@ -217,11 +219,11 @@ def _check_named(found: Collection, name: str, vector: Any, where: str) -> None:
     if isinstance(vector, Sparse):
         if name not in found.sparse:
             known = ", ".join(found.sparse) or "none"
-            raise InputError(f"{where}: there is no sparse vector {name!r}; there is {known}")
+            raise InputError.about(f"{where}.name", f"must be a sparse vector there is: {known}")
         return
     if name not in found.dense or not name:
         known = ", ".join(filter(None, found.dense)) or "none"
-        raise InputError(f"{where}: there is no dense vector {name!r}; there is {known}")
+        raise InputError.about(f"{where}.name", f"must be a dense vector there is: {known}")
     check_dimensions(vector, found.dense[name][0], f"{where}.values")
 
 
@@ -241,7 +243,7 @@ def _partial(error: SourceError | InputError, stored: int, count: int) -> Source
     if not stored:
         return error
     return type(error)(
-        f"{error.message}; {stored} of {count} points are stored, and all may be sent again",
+        f"{error.message} {stored} of {count} points are stored, and all may be sent again.",
         code=error.code,
         extensions={**error.details, "stored": stored},
     )

@@ -26,7 +26,13 @@ class NoCollection(InputError):  # noqa: N818 - named for its condition, as all 
     """There is no collection of a name; who is at fault depends on who gave the name."""
 
     def __init__(self, name: str) -> None:
-        super().__init__(f"there is no collection {name!r}")
+        super().__init__(f"There is no collection {name!r}.")
+        self.collection = name
+
+
+def refused_late(error: InputError) -> SourceRefused:
+    """The client is at fault, which only showed on the way: this field fails, no other."""
+    return SourceRefused(error.message, code=error.code, extensions=error.details)
 
 
 @dataclass(frozen=True, slots=True)

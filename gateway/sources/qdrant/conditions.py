@@ -108,10 +108,10 @@ def parse_conditions(field: str, given: Mapping[str, Any], path: str) -> Iterato
     for name in given:
         if name not in OPERATORS:
             known = ", ".join(OPERATORS)
-            raise InputError(f"{path}.{name} is not a known condition; known: {known}")
+            raise InputError.about(f"{path}.{name}", f"is not a known condition; known: {known}")
     present = {name: value for name, value in given.items() if value is not None}
     if not present:
-        raise InputError(f"{path} says nothing about field {field!r}; give a condition")
+        raise InputError.about(path, f"says nothing about field {field!r}; give a condition")
     bounds = {name: present[name] for name in BOUNDS if name in present}
     if bounds:
         yield within(field, bounds, path)
@@ -136,12 +136,12 @@ def _except(field: str, value: Any, path: str) -> Match:
 def one_of(field: str, value: Any, path: str, *, negated: bool) -> Match:
     """The field has one of these values, or one beside these. Raises `InputError`."""
     if not isinstance(value, Sequence) or isinstance(value, str):
-        raise InputError(f"{path} must be a list of strings or of integers")
+        raise InputError.about(path, "must be a list of strings or of integers")
     if not 1 <= len(value) <= MAX_VALUES:
-        raise InputError(f"{path} has {len(value)} values; give 1 to {MAX_VALUES}")
+        raise InputError.about(path, f"has {len(value)} values; give 1 to {MAX_VALUES}")
     types = {_type(one, f"{path}[{i}]") for i, one in enumerate(value)}
     if types not in ({"string"}, {"integer"}):
-        raise InputError(f"{path} must hold only strings or only integers")
+        raise InputError.about(path, "must hold only strings or only integers")
     return Match(field, types.pop(), tuple(value), negated)
 
 
@@ -150,27 +150,27 @@ def _type(value: Any, path: str) -> str:
         return "boolean"
     if isinstance(value, int):
         if value not in _INT64:
-            raise InputError(f"{path} is beyond 64 bits")
+            raise InputError.about(path, "is beyond 64 bits")
         return "integer"
     if isinstance(value, str):
         _string(value, path)
         return "string"
-    raise InputError(f"{path} must be a string, an integer or a boolean; numbers: gte and lte")
+    raise InputError.about(path, "must be a string, an integer or a boolean; numbers: gte and lte")
 
 
 def _string(value: Any, path: str) -> str:
     if not isinstance(value, str) or len(value) > MAX_STRING:
-        raise InputError(f"{path} must be a string of at most {MAX_STRING} characters")
+        raise InputError.about(path, f"must be a string of at most {MAX_STRING} characters")
     try:
         value.encode()
     except UnicodeEncodeError:
-        raise InputError(f"{path} is not valid Unicode: it holds a lone surrogate") from None
+        raise InputError.about(path, "is not valid Unicode: it holds a lone surrogate") from None
     return value
 
 
 def _text(field: str, value: Any, path: str) -> Text:
     if not _string(value, path).strip():
-        raise InputError(f"{path} is empty; give at least one word")
+        raise InputError.about(path, "is empty; give at least one word")
     return Text(field, value)
 
 
@@ -204,7 +204,7 @@ def _number(value: Any, path: str, low: float = -math.inf, high: float = math.in
         number = math.inf
     if not math.isfinite(number) or not low <= number <= high:
         limits = "" if math.isinf(low) else f" from {low:g} to {high:g}"
-        raise InputError(f"{path} must be a finite number{limits}")
+        raise InputError.about(path, f"must be a finite number{limits}")
     return number
 
 
@@ -218,14 +218,14 @@ def _moment(value: Any, path: str) -> datetime:
             return moment.astimezone(UTC)
     except (ValueError, OverflowError):
         pass
-    raise InputError(f"{path} must be a number or an ISO 8601 datetime, all bounds of one kind")
+    raise InputError.about(path, "must be a number or an ISO 8601 datetime, all bounds of one kind")
 
 
 def _values_count(field: str, value: Any, path: str) -> ValuesCount:
     given = _object(value, path, BOUNDS)
     for name, bound in given.items():
         if isinstance(bound, bool) or not isinstance(bound, int) or not 0 <= bound < 2**63:
-            raise InputError(f"{path}.{name} must be an integer of 0 or more")
+            raise InputError.about(f"{path}.{name}", "must be an integer of 0 or more")
     return ValuesCount(field, _tightest(dict(given)))
 
 
@@ -239,7 +239,7 @@ def _is_empty(field: str, value: Any, path: str) -> Absent:
 
 def _flag(value: Any, path: str) -> bool:
     if not isinstance(value, bool):
-        raise InputError(f"{path} must be true or false")
+        raise InputError.about(path, "must be true or false")
     return value
 
 
@@ -254,7 +254,7 @@ def _geo_box(field: str, value: Any, path: str) -> GeoBox:
     top, left = _place(given["topLeft"], f"{path}.topLeft")
     bottom, right = _place(given["bottomRight"], f"{path}.bottomRight")
     if top < bottom:
-        raise InputError(f"{path}.topLeft must lie north of bottomRight")
+        raise InputError.about(f"{path}.topLeft", "must lie north of bottomRight")
     return GeoBox(field, top, left, bottom, right)
 
 
@@ -269,10 +269,12 @@ def _object(
 ) -> Mapping[str, Any]:
     """The non-null entries of `value` in the order of `names`: at least one, or `every` one."""
     if not isinstance(value, Mapping) or not set(value) <= set(names):
-        raise InputError(f"{path} must be an object with {', '.join(names)}")
+        raise InputError.about(path, f"must be an object with {', '.join(names)}")
     given = {name: value[name] for name in names if value.get(name) is not None}
     if len(given) < (len(names) if every else 1):
-        raise InputError(f"{path} needs {' and '.join(names) if every else ' or '.join(names)}")
+        raise InputError.about(
+            path, f"needs {' and '.join(names) if every else ' or '.join(names)}"
+        )
     return given
 
 

@@ -38,13 +38,15 @@ def parse_declared(field: PayloadField, given: Any, path: str) -> Iterator[Condi
     """
     known = (MANY if field.many else ONE)[field.kind]
     if not isinstance(given, Mapping):
-        raise InputError(f"{path} must be an object of {', '.join(known)}")
+        raise InputError.about(path, f"must be an object of {', '.join(known)}")
     for name in given:
         if name not in known:
-            raise InputError(f"{path}.{name} is not a known condition; known: {', '.join(known)}")
+            raise InputError.about(
+                f"{path}.{name}", f"is not a known condition; known: {', '.join(known)}"
+            )
     present = {name: given[name] for name in known if given.get(name) is not None}
     if not present:
-        raise InputError(f"{path} says nothing; give one of {', '.join(known)}")
+        raise InputError.about(path, f"says nothing; give one of {', '.join(known)}")
     bounds = {name: present.pop(name) for name in BOUNDS if name in present}
     if bounds:
         yield within(field.path, bounds, path)
@@ -78,15 +80,15 @@ def _some(field: PayloadField, value: Any, path: str) -> Condition:
     given = value if isinstance(value, Mapping) else {}
     bounds = {name: given[name] for name in BOUNDS if given.get(name) is not None}
     if not bounds or not set(given) <= set(BOUNDS):
-        raise InputError(f"{path} must be an object with one of {', '.join(BOUNDS)}")
+        raise InputError.about(path, f"must be an object with one of {', '.join(BOUNDS)}")
     return within(field.path, bounds, path)
 
 
 def _values(field: PayloadField, value: Any, path: str) -> list[Any]:
     if not isinstance(value, Sequence) or isinstance(value, str):
-        raise InputError(f"{path} must be a list")
+        raise InputError.about(path, "must be a list")
     if not 1 <= len(value) <= MAX_VALUES:
-        raise InputError(f"{path} has {len(value)} values; give 1 to {MAX_VALUES}")
+        raise InputError.about(path, f"has {len(value)} values; give 1 to {MAX_VALUES}")
     return [stored(field, one, f"{path}[{place}]") for place, one in enumerate(value)]
 
 
@@ -97,5 +99,5 @@ def stored(field: PayloadField, value: Any, path: str) -> Any:
             return value.value
         if isinstance(value, str) and value in field.labels.__members__:
             return field.labels[value].value
-        raise InputError(f"{path} must be one of {', '.join(field.labels.__members__)}")
+        raise InputError.about(path, f"must be one of {', '.join(field.labels.__members__)}")
     return str(value) if isinstance(value, UUID) else value

@@ -78,7 +78,7 @@ def parse_filter(
     parsed = _Reading(fields).filter(value, name, 1)
     count = sum(1 for _ in _clauses(parsed))
     if count > MAX_CLAUSES:
-        raise InputError(f"{name} has {count} conditions; at most {MAX_CLAUSES} are allowed")
+        raise InputError.about(name, f"has {count} conditions; at most {MAX_CLAUSES} are allowed")
     return parsed
 
 
@@ -90,9 +90,9 @@ class _Reading:
 
     def filter(self, value: Any, path: str, depth: int) -> Filter:
         if not isinstance(value, Mapping):
-            raise InputError(f"{path} must be an object of conditions")
+            raise InputError.about(path, "must be an object of conditions")
         if depth > MAX_DEPTH:
-            raise InputError(f"{path} is nested deeper than the {MAX_DEPTH} levels allowed")
+            raise InputError.about(path, f"is nested deeper than the {MAX_DEPTH} levels allowed")
         groups = {name: self._group(value.get(name), f"{path}.{name}", depth) for name in _GROUPS}
         direct = _any_field if self._fields is None else self._declared
         own = [_has_id(value["hasId"], f"{path}.hasId")] if value.get("hasId") is not None else []
@@ -106,9 +106,11 @@ class _Reading:
         if value is None:
             return ()
         if not isinstance(value, Sequence) or isinstance(value, str):
-            raise InputError(f"{path} must be a list of filters")
+            raise InputError.about(path, "must be a list of filters")
         if len(value) > MAX_CLAUSES:
-            raise InputError(f"{path} has {len(value)} filters; at most {MAX_CLAUSES} are allowed")
+            raise InputError.about(
+                path, f"has {len(value)} filters; at most {MAX_CLAUSES} are allowed"
+            )
         clauses = (self.filter(one, f"{path}[{i}]", depth + 1) for i, one in enumerate(value))
         return tuple(_simplest(clause) for clause in clauses)
 
@@ -120,7 +122,9 @@ class _Reading:
                 continue
             if name not in fields:
                 known = ", ".join([*_GROUPS, "hasId", *fields])
-                raise InputError(f"{path}.{name} is not a payload field; there are {known}")
+                raise InputError.about(
+                    f"{path}.{name}", f"is not a payload field; there are {known}"
+                )
             yield from parse_declared(fields[name], one, f"{path}.{name}")
 
 
@@ -138,12 +142,12 @@ def _any_field(value: Mapping[str, Any], path: str) -> Iterator[Clause]:
     if field is not None:
         yield from parse_conditions(field_path(field, f"{path}.field"), generic, path)
     elif generic:
-        raise InputError(f'{path}.{next(iter(generic))} needs a field: add field: "name"')
+        raise InputError.about(f"{path}.{next(iter(generic))}", 'needs a field: add field: "name"')
     for name, one in value.items():
         if name in _GROUPS or name in OPERATORS or name in ("hasId", "field") or one is None:
             continue
         if not isinstance(one, Mapping):
-            raise InputError(f"{path}.{name} is not a known condition; known: {_known()}")
+            raise InputError.about(f"{path}.{name}", f"is not a known condition; known: {_known()}")
         yield from parse_conditions(field_path(name, f"{path}.field"), one, f"{path}.{name}")
 
 
@@ -154,15 +158,15 @@ def _known() -> str:
 def field_path(value: Any, name: str) -> str:
     """The path of a payload field as a client gives it. Raises `InputError` calling it `name`."""
     if not isinstance(value, str) or not value or len(value) > _MAX_FIELD_NAME:
-        raise InputError(f"{name} must be a name of 1 to {_MAX_FIELD_NAME} characters")
+        raise InputError.about(name, f"must be a name of 1 to {_MAX_FIELD_NAME} characters")
     if not value.isprintable():
-        raise InputError(f"{name} holds a control character")
+        raise InputError.about(name, "holds a control character")
     return value
 
 
 def _has_id(value: Any, path: str) -> HasId:
     if not isinstance(value, Sequence) or isinstance(value, str) or len(value) > MAX_IDS:
-        raise InputError(f"{path} must be a list of at most {MAX_IDS} ids")
+        raise InputError.about(path, f"must be a list of at most {MAX_IDS} ids")
     return HasId(tuple(parse_point_id(one, f"{path}[{i}]") for i, one in enumerate(value)))
 
 

@@ -32,7 +32,7 @@ def parse_point_id(value: Any, name: str) -> PointId:
     """Like `point_id`. Raises `InputError` calling the value `name` when it is no id."""
     found = point_id(value)
     if found is None:
-        raise InputError(f"{name} is not a point id: give an unsigned integer or a UUID")
+        raise InputError.about(name, "is not a point id: give an unsigned integer or a UUID")
     return found
 
 

@@ -20,9 +20,10 @@ from gateway.sources.qdrant.shape import OPTIONS, HitKind, Shape
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from gateway.schema.vector_collections import VectorCollection
     from gateway.sources.qdrant.arguments import Nearest
     from gateway.sources.qdrant.ids import PointId
-    from gateway.sources.qdrant.prepared import PayloadWish, PreparedHits, VectorCollection
+    from gateway.sources.qdrant.prepared import PayloadWish, PreparedHits
     from gateway.sources.qdrant.shape import Hit, HitField
 
     Wish = Search | Nearest
@@ -79,20 +80,18 @@ class Rankings:
     def __init__(self, hits: PreparedHits) -> None:
         collection = hits.collection
         key = collection.entity_key
-        self.source = hits.source
-        self.by_key = hits.by_key
-        self.hits = hits
+        self.hits: Prepared = hits
         self.shown = any(field.kind in _SHOWN for field in hits.hit)
         keyed: PayloadWish = False if key is None else (key,)
-        self.ranking: PreparedHits = replace(
+        self.ranking: Prepared = replace(
             hits, shape=RowShape(hits.shape, ()), with_payload=keyed, with_vectors=False, hit=()
         )
         wish = hits.with_payload or keyed
         if key is not None and isinstance(wish, tuple) and key not in wish:
             wish = (*wish, key)
         full = RowShape(hits.shape, hits.hit)
-        self.details: PreparedHits = replace(hits, shape=full, with_payload=wish, hit=())
-        self.target = PreparedTarget(hits.source, False, collection)  # noqa: FBT003 - by_key
+        self.details: Prepared = replace(hits, shape=full, with_payload=wish, hit=())
+        self.target: Prepared = PreparedTarget(hits.source, False, collection)  # noqa: FBT003 - by_key
         self._key = key
 
     def window(self, wish: Wish) -> tuple[int, int]:

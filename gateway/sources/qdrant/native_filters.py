@@ -34,39 +34,17 @@ def _native(clause: Clause) -> Any:
     return _NATIVES[type(clause)](clause)
 
 
-def _has_id(clause: HasId) -> models.HasIdCondition:
-    return models.HasIdCondition(has_id=list(clause.ids))
+def _on(condition: Any, **given: Any) -> models.FieldCondition:
+    return models.FieldCondition(key=condition.field, **given)
 
 
 def _match(condition: conditions.Match) -> models.FieldCondition:
     values: list[Any] = list(condition.values)
-    match: Any
     if condition.negated:
-        match = models.MatchExcept(**{"except": values})
-    elif len(condition.values) == 1:
-        match = models.MatchValue(value=condition.values[0])
-    else:
-        match = models.MatchAny(any=values)
-    return models.FieldCondition(key=condition.field, match=match)
-
-
-def _text(condition: conditions.Text) -> models.FieldCondition:
-    return models.FieldCondition(key=condition.field, match=models.MatchText(text=condition.text))
-
-
-def _number_range(condition: conditions.NumberRange) -> models.FieldCondition:
-    bounds = models.Range(**dict(condition.bounds))
-    return models.FieldCondition(key=condition.field, range=bounds)
-
-
-def _datetime_range(condition: conditions.DatetimeRange) -> models.FieldCondition:
-    bounds = models.DatetimeRange(**dict(condition.bounds))
-    return models.FieldCondition(key=condition.field, range=bounds)
-
-
-def _values_count(condition: conditions.ValuesCount) -> models.FieldCondition:
-    bounds = models.ValuesCount(**dict(condition.bounds))
-    return models.FieldCondition(key=condition.field, values_count=bounds)
+        return _on(condition, match=models.MatchExcept(**{"except": values}))
+    if len(values) == 1:
+        return _on(condition, match=models.MatchValue(value=values[0]))
+    return _on(condition, match=models.MatchAny(any=values))
 
 
 def _absent(condition: conditions.Absent) -> Any:
@@ -81,8 +59,7 @@ def _absent(condition: conditions.Absent) -> Any:
 
 def _geo_radius(condition: conditions.GeoRadius) -> models.FieldCondition:
     center = models.GeoPoint(lat=condition.lat, lon=condition.lon)
-    circle = models.GeoRadius(center=center, radius=condition.radius)
-    return models.FieldCondition(key=condition.field, geo_radius=circle)
+    return _on(condition, geo_radius=models.GeoRadius(center=center, radius=condition.radius))
 
 
 def _geo_box(condition: conditions.GeoBox) -> Any:
@@ -101,16 +78,18 @@ def _box(condition: conditions.GeoBox, left: float, right: float) -> models.Fiel
         top_left=models.GeoPoint(lat=condition.top, lon=left),
         bottom_right=models.GeoPoint(lat=condition.bottom, lon=right),
     )
-    return models.FieldCondition(key=condition.field, geo_bounding_box=box)
+    return _on(condition, geo_bounding_box=box)
 
 
 _NATIVES: dict[type, Callable[[Any], Any]] = {
-    HasId: _has_id,
+    HasId: lambda clause: models.HasIdCondition(has_id=list(clause.ids)),
     conditions.Match: _match,
-    conditions.Text: _text,
-    conditions.NumberRange: _number_range,
-    conditions.DatetimeRange: _datetime_range,
-    conditions.ValuesCount: _values_count,
+    conditions.Text: lambda one: _on(one, match=models.MatchText(text=one.text)),
+    conditions.NumberRange: lambda one: _on(one, range=models.Range(**dict(one.bounds))),
+    conditions.DatetimeRange: lambda one: _on(one, range=models.DatetimeRange(**dict(one.bounds))),
+    conditions.ValuesCount: lambda one: _on(
+        one, values_count=models.ValuesCount(**dict(one.bounds))
+    ),
     conditions.Absent: _absent,
     conditions.GeoRadius: _geo_radius,
     conditions.GeoBox: _geo_box,

@@ -18,7 +18,6 @@ from gateway.sources.qdrant.wire import hit_of
 
 if TYPE_CHECKING:
     from gateway.sources.qdrant.ask import Ask
-    from gateway.sources.qdrant.filters import Filter
     from gateway.sources.qdrant.ids import PointId
     from gateway.sources.qdrant.prepared import PreparedTree
     from gateway.sources.qdrant.session import Session
@@ -33,6 +32,7 @@ class PointReads:
 
     def __init__(self, session: Session) -> None:
         self._session = session
+        self._count = session.administration.count
 
     async def value(self, prepared: PreparedTree, wish: Any, deadline: float) -> bytes:
         """The value of a reading that ranks nothing, written."""
@@ -43,7 +43,7 @@ class PointReads:
             case Reading.POINTS:
                 found = await self._points(name, prepared, wish, deadline)
             case Reading.COUNT:
-                found = await self._count(name, wish.filter, deadline, exact=wish.exact)
+                found = await self._count(name, wish.filter, exact=wish.exact, deadline=deadline)
             case _:
                 found = await self._page(name, prepared, wish, deadline)
         return prepared.write(found)
@@ -87,13 +87,6 @@ class PointReads:
         by_id = {hit.id: hit for hit in map(hit_of, records)}
         return [by_id.get(one) for one in wish.ids]
 
-    async def _count(self, name: str, among: Filter | None, deadline: float, *, exact: bool) -> int:
-        wanted = native_filter(among)
-        answer = await self._session.run(
-            lambda client: client.count(name, count_filter=wanted, exact=exact), deadline
-        )
-        return int(answer.count)
-
     async def _page(self, name: str, prepared: PreparedTree, wish: Page, deadline: float) -> Points:
         """The page, and the number of all points, which is counted only when asked for."""
         page = self._scroll(name, prepared, wish, deadline)
@@ -101,7 +94,7 @@ class PointReads:
             points, more = await page
             return Points(name, points, wish.after is not None, more, None)
         (points, more), total = await asyncio.gather(
-            page, self._count(name, wish.filter, deadline, exact=True)
+            page, self._count(name, wish.filter, deadline=deadline)
         )
         return Points(name, points, wish.after is not None, more, total)
 

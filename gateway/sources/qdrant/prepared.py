@@ -20,24 +20,16 @@ PayloadWish: TypeAlias = bool | tuple[str, ...]
 UNBOUND = VectorCollection("named-by-an-argument")
 """Stands for the collection where an argument names it."""
 
-__all__ = [
-    "UNBOUND",
-    "PayloadWish",
-    "PreparedHits",
-    "PreparedNearest",
-    "PreparedSearch",
-    "PreparedTree",
-    "VectorCollection",
-    "is_unbound",
-    "prepare_nearest",
-    "prepare_search",
-    "prepare_tree",
-]
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PreparedHits(Prepared):
-    """What searches have in common: where, what to fetch, and how a hit is written."""
+    """Rankings of hits: where, what to fetch, and how a hit is written.
+
+    `batch.arguments` is one wish: of a `Search` or `Recommend` the value is an array of hits, of
+    `Searches` an array of such arrays. With `by_key` it is `Nearest`: `batch.keys` are the ids of
+    stored points, or what points hold where the collection has an `entity_key`, and each value an
+    array of hits without the point itself, absent when there is no such point.
+    """
 
     collection: VectorCollection
     with_payload: PayloadWish
@@ -65,23 +57,6 @@ class PreparedHits(Prepared):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class PreparedSearch(PreparedHits):
-    """One search; `batch.arguments` is `(Search,)` and the value an array of hits.
-
-    With `(Recommend,)` the same, with `(Searches,)` an array of such arrays.
-    """
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class PreparedNearest(PreparedHits):
-    """Neighbours of stored points; `batch.keys` are their ids, `batch.arguments` `(Nearest,)`.
-
-    A key's value is an array of hits without the point itself; absent when there is no such point.
-    Where the collection has an `entity_key`, a key's points are those that hold it.
-    """
-
-
-@dataclass(frozen=True, slots=True, eq=False)
 class PreparedTree(PreparedHits):
     """Something that is no list of hits, written by `write`; `batch.arguments` is its one wish.
 
@@ -104,36 +79,23 @@ class PreparedTree(PreparedHits):
         return None
 
 
-def prepare_search(
+def prepare_hits(  # noqa: PLR0913 - what is read, where, and how it is written
     source: str,
     collection: VectorCollection,
     hit: tuple[HitField, ...],
     *,
+    by_key: bool = False,
     typename: str = "",
     key: Callable[[Any], Any] | None = None,
-) -> PreparedSearch:
-    """Compile a search by vector, text or id.
+) -> PreparedHits:
+    """Compile rankings of hits, `by_key` "more like this" for a batch of entities.
 
     `hit` is the selection on a hit in response order, `typename` the GraphQL type of a hit, `key`
     makes an entity's key of what a point keeps.
     """
     payload, vectors = fetched(collection, hit)
     shape = shape_of(collection, hit, typename, key)
-    return PreparedSearch(source, False, collection, payload, vectors, shape, hit)  # noqa: FBT003 - by_key
-
-
-def prepare_nearest(
-    source: str,
-    collection: VectorCollection,
-    hit: tuple[HitField, ...],
-    *,
-    typename: str = "",
-    key: Callable[[Any], Any] | None = None,
-) -> PreparedNearest:
-    """Compile "more like this" for a batch of entities; arguments as for `prepare_search`."""
-    payload, vectors = fetched(collection, hit)
-    shape = shape_of(collection, hit, typename, key)
-    return PreparedNearest(source, True, collection, payload, vectors, shape, hit)  # noqa: FBT003 - by_key
+    return PreparedHits(source, by_key, collection, payload, vectors, shape, hit)
 
 
 def prepare_tree(  # noqa: PLR0913 - what is read, where, and how it is written

@@ -13,9 +13,9 @@ from gateway.embedding.contract import check_embeddable
 from gateway.errors import Code, InputError, SourceDataError, SourceRefused
 from gateway.sources.qdrant.arguments import Nearest, Search, check_dimensions
 from gateway.sources.qdrant.ask import Ask, Fused, Liked, ask
+from gateway.sources.qdrant.collections import NoCollection, refused_late
 from gateway.sources.qdrant.ids import point_id
 from gateway.sources.qdrant.own_points import own_points
-from gateway.sources.qdrant.prepared import PreparedNearest
 from gateway.sources.qdrant.wishes import Example, Recommend, Searches
 
 if TYPE_CHECKING:
@@ -84,11 +84,13 @@ class Searching:
         self, part: Part, texts: Mapping[str, Any], deadline: float
     ) -> Questions | PlaitError:
         try:
-            if isinstance(part.prepared, PreparedNearest):
+            if part.prepared.by_key:
                 return await self._about_keys(part, deadline)
             if isinstance(part.wish, Searches):
                 return await self._about_each(part, part.wish, texts, deadline)
             return [await self._about(part, part.wish, texts, deadline)]
+        except NoCollection:
+            raise
         except InputError as error:
             return error
 
@@ -99,8 +101,10 @@ class Searching:
         for place, search in enumerate(wish.searches):
             try:
                 made.append(await self._about(part, search, texts, deadline))
+            except NoCollection:
+                raise
             except InputError as error:
-                raise InputError(f"searches[{place}]: {error.message}") from None
+                raise InputError(f"`searches[{place}]`: {error.message}") from None
         return made
 
     async def _about(self, part: Part, wish: Any, texts: Mapping[str, Any], deadline: float) -> Ask:
@@ -169,7 +173,9 @@ class Searching:
         embedder = self._embedder
         made: dict[str, tuple[float, ...] | InputError] = {}
         if embedder is None:
-            wrong = InputError(f"{self._name} has no embedder for text; search by vector or id")
+            wrong = InputError(
+                f"{self._name} has no embedder for `text`; search by `vector` or `id`."
+            )
             return dict.fromkeys(texts, wrong)
         collection = parts[0].prepared.named(parts[0].wish)
         await self._session.administration.known.fit_for(collection, embedder, deadline)
@@ -201,7 +207,7 @@ class Searching:
         try:
             hits = await self._session.query_stored(collection, asks, deadline)
         except SourceDataError:
-            self._session.forget(collection)
+            self._session.administration.known.forget(collection)
             if len([part for part in asked if part]) < 2:  # noqa: PLR2004 - nobody to part from
                 raise
             return [await self._singly(collection, one, deadline) for one in questions]
@@ -227,8 +233,7 @@ class Searching:
 
     def _values(self, part: Part, found: Found | PlaitError) -> list[Value]:
         if isinstance(found, InputError):
-            # The client is at fault, which only showed on the way: this field fails, no other.
-            found = SourceRefused(found.message, code=found.code)
+            found = refused_late(found)
         if isinstance(found, Exception):
             return [found] * (len(part.keys) if part.prepared.by_key else 1)
         encode = part.prepared.shape.encode
@@ -262,4 +267,4 @@ class Searching:
 def _meant(vector: Sequence[float]) -> tuple[float, ...] | InputError:
     if any(vector):
         return tuple(vector)
-    return InputError("text holds nothing that the embedding model knows; use other words")
+    return InputError.about("text", "holds nothing that the embedding model knows; use other words")

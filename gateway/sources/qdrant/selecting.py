@@ -24,9 +24,10 @@ def check_paths(paths: tuple[Any, ...]) -> tuple[str, ...]:
     """The paths as they are. Raises `InputError` for one that is none."""
     for place, path in enumerate(paths):
         if not isinstance(path, str) or len(path) > MAX_PATH or not _PATH.fullmatch(path):
-            raise InputError(
-                f"fields[{place}] is not the path of a payload field: names joined by dots, "
-                f"`[]` behind a list, at most {MAX_PATH} characters"
+            raise InputError.about(
+                f"fields[{place}]",
+                "must be the path of a payload field: names joined by dots, "
+                f"`[]` behind a list, at most {MAX_PATH} characters",
             )
     return paths
 

@@ -10,8 +10,6 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from qdrant_client import models
-
 from gateway.errors import (
     ConfigurationError,
     InputError,
@@ -64,7 +62,6 @@ class Session:
             if address.grpc_port is None
             else GrpcWire(address, address.grpc_port, seconds)
         )
-        self._sizes: dict[tuple[str, str], int] = {}
         self.breaker = ProbedBreaker(self._sign_of_life)
         self.administration = Administration(name, self.run)
         self.point_reads = PointReads(self)
@@ -76,7 +73,7 @@ class Session:
         Raises `ConfigurationError` when it refuses the API key, `SourceError` when it is not there.
         """
         try:
-            await self.collections()
+            await self.administration.names()
         except KeyRefused as error:
             raise ConfigurationError(
                 f"source {self._name!r}: the server does not accept the API key"
@@ -99,32 +96,22 @@ class Session:
             lambda: self._wire.run(lambda: call(self._wire.client)), self._until(deadline)
         )
 
-    async def collections(self, deadline: float | None = None) -> list[str]:
-        """The names of all collections the key may see."""
-        answer = await self.run(lambda client: client.get_collections(), deadline)
-        return [collection.name for collection in answer.collections]
-
     async def size(self, collection: str, vector: str | None, deadline: float) -> int | None:
-        """The dimensions of a collection's vector, asked for once; None for one without.
+        """The dimensions of a collection's vector; None for a collection without dense ones.
 
         Raises `InputError` for a vector the collection has not.
         """
-        known = self._sizes.get((collection, vector or ""))
-        if known is not None:
-            return known
-        info = await self.run(lambda client: client.get_collection(collection), deadline)
-        params = info.config.params.vectors
-        if isinstance(params, dict):
-            if (vector or "") not in params:
-                names = ", ".join([*params, *(info.config.params.sparse_vectors or ())])
-                raise InputError(f"using must be one of {names}, the collection's vectors")
-            params = params[vector or ""]
-        elif vector:
-            raise InputError("using must not be given: the collection's vectors have no names")
-        if not isinstance(params, models.VectorParams):
-            return None
-        self._sizes[collection, vector or ""] = params.size
-        return params.size
+        found = await self.administration.known.collection(collection, deadline)
+        if (vector or "") in found.dense:
+            return found.dense[vector or ""][0]
+        if vector and found.dense.keys() <= {""}:
+            raise InputError.about(
+                "using", "must not be given: the collection's vectors have no names"
+            )
+        if found.dense:
+            names = ", ".join([*found.dense, *found.sparse])
+            raise InputError.about("using", f"must be one of {names}, the collection's vectors")
+        return None
 
     async def query(self, collection: str, asks: Sequence[Ask], deadline: float) -> list[list[Hit]]:
         """The hits of each of `asks`, in their order, from one engine call."""
@@ -132,10 +119,7 @@ class Session:
         until = self._until(deadline)
         for start in range(0, len(asks), MAX_BATCH):
             part = asks[start : start + MAX_BATCH]
-            seconds = self._left(until)
-            hits += await self._finished(
-                partial(self._wire.query, collection, part, seconds), until
-            )
+            hits += await self._within(until, partial(self._wire.query, collection, part))
         return hits
 
     async def query_stored(
@@ -164,17 +148,14 @@ class Session:
         self, collection: str, ask: Ask, wish: Grouped, deadline: float
     ) -> list[Group]:
         """The best groups of what `ask` ranks. Raises `PointMissing` where it names none."""
-        until = self._until(deadline)
-        seconds = self._left(until)
-        asked = partial(self._wire.groups, collection, ask, wish, seconds)
-        groups: list[Group] = await self._finished(asked, until)
+        asked = partial(self._wire.groups, collection, ask, wish)
+        groups: list[Group] = await self._within(self._until(deadline), asked)
         return groups
 
-    async def store(self, collection: str, points: Sequence[Point], deadline: float) -> None:
+    async def store(self, collection: str, points: Sequence[Point], deadline: float | None) -> None:
         """Store points in one engine call."""
-        until = self._until(deadline)
-        seconds = self._left(until)
-        await self._finished(partial(self._wire.store, collection, points, seconds), until)
+        stored = partial(self._wire.store, collection, points)
+        await self._within(self._until(deadline), stored)
 
     async def scrolled(
         self,
@@ -205,10 +186,12 @@ class Session:
         """Whether a call was refused because there is no such collection."""
         return isinstance(error, CollectionMissing)
 
-    def forget(self, collection: str) -> None:
-        """Ask for the collection's dimensions again when they are needed next."""
-        for known in [key for key in self._sizes if key[0] == collection]:
-            del self._sizes[known]
+    async def _within(self, until: float, call: Callable[[float], Awaitable[Any]]) -> Any:
+        """What a call says that is given the seconds left; `SourceTimeout` where there are none."""
+        seconds = until - asyncio.get_running_loop().time()
+        if seconds <= 0:
+            raise SourceTimeout(f"{self._name} did not answer in time")
+        return await self._finished(lambda: call(seconds), until)
 
     async def _finished(self, call: Callable[[], Awaitable[Any]], until: float) -> Any:
         """What the engine says by `until`; while it is silent, `SourceUnavailable` at once."""
@@ -224,13 +207,6 @@ class Session:
         with suppress(SourceRefused):  # which is an answer
             work = self._wire.run(self._wire.client.get_collections)
             await finished(self._name, work, self._until(None))
-
-    def _left(self, until: float) -> float:
-        """The seconds left. Raises `SourceTimeout` where there are none."""
-        seconds = until - asyncio.get_running_loop().time()
-        if seconds <= 0:
-            raise SourceTimeout(f"{self._name} did not answer in time")
-        return seconds
 
     def _until(self, deadline: float | None) -> float:
         latest = asyncio.get_running_loop().time() + self._seconds

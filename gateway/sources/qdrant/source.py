@@ -6,7 +6,6 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from gateway.errors import (
-    Code,
     InputError,
     PlaitError,
     SourceError,
@@ -16,16 +15,17 @@ from gateway.errors import (
 from gateway.schema.vector_writes import VectorAct
 from gateway.sources.contract import Health, Together
 from gateway.sources.qdrant import asks
+from gateway.sources.qdrant.acting import act
 from gateway.sources.qdrant.acts import PreparedAct, describe_act, encode, prepare_act
 from gateway.sources.qdrant.address import checked_address
 from gateway.sources.qdrant.arguments import Nearest
 from gateway.sources.qdrant.ask import ask
 from gateway.sources.qdrant.change_arguments import change_arguments
-from gateway.sources.qdrant.collections import NoCollection
+from gateway.sources.qdrant.collections import NoCollection, refused_late
 from gateway.sources.qdrant.describing import described
 from gateway.sources.qdrant.loading import session_class
 from gateway.sources.qdrant.narrowing import PreparedTarget, Rankings, located
-from gateway.sources.qdrant.prepared import PreparedTree, is_unbound, prepare_search
+from gateway.sources.qdrant.prepared import PreparedTree, is_unbound, prepare_hits
 from gateway.sources.qdrant.searching import Part, Searching
 from gateway.sources.qdrant.wishes import Grouped, arguments
 
@@ -130,7 +130,7 @@ class QdrantSource:
     async def check(self, budget: Budget) -> Health:
         """Ask for the names of the collections; proves the address, the key and the server."""
         try:
-            count = len(await self._session().collections(budget.deadline))
+            count = len(await self._session().administration.names(budget.deadline))
         except SourceError as error:
             return Health(ready=False, detail=error.message)
         return Health(ready=True, detail=f"{count} collections", figures={"collections": count})
@@ -159,12 +159,11 @@ class QdrantSource:
         except NoCollection as error:
             raise self._absent(error, told=is_unbound(prepared)) from None
         except InputError as error:
-            # The client is at fault, which only showed on the way: this field fails, no other.
-            raise SourceRefused(error.message, code=error.code) from None
+            raise refused_late(error) from None
         except SourceRefused as error:
             if is_unbound(prepared) and self._session().is_missing(error):
-                words = f"collection: {self.name} has none of this name"
-                raise SourceRefused(words, code=Code.BAD_USER_INPUT) from None
+                wrong = InputError.about("collection", f"names none that {self.name} has")
+                raise refused_late(wrong) from None
             raise
         if not prepared.by_key and isinstance(values[0], PlaitError):
             raise values[0]
@@ -175,9 +174,11 @@ class QdrantSource:
 
         Raises `InputError` for what does not fit the collection, and `SourceError`.
         """
-        act = self._session().administration.act
+        administration = self._session().administration
         try:
-            value = await act(change, prepared.parts, self._embedder, budget.deadline)
+            value = await act(
+                administration, change, prepared.parts, self._embedder, budget.deadline
+            )
         except NoCollection as error:
             raise self._absent(error, told=prepared.binding.collection is None) from None
         return encode(value, prepared.parts)
@@ -193,7 +194,7 @@ class QdrantSource:
             try:
                 one = await known.collection(name, deadline)
             except NoCollection as error:
-                line = f"{error.message}, which the domain names; `plait sync` makes a synced one"
+                line = f"{error.message} The domain names it; `plait sync` makes a synced one"
                 found.setdefault("collections", []).append(line)
                 continue
             reason = self._embedder and known.foreign(one, self._embedder)
@@ -225,15 +226,16 @@ class QdrantSource:
 
     async def _target(self, prepared: PreparedTarget, batch: Batch, deadline: float) -> Near:
         """The vector of a search by text, for those who rank by more than vectors."""
-        hits = prepare_search(self.name, prepared.collection, ())
+        hits = prepare_hits(self.name, prepared.collection, ())
         wish = batch.arguments[0]
         return await self._searching().target(Part(hits, wish), wish, deadline)
 
     def _absent(self, error: NoCollection, *, told: bool) -> PlaitError:
         """The error about a collection that is not there; `told`: an argument names it."""
         if told:
-            return SourceRefused(error.message, code=error.code)
-        return SourceRefused(f"{self.name}: {error.message}, which the domain names")
+            return refused_late(error)
+        name = error.collection
+        return SourceRefused(f"{self.name} has no collection {name!r}, which the domain names.")
 
     def _searching(self) -> Searching:
         return Searching(self.name, self._session(), self._embedder)

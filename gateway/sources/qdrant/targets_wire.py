@@ -1,13 +1,12 @@
-"""What a ranking goes by, on either wire. Imports the client library."""
+"""What a ranking goes by, as messages. Imports the client library."""
 
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from qdrant_client import grpc as pb
-from qdrant_client import models
 
 from gateway.sources.qdrant.arguments import Sparse
 from gateway.sources.qdrant.ask import Fused, Liked
@@ -19,35 +18,35 @@ if TYPE_CHECKING:
     from gateway.sources.qdrant.ask import Ask, Near, Target
     from gateway.sources.qdrant.ids import PointId
 
-_GRPC_STRATEGIES = {
+_STRATEGIES = {
     Strategy.AVERAGE_VECTOR: "AverageVector",
     Strategy.BEST_SCORE: "BestScore",
     Strategy.SUM_SCORES: "SumScores",
 }
 
 
-def grpc_ranking(target: Target) -> pb.Query:
+def ranking(target: Target) -> pb.Query:
     """The ranking of a query; of `Fused`, what is made of its prefetches."""
     if isinstance(target, Fused):
         return pb.Query(rrf=pb.Rrf(k=_constant(target), weights=_weights(target)))
     if not isinstance(target, Liked):
-        return pb.Query(nearest=_grpc_input(target))
+        return pb.Query(nearest=_input(target))
     return pb.Query(
         recommend=pb.RecommendInput(
-            positive=[_grpc_input(one) for one in target.positive],
-            negative=[_grpc_input(one) for one in target.negative],
-            strategy=pb.RecommendStrategy.Value(_GRPC_STRATEGIES[target.strategy]),
+            positive=[_input(one) for one in target.positive],
+            negative=[_input(one) for one in target.negative],
+            strategy=pb.RecommendStrategy.Value(_STRATEGIES[target.strategy]),
         )
     )
 
 
-def grpc_prefetches(
+def prefetches(
     ask: Ask, wanted: pb.Filter | None, params: pb.SearchParams | None
 ) -> list[pb.PrefetchQuery]:
     """The rankings that are fused, of points that `wanted` lets through; none of other targets."""
     return [
         pb.PrefetchQuery(
-            query=pb.Query(nearest=_grpc_input(near)),
+            query=pb.Query(nearest=_input(near)),
             using=using,
             filter=wanted,
             params=params,
@@ -57,7 +56,7 @@ def grpc_prefetches(
     ]
 
 
-def _grpc_input(given: Near) -> pb.VectorInput:
+def _input(given: Near) -> pb.VectorInput:
     if isinstance(given, tuple):
         dense = pb.VectorInput()
         dense.dense.MergeFromString(packed(given))
@@ -65,7 +64,7 @@ def _grpc_input(given: Near) -> pb.VectorInput:
     if isinstance(given, Sparse):
         sparse = pb.SparseVector(values=given.values, indices=given.indices)
         return pb.VectorInput(sparse=sparse)
-    return pb.VectorInput(id=grpc_id(given))
+    return pb.VectorInput(id=point_id(given))
 
 
 def packed(vector: Sequence[float]) -> bytes:
@@ -81,48 +80,9 @@ def _varint(number: int) -> bytes:
     return bytes([low | 0x80]) + _varint(rest) if rest else bytes([low])
 
 
-def grpc_id(value: PointId) -> pb.PointId:
+def point_id(value: PointId) -> pb.PointId:
     """An id as a message."""
     return pb.PointId(num=value) if isinstance(value, int) else pb.PointId(uuid=value)
-
-
-def rest_ranking(target: Target) -> Any:
-    """See `grpc_ranking`."""
-    if isinstance(target, Fused):
-        return models.RrfQuery(rrf=models.Rrf(k=_constant(target), weights=_weights(target)))
-    if not isinstance(target, Liked):
-        return models.NearestQuery(nearest=_rest_input(target))
-    return models.RecommendQuery(
-        recommend=models.RecommendInput(
-            positive=[_rest_input(one) for one in target.positive],
-            negative=[_rest_input(one) for one in target.negative],
-            strategy=models.RecommendStrategy(target.strategy.value),
-        )
-    )
-
-
-def rest_prefetches(
-    ask: Ask, wanted: models.Filter | None, params: models.SearchParams | None
-) -> list[models.Prefetch] | None:
-    """See `grpc_prefetches`."""
-    return [
-        models.Prefetch(
-            query=models.NearestQuery(nearest=_rest_input(near)),
-            using=using,
-            filter=wanted,
-            params=params,
-            limit=depth,
-        )
-        for near, using, depth in _fused(ask)
-    ] or None
-
-
-def _rest_input(given: Near) -> Any:
-    if isinstance(given, tuple):
-        return list(given)
-    if isinstance(given, Sparse):
-        return models.SparseVector(indices=list(given.indices), values=list(given.values))
-    return given
 
 
 def _fused(ask: Ask) -> Iterator[tuple[Near, str | None, int]]:

@@ -1,7 +1,8 @@
 """The two ways to a Qdrant server. Imports the client library: only loaded by an open source.
 
 The path of every search is written out for gRPC on the client's own stubs: its models would cost
-more than the call. Rare calls go through `client` on either wire.
+more than the call. REST sends the same messages, as the client converts them. Rare calls go through
+`client` on either wire.
 """
 
 from __future__ import annotations
@@ -15,19 +16,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from qdrant_client import AsyncQdrantClient, models
 from qdrant_client import grpc as pb
-from qdrant_client.conversions.conversion import RestToGrpc
+from qdrant_client.conversions.conversion import GrpcToRest, RestToGrpc
 
 from gateway.sources.qdrant.ask import Fused
-from gateway.sources.qdrant.narrowing_wire import grpc_among, rest_among
+from gateway.sources.qdrant.narrowing_wire import narrowed
 from gateway.sources.qdrant.native_filters import native_filter
 from gateway.sources.qdrant.points_wire import grpc_upsert
 from gateway.sources.qdrant.shape import Hit
-from gateway.sources.qdrant.targets_wire import (
-    grpc_prefetches,
-    grpc_ranking,
-    rest_prefetches,
-    rest_ranking,
-)
+from gateway.sources.qdrant.targets_wire import prefetches, ranking
 from gateway.sources.qdrant.trees import Group
 from gateway.turns import fair
 
@@ -96,7 +92,7 @@ class GrpcWire:
         """See `Wire.query`."""
         request = pb.QueryBatchPoints(
             collection_name=collection,
-            query_points=[_grpc_query(collection, ask) for ask in asks],
+            query_points=[_query(collection, ask) for ask in asks],
             timeout=math.ceil(seconds),
         )
         response = await self.client.grpc_points.QueryBatch(request, timeout=seconds)
@@ -107,7 +103,7 @@ class GrpcWire:
 
     async def groups(self, collection: str, ask: Ask, wish: Grouped, seconds: float) -> list[Group]:
         """See `Wire.groups`."""
-        asked = _grpc_query(collection, ask)
+        asked = _query(collection, ask)
         given = {one.name: value for one, value in asked.ListFields() if one.name != "offset"}
         given |= {"group_by": wish.by, "group_size": wish.size, "limit": wish.limit}
         request = pb.QueryPointGroups(**given, timeout=math.ceil(seconds))
@@ -143,7 +139,7 @@ class RestWire:
 
     async def query(self, collection: str, asks: Sequence[Ask], seconds: float) -> list[list[Hit]]:
         """See `Wire.query`."""
-        requests = [_rest_query(ask) for ask in asks]
+        requests = [GrpcToRest.convert_query_points(_query(collection, ask)) for ask in asks]
         responses = await self.run(
             lambda: self.client.query_batch_points(collection, requests, timeout=math.ceil(seconds))
         )
@@ -154,7 +150,7 @@ class RestWire:
 
     async def groups(self, collection: str, ask: Ask, wish: Grouped, seconds: float) -> list[Group]:
         """See `Wire.groups`."""
-        asked = _rest_query(ask)
+        asked = GrpcToRest.convert_query_points(_query(collection, ask))
         response = await self.run(
             lambda: self.client.query_points_groups(
                 collection,
@@ -203,27 +199,27 @@ def _headers(api_key: str | None) -> dict[str, str] | None:
     return None if api_key is None else {"api-key": api_key}
 
 
-def _grpc_query(collection: str, ask: Ask) -> pb.QueryPoints:
+def _query(collection: str, ask: Ask) -> pb.QueryPoints:
     fused = isinstance(ask.target, Fused)
-    wanted, params = _grpc_filter(ask), pb.SearchParams(exact=True) if ask.exact else None
+    wanted, params = _filter(ask), pb.SearchParams(exact=True) if ask.exact else None
     return pb.QueryPoints(
         collection_name=collection,
-        query=grpc_ranking(ask.target),
-        prefetch=grpc_prefetches(ask, wanted, params),
+        query=ranking(ask.target),
+        prefetch=prefetches(ask, wanted, params),
         using=None if fused else ask.using,
         filter=None if fused else wanted,
         params=None if fused else params,
         score_threshold=ask.score_threshold,
         limit=ask.limit,
         offset=ask.offset,
-        with_payload=_grpc_payload(ask.with_payload),
+        with_payload=_payload(ask.with_payload),
         with_vectors=pb.WithVectorsSelector(enable=True) if ask.with_vectors else None,
     )
 
 
-def _grpc_filter(ask: Ask) -> pb.Filter | None:
+def _filter(ask: Ask) -> pb.Filter | None:
     wanted = _converted(ask.filter)
-    return wanted if ask.among is None else grpc_among(wanted, ask.among)
+    return wanted if ask.among is None else narrowed(wanted, ask.among)
 
 
 def _converted(given: Filter | None) -> pb.Filter | None:
@@ -240,7 +236,7 @@ def _converted(given: Filter | None) -> pb.Filter | None:
     return converted
 
 
-def _grpc_payload(wish: PayloadWish) -> pb.WithPayloadSelector:
+def _payload(wish: PayloadWish) -> pb.WithPayloadSelector:
     if isinstance(wish, tuple):
         return pb.WithPayloadSelector(include=pb.PayloadIncludeSelector(fields=wish))
     return pb.WithPayloadSelector(enable=wish)
@@ -306,29 +302,6 @@ def _grpc_vector(vector: pb.VectorOutput) -> Any:
 
 def _floats(numbers: Any) -> Any:
     return np.array(numbers, dtype=np.float32)
-
-
-def _rest_query(ask: Ask) -> models.QueryRequest:
-    wish = ask.with_payload
-    fused = isinstance(ask.target, Fused)
-    wanted, params = _rest_filter(ask), models.SearchParams(exact=True) if ask.exact else None
-    return models.QueryRequest(
-        query=rest_ranking(ask.target),
-        prefetch=rest_prefetches(ask, wanted, params),
-        using=None if fused else ask.using,
-        filter=None if fused else wanted,
-        params=None if fused else params,
-        score_threshold=ask.score_threshold,
-        limit=ask.limit,
-        offset=ask.offset,
-        with_payload=list(wish) if isinstance(wish, tuple) else wish,
-        with_vector=ask.with_vectors,
-    )
-
-
-def _rest_filter(ask: Ask) -> models.Filter | None:
-    wanted = native_filter(ask.filter)
-    return wanted if ask.among is None else rest_among(wanted, ask.among)
 
 
 def _rest_hit(point: models.ScoredPoint, ask: Ask) -> Hit:

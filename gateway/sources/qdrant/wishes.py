@@ -7,12 +7,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from gateway.errors import InputError
 from gateway.schema import opaque
-from gateway.schema.vector_collections import is_collection_name
 from gateway.schema.vector_reading import Reading
 from gateway.sources.qdrant.arguments import (
     DEFAULT_LIMIT,
@@ -25,6 +23,7 @@ from gateway.sources.qdrant.arguments import (
     check_words,
     fusion_arguments,
     nearest_arguments,
+    open_collection,
     optional_filter,
     parse_sparse,
     parse_vector,
@@ -176,22 +175,13 @@ class _Read:
         self.binding = binding
         self.declared: VectorCollection | None = binding.collection
         self.fields = _declared_fields(binding.collection)
-        self.named = None if binding.collection is not None else self._named()
+        self.named = None
+        if binding.collection is None:
+            self.named = open_collection(values["collection"], binding.opened)
 
     def wish(self) -> Wish:
         """The one value."""
         return _WISHES[self.binding.reading](self)
-
-    def _named(self) -> str:
-        name = self.values["collection"]
-        if not is_collection_name(name):
-            raise InputError("collection is not a name that a collection can have")
-        if not any(fnmatchcase(name, pattern) for pattern in self.binding.opened):
-            raise InputError(
-                f"collection: {name!r} is not open to this field; "
-                f"open are {', '.join(self.binding.opened)}"
-            )
-        return str(name)
 
     def filter(self) -> Filter | None:
         return optional_filter(self.values.get("filter"), self.fields)
@@ -203,15 +193,15 @@ class _Read:
         if name is None and sparse and declared is not None and len(declared.sparse) == 1:
             return declared.sparse[0]
         if name is None and sparse:
-            raise InputError("using must name the sparse vector to search by")
+            raise InputError.about("using", "must name the sparse vector to search by")
         if name is None or declared is None:
             return name if name is None else field_path(name, "using")
         if name not in declared.choices:
             known = ", ".join(declared.choices) or "none"
-            raise InputError(f"using: this collection has no vector {name!r}; it has {known}")
+            raise InputError.about("using", f"must be one of this collection's vectors: {known}")
         if (name in declared.sparse) != sparse and given.get("id") is None:
             right = "sparse" if name in declared.sparse else "vector or text"
-            raise InputError(f"using: vector {name!r} is searched by {right}")
+            raise InputError.about("using", f"names a vector that is searched by {right}")
         return str(name)
 
     def search(self, given: Mapping[str, Any] | None = None) -> Search:
@@ -221,17 +211,10 @@ class _Read:
         dense = any(one.get(name) is not None for name in ("text", "vector"))
         fusion = self._fusion(one) if sparse and dense else None
         if fusion is None and one.get("fusion") is not None:
-            raise InputError("fusion is of sparse and one of text and vector; give both")
+            raise InputError.about("fusion", "is of sparse and one of text and vector; give both")
         using = self.using(one, sparse=sparse and not dense)
         return search_arguments(
-            vector=one.get("vector"),
-            text=one.get("text"),
-            id=one.get("id"),
-            limit=one.get("limit"),
-            offset=one.get("offset"),
-            score_threshold=one.get("scoreThreshold"),
-            filter=one.get("filter"),
-            sparse=one.get("sparse"),
+            one,
             fusion=fusion,
             using=using,
             collection=self.named,
@@ -245,13 +228,8 @@ class _Read:
         return fusion_arguments(fusion, using or "")
 
     def nearest(self) -> Nearest:
-        return nearest_arguments(
-            limit=self.values.get("first"),
-            score_threshold=self.values.get("scoreThreshold"),
-            filter=self.values.get("filter"),
-            using=self.using({"id": 0, **self.values}),
-            fields=self.fields,
-        )
+        using = self.using({"id": 0, **self.values})
+        return nearest_arguments(self.values, using=using, fields=self.fields)
 
     def recommend(self) -> Recommend:
         values = self.values
@@ -260,7 +238,7 @@ class _Read:
         negative = self._examples(values.get("negative"), "negative", using)
         strategy = Strategy[getattr(values.get("strategy"), "name", "AVERAGE_VECTOR")]
         if not positive and (strategy is Strategy.AVERAGE_VECTOR or not negative):
-            raise InputError("positive must hold at least one example")
+            raise InputError.about("positive", "must hold at least one example")
         return Recommend(
             positive=positive,
             negative=negative,
@@ -276,22 +254,26 @@ class _Read:
     def batch(self) -> Searches:
         given: Sequence[Mapping[str, Any]] = self.values["searches"]
         if not 1 <= len(given) <= MAX_SEARCHES:
-            raise InputError(f"searches has {len(given)} searches; give 1 to {MAX_SEARCHES}")
+            raise InputError.about(
+                "searches", f"has {len(given)} searches; give 1 to {MAX_SEARCHES}"
+            )
         searches = []
         for place, one in enumerate(given):
             try:
                 searches.append(self.search(one))
             except InputError as error:
-                raise InputError(f"searches[{place}]: {error.message}") from None
+                raise InputError(f"`searches[{place}]`: {error.message}") from None
         if sum(one.limit for one in searches) > MAX_HITS:
-            raise InputError(f"searches ask for more than {MAX_HITS} hits together")
+            raise InputError.about("searches", f"ask for more than {MAX_HITS} hits together")
         return Searches(tuple(searches), self.named)
 
     def groups(self) -> Grouped:
         values = self.values
         search = self.search({**values, "limit": None})
         if search.fusion is not None:
-            raise InputError("sparse is not fused in groups; give it alone, or leave it out")
+            raise InputError.about(
+                "sparse", "is not fused in groups; give it alone, or leave it out"
+            )
         return Grouped(
             search=search,
             by=self._key("groupBy"),
@@ -311,7 +293,7 @@ class _Read:
     def points(self) -> PointIds:
         given: Sequence[Any] = self.values["ids"]
         if len(given) > MAX_POINTS:
-            raise InputError(f"ids has {len(given)} ids; at most {MAX_POINTS} are allowed")
+            raise InputError.about("ids", f"has {len(given)} ids; at most {MAX_POINTS} are allowed")
         ids = (parse_point_id(one, f"ids[{place}]") for place, one in enumerate(given))
         return PointIds(tuple(ids), self.named)
 
@@ -329,7 +311,9 @@ class _Read:
         decoded = opaque.decode(text)
         name = self.named or (self.declared.name if self.declared else "")
         if decoded is None or decoded[0] != f"points {name}" or len(decoded[1]) != 1:
-            raise InputError("after is not a cursor of this collection; use `endCursor` of a page")
+            raise InputError.about(
+                "after", "is not a cursor of this collection; use `endCursor` of a page"
+            )
         return parse_point_id(decoded[1][0], "after")
 
     def _key(self, name: str) -> str:
@@ -340,7 +324,7 @@ class _Read:
         field = self.fields.get(str(getattr(given, "value", given)))
         if field is None or not field.counted:
             known = ", ".join(one.name for one in self.fields.values() if one.counted)
-            raise InputError(f"{name} must be one of {known}")
+            raise InputError.about(name, f"must be one of {known}")
         return field.path
 
     def _dimensions(self, using: str | None) -> int | None:
@@ -351,8 +335,8 @@ class _Read:
         self, given: Sequence[Mapping[str, Any]] | None, name: str, using: str | None
     ) -> tuple[Example, ...]:
         if given is not None and len(given) > MAX_EXAMPLES:
-            raise InputError(
-                f"{name} has {len(given)} examples; at most {MAX_EXAMPLES} are allowed"
+            raise InputError.about(
+                name, f"has {len(given)} examples; at most {MAX_EXAMPLES} are allowed"
             )
         return tuple(
             self._example(one, f"{name}[{place}]", using) for place, one in enumerate(given or ())
@@ -361,7 +345,7 @@ class _Read:
     def _example(self, given: Mapping[str, Any], path: str, using: str | None) -> Example:
         present = {name: value for name, value in given.items() if value is not None}
         if len(present) != 1:
-            raise InputError(f"{path} must have exactly one of id, text, vector and sparse")
+            raise InputError.about(path, "must have exactly one of id, text, vector and sparse")
         ((kind, value),) = present.items()
         path = f"{path}.{kind}"
         if kind == "id":

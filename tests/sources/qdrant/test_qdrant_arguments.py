@@ -22,10 +22,10 @@ UUID_ID = "0198c9a2-54ff-7e63-a2a4-3ae3b1ad2b10"
 
 def test_defaults():
     """Only what to search near is needed."""
-    assert search_arguments(text="x") == Search(text="x", limit=10, offset=0)
-    assert search_arguments(vector=[1, 2.5]).vector == (1.0, 2.5)
-    assert nearest_arguments().limit == 10
-    assert search_arguments(text="x", filter={}) == search_arguments(text="x")
+    assert search_arguments({"text": "x"}) == Search(text="x", limit=10, offset=0)
+    assert search_arguments({"vector": [1, 2.5]}).vector == (1.0, 2.5)
+    assert nearest_arguments({}).limit == 10
+    assert search_arguments({"text": "x", "filter": {}}) == search_arguments({"text": "x"})
 
 
 @pytest.mark.parametrize(
@@ -42,13 +42,13 @@ def test_defaults():
 )
 def test_ids_have_one_form(given, frozen):
     """Whatever way an id is written, equal ids are equal."""
-    assert search_arguments(id=given).point_id == frozen
+    assert search_arguments({"id": given}).point_id == frozen
 
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ({}, "exactly one of vector, text and id; got none"),
+        ({}, "exactly one of `vector`, `text` and `id`; got none"),
         ({"text": "a", "id": 1}, "got text and id"),
         ({"vector": [1], "text": "a", "id": 1}, "vector and text and id"),
         ({"vector": []}, "list of numbers"),
@@ -61,42 +61,47 @@ def test_ids_have_one_form(given, frozen):
         ({"vector": [1e39]}, "infinity"),
         ({"vector": [10**400]}, "infinity"),
         ({"vector": [0.0] * 65_537}, "65537 numbers; at most 65536"),
-        ({"vector": [0.0] * 3, "dimensions": 4}, "3 dimensions; this collection's vectors have 4"),
-        ({"text": ""}, "text is empty"),
-        ({"text": " \t\n"}, "text is empty"),
+        ({"text": ""}, "`text` is empty"),
+        ({"text": " \t\n"}, "`text` is empty"),
         ({"text": "x" * 8_193}, "at most 8192"),
         ({"text": "\ud800"}, "Unicode"),
-        ({"text": 5}, "text must be a string"),
-        ({"id": -1}, "id is not a point id"),
-        ({"id": 2**64}, "id is not a point id"),
-        ({"id": "abc"}, "id is not a point id"),
-        ({"id": "9" * 5_000}, "id is not a point id"),
-        ({"id": True}, "id is not a point id"),
-        ({"id": "²"}, "id is not a point id"),
-        ({"text": "a", "limit": 0}, "limit must be a whole number from 1 to 1000"),
+        ({"text": 5}, "`text` must be a string"),
+        ({"id": -1}, "`id` is not a point id"),
+        ({"id": 2**64}, "`id` is not a point id"),
+        ({"id": "abc"}, "`id` is not a point id"),
+        ({"id": "9" * 5_000}, "`id` is not a point id"),
+        ({"id": True}, "`id` is not a point id"),
+        ({"id": "²"}, "`id` is not a point id"),
+        ({"text": "a", "limit": 0}, "`limit` must be a whole number from 1 to 1000"),
         ({"text": "a", "limit": -1}, "limit"),
         ({"text": "a", "limit": 10**9}, "limit"),
         ({"text": "a", "limit": True}, "limit"),
         ({"text": "a", "limit": 1.5}, "limit"),
-        ({"text": "a", "offset": -1}, "offset must be a whole number from 0"),
+        ({"text": "a", "offset": -1}, "`offset` must be a whole number from 0"),
         ({"text": "a", "offset": 10**9}, "offset"),
-        ({"text": "a", "score_threshold": float("nan")}, "scoreThreshold"),
-        ({"text": "a", "score_threshold": 10**400}, "scoreThreshold"),
-        ({"text": "a", "score_threshold": "1"}, "scoreThreshold"),
-        ({"text": "a", "filter": []}, "filter must be an object"),
+        ({"text": "a", "scoreThreshold": float("nan")}, "scoreThreshold"),
+        ({"text": "a", "scoreThreshold": 10**400}, "scoreThreshold"),
+        ({"text": "a", "scoreThreshold": "1"}, "scoreThreshold"),
+        ({"text": "a", "filter": []}, "`filter` must be an object"),
     ],
 )
 def test_arguments_that_are_refused(arguments, words):
     """The message names the argument and what would be right."""
     with pytest.raises(InputError) as raised:
-        search_arguments(**arguments)
+        search_arguments(arguments)
     assert words in raised.value.message
+
+
+def test_a_vector_of_another_size_is_refused():
+    """Where the collection declares how long its vectors are."""
+    with pytest.raises(InputError, match="3 dimensions; this collection's vectors have 4"):
+        search_arguments({"vector": [0.0] * 3}, dimensions=4)
 
 
 def test_neighbours_have_a_smaller_limit():
     """A batch multiplies it."""
     with pytest.raises(InputError, match="from 1 to 100"):
-        nearest_arguments(limit=101)
+        nearest_arguments({"first": 101})
 
 
 def test_equal_filters_are_equal_in_their_types():
@@ -154,47 +159,47 @@ def nested(depth):
 @pytest.mark.parametrize(
     ("written", "words"),
     [
-        ({"a": {"like": "x"}}, "filter.a.like is not a known condition"),
-        ({"must": [{"a": {"matches": 1}}]}, "filter.must[0].a.matches is not a known"),
-        ({"a": 5}, "filter.a is not a known condition; known: must, should"),
-        ({"match": 5}, 'filter.match needs a field: add field: "name"'),
+        ({"a": {"like": "x"}}, "`filter.a.like` is not a known condition"),
+        ({"must": [{"a": {"matches": 1}}]}, "`filter.must[0].a.matches` is not a known"),
+        ({"a": 5}, "`filter.a` is not a known condition; known: must, should"),
+        ({"match": 5}, '`filter.match` needs a field: add field: "name"'),
         ({"field": "a"}, "says nothing about field 'a'"),
-        ({"field": ""}, "filter.field must be a name"),
-        ({"field": "x" * 257, "match": 1}, "filter.field must be a name"),
+        ({"field": ""}, "`filter.field` must be a name"),
+        ({"field": "x" * 257, "match": 1}, "`filter.field` must be a name"),
         ({"field": "a\u0000", "match": 1}, "control character"),
-        ({"a": {}}, "filter.a says nothing"),
-        ({"a": {"match": None}}, "filter.a says nothing"),
-        ({"a": {"match": 1.5}}, "filter.a.match must be a string, an integer or a boolean"),
-        ({"a": {"match": {"$ne": None}}}, "filter.a.match must be"),
+        ({"a": {}}, "`filter.a` says nothing"),
+        ({"a": {"match": None}}, "`filter.a` says nothing"),
+        ({"a": {"match": 1.5}}, "`filter.a.match` must be a string, an integer or a boolean"),
+        ({"a": {"match": {"$ne": None}}}, "`filter.a.match` must be"),
         ({"a": {"match": 2**63}}, "beyond 64 bits"),
         ({"a": {"match": "x" * 4_097}}, "at most 4096"),
         ({"a": {"match": "\ud800"}}, "Unicode"),
-        ({"a": {"any": []}}, "filter.a.any has 0 values; give 1 to 1000"),
+        ({"a": {"any": []}}, "`filter.a.any` has 0 values; give 1 to 1000"),
         ({"a": {"any": "abc"}}, "must be a list"),
         ({"a": {"any": [1, "a"]}}, "only strings or only integers"),
         ({"a": {"any": [True]}}, "only strings or only integers"),
         ({"a": {"except": list(range(1_001))}}, "1001 values"),
-        ({"a": {"text": "  "}}, "filter.a.text is empty"),
-        ({"a": {"gt": "yesterday"}}, "filter.a.gt must be a number or an ISO 8601 datetime"),
+        ({"a": {"text": "  "}}, "`filter.a.text` is empty"),
+        ({"a": {"gt": "yesterday"}}, "`filter.a.gt` must be a number or an ISO 8601 datetime"),
         ({"a": {"gt": 1, "lt": "2024-01-01"}}, "all bounds of one kind"),
-        ({"a": {"gt": float("nan")}}, "filter.a.gt must be a finite number"),
+        ({"a": {"gt": float("nan")}}, "`filter.a.gt` must be a finite number"),
         ({"a": {"gt": 10**400}}, "finite"),
         ({"a": {"gt": True}}, "filter.a.gt"),
         ({"a": {"gt": "0001-01-01T00:00:00+14:00"}}, "filter.a.gt"),
-        ({"a": {"isNull": "yes"}}, "filter.a.isNull must be true or false"),
-        ({"a": {"isEmpty": 1}}, "filter.a.isEmpty must be true or false"),
+        ({"a": {"isNull": "yes"}}, "`filter.a.isNull` must be true or false"),
+        ({"a": {"isEmpty": 1}}, "`filter.a.isEmpty` must be true or false"),
         ({"a": {"valuesCount": {"gt": -1}}}, "filter.a.valuesCount.gt"),
         ({"a": {"valuesCount": {"eq": 1}}}, "must be an object with gt, gte, lt, lte"),
         ({"a": {"valuesCount": {}}}, "needs gt or gte or lt or lte"),
         ({"a": {"geoRadius": {"center": {"lat": 0, "lon": 0}}}}, "needs center and radius"),
         ({"a": {"geoRadius": {"center": {"lat": 91, "lon": 0}, "radius": 1}}}, "from -90 to 90"),
-        ({"a": {"geoRadius": {"center": {"lat": 0, "lon": 0}, "radius": -1}}}, "radius must be"),
+        ({"a": {"geoRadius": {"center": {"lat": 0, "lon": 0}, "radius": -1}}}, "radius` must be"),
         ({"a": {"geoBox": {"topLeft": SOUTH, "bottomRight": NORTH}}}, "north of bottomRight"),
-        ({"hasId": "1"}, "filter.hasId must be a list"),
-        ({"hasId": [1, "x"]}, "filter.hasId[1] is not a point id"),
+        ({"hasId": "1"}, "`filter.hasId` must be a list"),
+        ({"hasId": [1, "x"]}, "`filter.hasId[1]` is not a point id"),
         ({"hasId": list(range(10_001))}, "at most 10000"),
-        ({"must": {"a": {"match": 1}}}, "filter.must must be a list of filters"),
-        ({"must": [1]}, "filter.must[0] must be an object"),
+        ({"must": {"a": {"match": 1}}}, "`filter.must` must be a list of filters"),
+        ({"must": [1]}, "`filter.must[0]` must be an object"),
         ({"must": [{}] * 257}, "257 filters; at most 256"),
         (nested(9), "nested deeper than the 8 levels"),
         ({"must": [{"should": [{"a": {"match": i}} for i in range(200)]}] * 2}, "at most 256"),

@@ -20,7 +20,7 @@ from gateway.sources.qdrant import (
     Search,
     VectorCollection,
     parse_filter,
-    prepare_search,
+    prepare_hits,
 )
 from gateway.sources.qdrant.native_filters import native_filter
 
@@ -141,7 +141,7 @@ async def engine(request, connect):
     name = f"equivalence_{request.param_index}"
     wanted = indexes if request.param == "with indexes" else []
     await source.administration.ensure_collection(name, 1, Distance.DOT, wanted)
-    await source.administration.upsert(name, points())
+    await source.bulk.store(name, list(points()))
     yield source, VectorCollection(name, 1)
     await source.close()
 
@@ -154,7 +154,7 @@ async def test_the_same_points_as_local_mode(engine, local, ask, written):
     """Whatever the filter, however nested, indexed or not."""
     source, collection = engine
     parsed = parse_filter(written)
-    prepared = prepare_search("vectors", collection, (HitField("id", HitKind.ID),), typename="Hit")
+    prepared = prepare_hits("vectors", collection, (HitField("id", HitKind.ID),), typename="Hit")
     search = Search(vector=(1.0,), limit=1_000, filter=parsed)
     (value,) = await ask(source, prepared, arguments=(search,))
     records, _ = await local.scroll(

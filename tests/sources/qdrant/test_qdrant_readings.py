@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import math
+from dataclasses import replace
 
 import orjson
 import pytest
@@ -24,8 +26,7 @@ from gateway.sources.qdrant import (
     Point,
     VectorCollection,
     nearest_arguments,
-    prepare_nearest,
-    prepare_search,
+    prepare_hits,
     search_arguments,
 )
 from gateway.sources.qdrant.selecting import check_paths, selected
@@ -53,7 +54,7 @@ async def collection(source, collection_name):
         )
         for number in range(1, 7)
     ]
-    await source.administration.upsert(collection_name, points)
+    await source.bulk.store(collection_name, points)
     return VectorCollection(collection_name, size=2)
 
 
@@ -95,18 +96,18 @@ def found(value):
 
 async def test_all_travel_in_one_call(source, collection, calls):
     """Searches, recommendations and neighbours of a collection are one call, each answered."""
-    search = prepare_search("vectors", collection, (ID, SCORE))
-    near = prepare_nearest("vectors", collection, (ID,))
+    search = prepare_hits("vectors", collection, (ID, SCORE))
+    near = prepare_hits("vectors", collection, (ID,), by_key=True)
     recommend = source.arguments(
         Vectors(Reading.RECOMMEND, collection),
         {"positive": [{"id": 1}], "negative": [{"vector": [0, 1]}]},
     )
     answers = await together(
         source,
-        (search, (), search_arguments(vector=[1, 0], limit=1)),
-        (near, ((1,), (404,), (2,)), nearest_arguments(limit=1)),
+        (search, (), search_arguments({"vector": [1, 0], "limit": 1})),
+        (near, ((1,), (404,), (2,)), nearest_arguments({"first": 1})),
         (search, (), recommend),
-        (search, (), search_arguments(id=6, limit=2)),
+        (search, (), search_arguments({"id": 6, "limit": 2})),
     )
     assert answers[0] == [b'[{"id":"6","score":6.0}]']
     assert [value and found(value) for value in answers[1]] == [["6"], None, ["6"]]
@@ -117,10 +118,10 @@ async def test_all_travel_in_one_call(source, collection, calls):
 
 async def test_equal_questions_are_asked_once(source, collection, calls):
     """Whoever asks and whatever is shown: the engine is asked once, and each gets its own fields."""
-    bare = prepare_search("vectors", collection, (ID,))
-    shown = prepare_search("vectors", collection, (PLACE, HitField("vector", HitKind.VECTOR)))
-    whole = prepare_search("vectors", collection, (HitField("all", HitKind.PAYLOAD),))
-    wish = search_arguments(vector=[1, 0], limit=1)
+    bare = prepare_hits("vectors", collection, (ID,))
+    shown = prepare_hits("vectors", collection, (PLACE, HitField("vector", HitKind.VECTOR)))
+    whole = prepare_hits("vectors", collection, (HitField("all", HitKind.PAYLOAD),))
+    wish = search_arguments({"vector": [1, 0], "limit": 1})
     answers = await together(source, (bare, (), wish), (shown, (), wish), (whole, (), wish))
     assert answers == [
         [b'[{"id":"6"}]'],
@@ -135,11 +136,11 @@ async def test_equal_questions_are_asked_once(source, collection, calls):
 
 async def test_another_filter_is_another_question(source, collection, calls):
     """What differs in anything but what is shown is asked by itself."""
-    search = prepare_search("vectors", collection, (ID,))
+    search = prepare_hits("vectors", collection, (ID,))
     wishes = [
-        search_arguments(vector=[1, 0], limit=1),
-        search_arguments(vector=[1, 0], limit=1, filter={"place": {"match": 1}}),
-        search_arguments(vector=[1, 0], limit=1, offset=1),
+        search_arguments({"vector": [1, 0], "limit": 1}),
+        search_arguments({"vector": [1, 0], "limit": 1, "filter": {"place": {"match": 1}}}),
+        search_arguments({"vector": [1, 0], "limit": 1, "offset": 1}),
     ]
     answers = await together(source, *((search, (), wish) for wish in wishes))
     assert [found(value) for (value,) in answers] == [["6"], ["1"], ["5"]]
@@ -148,14 +149,17 @@ async def test_another_filter_is_another_question(source, collection, calls):
 
 async def test_one_wrong_part_is_its_own_error(source, collection, calls):
     """A part the engine refuses fails alone; the others are asked again, once each."""
-    search = prepare_search("vectors", VectorCollection(collection.name), (ID,))
-    source._session()._sizes[collection.name, ""] = 3  # the collection was made anew since
+    search = prepare_hits("vectors", VectorCollection(collection.name), (ID,))
+    known = source.administration.known
+    real = await known.collection(collection.name, None)
+    former = replace(real, dense={"": (3, "Dot")})  # the collection was made anew since
+    known._found[collection.name] = (math.inf, former)
     answers = await together(
         source,
-        (search, (), search_arguments(vector=[1, 0, 0], limit=1)),
-        (search, (), search_arguments(id=1, limit=1)),
-        (search, (), search_arguments(text="no embedder")),
-        (search, (), search_arguments(id=404, limit=1)),
+        (search, (), search_arguments({"vector": [1, 0, 0], "limit": 1})),
+        (search, (), search_arguments({"id": 1, "limit": 1})),
+        (search, (), search_arguments({"text": "no embedder"})),
+        (search, (), search_arguments({"id": 404, "limit": 1})),
     )
     assert isinstance(answers[0][0], SourceDataError)
     assert found(answers[1][0]) == ["6"]
@@ -166,7 +170,7 @@ async def test_one_wrong_part_is_its_own_error(source, collection, calls):
 
 async def test_a_batch_of_searches(source, collection, ask, calls):
     """Several searches of one field are one call; their order is kept, a missing point is named."""
-    prepared = prepare_search("vectors", collection, (ID,))
+    prepared = prepare_hits("vectors", collection, (ID,))
     binding = Vectors(Reading.BATCH, collection)
     wish = source.arguments(
         binding, {"searches": [{"vector": [1, 0], "limit": 1}, {"id": 6, "limit": 2}]}
@@ -183,8 +187,8 @@ async def test_neighbours_by_a_key_in_the_payload(source, collection, ask, calls
     """An entity's points are those that hold its key: their average counts, they are no hits."""
     bound = VectorCollection(collection.name, 2, entity_key="owner")
     hit = (ID, HitField("entity", HitKind.ENTITY, slot=0))
-    prepared = prepare_nearest("vectors", bound, hit)
-    wish = nearest_arguments(limit=3)
+    prepared = prepare_hits("vectors", bound, hit, by_key=True)
+    wish = nearest_arguments({"first": 3})
     values = await ask(source, prepared, (3,), (404,), (1,), (3,), arguments=(wish,))
     assert values[0] == values[3]
     assert values[0] == (
@@ -194,7 +198,7 @@ async def test_neighbours_by_a_key_in_the_payload(source, collection, ask, calls
     assert values[1] is None
     assert found(values[2].replace(b"\t", b"")) == ["6", "5", "4"]
     assert len(calls) == 1
-    narrow = nearest_arguments(limit=3, filter={"side": {"match": "a"}})
+    narrow = nearest_arguments({"first": 3, "filter": {"side": {"match": "a"}}})
     (value,) = await ask(source, prepared, (3,), arguments=(narrow,))
     assert found(value.replace(b"\t", b"")) == ["4", "2"]
 
@@ -227,7 +231,7 @@ async def test_facets(source, collection, ask):
 
 async def test_every_point_once_whatever_the_page(source, collection, ask):
     """Pages of any size hold all points once, in the order of ids, and know where they end."""
-    await source.administration.upsert(
+    await source.bulk.store(
         collection.name,
         [Point("ffffffff-ffff-ffff-ffff-ffffffffffff", [0.0, 0.0]), Point(2**64 - 1, [0.0, 0.0])],
     )

@@ -29,8 +29,7 @@ from gateway.sources.qdrant import (
     Nearest,
     QdrantSource,
     VectorCollection,
-    prepare_nearest,
-    prepare_search,
+    prepare_hits,
     search_arguments,
 )
 
@@ -52,7 +51,7 @@ HIT = (
     HitField("score", HitKind.SCORE),
     HitField("payload", HitKind.PAYLOAD),
 )
-SEARCH = prepare_search("vectors", VectorCollection("c", 2), HIT, typename="Hit")
+SEARCH = prepare_hits("vectors", VectorCollection("c", 2), HIT, typename="Hit")
 
 
 class Server:
@@ -103,7 +102,7 @@ async def source(server):
 
 
 async def search(ask, source, seconds=10.0):
-    wanted = search_arguments(vector=[1, 2], limit=3, filter={"a": {"gte": 1}})
+    wanted = search_arguments({"vector": [1, 2], "limit": 3, "filter": {"a": {"gte": 1}}})
     return await ask(source, SEARCH, arguments=(wanted,), seconds=seconds)
 
 
@@ -122,7 +121,7 @@ async def test_a_search(server, source, ask):
     assert sent["query"] == {"nearest": [1.0, 2.0]}
     assert sent["limit"] == 3
     assert sent["filter"]["must"][0]["range"]["gte"] == 1.0
-    assert sent["with_vector"] is False
+    assert not sent.get("with_vector")
 
 
 @pytest.mark.parametrize(
@@ -161,7 +160,7 @@ async def test_a_missing_point_leaves_a_gap(server, source, ask):
         (200, json.dumps(found)),
         (200, json.dumps(HITS)),
     ]
-    nearest = prepare_nearest("vectors", VectorCollection("c"), HIT[:1], typename="Hit")
+    nearest = prepare_hits("vectors", VectorCollection("c"), HIT[:1], typename="Hit", by_key=True)
     values = await ask(source, nearest, (4,), (5,), arguments=(Nearest(limit=2),))
     assert values == [None, b'[{"id":"5"},{"id":"0198c9a2-54ff-7e63-a2a4-3ae3b1ad2b10"}]']
 
@@ -271,7 +270,7 @@ async def test_other_readings(server, source, ask, name):
 async def test_examples_and_sparse_vectors(server, source, ask):
     """Recommendations and sparse searches are said in the server's words."""
     collection = VectorCollection("c", 2, vectors={"v": 2}, sparse=("w",))
-    prepared = prepare_search("vectors", collection, HIT)
+    prepared = prepare_hits("vectors", collection, HIT)
     server.answers = [(200, json.dumps(HITS))]
     liked = {"positive": [{"id": "5"}, {"vector": [1, 2]}], "negative": [{"id": 6}], "using": "v"}
     wish = source.arguments(Vectors(Reading.RECOMMEND, collection), liked)

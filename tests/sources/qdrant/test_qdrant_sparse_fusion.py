@@ -6,6 +6,7 @@ import random
 
 import orjson
 import pytest
+from embedded.qdrant_rest import rest_front
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from qdrant_client import AsyncQdrantClient
@@ -14,8 +15,16 @@ from qdrant_client import models as m
 from gateway.errors import InputError
 from gateway.schema.bindings import Vectors
 from gateway.schema.vector_reading import Reading
-from gateway.sources.qdrant import HitField, HitKind, VectorCollection, prepare_search
+from gateway.sources.qdrant import (
+    HitField,
+    HitKind,
+    QdrantSource,
+    VectorCollection,
+    prepare_hits,
+)
 
+KEY = "the-key-of-the-tests"
+"""That of `own_qdrant`."""
 COUNT, DIMENSIONS, TERMS = 60, 4, 12
 COLLECTION = VectorCollection(
     "sparse_fusion", vectors={"meaning": DIMENSIONS}, vector="meaning", sparse=("terms",)
@@ -59,16 +68,19 @@ async def local():
 
 
 @pytest.fixture(scope="module", params=["gRPC", "REST"])
-async def engine(request, connect):
+async def engine(request, own_qdrant):
     """A source whose collection holds the points, on either wire."""
-    source = connect(prefer_grpc=request.param == "gRPC")
-    await source.open()
-    client = source._session()._wire.client
-    if await client.collection_exists(COLLECTION.name):
-        await client.delete_collection(COLLECTION.name)
-    await fill(client)
-    yield source
-    await source.close()
+    port = own_qdrant.urls.qdrant_grpc_port
+    with rest_front(port, KEY) as url:
+        grpc = request.param == "gRPC"
+        source = QdrantSource("vectors", url, grpc_port=port, prefer_grpc=grpc, api_key=KEY)
+        await source.open()
+        client = source._session()._wire.client
+        if await client.collection_exists(COLLECTION.name):
+            await client.delete_collection(COLLECTION.name)
+        await fill(client)
+        yield source
+        await source.close()
 
 
 @settings(
@@ -97,7 +109,7 @@ async def test_fused_hits_are_the_oracles(  # noqa: PLR0913, PLR0917 - each is d
         "filter": None if odd is None else {"odd": {"match": odd}},
     }
     wish = engine.arguments(Vectors(Reading.SEARCH, COLLECTION), values)
-    (value,) = await ask(engine, prepare_search("vectors", COLLECTION, HIT), arguments=(wish,))
+    (value,) = await ask(engine, prepare_hits("vectors", COLLECTION, HIT), arguments=(wish,))
     among = None
     if odd is not None:
         among = m.Filter(must=[m.FieldCondition(key="odd", match=m.MatchValue(value=odd))])
@@ -126,13 +138,13 @@ async def test_the_score_is_what_is_documented(engine, ask):
     for name, left in (("vector", "sparse"), ("sparse", "vector")):
         values = {key: value for key, value in fused.items() if key != left}
         wish = engine.arguments(Vectors(Reading.SEARCH, COLLECTION), values)
-        (value,) = await ask(engine, prepare_search("vectors", COLLECTION, HIT), arguments=(wish,))
+        (value,) = await ask(engine, prepare_hits("vectors", COLLECTION, HIT), arguments=(wish,))
         ranked = [hit["id"] for hit in orjson.loads(value)]
         alone[name] = {key: rank for rank, key in enumerate(ranked, 1)}
     wish = engine.arguments(
         Vectors(Reading.SEARCH, COLLECTION), {**fused, "fusion": {"sparse": 0.5}}
     )
-    (value,) = await ask(engine, prepare_search("vectors", COLLECTION, HIT), arguments=(wish,))
+    (value,) = await ask(engine, prepare_hits("vectors", COLLECTION, HIT), arguments=(wish,))
     for hit in orjson.loads(value):
         shares = [
             1 / (60 + alone[name][hit["id"]] / weight)
@@ -160,7 +172,7 @@ async def test_several_travel_in_one_call(engine, ask, monkeypatch):
         {"vector": [1, 0, 0, 0], "limit": 3},
     ]
     wish = engine.arguments(Vectors(Reading.BATCH, COLLECTION), {"searches": searches})
-    (value,) = await ask(engine, prepare_search("vectors", COLLECTION, HIT), arguments=(wish,))
+    (value,) = await ask(engine, prepare_hits("vectors", COLLECTION, HIT), arguments=(wish,))
     assert [len(hits) for hits in orjson.loads(value)] == [3, 3, 3]
     assert sent == [3]
 
