@@ -1,15 +1,19 @@
 """How declared settings are read: names, conversion, and errors that never repeat a value.
 
-A setting is a field of a msgspec struct: `Annotated[type, Meta(bounds, description=meaning)]`.
+A setting is a field of a msgspec struct, its bounds a `Meta`, its meaning the string below it.
 This module knows nothing of which settings there are; `gateway.settings` declares them.
 """
 
 from __future__ import annotations
 
+import ast
 import difflib
 import re
 import tomllib
 from dataclasses import dataclass
+from functools import cache
+from inspect import getsource
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, get_type_hints
 from urllib.parse import urlsplit
 
@@ -58,18 +62,22 @@ class Secret:
 class Setting:
     """One declared setting.
 
-    `path`: its name in the file (`serve.port`). `variable`: its name in the environment.
-    `meaning`: one line for people. `expected`: what is right, in words. `default`: as Python
-    holds it.
+    `path`: its name in the file (`serve.port`). `variable`: its name in the environment. `of`: the
+    struct it is a field of. `expected`: what is right, in words. `default`: as Python holds it.
     """
 
     path: str
     variable: str
+    of: type[msgspec.Struct]
     annotation: Any
     expected: str
-    meaning: str
     default: Any
     schemes: tuple[str, ...]
+
+    @property
+    def meaning(self) -> str:
+        """One line for people."""
+        return _meanings(self.of)[self.path.rpartition(".")[2]]
 
     def problem(self, what: str) -> str:
         """A line that names the setting by both of its names."""
@@ -103,19 +111,34 @@ def declared(
         raise TypeError(f"{kind.__name__} declares no settings")
     found = {}
     for field in info.fields:
-        if not isinstance(field.type, inspect.Metadata):
-            continue
-        extra = field.type.extra or {}
-        schemes = tuple(extra.get("schemes", ()))
+        own: inspect.Type = field.type
+        extra = None
+        if isinstance(own, inspect.Metadata):
+            extra, own = own.extra, own.type
+        if isinstance(own, inspect.StructType | inspect.DictType):
+            continue  # a table
+        schemes = tuple((extra or {}).get("schemes", ()))
         found[field.name] = Setting(
             path=path + field.name,
             variable=prefix + renamed.get(field.name, field.name.upper()),
+            of=kind,
             annotation=hints[field.name],
-            expected=_expected(field.type.type, schemes),
-            meaning=(field.type.extra_json_schema or {}).get("description", ""),
+            expected=_expected(own, schemes),
             default=field.default,
             schemes=schemes,
         )
+    return found
+
+
+@cache
+def _meanings(kind: type[msgspec.Struct]) -> Mapping[str, str]:
+    """What stands below each field of `kind`, which Python itself does not keep."""
+    (tree,) = ast.parse(getsource(kind)).body
+    found = {}
+    for declaration, below in pairwise(getattr(tree, "body", ())):
+        match declaration, below:
+            case ast.AnnAssign(target=ast.Name(name)), ast.Expr(ast.Constant(str(text))):
+                found[name] = " ".join(text.split())
     return found
 
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from msgspec import Meta
 
 from gateway.configuration import Reading, Secret, Setting, is_url
-from gateway.settings.section import Section
+from gateway.settings.section import Section, Text
 from gateway.settings.sources import REDIS_SCHEMES
 
 _FORBIDDEN = re.compile(r"[*?\[\]\\{}]|//|(^|/)\.{1,2}(/|$)|^/")
@@ -21,57 +21,30 @@ _DOCUMENT_BYTES = 15 << 20
 class Datasource(Section, frozen=True, kw_only=True):
     """One key-value source for contexts of workflows and resolvers."""
 
-    type: Annotated[
-        str,
-        Meta(
-            pattern="^(redis|postgresql|mongodb|s3|filesystem)$",
-            description="What it is: redis, postgresql, mongodb, s3 or filesystem.",
-        ),
-    ] = ""
-    url: Annotated[
-        Secret, Meta(description="Its address with its credentials; of all but filesystem.")
-    ] = Secret()
-    path: Annotated[str, Meta(min_length=1, description="The folder of a filesystem source.")] = ""
-    prefix: Annotated[
-        str,
-        Meta(
-            pattern="^[!-~]{1,128}$",
-            description="What its keys begin with in the engine; without one its name and `:`.",
-        ),
-    ] = ""
-    table: Annotated[
-        str,
-        Meta(
-            pattern=r"^[a-z_][a-z0-9_]{0,49}$",
-            description="The table of postgresql, made where it is missing; mongodb's collection.",
-        ),
-    ] = "plait_context"
-    region: Annotated[
-        str, Meta(pattern=r"^[a-z0-9-]{1,64}$", description="The region of an s3 bucket.")
-    ] = "us-east-1"
-    ttl: Annotated[
-        float,
-        Meta(ge=0, le=316_224_000, description="Seconds a value lives by default; 0 for ever."),
-    ] = 0.0
-    read: Annotated[
-        str,
-        Meta(
-            min_length=1,
-            description="The roles that may read it by GraphQL, by spaces; `*` is anybody.",
-        ),
-    ] = ""
-    max_value_bytes: Annotated[
-        int, Meta(ge=1, le=1 << 26, description="Bytes of the JSON of one value.")
-    ] = 1 << 20
-    compress_above: Annotated[
-        int, Meta(ge=0, le=1 << 26, description="Deflate larger values; 0 for never.")
-    ] = 4_096
-    timeout_seconds: Annotated[
-        float, Meta(gt=0, le=600, description="Seconds a call may take; a deadline cuts it.")
-    ] = 5.0
-    connections: Annotated[
-        int, Meta(ge=1, le=1_000, description="Calls under way at once, each on a connection.")
-    ] = 8
+    type: Annotated[str, Meta(pattern="^(redis|postgresql|mongodb|s3|filesystem)$")] = ""
+    """What it is: redis, postgresql, mongodb, s3 or filesystem."""
+    url: Secret = Secret()
+    """Its address with its credentials; of all but filesystem."""
+    path: Text = ""
+    """The folder of a filesystem source."""
+    prefix: Annotated[str, Meta(pattern="^[!-~]{1,128}$")] = ""
+    """What its keys begin with in the engine; without one its name and `:`."""
+    table: Annotated[str, Meta(pattern=r"^[a-z_][a-z0-9_]{0,49}$")] = "plait_context"
+    """The table of postgresql, made where it is missing; mongodb's collection."""
+    region: Annotated[str, Meta(pattern=r"^[a-z0-9-]{1,64}$")] = "us-east-1"
+    """The region of an s3 bucket."""
+    ttl: Annotated[float, Meta(ge=0, le=316_224_000)] = 0.0
+    """Seconds a value lives by default; 0 for ever."""
+    read: Text = ""
+    """The roles that may read it by GraphQL, by spaces; `*` is anybody."""
+    max_value_bytes: Annotated[int, Meta(ge=1, le=1 << 26)] = 1 << 20
+    """Bytes of the JSON of one value."""
+    compress_above: Annotated[int, Meta(ge=0, le=1 << 26)] = 4_096
+    """Deflate larger values; 0 for never."""
+    timeout_seconds: Annotated[float, Meta(gt=0, le=600)] = 5.0
+    """Seconds a call may take; a deadline cuts it."""
+    connections: Annotated[int, Meta(ge=1, le=1_000)] = 8
+    """Calls under way at once, each on a connection."""
 
 
 SCHEMES = {

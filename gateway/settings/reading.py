@@ -27,20 +27,10 @@ FILE_VARIABLE = "PLAIT_CONFIG"
 class Settings(Section, frozen=True, kw_only=True):
     """Everything that can be set. Sources are kept by name; `default` is the unnamed one."""
 
-    resolvers: Annotated[
-        str,
-        Meta(
-            pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$",
-            description="The module that offers the domain.",
-        ),
-    ] = "resolvers"
-    migrations: Annotated[
-        str,
-        Meta(
-            pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$",
-            description="The package with Alembic's `env.py` and `versions/`.",
-        ),
-    ] = "migrations"
+    resolvers: Annotated[str, Meta(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$")] = "resolvers"
+    """The module that offers the domain."""
+    migrations: Annotated[str, Meta(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$")] = "migrations"
+    """The package with Alembic's `env.py` and `versions/`."""
     serve: Serve = Serve()
     limits: Limits = Limits()
     documents: Documents = Documents()

@@ -10,13 +10,9 @@ from gateway.settings.section import Section
 class Sync(Section, frozen=True, kw_only=True):
     """How vector collections are kept in step with their rows."""
 
-    batch: Annotated[
-        int, Meta(ge=1, le=2_000, description="Rows that are read, embedded and stored at once.")
-    ] = 512
-    attempts: Annotated[
-        int,
-        Meta(ge=1, le=100, description="Attempts at a row whose text or point is refused."),
-    ] = 5
-    timeout_seconds: Annotated[
-        float, Meta(gt=0, le=600, description="Seconds each call of an engine may take.")
-    ] = 30.0
+    batch: Annotated[int, Meta(ge=1, le=2_000)] = 512
+    """Rows that are read, embedded and stored at once."""
+    attempts: Annotated[int, Meta(ge=1, le=100)] = 5
+    """Attempts at a row whose text or point is refused."""
+    timeout_seconds: Annotated[float, Meta(gt=0, le=600)] = 30.0
+    """Seconds each call of an engine may take."""

@@ -4,53 +4,28 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from gateway.settings.section import Section
+from gateway.settings.section import Section, Text
 
 
 class Jobs(Section, frozen=True, kw_only=True):
     """Doing jobs; their tables are in `[postgres.default]`."""
 
-    inside: Annotated[
-        bool,
-        Meta(description="Do jobs in each process that serves, too; else by `plait worker` only."),
-    ] = False
-    concurrency: Annotated[
-        int, Meta(ge=1, le=1_000, description="Jobs that one process does at once.")
-    ] = 4
-    lease_seconds: Annotated[
-        float,
-        Meta(
-            ge=1,
-            le=3600,
-            description="Silence after which a worker counts as dead and others do its jobs.",
-        ),
-    ] = 30.0
+    inside: bool = False
+    """Do jobs in each process that serves, too; else by `plait worker` only."""
+    concurrency: Annotated[int, Meta(ge=1, le=1_000)] = 4
+    """Jobs that one process does at once."""
+    lease_seconds: Annotated[float, Meta(ge=1, le=3600)] = 30.0
+    """Silence after which a worker counts as dead and others do its jobs."""
 
 
 class Workflows(Section, frozen=True, kw_only=True):
     """Which workflows there are, and who may run them."""
 
-    enabled: Annotated[
-        str,
-        Meta(min_length=1, description="The domain's workflows to offer, by spaces; `*` is all."),
-    ] = ""
-    documents: Annotated[
-        str,
-        Meta(min_length=1, description="Files with workflows as JSON documents, by spaces."),
-    ] = ""
-    run: Annotated[
-        str,
-        Meta(
-            min_length=1,
-            description="The roles that may start, resume and cancel runs, by spaces; "
-            "`*` is anybody.",
-        ),
-    ] = ""
-    keep_seconds: Annotated[
-        float,
-        Meta(
-            ge=0,
-            le=316_224_000,
-            description="How long runs that ended, and their contexts, are kept; 0 for ever.",
-        ),
-    ] = 2_592_000.0
+    enabled: Text = ""
+    """The domain's workflows to offer, by spaces; `*` is all."""
+    documents: Text = ""
+    """Files with workflows as JSON documents, by spaces."""
+    run: Text = ""
+    """The roles that may start, resume and cancel runs, by spaces; `*` is anybody."""
+    keep_seconds: Annotated[float, Meta(ge=0, le=316_224_000)] = 2_592_000.0
+    """How long runs that ended, and their contexts, are kept; 0 for ever."""

@@ -47,9 +47,9 @@ async def disagreements(
             found += _compare(entity, entity.table.fullname, orjson.loads(text))
             if any(_labels(info) for info in entity.columns.values()):
                 text = await slots.run_value(_LABELS, (quoted,), deadline)
-                there = orjson.loads(text)
-                found += _compare_labels(entity, there)
-                further += _further_labels(entity, there)
+                missing, unknown = _compare_labels(entity, orjson.loads(text))
+                found += missing
+                further += unknown
     return found, further
 
 
@@ -75,28 +75,19 @@ def _labels(info: ColumnInfo) -> list[str]:
     return [label for label, _ in kind.labels]
 
 
-def _compare_labels(entity: EntityInfo, there: dict[str, list[str]]) -> list[str]:
-    lines = []
+def _compare_labels(entity: EntityInfo, there: dict[str, list[str]]) -> tuple[list[str], list[str]]:
+    """Lines about labels that an enum of the database lacks, and about those that the API lacks."""
+    missing, further = [], []
     for info in entity.columns.values():
-        name = info.column.name
-        missing = sorted(set(_labels(info)) - set(there.get(name, _labels(info))))
-        if missing:
-            lines.append(
-                f"{entity.name}.{info.name}: the enum of column {entity.table.fullname}.{name} "
-                f"lacks {', '.join(missing)}; `plait migrate up` may add it."
-            )
-    return lines
-
-
-def _further_labels(entity: EntityInfo, there: dict[str, list[str]]) -> list[str]:
-    lines = []
-    for info in entity.columns.values():
-        known, name = set(_labels(info)), info.column.name
-        further = [label for label in there.get(name, ()) if label not in known]
-        if known and further:
+        known, name = _labels(info), info.column.name
+        if not known or name not in there:
+            continue
+        enum = f"{entity.name}.{info.name}: the enum of column {entity.table.fullname}.{name}"
+        if lacks := sorted(set(known) - set(there[name])):
+            missing.append(f"{enum} lacks {', '.join(lacks)}; `plait migrate up` may add it.")
+        if more := [label for label in there[name] if label not in known]:
             told = "null" if info.nullable else "an error"
-            lines.append(
-                f"{entity.name}.{info.name}: the enum of column {entity.table.fullname}.{name} "
-                f"has {', '.join(further)}, which the API lacks: rows with it give {told}"
+            further.append(
+                f"{enum} has {', '.join(more)}, which the API lacks: rows with it give {told}"
             )
-    return lines
+    return missing, further

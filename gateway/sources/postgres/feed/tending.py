@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 from gateway.errors import ConfigurationError, SourceError
-from gateway.sources.contract import Budget, Health
+from gateway.sources.contract import Budget
 from gateway.sources.postgres.feed.listener import ChangeFeed
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Mapping
+    from collections.abc import Awaitable, Callable, Iterable
 
-    from gateway.sources.postgres.feed.subscription import Subscription
+    from gateway.sources.contract import Health
 
 _LOG = logging.getLogger(__name__)
 
@@ -25,43 +26,34 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
 ATTEMPT = 2.0
 """Seconds that the question which tables are watched may take."""
 
-_UNWATCHED = "no table is watched"
 
-
-class TendedFeed:
+class TendedFeed(ChangeFeed):
     """The changes of one database, for as long as the gateway runs.
 
     `address`: of the primary server itself. `tables`: those the entities stand for. `watched` asks
-    which are announced on the channel. `mode`: `on` opens the feed whether or not any table is,
-    `auto` only where one is.
+    which are announced, on a connection that is there already. `mode`: `on` opens the feed whether
+    or not any table is, `auto` only where one is.
     """
 
-    def __init__(  # noqa: PLR0913, PLR0917 - one thing each
+    def __init__(
         self,
         name: str,
         address: str,
         tables: Iterable[str],
         watched: Callable[[Budget], Awaitable[frozenset[str]]],
         mode: Literal["auto", "on"],
-        feed: ChangeFeed | None = None,
     ) -> None:
+        super().__init__(address)
         self._name = name
         self._tables = frozenset(tables)
-        self._watched = watched
+        self._ask = watched
         self._mode = mode
-        self._feed = feed or ChangeFeed(address)
         self._needed = mode == "on"
-        self._fault: str | None = "not opened yet"
         self._tries: asyncio.Task[None] | None = None
 
-    @property
-    def live(self) -> bool:
-        """Whether changes are heard at this moment."""
-        return self._feed.live
-
-    def subscribe(self, tables: Iterable[str] | None = None) -> Subscription:
-        """The events of `tables`, None for all; see `ChangeFeed.subscribe`."""
-        return self._feed.subscribe(tables)
+    async def watched(self, budget: Budget) -> frozenset[str]:
+        """The tables whose changes are announced. Raises what asking raises."""
+        return await self._ask(budget)
 
     async def open(self) -> None:
         """Open the feed, or begin to try. Raises ConfigurationError where `on` cannot work."""
@@ -74,20 +66,11 @@ class TendedFeed:
         if tries is not None:
             tries.cancel()
             await asyncio.wait({tries})
-        await self._feed.close()
+        await super().close()
 
-    async def check(self, budget: Budget) -> Health | None:
+    async def check(self, budget: Budget) -> Health | None:  # type: ignore[override] # it may not be needed
         """Whether changes are heard; None where nothing is to be heard. Never raises."""
-        if not self._needed:
-            return None
-        if self._fault is not None:
-            return Health(ready=False, detail=self._fault, figures=self.figures(), required=False)
-        found = await self._feed.check(budget)
-        return Health(found.ready, found.detail, found.figures, required=False)
-
-    def figures(self) -> Mapping[str, float]:
-        """As of `ChangeFeed.figures`."""
-        return self._feed.figures()
+        return replace(await super().check(budget), required=False) if self._needed else None
 
     async def _try(self) -> None:
         pause = _FIRST_PAUSE
@@ -96,8 +79,7 @@ class TendedFeed:
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, _LONGEST_PAUSE)
         except ConfigurationError as error:
-            self._fault = error.message
-            _LOG.warning("the change feed of %s cannot be opened: %s", self._name, error.message)
+            self._cannot(error)
         else:
             self._tries = None
 
@@ -107,31 +89,27 @@ class TendedFeed:
         Raises ConfigurationError, with `auto` only after it was logged and no more than once.
         """
         try:
-            watched = await self._watched(Budget(asyncio.get_running_loop().time() + ATTEMPT))
+            watched = await self.watched(Budget(asyncio.get_running_loop().time() + ATTEMPT))
             if self._mode == "auto" and not watched:
-                self._fault = _UNWATCHED
+                says = "no table of %s is watched (docs/change-feed.md): no changed rows are told"
+                _LOG.info(says, self._name)
                 return True
             self._needed = True
-            await self._feed.open()
-            self._fault = None
+            await super().open()
         except ConfigurationError as error:
             if self._mode == "on":
                 raise
-            self._fault = error.message
-            _LOG.warning("the change feed of %s cannot be opened: %s", self._name, error.message)
+            self._cannot(error)
             return True
         except SourceError as error:
             self._fault = error.message
             return False
-        self._tell(watched)
+        unheard = ", ".join(sorted(self._tables - watched)) or "none"
+        heard, all_of_them = len(self._tables & watched), len(self._tables)
+        says = "the change feed of %s listens to %d of %d tables; unwatched: %s"
+        _LOG.info(says, self._name, heard, all_of_them, unheard)
         return True
 
-    def _tell(self, watched: frozenset[str]) -> None:
-        unheard = ", ".join(sorted(self._tables - watched)) or "none"
-        _LOG.info(
-            "the change feed of %s listens to %d of %d tables; unwatched: %s",
-            self._name,
-            len(self._tables & watched),
-            len(self._tables),
-            unheard,
-        )
+    def _cannot(self, error: ConfigurationError) -> None:
+        self._fault = error.message
+        _LOG.warning("the change feed of %s cannot be opened: %s", self._name, error.message)
