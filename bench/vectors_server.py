@@ -37,7 +37,9 @@ class Probe:
     is the work alone.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, tick: float = TICK_SECONDS) -> None:
+        """`tick`: how long it sleeps, in seconds. Longer blocks need no finer one."""
+        self._tick = tick
         self._seen: list[tuple[float, float]] = []
 
     @asynccontextmanager
@@ -63,8 +65,8 @@ class Probe:
     async def _watch(self) -> None:
         while True:
             began, used = time.perf_counter(), time.thread_time()
-            await asyncio.sleep(TICK_SECONDS)
-            late = max(0.0, time.perf_counter() - began - TICK_SECONDS)
+            await asyncio.sleep(self._tick)
+            late = max(0.0, time.perf_counter() - began - self._tick)
             # What was used within the tick itself is no block: at most all of it was.
             self._seen.append((late, min(late, time.thread_time() - used)))
 

@@ -61,45 +61,35 @@ def demo(
                 os.environ |= {**getattr(own, "SETTINGS", {}), **os.environ}
                 settings = load()
                 asyncio.run(_fill(settings))
-                asyncio.run(_count(settings))
                 _serve(settings, listener, key, folder)
         finally:
             out.print("stopped")
 
 
 async def _fill(settings: Settings) -> None:
-    """Bring tables, rows and vectors to where the demo needs them; skips what is there."""
-    from gateway.cli.progress import Bars
+    """Bring tables, rows, vectors and counters to where the demo needs them."""
+    from gateway.cli.progress import bars
     from gateway.embedding.local import LocalEmbedder
     from gateway.sources.qdrant.source import QdrantSource
+    from gateway.sources.redis.source import RedisSource
 
+    own, url = _loader(settings), settings.postgres["default"].dsn.reveal()
     vectors = settings.qdrant["default"]
     embedder = LocalEmbedder()
     source = QdrantSource(
         "qdrant", vectors.url.reveal(), grpc_port=vectors.grpc_port, embedder=embedder
     )
-    url = settings.postgres["default"].dsn.reveal()
+    counters = RedisSource("redis", settings.redis["default"].url.reveal(), socket_timeout=5.0)
     try:
         await source.open()
-        with Bars() as bars:
-            await _loader(settings).prepare(url, embedder, source, bars)
+        with bars() as told:
+            await own.prepare(url, embedder, source, told)
+        if hasattr(own, "seed_views"):
+            await own.seed_views(url, counters)
     finally:
+        await counters.close()
         await source.close()
         embedder.close()
-
-
-async def _count(settings: Settings) -> None:
-    """Seed the counters that the domain's demo has; those that count already go on."""
-    from gateway.sources.redis.source import RedisSource
-
-    seed = getattr(_loader(settings), "seed_views", None)
-    if seed is None:
-        return
-    source = RedisSource("redis", settings.redis["default"].url.reveal(), socket_timeout=5.0)
-    try:
-        await seed(settings.postgres["default"].dsn.reveal(), source)
-    finally:
-        await source.close()
 
 
 def _serve(settings: Settings, listener: socket.socket, key: str, folder: Path) -> None:
@@ -119,10 +109,7 @@ def _serve(settings: Settings, listener: socket.socket, key: str, folder: Path) 
             await super().startup(sockets)
             if self.started:
                 _announce(listener.getsockname()[1], queries)
-                _announce_key(settings.identity.key_header, key)
-                _announce_tries(getattr(_loader(settings), "TO_TRY", {}))
-                _announce_engines(folder)
-                console().print("Ctrl-C stops the gateway and its engines.")
+                _announce_lines(settings, key, folder)
 
     config = ListenerConfig(
         create_app(settings), settings.serve, settings.limits, log_level="warning"
@@ -150,33 +137,30 @@ def _announce(port: int, queries: Mapping[str, str]) -> None:
         out.print(f"{len(queries) - PRINTED} more are open in GraphiQL's tabs.\n")
 
 
-def _announce_key(header: str, key: str) -> None:
-    """How to write: the header as GraphiQL and as curl take it, each on a line to copy."""
-    out = console()
-    out.print("[bold]To write[/], put this under Headers in GraphiQL, or send it with curl's -H:")
-    out.print(f'  {{"{header}": "{key}"}}', highlight=False, soft_wrap=True)
-    out.print(f"  {header}: {key}", highlight=False, soft_wrap=True)
-    out.print()
-
-
-def _announce_engines(folder: Path) -> None:
-    """How a command in another terminal finds the engines of this demo."""
-    out = console()
-    out.print("[bold]To look behind it[/], in another terminal:")
+def _announce_lines(settings: Settings, key: str, folder: Path) -> None:
+    """How to write, what else to try, and how another terminal finds the engines; to copy."""
+    header = settings.identity.key_header
     command = f". {shlex.quote(str(folder / 'env'))} && .venv/bin/plait doctor"
-    out.print(
-        f"  {command}    # or sync --check, psql $POSTGRES_URL", highlight=False, soft_wrap=True
-    )
-    out.print()
-
-
-def _announce_tries(tries: Mapping[str, str]) -> None:
-    """What the domain's demo has to try out, one document after the other."""
+    told = {
+        "[bold]To write[/], put this under Headers in GraphiQL, or send it with curl's -H:": (
+            f'{{"{header}": "{key}"}}',
+            f"{header}: {key}",
+        ),
+        **{
+            f"[bold]{title}[/]": (document,)
+            for title, document in getattr(_loader(settings), "TO_TRY", {}).items()
+        },
+        "[bold]To look behind it[/], in another terminal:": (
+            f"{command}    # or sync --check, psql $POSTGRES_URL",
+        ),
+    }
     out = console()
-    for title, document in tries.items():
-        out.print(f"[bold]{title}[/]")
-        out.print(f"  {document}", highlight=False, soft_wrap=True, markup=False)
+    for title, lines in told.items():
+        out.print(title)
+        for line in lines:
+            out.print(f"  {line}", highlight=False, soft_wrap=True, markup=False)
         out.print()
+    out.print("Ctrl-C stops the gateway and its engines.")
 
 
 def _loader(settings: Settings) -> Any:
@@ -200,6 +184,7 @@ def _use(urls: EngineUrls, folder: Path) -> None:
         "REDIS_URL": urls.redis,
         "QDRANT_URL": urls.qdrant,
         "QDRANT_GRPC_PORT": str(urls.qdrant_grpc_port),
+        "QDRANT_PREFER_GRPC": "true",
         "DATASOURCE_CONTEXTS_TYPE": "redis",
         "DATASOURCE_CONTEXTS_URL": urls.redis,
     }

@@ -2,56 +2,43 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Self
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from gateway.cli.output import console
 
 if TYPE_CHECKING:
-    from types import TracebackType
+    from collections.abc import Callable, Iterator
 
     from rich.progress import TaskID
 
 
-class Bars:
-    """Bars on standard error while the `with` block lasts; call it to report.
+@contextmanager
+def bars() -> Iterator[Callable[[str, int, int], None]]:
+    """Bars on standard error; gives what tells of a stage, how much is done, and of how much.
 
-    Where standard error is no terminal, each stage is one line when it is done.
+    It may be called from any thread. Where standard error is no terminal, each stage is one line
+    when it is done.
     """
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+    from rich.progress import TimeElapsedColumn as Elapsed
 
-    def __init__(self) -> None:
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-        from rich.progress import TimeElapsedColumn as Elapsed
+    out = console()
+    text = TextColumn("{task.description:<28}")
+    shown = Progress(
+        text, BarColumn(), MofNCompleteColumn(), Elapsed(), console=out, disable=not out.is_terminal
+    )
+    tasks: dict[str, TaskID] = {}
+    ended: set[str] = set()
 
-        self._console = console()
-        self._progress = Progress(
-            TextColumn("{task.description:<28}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            Elapsed(),
-            console=self._console,
-            disable=not self._console.is_terminal,
-        )
-        self._tasks: dict[str, TaskID] = {}
-        self._done: set[str] = set()
+    def tell(stage: str, done: int, total: int) -> None:
+        if stage not in tasks:
+            tasks[stage] = shown.add_task(stage, total=total)
+        shown.update(tasks[stage], completed=done, total=total)
+        if done >= total and stage not in ended:
+            ended.add(stage)
+            if not out.is_terminal:
+                out.print(f"{stage}: {total}")
 
-    def __call__(self, stage: str, done: int, total: int) -> None:
-        """`done` of `total` of this stage are done; may be called from any thread."""
-        if stage not in self._tasks:
-            self._tasks[stage] = self._progress.add_task(stage, total=total)
-        self._progress.update(self._tasks[stage], completed=done, total=total)
-        if done >= total and stage not in self._done:
-            self._done.add(stage)
-            if not self._console.is_terminal:
-                self._console.print(f"{stage}: {total}")
-
-    def __enter__(self) -> Self:
-        self._progress.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._progress.stop()
+    with shown:
+        yield tell

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from gateway.cli.output import FAILED
-from gateway.errors import ConfigurationError
+from gateway.cli.output import FAILED, console
+from gateway.errors import ConfigurationError, SourceError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -103,34 +103,47 @@ def _chosen(known: Mapping[str, _One], names: Sequence[str]) -> list[_One]:
 
 
 async def _fill(fillers: Sequence[Filler], *, repair: bool) -> bool:
-    from gateway.cli.progress import Bars
+    from gateway.cli.progress import bars
+    from gateway.sources.postgres.syncing.drift import Drift
 
+    out = console()
     done: list[tuple[Drifted, Figures, float]] = []
-    with Bars() as bars:
+    with bars() as told:
         for filler in fillers:
             started = time.perf_counter()
-            drifted, figures = await filler.fill(bars, repair=repair)
+            try:
+                drifted, figures = await filler.fill(told, repair=repair)
+            except SourceError:
+                out.print(
+                    f"{filler.sync.name}: stopped; what is stored stays, and plait sync goes on "
+                    "with the rest",
+                    soft_wrap=True,
+                )
+                raise
             done.append((drifted, figures, time.perf_counter() - started))
-    _summarise(done)
+    for drifted, figures, seconds in done:
+        typer.echo(_told(drifted.collection, figures, seconds))
+        failed = drifted.comparison.counts.get(Drift.FAILED, 0)
+        if failed and not repair:
+            typer.echo(f"  {failed:,} failed before; plait sync --repair tries them again")
     return not any(figures.failed for _, figures, _ in done)
 
 
-def _summarise(done: Sequence[tuple[Drifted, Figures, float]]) -> None:
-    """What was done to each collection, and how many items a second each stage took."""
-    from rich.console import Console
-    from rich.table import Table
-
-    from gateway.sync.figures import STAGES
-
-    table = Table("collection", "embedded", "payloads", "removed", "failed", box=None)
-    for name in (*STAGES, "in all"):
-        table.add_column(f"{name}/s", justify="right")
-    for drifted, figures, seconds in done:
-        speeds = [figures.stages[name].speed for name in STAGES]
-        counts = (figures.embedded, figures.payloads, figures.removed, figures.failed)
-        rates = (*speeds, figures.done / seconds)
-        table.add_row(drifted.collection, *map(str, counts), *(f"{rate:,.0f}" for rate in rates))
-    Console().print(table)
+def _told(name: str, figures: Figures, seconds: float) -> str:
+    """What was done to a collection, how many items a second each stage took, and what failed."""
+    if not figures.done:
+        return f"{name}: nothing was due"
+    stages = figures.stages.items()
+    speeds = ", ".join(f"{stage} {one.speed:,.0f}" for stage, one in stages if one.items)
+    told = (
+        f"{name}: {figures.embedded:,} embedded, {figures.payloads:,} payloads, "
+        f"{figures.removed:,} removed, {figures.failed:,} failed, in {seconds:.1f} s\n"
+        f"  items a second: {speeds}; in all {figures.done / seconds:,.0f}"
+    )
+    if figures.failed:
+        why = "SELECT key, last_error FROM plait_sync.vector_changes WHERE last_error IS NOT NULL"
+        told += f"\n  why: {why}"
+    return told
 
 
 def _reported(found: Sequence[Drifted]) -> bool:
@@ -145,14 +158,14 @@ def _reported(found: Sequence[Drifted]) -> bool:
         what = one.comparison
         for kind, count in what.counts.items():
             keys = Text(", ".join(what.keys[kind]))
-            table.add_row(one.collection, Text(_MEANINGS[kind], "red"), str(count), keys)
+            table.add_row(one.collection, Text(_MEANINGS[kind], "red"), f"{count:,}", keys)
         if one.sound:
             table.add_row(one.collection, Text("nothing", "green"), "0", "")
         if one.foreign is not None:
             notes.append(one.foreign)
         notes.append(
-            f"{one.collection}: {what.rows} rows, {what.blank} without text, "
-            f"{what.long} over the model's limit, {what.waiting} waiting for a worker"
+            f"{one.collection}: {what.rows:,} rows, {what.blank:,} without text, "
+            f"{what.long:,} over the model's limit, {what.waiting:,} waiting for a worker"
         )
     out = Console()
     out.print(table)

@@ -3,7 +3,7 @@
 A text is looked for in the cache first. What is left waits for the next call: equal texts wait
 together, and those of several requests travel in one call, up to its size. On an idle process
 nothing waits; while all calls are busy, the texts that arrive gather. Who asks for few texts, as a
-search does, goes before those who ask for many, as a backfill does.
+search does, goes before those who ask for many, as a backfill does; these have every other call.
 """
 
 from __future__ import annotations
@@ -71,12 +71,13 @@ class _Wanted:
 
 
 class _Call:
-    """One call to the model under way, for `wanted`, until `deadline`."""
+    """One call to the model under way, for `wanted`, of the `few` or of the many; to `deadline`."""
 
-    __slots__ = ("deadline", "task", "wanted")
+    __slots__ = ("deadline", "few", "task", "wanted")
 
-    def __init__(self, wanted: list[_Wanted]) -> None:
+    def __init__(self, wanted: list[_Wanted], *, few: bool) -> None:
         self.wanted = wanted
+        self.few = few
         self.deadline = max(one.deadline for one in wanted)
         self.task: asyncio.Task[None] | None = None
 
@@ -92,6 +93,7 @@ class BatchingEmbedder:
         self._few: deque[_Wanted] = deque()
         self._many: deque[_Wanted] = deque()
         self._calls: set[_Call] = set()
+        self._turn_of_many = False
         self._due = False
         self._closed = False
 
@@ -116,11 +118,11 @@ class BatchingEmbedder:
         if len(texts) > bounds.budget_texts:
             raise InputError(
                 f"{len(texts)} texts are too many to embed at once; at most "
-                f"{bounds.budget_texts} are allowed"
+                f"{bounds.budget_texts} are allowed."
             )
         if sum(map(len, texts)) > bounds.budget_chars:
             raise InputError(
-                f"the texts have more than {bounds.budget_chars} characters together; send fewer"
+                f"The texts have more than {bounds.budget_chars} characters together; send fewer."
             )
         check_all(texts, self.max_chars, names)
 
@@ -235,21 +237,30 @@ class BatchingEmbedder:
 
     def _send(self) -> None:
         self._due = False
-        bounds = self._bounds
         while not self._closed:
-            wanted: list[_Wanted] = []
-            if len(self._calls) < bounds.calls + bounds.spare:
-                wanted = self._next(self._few)
-            if not wanted and len(self._calls) < bounds.calls:
-                wanted = self._next(self._many)
-            if not wanted:
+            few = sum(call.few for call in self._calls)
+            free = self._bounds.calls + min(few, self._bounds.spare) > len(self._calls)
+            call = self._begun(spare=few < self._bounds.spare, free=free)
+            if call is None:
                 return
-            call = _Call(wanted)
-            for one in wanted:
+            for one in call.wanted:
                 one.call = call
             self._calls.add(call)
             call.task = asyncio.ensure_future(self._run(call))
             call.task.add_done_callback(partial(self._over, call))
+
+    def _begun(self, *, spare: bool, free: bool) -> _Call | None:
+        """The next call: a `spare` one of the few, or in their turns a `free` one of either."""
+        if spare and (wanted := self._next(self._few)):
+            return _Call(wanted, few=True)
+        if not free:
+            return None
+        turns = (self._many, self._few) if self._turn_of_many else (self._few, self._many)
+        for queue in turns:
+            if wanted := self._next(queue):
+                self._turn_of_many = queue is self._few and bool(self._many)
+                return _Call(wanted, few=queue is self._few)
+        return None
 
     def _next(self, queue: deque[_Wanted]) -> list[_Wanted]:
         """The texts of the next call, those first that wait longest; each is taken once."""

@@ -59,7 +59,7 @@ def check_text(text: str, max_chars: int, name: str = "text") -> None:
     of a surrogate pair.
     """
     if not text.strip():
-        raise InputError(f"{name} is empty; give at least one word")
+        raise InputError.about(name, "is empty; give at least one word")
     check_embeddable(text, max_chars, name)
 
 
@@ -72,10 +72,10 @@ def check_all(texts: Sequence[str], max_chars: int, names: Sequence[str] = ()) -
 def check_embeddable(text: str, max_chars: int, name: str = "text") -> None:
     """Like `check_text`, but a blank text passes."""
     if len(text) > max_chars:
-        raise InputError(f"{name} has {len(text)} characters; at most {max_chars} are allowed")
+        raise InputError.about(name, f"has {len(text)} characters; at most {max_chars} are allowed")
     if text.isascii():
         return
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise InputError(f"{name} is not valid Unicode: it holds a lone surrogate") from None
+        raise InputError.about(name, "is not valid Unicode: it holds a lone surrogate") from None

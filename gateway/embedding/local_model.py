@@ -2,11 +2,11 @@
 
     python -P local_model.py QUICK SLOW
 
-Both are descriptors of sockets: requests of the first one are answered between the pieces that
-those of the second are worked on in. It ends when the other side of a socket is closed, which is
-when its owner ends, however that happens. What the package of the model does, its memory and its
-hold of the interpreter's lock, is no concern of the gateway's process. This file is run by its path
-and imports nothing of ours.
+Both are descriptors of sockets: requests of the first one, eight at most, are answered between the
+pieces that those of the second are worked on in. It ends when the other side of a socket is
+closed, which is when its owner ends, however that happens. What the package of the model does, its
+memory and its hold of the interpreter's lock, is no concern of the gateway's process. This file is
+run by its path and imports nothing of ours.
 
 A request is its length and a JSON list of texts; an answer `VECTORS` with 32-bit little-endian
 floats, or `FAILED` with the name of what went wrong.
@@ -41,6 +41,8 @@ VECTORS, FAILED = 0, 1
 PIECE = 64
 """The most texts that the model is given at once: some milliseconds."""
 _PIECE_CHARS = 32_768
+_AT_ONCE = 8
+"""The most quick requests that are answered before the next piece of a slow one."""
 
 
 def serve(quick: socket.socket, slow: socket.socket, embed: Callable[[list[str]], bytes]) -> None:
@@ -56,7 +58,9 @@ def serve(quick: socket.socket, slow: socket.socket, embed: Callable[[list[str]]
     ):
 
         def attend() -> None:
-            while _asked(quick):
+            for _ in range(_AT_ONCE):
+                if not _asked(quick):
+                    return
                 _answer(quick, to_quick, embed, lambda: None)
 
         while True:

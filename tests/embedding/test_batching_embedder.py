@@ -112,6 +112,30 @@ async def test_a_spare_call_is_for_few_texts(service, batching):
     assert len(service.asked) == 4
 
 
+@pytest.mark.parametrize("spare", [0, 1])
+async def test_many_texts_end_though_few_never_do(service, batching, spare):
+    """Single texts that always wait have every other call: the many have the ones between."""
+    embedder = batching(calls=1, spare=spare, texts=20)
+    service.gate.clear()
+    many = asyncio.ensure_future(embed(embedder, *(f"many {n}" for n in range(60))))
+    await arrived(service, 1)
+    service.gate.set()
+    asked = 0
+
+    async def search():
+        nonlocal asked
+        while not many.done() and asked < 1_000:
+            asked += 1
+            await embed(embedder, f"single {asked}")
+
+    await asyncio.gather(many, *(search() for _ in range(6)))
+    assert asked < 1_000
+    singles = [all(text.startswith("single") for text in call) for call in service.asked]
+    assert singles.count(False) == 3
+    if not spare:
+        assert singles[:5] == [False, True, False, True, False]
+
+
 async def test_calls_have_a_size(service, batching):
     """Neither more texts nor more characters than a call may have; a long text goes alone."""
     await embed(batching(texts=3), *(f"text {n}" for n in range(8)))

@@ -209,6 +209,27 @@ def test_a_single_text_goes_between_the_pieces_of_many():
     assert worked == [64, 64, 1, 64]
 
 
+def test_many_texts_end_though_single_ones_never_do():
+    """Where another single text is asked for with each answer, the many get on between them."""
+    worked = []
+    quick, their_quick = socket.socketpair()
+    slow, their_slow = socket.socketpair()
+
+    def embed(texts):
+        worked.append(len(texts))
+        if worked.count(64) == 3 or len(worked) == 1_000:
+            quick.shutdown(socket.SHUT_WR)
+        elif len(texts) == 1:
+            quick.sendall(_request(b'["single"]'))
+        return b"v" * len(texts)
+
+    with quick, their_quick, slow, their_slow:
+        slow.sendall(_request(json.dumps(["one of many"] * 192).encode()))
+        quick.sendall(_request(b'["single"]'))
+        local_model.serve(their_quick, their_slow, embed)
+    assert [n for n, texts in enumerate(worked) if texts == 64] == [16, 25, 34]
+
+
 def test_long_texts_are_few_in_a_piece():
     """A piece is padded to its longest text: the longer, the fewer."""
     worked = []
@@ -268,4 +289,4 @@ def test_check_text_names_what_is_wrong(text, words):
     """The argument's name and the reason are in the message."""
     with pytest.raises(InputError, match=words) as raised:
         check_text(text, 3, "query")
-    assert raised.value.message.startswith("query")
+    assert raised.value.message.startswith("`query`")

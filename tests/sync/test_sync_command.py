@@ -9,7 +9,8 @@ import pytest
 from typer.testing import CliRunner
 
 from gateway.cli import app
-from gateway.errors import ConfigurationError
+from gateway.embedding.local import LocalEmbedder
+from gateway.errors import ConfigurationError, SourceUnavailable
 
 
 @pytest.fixture
@@ -26,6 +27,7 @@ def plait(notes, monkeypatch):
         sys.modules.pop("notes_domain", None)
         result = await asyncio.to_thread(CliRunner().invoke, app, ["sync", *arguments])
         if isinstance(result.exception, Exception):
+            result.exception.add_note(result.output)
             raise result.exception
         return result.exit_code, result.output
 
@@ -46,7 +48,9 @@ async def test_check_fill_and_repair(notes, plait):
     code, said = await plait()
     assert code == 0
     assert f"{notes.sync.name}: 3" in said
-    assert "embed/s" in said
+    assert f"{notes.sync.name}: 3 embedded, 0 payloads, 0 removed, 0 failed, in " in said
+    assert "items a second: read " in said
+    assert (await plait())[1].strip() == f"{notes.sync.name}: nothing was due"
     assert set(await notes.points()) == {1, 2, 3}
     assert (await plait("--check", notes.sync.name))[0] == 0
 
@@ -63,7 +67,26 @@ async def test_a_row_that_fails_is_an_exit_code(notes, plait):
     await notes.add("one", first=-1)
     code, said = await plait()
     assert code == 1
-    assert "failed" in said
+    assert "0 embedded, 0 payloads, 0 removed, 1 failed" in said
+    assert "last_error" in said
+    code, said = await plait()
+    assert code == 0
+    assert "nothing was due" in said
+    assert "1 failed before; plait sync --repair tries them again" in said
+
+
+async def test_a_source_that_goes_away_is_told_with_what_to_do(notes, plait, monkeypatch):
+    """The run ends with the source's error; that it may be done again is said before."""
+
+    async def away(*_):
+        raise SourceUnavailable("gone")
+
+    await notes.add("one")
+    monkeypatch.setattr(LocalEmbedder, "embed", away)
+    with pytest.raises(SourceUnavailable) as raised:
+        await plait()
+    assert "stopped; what is stored stays, and plait sync goes on" in raised.value.__notes__[0]
+    assert len(await notes.due()) == 1
 
 
 async def test_what_makes_no_sense_is_refused(plait):

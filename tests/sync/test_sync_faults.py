@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+
 import pytest
 import sqlalchemy as sa
 from notes import Watched, synced, table
@@ -34,6 +37,28 @@ async def test_without_the_embedder_everything_stays_due(notes):
     assert figures.embedded == 2
     (job,) = await notes.jobs()
     assert (job["status"], job["done"], job["attempts"]) == ("succeeded", 2, 2)
+
+
+async def test_a_killed_model_loses_and_doubles_nothing(notes):
+    """kill -9 of the model's process in mid backfill: what was recorded is not embedded again."""
+
+    async def kill(_texts):
+        if len(dying.asked) == 400:
+            os.kill(notes.embedder.pid, signal.SIGKILL)
+
+    await notes.add(*(f"note {number}" for number in range(1_000)))
+    dying = Watched(notes.embedder, kill)
+    with pytest.raises(SourceUnavailable, match="process ended"):
+        await notes.having(embedder=dying).filler(batch=50).fill(_ignored)
+    left = await notes.due()
+    assert 600 <= len(left) <= 1_000
+    again = Watched(notes.embedder)
+    figures = await notes.having(embedder=again).filler(batch=50).follow()
+    assert figures.embedded == len(again.asked) == len(set(again.asked)) == len(left)
+    assert len(await notes.points()) == 1_000
+    assert (await notes.filler().check()).sound
+    (job,) = await notes.jobs()
+    assert (job["status"], job["done"], job["total"]) == ("succeeded", 1_000, 1_000)
 
 
 async def test_without_the_vector_engine_everything_stays_due(notes):

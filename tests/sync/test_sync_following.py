@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncpg
 import pytest
+from embedded.qdrant_rest import rest_front
 from notes import Watched
 
 from gateway.sources.qdrant import QdrantSource
@@ -36,9 +37,9 @@ async def test_insert_update_and_delete_reach_the_point(notes):
 
 async def test_without_grpc_it_goes_by_rest(notes):
     """Stored, another payload, removed and looked at by Qdrant's REST interface alone."""
-    source = QdrantSource("vectors", notes.engine_url, prefer_grpc=False)
-    await source.open()
-    try:
+    with rest_front(notes.engine_port) as url:
+        source = QdrantSource("vectors", url, prefer_grpc=False)
+        await source.open()
         by_rest = notes.having(engine=source)
         await notes.add("a red apple", "a night train")
         await by_rest.filler().follow()
@@ -48,7 +49,6 @@ async def test_without_grpc_it_goes_by_rest(notes):
         assert (figures.payloads, figures.removed) == (1, 1)
         assert (await by_rest.filler().check()).sound
         assert await by_rest.points() == {1: {"title": "a red apple", "score": 2.0}}
-    finally:
         await source.close()
 
 

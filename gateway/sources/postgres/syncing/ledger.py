@@ -204,12 +204,13 @@ class Ledger:
         """Raise ConfigurationError unless the table's triggers note what the declaration reads."""
         sync = self._sync
         found = await self.value(WATCHED, sync.table.fullname, sync.name)
-        if found is None or watched_columns(found) != set(sync.columns):
-            raise ConfigurationError(
-                f"collection {sync.name!r}: changes of table {sync.table.fullname} are not noted "
-                "as its declaration needs it; run what `plait sync --sql` prints, or: "
-                f"{watch(sync)}"
-            )
+        if found is not None and watched_columns(found) == set(sync.columns):
+            return
+        other = "" if found is None else f", or: {watch(sync)}"
+        raise ConfigurationError(
+            f"collection {sync.name!r}: changes of table {sync.table.fullname} are not noted "
+            f"as its declaration needs it; run what `plait sync --sql` prints{other}"
+        )
 
     async def lock(self) -> bool:
         """Be the only one who fills the collection, as long as the connection lives."""
