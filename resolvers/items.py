@@ -119,10 +119,16 @@ class ItemQueries:
 
 @mutations(roles=["editor", "admin"])
 class ItemMutations:
-    """Writing items: what a source brings twice is brought up to date."""
+    """Writing items: what a source brings twice is left as it is, or brought up to date."""
 
-    insert_item: Item | None = insert(description="A new item.")
-    insert_items: list[Item] | None = insert_many(description="New items.")
+    insert_item: Item | None = insert(
+        ignore=("source", "source_id"),
+        description="A new item; null where its source already brought it, which changes nothing.",
+    )
+    insert_items: list[Item] | None = insert_many(
+        ignore=("source", "source_id"),
+        description="Items; only those that are new are inserted and come back.",
+    )
     upsert_item: Item | None = upsert(
         "source", "source_id", description="A new item, or the one its source already brought."
     )

@@ -36,6 +36,7 @@ from gateway import (
     search_groups,
     state_counter,
     update,
+    update_each,
     update_many,
 )
 from resolvers import models
@@ -182,5 +183,8 @@ class TrendMutations:
     insert_trends: list[Trend] | None = insert_many(description="New trends.")
     update_trend: Trend | None = update(version="version", description="Changes to a trend.")
     update_trends: list[Trend] | None = update_many(description="Changes to several trends.")
+    update_each_trend: list[Trend] | None = update_each(
+        description="Changes to several trends, to each its own."
+    )
     delete_trend: Trend | None = delete(description="Deletes a trend.")
     delete_trends: list[Trend] | None = delete_many(description="Deletes several trends.")

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from gateway.errors import InputError
 from gateway.planning.arguments import Arguments, Spec
 from gateway.schema import asks
 from gateway.schema.demands import demanded_by_groups
-from gateway.schema.kinds import must_be
-from gateway.schema.shapes import MAX_DEPTH, Conditions, GroupShape, OrderKey, measure_key
+from gateway.schema.kinds import DATE, must_be
+from gateway.schema.shapes import (
+    MAX_COLUMNS,
+    MAX_DEPTH,
+    Conditions,
+    GroupShape,
+    OrderKey,
+    columns_named,
+    measure_key,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator, Mapping, Sequence
@@ -19,9 +28,6 @@ if TYPE_CHECKING:
     from gateway.schema.catalog import Aggregates, Catalog
     from gateway.schema.demands import Demand
     from gateway.schema.selection import Field, Reader
-
-MAX_KEYS = 8
-"""Columns to group by, and keys of the groups' order, at most."""
 
 
 def computed(
@@ -56,7 +62,7 @@ def selected_keys(
 
 
 class GroupSpec(Spec):
-    """The arguments of `groups`: `by`, `having`, `orderBy`, `first`."""
+    """The arguments of `groups`: `by`, `truncate`, `timeZone`, `having`, `orderBy`, `first`."""
 
     def __init__(
         self,
@@ -73,28 +79,28 @@ class GroupSpec(Spec):
         self._selected = selected
 
     def read(self, variables: Variables) -> tuple[Hashable, tuple[Any, ...]]:
-        """The groups' shape; the values of having, and the limit unless it is literal."""
+        """The groups' shape; time zone, values of having, and the limit unless it is literal."""
         values = self._arguments.read(variables)
         by = self._by(values["by"])
         having, bound = None, []
+        truncate = self._truncate(values.get("truncate") or {}, by)
+        zone = _zone(values.get("timeZone", "UTC"))
         if values.get("having"):
             conditions = Conditions(self._catalog, "having")
             having = conditions.where(self._aggregates.group, _flat(values["having"]))
             bound = conditions.values
         order = self._order(values.get("orderBy") or (), by)
-        size = self._size(values.get("first"))
+        size = self._limits.size("first", values.get("first"))
         if "first" in self._arguments.literal:
-            return GroupShape(by, having, order, size), tuple(bound)
-        return GroupShape(by, having, order, None), (*bound, size)
+            return GroupShape(by, having, order, size, truncate), (zone, *bound)
+        return GroupShape(by, having, order, None, truncate), (zone, *bound, size)
 
     def demands(self, shape: GroupShape) -> Iterator[Demand]:
         """What the arguments ask of the viewer."""
         return demanded_by_groups(self._catalog, self._aggregates, shape)
 
     def _by(self, given: Sequence[Any]) -> tuple[str, ...]:
-        names = tuple(str(getattr(one, "value", one)) for one in given)
-        if not 1 <= len(names) <= MAX_KEYS or len(set(names)) < len(names):
-            raise InputError.about("by", f"must name from 1 to {MAX_KEYS} different columns")
+        names = columns_named("by", given)
         for name in sorted(self._selected.difference(names)):
             raise InputError(
                 f"`key.{name}` is asked for, but `by` does not group by it.",
@@ -102,10 +108,24 @@ class GroupSpec(Spec):
             )
         return names
 
+    def _truncate(
+        self, given: Mapping[str, Any], by: tuple[str, ...]
+    ) -> tuple[tuple[str, str], ...]:
+        units = {name: str(getattr(one, "value", one)) for name, one in given.items() if one}
+        for name, unit in units.items():
+            if name not in by:
+                raise InputError(
+                    f"`truncate.{name}` is given, but `by` does not group by it.",
+                    extensions={"argument": "truncate"},
+                )
+            if unit == "hour" and self._aggregates.keys[name][0].kind is DATE:
+                raise must_be(f"truncate.{name}", "DAY or longer, for it is a date without a time")
+        return tuple(units.items())
+
     def _order(self, given: Sequence[Mapping[str, Any]], by: tuple[str, ...]) -> tuple[Any, ...]:
         """A total order: what was asked for, then the key."""
-        if len(given) > MAX_KEYS:
-            raise InputError(f"`orderBy` has more than {MAX_KEYS} keys.")
+        if len(given) > MAX_COLUMNS:
+            raise InputError(f"`orderBy` has more than {MAX_COLUMNS} keys.")
         keys = [measure_key((), part) for part in given]
         own = [f"key.{name}" for name in by]
         for key in keys:
@@ -122,12 +142,13 @@ class GroupSpec(Spec):
         ]
         return tuple(keys)
 
-    def _size(self, first: int | None) -> int:
-        if first is None:
-            return self._limits.default
-        if not 0 <= first <= self._limits.most:
-            raise must_be("first", f"from 0 to {self._limits.most}")
-        return first
+
+def _zone(name: str) -> str:
+    try:
+        return ZoneInfo(name).key
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        right = "a time zone of the IANA database, such as Europe/Berlin"
+        raise must_be("timeZone", right) from None
 
 
 def _flat(having: Mapping[str, Any], depth: int = 0) -> dict[str, Any]:

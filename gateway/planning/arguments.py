@@ -17,7 +17,7 @@ from gateway.schema.demands import demanded_by_node, demanded_by_page
 from gateway.schema.fulltext import RANK, words_of
 from gateway.schema.kinds import must_be
 from gateway.schema.orders import cursor_head, cursor_kinds
-from gateway.schema.shapes import Conditions, OrderKey, PageShape, order_of
+from gateway.schema.shapes import Conditions, OrderKey, PageShape, columns_named, order_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Mapping
@@ -47,12 +47,20 @@ class PageLimits:
     default: int = 100
     most: int = 1000
 
+    def size(self, name: str, given: int | None) -> int:
+        """How many rows an argument of this name asks for. Raises InputError."""
+        if given is None:
+            return self.default
+        if not 0 <= given <= self.most:
+            raise must_be(name, f"from 0 to {self.most}")
+        return given
+
 
 class Spec(ABC):
     """One field's arguments, to be read for each request."""
 
     _arguments: Arguments
-    """Of those whose `read` may raise."""
+    """Of those that read the arguments of a field."""
 
     @abstractmethod
     def read(self, variables: Variables) -> tuple[Hashable, tuple[Any, ...]]:
@@ -68,19 +76,9 @@ class Spec(ABC):
 
     def located(self, error: InputError) -> InputError:
         """The error, with the place in the document of the argument that it is about."""
-        if not error.locations:
+        if not error.locations and hasattr(self, "_arguments"):
             error.locations = self._arguments.location(error.details.get("argument", ""))
         return error
-
-
-def located(error: InputError, specs: Iterable[Spec], variables: Variables) -> InputError:
-    """The same for an error that one of these raised when it was read."""
-    for spec in specs:
-        try:
-            spec.read(variables)
-        except InputError as own:
-            return spec.located(own)
-    return error
 
 
 class Arguments:
@@ -220,7 +218,7 @@ _BEST_FIRST = OrderKey((), RANK.name, descending=True, nulls_first=False)
 
 
 class PageSpec(Spec):
-    """The arguments of a connection: of its page, `where`, `orderBy` and `search`."""
+    """The arguments of a connection: of its page, `where`, `orderBy`, `distinctOn`, `search`."""
 
     def __init__(
         self,
@@ -288,6 +286,7 @@ class PageSpec(Spec):
             bound_values = [*bound_values, Sought(self._near(near))]
         after, after_values = self._cursor(values, "after", order)
         before, before_values = self._cursor(values, "before", order)
+        distinct = values.get("distinctOn")
         literal = {"first", "last"} <= self._arguments.literal
         shape = PageShape(
             limit=size if literal else None,
@@ -299,6 +298,7 @@ class PageSpec(Spec):
             order=order,
             search=searched,
             near=near is not None,
+            distinct=columns_named("distinctOn", distinct) if distinct else (),
         )
         tail = () if literal else (size,)
         return shape, (*bound_values, *after_values, *before_values, *tail)
@@ -307,12 +307,9 @@ class PageSpec(Spec):
         first, last = values.get("first"), values.get("last")
         if first is not None and last is not None:
             raise InputError("Give `first` or `last`, not both.")
-        name, size = ("last", last) if last is not None else ("first", first)
-        if size is None:
-            return self._limits.default, False
-        if not 0 <= size <= self._limits.most:
-            raise must_be(name, f"from 0 to {self._limits.most}")
-        return size, last is not None
+        if last is not None:
+            return self._limits.size("last", last), True
+        return self._limits.size("first", first), False
 
     def _cursor(
         self, values: Mapping[str, Any], name: str, order: tuple[OrderKey, ...]

@@ -7,7 +7,7 @@ its own. The whole response lives as long as the shortest of its parts, for cach
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from gateway.caching.policy import NEVER, Policy, declared, merged
 from gateway.planning.steps import ITEM_READS, Verb
@@ -29,13 +29,15 @@ from gateway.schema.upstream_caching import inherits
 from gateway.schema.vector_reading import Reading
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from gateway.planning.steps import Fetch, Root, Step
     from gateway.schema.catalog import Catalog, EntityInfo, FieldInfo
     from gateway.schema.items.catalog import Collection
     from gateway.schema.selection import Field, Reader
     from gateway.sources.contract import Prepared
+
+T = TypeVar("T")
 
 _READS = {
     Verb.ROWS,
@@ -67,23 +69,9 @@ class CachePolicies:
     """The declarations of a schema, by field and by type."""
 
     def __init__(self, catalog: Catalog) -> None:
-        self._fields: dict[tuple[str, str], Policy] = {}
-        self._types: dict[str, Policy] = {}
-        self._inheriting = frozenset(
-            place for place, info in catalog.fields.items() if inherits(info.definition)
-        )
-        self._inheriting_types = frozenset(
-            name for name, type_ in catalog.schema.type_map.items() if inherits(type_)
-        )
-        for place, info in catalog.fields.items():
-            cache = declared_cache(info.definition)
-            if cache is not None:
-                self._fields[place] = declared(cache)
-        for name, type_ in catalog.schema.type_map.items():
-            cache = declared_cache(type_)
-            if cache is not None:
-                self._types[name] = declared(cache)
-
+        fields = {place: info.definition for place, info in catalog.fields.items()}
+        self._fields, self._inheriting = _declarations(fields)
+        self._types, self._inheriting_types = _declarations(catalog.schema.type_map)
         self.plain = frozenset(
             place
             for place, info in catalog.fields.items()
@@ -237,6 +225,13 @@ class CachePolicies:
                 own = self._fields.get((name, part.column.name))
                 if own is not None:
                     yield own
+
+
+def _declarations(elements: Mapping[T, Any]) -> tuple[dict[T, Policy], frozenset[T]]:
+    """What is declared of fields or types, and those that are kept as long as what they are in."""
+    caches = {name: declared_cache(element) for name, element in elements.items()}
+    policies = {name: declared(cache) for name, cache in caches.items() if cache is not None}
+    return policies, frozenset(name for name, element in elements.items() if inherits(element))
 
 
 def _of_fetches(fetch: Fetch) -> Iterator[Policy]:

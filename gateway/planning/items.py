@@ -202,9 +202,7 @@ class ItemSelection:
 
         def part(child: Field) -> Measured:
             column = collection.columns[child.name]
-            kind = INT if function == "countDistinct" else column.kind
-            if function not in {"", "countDistinct"}:
-                kind = result_kind(function, column.kind)
+            kind = result_kind(function, column.kind)
             return Measured(child.key, function, column.field, kind)
 
         return MeasuredObject(field.key, self._parts(field, part))

@@ -85,7 +85,8 @@ class Making(Selections):
 
     def act(self, field: Field, binding: VectorChange) -> Step:
         """A change of a vector engine, or a look at its collections."""
-        check = partial(self.planner.sources.act_arguments, binding)
+        source = self.planner.sources.vector_source(binding.source)
+        check = partial(source.act_arguments, binding)
         spec = self.spec(CheckedSpec(field, check))
         ask = VectorAct(binding, members(self.reader, field))
         return Step(Verb.VECTOR_ACT, binding.source, ask, (spec,), (), field)
@@ -93,7 +94,7 @@ class Making(Selections):
     def vectors(self, field: Field, binding: b.Vectors) -> Step:
         """What is read of a vector collection, at the root or of an entity."""
         type_name = field.type_name
-        check = partial(self.planner.sources.arguments, binding)
+        check = partial(self.planner.sources.vector_source(binding.source).arguments, binding)
         spec = self.spec(CheckedSpec(field, check))
         found = VectorParts(self)
         parts = found.below(field, type_name)

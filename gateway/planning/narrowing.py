@@ -36,33 +36,16 @@ if TYPE_CHECKING:
         """The requests a vector search is made of, and the arguments of each.
 
         `ranking` and `details` give hits as rows `[id, score, key, shown]`; what they show of
-        payload and vectors is in `details` alone, where anything of it is `shown`. `target` gives
-        the vector of a search by text. A wish is the source's one value of a field's arguments.
+        payload and vectors is in `details` alone, where anything of it is `shown`. `hits` is the
+        whole as one request, `target` gives the vector of a search by text. A wish is the source's
+        one value of a field's arguments.
         """
 
-        @property
-        def hits(self) -> Prepared:
-            """The whole."""
-
-        @property
-        def ranking(self) -> Prepared:
-            """Its rows alone."""
-
-        @property
-        def details(self) -> Prepared:
-            """Its rows with what they show."""
-
-        @property
-        def target(self) -> Prepared:
-            """The vector of its text."""
-
-        @property
-        def shown(self) -> bool:
-            """Whether payload or vectors are shown."""
-
-        @property
-        def by_key(self) -> bool:
-            """Whether points are given."""
+        hits: Prepared
+        ranking: Prepared
+        details: Prepared
+        target: Prepared
+        shown: bool
 
         def window(self, wish: Any) -> tuple[int, int]:
             """How many hits to leave out at the beginning, and how many are wanted then."""
@@ -231,7 +214,7 @@ def near(sources: Registry, binding: Vectors, entity: EntityInfo) -> Ranked:
     native, _ = sources.prepare(Reading.SEARCH, binding.source, hits, {0: ()})
     rows = None
     if entity.rule is not None:
-        rows = RowSide(sources.matching(entity, None), None)
+        rows = RowSide(sources.row_source(entity.source).prepare_matching(entity, None), None)
     key = entity.key[0].kind.name
     return Ranked(sources.rankings(native), hits, key, rows=rows, narrows=True)
 
@@ -287,9 +270,11 @@ def ranked(
     if not (narrows or mode or wish.sides):
         return None
     rows = words = None
+    source = sources.row_source(wish.entity.source)
     if narrows and mode is not Mode.TEXT:
-        rows = RowSide(sources.matching(wish.entity, where), wish.where)
+        rows = RowSide(source.prepare_matching(wish.entity, where), wish.where)
     if mode is not None:
-        words = WordSide(sources.ranked_by_words(wish.entity, where), wish.where, mode)
+        ranking = source.prepare_ranked_by_words(wish.entity, where)
+        words = WordSide(ranking, wish.where, mode)
     rankings, key = sources.rankings(native), wish.entity.key[0].kind.name
     return Ranked(rankings, wish.hit, key, wish.sides, rows, words, mode, wish.fusion)

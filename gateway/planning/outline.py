@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from gateway.planning.cacheability import CachePolicies
     from gateway.planning.keepable import Places
     from gateway.planning.registry import Registry
+    from gateway.planning.variables import Variables
     from gateway.schema.demands import Demand
     from gateway.schema.selection import Field
 
@@ -83,6 +84,23 @@ class Outline:
         self._plain = plain
         self.places: Places = {}
         self._plans: OrderedDict[tuple[Hashable, ...], Plan] = OrderedDict()
+
+    def read(
+        self, variables: Variables
+    ) -> tuple[tuple[Hashable, ...], tuple[tuple[Any, ...], ...]]:
+        """What each of the readers gives: their shapes, and their values.
+
+        Raises InputError with the place in the document of the argument that is wrong.
+        """
+        shapes, values = [], []
+        for spec in self.specs:
+            try:
+                shape, given = spec.read(variables)
+            except InputError as error:
+                raise spec.located(error) from None
+            shapes.append(shape)
+            values.append(given)
+        return tuple(shapes), tuple(values)
 
     def plan(self, shapes: tuple[Hashable, ...]) -> Plan:
         """The plan for these shapes of the readers' arguments, compiled at its first use."""

@@ -184,14 +184,14 @@ class Registry:
                 state = _named(self.state, source, "state")
                 return state.prepare_bound(given.pattern, given.names, given.kind), ()
             case Verb.ROWS | Verb.PAGE | Verb.RELATED | Verb.NAMED:
-                native: Any = _named(self.rows, source, "SQL").prepare(given, shapes)
+                native: Any = self.row_source(source).prepare(given, shapes)
             case _ if verb in ITEM_READS or verb is Verb.ITEM_WRITE:
-                native = _named(self.items, source, "items").prepare(given)
+                native = self.item_source(source).prepare(given)
             case Verb.REMOTE_FIELDS | Verb.REMOTE_OBJECTS:
                 native = _named(self.upstreams, source, "upstream").prepare(given)
                 return native, (*_first(shapes), *native.viewer_slots)
             case _:
-                native = _named(self.vectors, source, "vector").prepare(given, shapes)
+                native = self.vector_source(source).prepare(given, shapes)
                 return native, _first(shapes)
         return native, native.slots
 
@@ -202,12 +202,8 @@ class Registry:
         if verb not in {Verb.ROWS, Verb.PAGE}:
             return None
         given: Any = ask
-        found: Prepared | None = _named(self.rows, source, "SQL").prepare_marked(given, shapes)
+        found: Prepared | None = self.row_source(source).prepare_marked(given, shapes)
         return found
-
-    def act_arguments(self, binding: VectorChange, values: Mapping[str, Any]) -> Any:
-        """The arguments of a vector operation as the source's one value."""
-        return _named(self.vectors, binding.source, "vector").act_arguments(binding, values)
 
     def _namespace(
         self, ask: asks.StateRead | asks.StateChange, shapes: Mapping[int, Hashable]
@@ -224,13 +220,21 @@ class Registry:
     ) -> tuple[Prepared, tuple[tuple[int, int], ...]]:
         """What is listened to; for a table, the key of the one row that is wanted."""
         if isinstance(ask, ChangeEvents):
-            rows = _named(self.rows, ask.entity.source, "SQL")
+            rows = self.row_source(ask.entity.source)
             key = range(len(ask.entity.key)) if shapes[ask.spec] else ()
             events = PreparedEvents(rows.name, by_key=False, ask=ask)
             return events, tuple((ask.spec, place) for place in key)
         guard = self.namespaces.guard(str(shapes[ask.spec]), write=False)
         source = _named(self.state, guard.namespace.source, "state")
         return PreparedEvents(source.name, by_key=False, ask=ask, guard=guard), ((ask.spec, 0),)
+
+    def row_source(self, source: str) -> RowSource:
+        """The source of rows with this name. Raises ConfigurationError, as the next two do."""
+        return _named(self.rows, source, "SQL")
+
+    def vector_source(self, source: str) -> VectorSource:
+        """The source of vectors with this name."""
+        return _named(self.vectors, source, "vector")
 
     def item_source(self, source: str) -> ItemSource:
         """The source of items with this name."""
@@ -240,18 +244,6 @@ class Registry:
         """The smaller requests that a vector search is made of."""
         source = next(one for one in self.vectors.values() if one.name == hits.source)
         return source.rankings(hits)
-
-    def matching(self, entity: EntityInfo, where: WhereShape | None) -> MatchingRows:
-        """The rows that a `where` and the entity's rule let through."""
-        return _named(self.rows, entity.source, "SQL").prepare_matching(entity, where)
-
-    def ranked_by_words(self, entity: EntityInfo, where: WhereShape | None) -> Bound:
-        """The same rows by full text, best first."""
-        return _named(self.rows, entity.source, "SQL").prepare_ranked_by_words(entity, where)
-
-    def arguments(self, binding: Vectors, values: Mapping[str, Any]) -> Hashable:
-        """The arguments of a vector reading as the source's one value."""
-        return _named(self.vectors, binding.source, "vector").arguments(binding, values)
 
 
 def _first(shapes: Mapping[int, Hashable]) -> tuple[tuple[int, int], ...]:

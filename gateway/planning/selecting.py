@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from gateway.planning.aggregating import GroupSpec, computed, selected_keys
@@ -96,7 +95,11 @@ class Selections(ABC):
         """What makes one value of the vector search that narrows a list, where one may."""
         binding = field.binding
         near = binding.near if isinstance(binding, b.Listing) else None
-        return None if near is None else partial(self.planner.sources.arguments, near)
+        if near is None:
+            return None
+        sources = self.planner.sources
+        # Found when it is used: a list that nobody narrows by vectors needs no source of them.
+        return lambda values: sources.vector_source(near.source).arguments(near, values)
 
     def _groups(self, field: Field, entity: EntityInfo) -> asks.Groups:
         aggregates = self.catalog.aggregates[entity.name]

@@ -9,10 +9,10 @@ from gateway.planning.arguments import Arguments, Spec
 from gateway.schema.demands import demanded_by_write
 from gateway.schema.mutations import Delete, Insert, Update, WriteBinding
 from gateway.schema.shapes import Conditions
-from gateway.schema.writes import Rows, Write, read_patch
+from gateway.schema.writes import MAX_EACH, Rows, Write, read_changes, read_counted
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterator, Mapping
+    from collections.abc import Hashable, Iterator, Mapping, Sequence
 
     from gateway.planning.variables import Variables
     from gateway.schema.catalog import Catalog, EntityInfo
@@ -38,9 +38,11 @@ class WriteSpec(Spec):
         binding = self._binding
         if isinstance(binding, Insert):
             return (), (self._insert(binding, values),)
+        if isinstance(binding, Update) and binding.each:
+            return (), (self._each(values["updates"]),)
         write = Write(self._entity)
         if isinstance(binding, Update):
-            write.patch = read_patch(self._entity, values["set"])
+            write.patch, write.operators = read_changes(self._entity, values)
             if binding.version is not None:
                 write.version = (binding.version, values.get("version"))
         elif not isinstance(binding, Delete):
@@ -61,14 +63,32 @@ class WriteSpec(Spec):
             self._entity,
             rows=[rows.read(self._entity, one, name) for one in given],
             conflict=binding.conflict,
+            ignore=binding.ignore,
+            operators=read_counted(self._entity, values.get("inc") or (), binding.conflict),
         )
+
+    def _each(self, updates: Sequence[Mapping[str, Any]]) -> Write:
+        if len(updates) > MAX_EACH:
+            raise InputError.about("updates", f"has more than {MAX_EACH} members")
+        parts = []
+        for given in updates:
+            patch, operators = read_changes(self._entity, given)
+            parts.append(
+                Write(self._entity, key=self._key(given), patch=patch, operators=operators)
+            )
+        return Write(
+            self._entity,
+            patch={name: value for one in parts for name, value in (one.patch or {}).items()},
+            each=parts,
+        )
+
+    def _key(self, values: Mapping[str, Any]) -> tuple[Any, ...]:
+        return tuple(info.kind.bind(values[info.name], info.name) for info in self._entity.key)
 
     def _aim(self, write: Write, values: Mapping[str, Any]) -> None:
         """Which rows: one key, or all that a condition picks."""
         if not self._binding.many:
-            write.key = tuple(
-                info.kind.bind(values[info.name], info.name) for info in self._entity.key
-            )
+            write.key = self._key(values)
             return
         conditions = Conditions(self._catalog)
         write.where = conditions.where(self._entity, values["where"])

@@ -38,19 +38,9 @@ _ANNOTATIONS = {
 }
 """How a class writes the annotation of a kind."""
 
-_SECRETS = tuple(
-    frozenset(words.split())
-    for words in (
-        "password",
-        "passwd",
-        "pwd",
-        "passphrase",
-        "secret",
-        "api key",
-        "private key",
-        "access token",
-        "refresh token",
-    )
+_SECRETS = (
+    *({"password"}, {"passwd"}, {"pwd"}, {"passphrase"}, {"secret"}),
+    *({"api", "key"}, {"private", "key"}, {"access", "token"}, {"refresh", "token"}),
 )
 """Words of columns that nobody wants to have published by not looking."""
 
@@ -148,7 +138,7 @@ class Annotations:
             base = self._enums[type_.enum.name].name
         else:
             base = _ANNOTATIONS[type_.kind.name] if type_.kind else "str"
-        return f"list[{base}]" if type_.array else base
+        return f"list[{base} | None]" if type_.array else base
 
     def _is_id(self, table: Name, column: str, seen: tuple[tuple[Name, str], ...]) -> bool:
         """Whether an integer names a row: the whole key of an entity, or a reference to one."""

@@ -34,35 +34,10 @@ KEYWORDS = frozenset(keyword.kwlist)
 
 TYPES = frozenset(
     {
-        "Query",
-        "Mutation",
-        "Subscription",
-        "Node",
-        "PageInfo",
-        "Connection",
-        "Edge",
-        "Hits",
-        "Direction",
-        "Isolation",
-        "Any",
-        "Int",
-        "Float",
-        "String",
-        "Boolean",
-        "ID",
-        "BigInt",
-        "Bytes",
-        "Duration",
-        "JSON",
-        "UUID",
-        "Date",
-        "DateTime",
-        "Time",
-        "Decimal",
-        "Void",
-        "Upload",
-        "Domain",
-        "StrEnum",
+        *("Query", "Mutation", "Subscription", "Node", "PageInfo", "Connection", "Edge", "Hits"),
+        *("Int", "Float", "String", "Boolean", "ID", "BigInt", "Bytes", "Decimal", "UUID", "JSON"),
+        *("Date", "DateTime", "Time", "Duration", "Void", "Upload", "Direction", "Isolation"),
+        *("Any", "Domain", "StrEnum", "TimeUnit"),
     }
 )
 """Names of types that GraphQL, Strawberry or the engine has taken."""
@@ -70,11 +45,12 @@ TYPES = frozenset(
 TYPE_ENDS = (
     *("Aggregate", "Connection", "Edge", "Filter", "GroupBy", "GroupOrderBy", "Having", "Hit"),
     *("Insert", "List", "ListFilter", "ListOrderBy", "ListWhere", "OrderBy", "Patch", "Queries"),
-    "Where",
+    *("Append", "DeleteAt", "Inc", "Number", "Prepend", "Update"),
+    *("Column", "GroupTruncate", "OrderByColumn", "OrderByNumber", "Where"),
     *(
         whole + part
-        for whole in ("Aggregate", "GroupOrderBy", "Having")
-        for part in ("Avg", "Group", "Key", "Max", "Min", "Sum")
+        for whole in ("Aggregate", "Having")
+        for part in ("Avg", "CountDistinct", "Group", "Key", "Max", "Min", "Sum")
     ),
 )
 """Ends of the names that the engine makes from those of entities, enums and scalars."""
@@ -84,27 +60,9 @@ FIELDS = frozenset({"node", "nodeId", "and", "or", "not"})
 
 ATTRIBUTES = frozenset(
     {
-        "bool",
-        "bytes",
-        "dict",
-        "float",
-        "int",
-        "list",
-        "str",
-        "dt",
-        "models",
-        "column",
-        "belongs_to",
-        "by_key",
-        "entity",
-        "has_many",
-        "has_one",
-        "listing",
-        "many_through",
-        "queries",
-        "is_type_of",
-        "resolve_type",
-        "resolve_reference",
+        *("bool", "bytes", "dict", "float", "int", "list", "str", "dt", "models"),
+        *("column", "belongs_to", "by_key", "entity", "has_many", "has_one", "listing"),
+        *("many_through", "queries", "is_type_of", "resolve_type", "resolve_reference"),
     }
 )
 """What stands in a generated module and must not be hidden by an attribute of a class."""

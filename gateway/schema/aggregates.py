@@ -8,39 +8,56 @@ conditions and orders like any other.
 
 from __future__ import annotations
 
+import enum
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
+import strawberry
+from strawberry.utils.str_converters import capitalize_first
 
 from gateway.schema import kinds as k
-from gateway.schema.arguments import argument
+from gateway.schema.arguments import TOTAL_ORDER, argument
 from gateway.schema.catalog import Aggregates, ColumnInfo, Measure
-from gateway.schema.inputs import Direction, names_enum
+from gateway.schema.inputs import Direction
 from gateway.schema.outputs import Member, make_type
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Iterable, Mapping
 
     from strawberry.types.arguments import StrawberryArgument
 
     from gateway.schema.catalog import EntityInfo
     from gateway.schema.inputs import Inputs
 
-NUMERIC = {k.INT.name, k.BIGINT.name, k.FLOAT.name, k.DECIMAL.name}
 
+@strawberry.enum(description="A span of time.")
+class TimeUnit(enum.Enum):
+    """What dates and times are cut down to; values are PostgreSQL's."""
+
+    HOUR = strawberry.enum_value("hour", description="Of times alone.")
+    DAY = "day"
+    WEEK = strawberry.enum_value("week", description="From Monday on.")
+    MONTH = "month"
+    QUARTER = "quarter"
+    YEAR = "year"
+
+
+_DATED = {k.MOMENT.name, k.DATE.name}
 _SUMS: Mapping[str, tuple[k.Kind, Any]] = {
     k.INT.name: (k.BIGINT, sa.BigInteger()),
     k.BIGINT.name: (k.DECIMAL, sa.Numeric()),
     k.FLOAT.name: (k.FLOAT, sa.Float()),
     k.DECIMAL.name: (k.DECIMAL, sa.Numeric()),
 }
-_SAYS = {
-    "sum": "The sums; null where there is no value.",
-    "avg": "The averages; null where there is no value.",
-    "min": "The least values; null where there is none.",
-    "max": "The greatest values; null where there is none.",
+_FUNCTIONS: Mapping[str, tuple[str, str]] = {
+    "sum": ("Sums", "The sums; null where there is no value."),
+    "avg": ("Averages", "The averages; null where there is no value."),
+    "min": ("The least values", "The least values; null where there is none."),
+    "max": ("The greatest values", "The greatest values; null where there is none."),
+    "countDistinct": ("Numbers of different values", "How many different values; a null is none."),
 }
+"""By name, what the type of its results and the member of that type are called."""
 
 
 def aggregates_of(entity: EntityInfo, columns: Mapping[str, ColumnInfo]) -> Aggregates:
@@ -49,9 +66,9 @@ def aggregates_of(entity: EntityInfo, columns: Mapping[str, ColumnInfo]) -> Aggr
     count = Measure("count", None, _column("count", "~count", sa.BigInteger(), k.INT, null=False))
     measures = {"count": count}
     for number, (name, info) in enumerate(ordered.items()):
-        for function in _functions(info.kind):
-            kind, type_ = _result(function, info)
-            result = _column(f"{function}.{name}", f"~{function}{number}", type_, kind)
+        for function, (kind, type_) in _amounts_of(info).items():
+            place = f"{function}.{name}", f"~{function}{number}"
+            result = _column(*place, type_, kind, null=function != "countDistinct")
             measures[result.name] = Measure(function, info, result)
     keys = {
         name: (
@@ -77,20 +94,18 @@ def aggregates_of(entity: EntityInfo, columns: Mapping[str, ColumnInfo]) -> Aggr
     return Aggregates(measures, keys, group)
 
 
-def _functions(kind: k.Kind) -> tuple[str, ...]:
-    return ("sum", "avg", "min", "max") if kind.name in NUMERIC else ("min", "max")
+def _amounts_of(info: ColumnInfo) -> dict[str, tuple[k.Kind, Any]]:
+    """The functions of a column: each one's result, by its kind and its type in SQL."""
+    own = info.kind, info.column.type
+    ends = {"min": own, "max": own, "countDistinct": (k.INT, sa.BigInteger())}
+    if info.kind.name not in _SUMS:
+        return ends
+    exact = info.kind.name == k.DECIMAL.name  # its average has more digits than the column
+    average = (k.DECIMAL, sa.Numeric()) if exact else (k.FLOAT, sa.Float())
+    return {"sum": _SUMS[info.kind.name], "avg": average, **ends}
 
 
-def _result(function: str, info: ColumnInfo) -> tuple[k.Kind, Any]:
-    if function == "sum":
-        return _SUMS[info.kind.name]
-    if function == "avg":  # of a decimal column more digits than the column has
-        exact = info.kind.name == k.DECIMAL.name
-        return (k.DECIMAL, sa.Numeric()) if exact else (k.FLOAT, sa.Float())
-    return info.kind, info.column.type
-
-
-def _column(name: str, column: str, type_: Any, kind: k.Kind, *, null: bool = True) -> ColumnInfo:
+def _column(name: str, column: str, type_: Any, kind: k.Kind, *, null: bool) -> ColumnInfo:
     return ColumnInfo(name, sa.Column(column, type_, nullable=null), kind, null)
 
 
@@ -102,8 +117,10 @@ class WholeList:
     structures: frozenset[str]
 
 
-def whole_list(name: str, aggregates: Aggregates, inputs: Inputs) -> WholeList:
-    """`aggregate` and `groups` for the entity called `name`."""
+def whole_list(
+    name: str, aggregates: Aggregates, inputs: Inputs, ordered: type | None
+) -> WholeList:
+    """`aggregate` and `groups` for the entity called `name`, whose columns `ordered` has."""
     prefix = f"{name}Aggregate"
     made: set[str] = set()
 
@@ -111,29 +128,18 @@ def whole_list(name: str, aggregates: Aggregates, inputs: Inputs) -> WholeList:
         made.add(prefix + suffix)
         return make_type(prefix + suffix, members, says)
 
-    amounts = _amounts(f"{name}Group", aggregates, inputs)
-    says = f"One key of an ordering by lists of {name}."
-    inputs.make(f"{name}ListOrderBy", amounts, says, one_of=True)
+    results = _results(aggregates)
+    orders = _orders(name, aggregates, results, inputs)
     functions: dict[str, Member] = {"count": Member(int, "How many rows.")}
-    for function, suffix, of in (
-        ("sum", "Sum", f"Sums of {name} columns."),
-        ("avg", "Avg", f"Averages of {name} columns."),
-        ("min", "Min", f"The least values of {name} columns."),
-        ("max", "Max", f"The greatest values of {name} columns."),
-    ):
-        results = _results(aggregates, function)
-        if results:
-            members = {
-                column: Member(info.kind.annotation | None) for column, info in results.items()
-            }
-            functions[function] = Member(output(suffix, members, of), _SAYS[function])
+    for function, found in results.items():
+        what, says = _FUNCTIONS[function]
+        members = {column: Member(_shown(info)) for column, info in found.items()}
+        type_ = output(capitalize_first(function), members, f"{what} of {name} columns.")
+        functions[function] = Member(type_, says)
     whole = output("", functions, f"What a list of {name} amounts to.")
     members = {"aggregate": Member(whole, "Of all rows of the list, not only of this page.")}
-    if aggregates.keys:
-        keys = {
-            column: Member(info.kind.annotation | None if info.nullable else info.kind.annotation)
-            for column, (info, _) in aggregates.keys.items()
-        }
+    if ordered is not None:
+        keys = {column: Member(_shown(info)) for column, (info, _) in aggregates.keys.items()}
         key = output("Key", keys, "What the rows of a group have in common; ask for those in `by`.")
         group = output(
             "Group",
@@ -143,92 +149,89 @@ def whole_list(name: str, aggregates: Aggregates, inputs: Inputs) -> WholeList:
         members["groups"] = Member(
             list[group],  # type: ignore[valid-type]  # made at run time
             "All rows of the list, not only of this page, in groups.",
-            _arguments(name, aggregates, inputs, amounts),
+            [
+                argument("by", list[ordered], "The columns whose values make a group."),  # type: ignore[valid-type]  # likewise
+                *_truncation(name, aggregates, inputs),
+                argument("having", _having(name, results, inputs) | None, "Only groups like this."),
+                argument("orderBy", list[orders] | None, TOTAL_ORDER),  # type: ignore[valid-type]  # likewise
+                argument("first", int | None, "At most this many groups."),
+            ],
         )
     return WholeList(members, frozenset(made))
 
 
-def _results(aggregates: Aggregates, function: str) -> dict[str, ColumnInfo]:
-    """The results of one function, by the name of the column it is applied to."""
-    return {
-        measure.column.name: measure.result
-        for measure in aggregates.measures.values()
-        if measure.column is not None and measure.function == function
-    }
+def _shown(info: ColumnInfo) -> Any:
+    return info.kind.annotation | None if info.nullable else info.kind.annotation
 
 
-def _arguments(
-    name: str, aggregates: Aggregates, inputs: Inputs, amounts: Mapping[str, tuple[Any, str]]
-) -> list[StrawberryArgument]:
-    says = f"The columns to group {name} rows by."
-    by: Any = names_enum(f"{name}GroupBy", aggregates.keys, says)
-    key = _columns(f"{name}GroupOrderByKey", aggregates.keys, inputs)
-    says = "One key of an ordering of groups."
-    order = inputs.make(
-        f"{name}GroupOrderBy",
-        {"key": (key | None, "By a column in `by`."), **amounts},
-        says,
-        one_of=True,
-    )
-    having = _having(name, aggregates, inputs)
-    return [
-        argument("by", list[by], "The columns whose values make a group; at least one."),
-        argument("having", having | None, "Only groups like this."),
-        argument(
-            "orderBy",
-            list[order] | None,  # type: ignore[valid-type]  # made at run time
-            "The order; the key is always its last part, so that it is total.",
-        ),
-        argument("first", int | None, "At most this many groups."),
-    ]
+def _results(aggregates: Aggregates) -> dict[str, dict[str, ColumnInfo]]:
+    """The results of each function, by the name of the column it is applied to."""
+    found: dict[str, dict[str, ColumnInfo]] = {}
+    for function in _FUNCTIONS:
+        for measure in aggregates.measures.values():
+            if measure.column is not None and measure.function == function:
+                found.setdefault(function, {})[measure.column.name] = measure.result
+    return found
 
 
-def _per_function(
-    aggregates: Aggregates, make: Callable[[str, dict[str, ColumnInfo]], type], says: str
-) -> dict[str, tuple[Any, str]]:
-    """A member for each function that applies to some column, of the type `make` gives."""
-    found = {function: _results(aggregates, function) for function in _SAYS}
-    return {
-        function: (make(function, results) | None, says)
-        for function, results in found.items()
-        if results
-    }
+def _truncation(name: str, aggregates: Aggregates, inputs: Inputs) -> list[StrawberryArgument]:
+    """The arguments that make groups of spans of time, where a column is a date or a time."""
+    dated = [column for column, (info, _) in aggregates.keys.items() if info.kind.name in _DATED]
+    if not dated:
+        return []
+    says = "Columns in `by` of which only the beginning of a span counts."
+    cut = inputs.make(f"{name}GroupTruncate", dict.fromkeys(dated, (TimeUnit | None, "")), says)
+    zoned = any(info.kind is k.MOMENT for info, _ in aggregates.keys.values())
+    says = "Where days begin for `truncate`, as the IANA time zone database names it."
+    zone = [argument("timeZone", str, says, "UTC")] if zoned else []
+    says = "Cuts dates and times in `by` down to the beginning of their day, week and so on."
+    return [argument("truncate", cut | None, says), *zone]
 
 
-def _having(name: str, aggregates: Aggregates, inputs: Inputs) -> type:
+def _having(name: str, results: Mapping[str, Mapping[str, ColumnInfo]], inputs: Inputs) -> type:
     own = f"{name}Having"
-
-    def make(function: str, results: dict[str, ColumnInfo]) -> type:
-        members = {column: (inputs.filter_of(of.kind) | None, "") for column, of in results.items()}
-        says = "All given members hold."
-        return inputs.make(f"{own}{function.capitalize()}", members, says)
-
-    count = inputs.filter_of(aggregates.measures["count"].result.kind)
-    return inputs.make(
-        own,
-        {
-            "and": (f"Optional[list[{own}]]", "All of these hold."),
-            "or": (f"Optional[list[{own}]]", "At least one of these holds."),
-            "not": (f"Optional[{own}]", "This does not hold."),
-            "count": (count | None, "By how many rows they have."),
-            **_per_function(aggregates, make, "By what their rows amount to."),
-        },
-        "Which groups; all given members hold.",
-    )
-
-
-def _amounts(name: str, aggregates: Aggregates, inputs: Inputs) -> dict[str, tuple[Any, str]]:
-    """The members of an order by what rows amount to."""
-
-    def make(function: str, results: dict[str, ColumnInfo]) -> type:
-        return _columns(f"{name}OrderBy{function.capitalize()}", results, inputs)
-
-    return {
-        "count": (Direction | None, "By how many rows they have."),
-        **_per_function(aggregates, make, "By what their rows amount to."),
+    members: dict[str, tuple[Any, str]] = {
+        "and": (f"Optional[list[{own}]]", "All of these hold."),
+        "or": (f"Optional[list[{own}]]", "At least one of these holds."),
+        "not": (f"Optional[{own}]", "This does not hold."),
+        "count": (inputs.filter_of(k.INT) | None, "By how many rows they have."),
     }
+    for function, found in results.items():
+        filters = {column: (inputs.filter_of(of.kind) | None, "") for column, of in found.items()}
+        says = "All given members hold."
+        made = inputs.make(f"{own}{capitalize_first(function)}", filters, says)
+        members[function] = (made | None, "By what their rows amount to.")
+    return inputs.make(own, members, "Which groups; all given members hold.")
 
 
-def _columns(name: str, columns: Mapping[str, Any], inputs: Inputs) -> type:
-    members: dict[str, tuple[Any, str]] = dict.fromkeys(columns, (Direction | None, ""))
-    return inputs.make(name, members, "One key of an ordering.", one_of=True)
+def _orders(
+    name: str,
+    aggregates: Aggregates,
+    results: Mapping[str, Mapping[str, ColumnInfo]],
+    inputs: Inputs,
+) -> type:
+    """`<Entity>GroupOrderBy`, beside `<Entity>ListOrderBy`, the same without `key`."""
+
+    def make(own: str, members: dict[str, tuple[Any, str]], says: str) -> type:
+        return inputs.make(own, members, says, one_of=True)
+
+    def columns(own: str, names: Iterable[str]) -> type:
+        return make(own, dict.fromkeys(names, (Direction | None, "")), "One key of an ordering.")
+
+    amounts: dict[str, tuple[Any, str]] = {
+        "count": (Direction | None, "By how many rows they have.")
+    }
+    key = {}
+    if results:
+        every = columns(f"{name}OrderByColumn", aggregates.keys)
+        key = {"key": (every | None, "By a column in `by`.")}
+        numbers = columns(f"{name}OrderByNumber", results["sum"]) if "sum" in results else every
+        amounts |= {
+            function: (
+                (numbers if function in {"sum", "avg"} else every) | None,
+                "By what their rows amount to.",
+            )
+            for function in results
+        }
+    make(f"{name}ListOrderBy", amounts, f"One key of an ordering by lists of {name}.")
+    return make(f"{name}GroupOrderBy", {**key, **amounts}, "One key of an ordering of groups.")

@@ -18,12 +18,17 @@ from gateway.schema.hybrid import (
     check_narrowing,
     may_be_narrowed,
 )
+from gateway.schema.operators import OPERATORS
 from gateway.schema.vector_reading import Reading
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from gateway.schema.catalog import EntityInfo
+    from gateway.schema.inputs import ListInputs, WriteInputs
+
+
+TOTAL_ORDER = "The order; the key is always its last part, so that it is total."
 
 
 def argument(name: str, annotation: Any, says: str, default: Any = UNSET) -> StrawberryArgument:
@@ -32,7 +37,7 @@ def argument(name: str, annotation: Any, says: str, default: Any = UNSET) -> Str
         python_name=name,
         graphql_name=name,
         type_annotation=StrawberryAnnotation(annotation),
-        description=says,
+        description=says or None,
         default=default,
     )
 
@@ -40,8 +45,8 @@ def argument(name: str, annotation: Any, says: str, default: Any = UNSET) -> Str
 def arguments_for(  # noqa: PLR0911 - one return per sort of binding
     binding: b.Binding,
     entity: EntityInfo | None,
-    inputs: Mapping[str, tuple[type, type]],
-    writes: Mapping[str, tuple[type, type]],
+    inputs: Mapping[str, ListInputs],
+    writes: Mapping[str, WriteInputs],
 ) -> list[StrawberryArgument]:
     """The arguments of a field with this binding; `entity` is what it returns, if any."""
     if isinstance(binding, b.ByNodeId):
@@ -55,12 +60,12 @@ def arguments_for(  # noqa: PLR0911 - one return per sort of binding
         if isinstance(binding, b.Listing) and binding.near is not None:
             check_narrowing(entity, "a list with `near`")
             narrowed = [_NEAR]
-        return [*_page(*inputs[entity.name]), *([_SEARCH] if entity.text else []), *narrowed]
+        return [*_page(inputs[entity.name]), *([_SEARCH] if entity.text else []), *narrowed]
     if isinstance(binding, m.WriteBinding):
         return _write(binding, entity, inputs[entity.name], writes[entity.name])
     if isinstance(binding, b.Vectors) and binding.reading.is_ranking:
         fused = binding.reading is Reading.SEARCH
-        return narrowing_arguments(entity, inputs[entity.name][0], fused=fused)
+        return narrowing_arguments(entity, inputs[entity.name].where, fused=fused)
     return []
 
 
@@ -104,18 +109,23 @@ def _key(entity: EntityInfo) -> list[StrawberryArgument]:
 def _write(
     binding: m.WriteBinding,
     entity: EntityInfo,
-    inputs: tuple[type, type],
-    writes: tuple[type, type],
+    inputs: ListInputs,
+    writes: WriteInputs,
 ) -> list[StrawberryArgument]:
-    new, patch = writes
     if isinstance(binding, m.Insert):
+        counted = []
+        if binding.conflict and not binding.ignore and writes.numbers is not None:
+            says = "Columns in which a row that is there adds the new value to its own."
+            counted = [argument("inc", list[writes.numbers] | None, says)]  # type: ignore[name-defined]  # made at run time
         if binding.many:
-            return [argument("inputs", list[new], "The new rows.")]  # type: ignore[valid-type]  # made at run time
-        return [argument("input", new, "The new row.")]
-    changes = [argument("set", patch, "The new values.")] if isinstance(binding, m.Update) else []
+            return [argument("inputs", list[writes.new], "The new rows."), *counted]  # type: ignore[name-defined]  # likewise
+        return [argument("input", writes.new, "The new row."), *counted]
+    if isinstance(binding, m.Update) and binding.each:
+        return [argument("updates", list[writes.update], "The changes, each to another row.")]  # type: ignore[name-defined]  # likewise
+    changes = _changes(writes) if isinstance(binding, m.Update) else []
     if binding.many:
         return [
-            argument("where", inputs[0], "Which rows."),
+            argument("where", inputs.where, "Which rows."),
             *changes,
             argument("all", bool, "Confirms that an empty `where` means all rows.", default=False),
         ]
@@ -126,16 +136,24 @@ def _write(
     return [*_key(entity), *changes, *lock]
 
 
-def _page(where: type, order: type) -> list[StrawberryArgument]:
+def _changes(writes: WriteInputs) -> list[StrawberryArgument]:
+    given = writes.patch | None if writes.operated else writes.patch
+    return [
+        argument("set", given, "The new values."),
+        *(argument(one, of | None, OPERATORS[one].says) for one, of in writes.operated.items()),
+    ]
+
+
+def _page(inputs: ListInputs) -> list[StrawberryArgument]:
+    where, order, columns = inputs
+    says = "Of the rows with the same values in these columns only the first in the order."
+    distinct = [] if columns is None else [argument("distinctOn", list[columns] | None, says)]  # type: ignore[valid-type]  # made at run time
     return [
         argument("first", int | None, "At most this many rows, from the beginning."),
         argument("after", str | None, "Only rows after this cursor."),
         argument("last", int | None, "At most this many rows, from the end."),
         argument("before", str | None, "Only rows before this cursor."),
         argument("where", where | None, "Only rows like this."),
-        argument(
-            "orderBy",
-            list[order] | None,  # type: ignore[valid-type]  # made at run time
-            "The order; the key is always its last part, so that it is total.",
-        ),
+        argument("orderBy", list[order] | None, TOTAL_ORDER),  # type: ignore[valid-type]  # made at run time
+        *distinct,
     ]

@@ -32,7 +32,7 @@ from gateway.schema.entities import entity_options, optional, read_entity
 from gateway.schema.federation import bind_entities, bind_service, schema_class, set_keys, told_to
 from gateway.schema.fulltext import full_text
 from gateway.schema.guards import field_infos, type_requirements
-from gateway.schema.inputs import Inputs
+from gateway.schema.inputs import Inputs, ListInputs, WriteInputs
 from gateway.schema.items.bindings import ITEM_BINDINGS
 from gateway.schema.items.fields import CollectionFields
 from gateway.schema.mutations import WriteBinding, transaction
@@ -53,6 +53,7 @@ from gateway.schema.subscriptions import (
     change_arguments,
     change_type,
     check_subscriptions,
+    live,
     message_arguments,
 )
 from gateway.schema.uploads import UPLOAD, Upload
@@ -149,15 +150,21 @@ class _Builder:
         self.named = NamedFields(self.by_class)
         self.lists: dict[str, type] = {}
         self.changes: dict[str, type] = {}
-        self.where_types: Mapping[str, tuple[type, type]] = {}
-        self.write_types: Mapping[str, tuple[type, type]] = {}
+        self.list_inputs: Mapping[str, ListInputs] = {}
+        self.write_types: Mapping[str, WriteInputs] = {}
         self.aggregates: dict[str, Aggregates] = {}
         self.structures: set[str] = set()
         self.collections = CollectionFields(domain.collections, self.inputs, self._target)
         classes = (*domain.entities, *domain.collections)
-        self.names = {cls.__name__: cls for cls in classes}
-        if len(self.names) != len(classes):
-            raise ConfigurationError("Two entities or collections have the same class name.")
+        self.names: dict[str, type] = {}
+        for cls in classes:
+            other = self.names.get(cls.__name__)
+            if other is not None:
+                raise ConfigurationError(
+                    f"{cls.__module__}.{cls.__name__}: {other.__module__} has an entity or "
+                    "collection of the same class name; rename one."
+                )
+            self.names[cls.__name__] = cls
 
     def build(self, executor: type | None, *, incremental: bool) -> Api:
         hints = {cls: self._hints(cls) for cls in self.names.values()}
@@ -167,7 +174,7 @@ class _Builder:
             shown, _ = self._open(found)
             text = full_text(found.table, search, shown.values(), cls.__name__)
             self.by_class[cls] = replace(found, text=text)
-        self.where_types = {
+        self.list_inputs = {
             info.name: self.inputs.declare(info.name, *self._open(info))
             for info in self.by_class.values()
         }
@@ -176,7 +183,9 @@ class _Builder:
         self.collections.read(hints)
         if self.domain.mutations:
             self.write_types = {
-                info.name: self.inputs.declare_writes(info.name, writable(info), children(info))
+                info.name: self.inputs.declare_writes(
+                    info.name, info.key, writable(info), children(info)
+                )
                 for info in self.by_class.values()
             }
         roots = [*self.domain.queries, NodeQueries]
@@ -193,7 +202,7 @@ class _Builder:
             _root("Query", roots, "Where every read begins."),
             mutation,
             _root("Subscription", streams, "Where every subscription begins.") if streams else None,
-            directives=[transaction] if mutation else (),
+            directives=[live, transaction] if mutation else [live],
             types=[*self.names.values(), *self.domain.types],
             extensions=self.domain.extensions,
             execution_context_class=executor,
@@ -216,7 +225,8 @@ class _Builder:
     def _declare_list(self, entity: EntityInfo) -> None:
         """The types of a list of the entity, and what may be computed over it."""
         aggregates = aggregates_of(entity, self._open(entity)[0])
-        whole = whole_list(entity.name, aggregates, self.inputs)
+        columns = self.list_inputs[entity.name].columns
+        whole = whole_list(entity.name, aggregates, self.inputs, columns)
         connection, edge = list_types(entity, whole.members)
         self.aggregates[entity.name] = aggregates
         self.lists[entity.name] = connection
@@ -264,7 +274,7 @@ class _Builder:
                 inner | None if nullable else inner,
                 [
                     *own,
-                    *arguments_for(field.binding, entity, self.where_types, self.write_types),
+                    *arguments_for(field.binding, entity, self.list_inputs, self.write_types),
                 ],
             )
 
@@ -292,7 +302,7 @@ class _Builder:
                     raise ConfigurationError(f"{where}: annotate it with an entity of the domain.")
                 made = self.changes.setdefault(changed.name, change_type(changed))
                 self.structures.add(type_name(made))
-                condition, _ = self.where_types[changed.name]
+                condition = self.list_inputs[changed.name].where
                 field.settle(made | None, change_arguments(changed, condition))
             case _ if isinstance(field.binding, ITEM_BINDINGS):
                 self.collections.settle(field, cls, inner, nullable=nullable, writes=written)
@@ -307,7 +317,7 @@ class _Builder:
     def _list_field(self, schema: strawberry.Schema, entity: EntityInfo) -> GraphQLField:
         """A list of an entity for a type that Strawberry did not make."""
         made = b.bound(b.HasMany(()), {})
-        arguments = arguments_for(made.binding, entity, self.where_types, {})
+        arguments = arguments_for(made.binding, entity, self.list_inputs, {})
         made.settle(self.lists[entity.name] | None, arguments)
         field: GraphQLField = schema.schema_converter.from_field(made)
         field.resolve = None

@@ -73,16 +73,15 @@ class Cache:
 
     def directive(self) -> CacheControl:
         """The same for the printed schema, without what is as it would be anyway."""
-        given: dict[str, Any] = {"max_age": self.max_age}
-        if self.scope == "private":
-            given["scope"] = CacheScope.PRIVATE
-        if self.stale_while_revalidate:
-            given["stale_while_revalidate"] = self.stale_while_revalidate
-        if self.stale_if_error:
-            given["stale_if_error"] = self.stale_if_error
-        if self.tags:
-            given["tags"] = list(self.tags)
-        return CacheControl(**given)
+        given: dict[str, Any] = {
+            "scope": CacheScope.PRIVATE if self.scope == "private" else None,
+            "stale_while_revalidate": self.stale_while_revalidate,
+            "stale_if_error": self.stale_if_error,
+            "tags": list(self.tags),
+        }
+        return CacheControl(
+            max_age=self.max_age, **{name: one for name, one in given.items() if one}
+        )
 
 
 def cache_directives(cache: Cache | None) -> tuple[CacheControl, ...]:

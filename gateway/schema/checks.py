@@ -5,6 +5,8 @@ from __future__ import annotations
 import typing
 from typing import TYPE_CHECKING, Any
 
+from strawberry.utils.str_converters import to_snake_case
+
 from gateway.errors import ConfigurationError
 from gateway.schema import bindings as b
 from gateway.schema.connection import Connection, Hits
@@ -63,8 +65,8 @@ def check_classes(
                 first = owner.setdefault(name, cls)
                 if first is not cls:
                     raise ConfigurationError(
-                        f"{cls.__name__}.{name}: {first.__name__} has a root field of this name "
-                        "too; rename one."
+                        f"{cls.__name__}.{name}: {first.__module__}.{first.__name__} has a root "
+                        "field of this name too; rename one."
                     )
 
 
@@ -82,9 +84,9 @@ def check_field(where: str, binding: b.Binding, inner: Any, *, nullable: bool, r
         raise ConfigurationError(
             f"{where}: {_function(binding)} has no meaning on {place}; it belongs on {other}."
         )
-    wanted = _wanted(binding)
-    if wanted is not None and not _fits(binding, inner):
-        raise ConfigurationError(f"{where}: {_function(binding)} gives {wanted}; annotate it so.")
+    gives = _gives(binding)
+    if gives is not None and gives[0] not in (inner, typing.get_origin(inner)):
+        raise ConfigurationError(f"{where}: {_function(binding)} gives {gives[1]}; annotate it so.")
     if _may_be_missing(binding) and not nullable:
         raise ConfigurationError(f"{where}: there may be no such row, so it must be `… | None`.")
 
@@ -97,40 +99,28 @@ def check_target(where: str, target: type, entities: Iterable[type]) -> None:
         )
 
 
-def _wanted(binding: b.Binding) -> str | None:
-    """What a field with this binding is to be annotated as, in words."""
-    if isinstance(binding, StateValue):
-        return KEPT[binding.kind][1]
-    if isinstance(binding, WriteBinding) and binding.many:
-        return "rows, `list[Entity] | None`"
-    if isinstance(binding, b.Vectors):
-        return "hits, `Hits[Entity] | None`" if _gives_hits(binding) else None
-    return next((says for kind, says in _GIVES.items() if isinstance(binding, kind)), None)
+def _gives(binding: b.Binding) -> tuple[Any, str] | None:
+    """What a field with this binding is annotated as, or what of, and the same in words.
 
-
-_GIVES: dict[type[b.Binding] | tuple[type[b.Binding], ...], str] = {
-    (b.ByKey, WriteBinding): "one row, `Entity | None`",
-    b.Listing: "a list, `Connection[Entity] | None`",
-    Changes: "changes, `Change[Entity] | None`",
-}
-
-
-def _gives_hits(binding: b.Vectors) -> bool:
-    """Whether it must be annotated as hits; how others are is checked with their types."""
-    return binding.collection is not None and binding.reading in {Reading.SEARCH, Reading.NEAREST}
-
-
-def _fits(binding: b.Binding, inner: Any) -> bool:
-    origin = typing.get_origin(inner)
-    if isinstance(binding, b.Listing | Changes):
-        return origin is (Change if isinstance(binding, Changes) else Connection)
-    if isinstance(binding, b.Vectors):
-        return origin is Hits
-    if isinstance(binding, StateValue):
-        return bool(inner == KEPT[binding.kind][0])
-    if isinstance(binding, WriteBinding) and binding.many:
-        return origin is list
-    return origin is None
+    None where that is checked with its types.
+    """
+    found: tuple[Any, str]
+    match binding:
+        case StateValue():
+            return KEPT[binding.kind]
+        case WriteBinding(many=True):
+            found = list, "rows, `list[Entity] | None`"
+        case WriteBinding() | b.ByKey():
+            found = None, "one row, `Entity | None`"
+        case b.Listing():
+            found = Connection, "a list, `Connection[Entity] | None`"
+        case Changes():
+            found = Change, "changes, `Change[Entity] | None`"
+        case b.Vectors(reading=Reading.SEARCH | Reading.NEAREST) if binding.collection is not None:
+            found = Hits, "hits, `Hits[Entity] | None`"
+        case _:
+            return None
+    return found
 
 
 def _may_be_missing(binding: b.Binding) -> bool:
@@ -140,28 +130,22 @@ def _may_be_missing(binding: b.Binding) -> bool:
 
 _NAMES: dict[type[b.Binding], str] = {
     b.ColumnBinding: "a column",
-    b.BelongsTo: "belongs_to()",
-    b.HasOne: "has_one()",
-    b.HasMany: "has_many()",
-    b.ManyThrough: "many_through()",
     StateRoot: "a field of StateQueries",
     StateWrite: "a field of StateMutations",
     ItemWriteField: "a field that writes items",
-    Changes: "changes()",
     Messages: "a field of StateSubscriptions",
-    b.ByKey: "by_key()",
-    b.Listing: "listing()",
 }
 
 
 def _function(binding: b.Binding) -> str:
     """The function that the domain wrote."""
+    kind, many = type(binding), ""
     if isinstance(binding, WriteBinding):
-        many = "_many" if binding.many else ""
-        return f"{type(binding).__name__.lower()}{many}()"
+        each = isinstance(binding, Update) and binding.each
+        many = "_each" if each else "_many" if binding.many else ""
     if isinstance(binding, StateValue):
         return f"state_{binding.kind}()"
     if isinstance(binding, b.Vectors):
         one = {Reading.SEARCH: "search()", Reading.NEAREST: "nearest()"}
         return one.get(binding.reading, "a reading of a vector collection")
-    return next(_NAMES[kind] for kind in type(binding).__mro__ if kind in _NAMES)
+    return _NAMES.get(kind) or f"{to_snake_case(kind.__name__)}{many}()"

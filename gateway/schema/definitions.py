@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import enum
 from typing import Any
 
+import strawberry
 from strawberry.schema.name_converter import NameConverter
+from strawberry.types.enum import has_enum_definition
 
 _NAMES = NameConverter()
 
@@ -17,6 +20,17 @@ def definition_of(element: Any) -> Any:
 def fields_of(cls: type) -> list[Any]:
     """The Strawberry fields of a class, in order."""
     return list(cls.__strawberry_definition__.fields)  # type: ignore[attr-defined]  # set by Strawberry
+
+
+def paragraph(text: str | None) -> str | None:
+    """A docstring as a description: one line, None where it says nothing."""
+    return " ".join((text or "").split()) or None
+
+
+def declare_enum(cls: type[enum.Enum]) -> None:
+    """Make a plain Python enum a GraphQL one; its docstring is the description."""
+    if not has_enum_definition(cls):
+        strawberry.enum(cls, description=paragraph(cls.__doc__))
 
 
 def type_name(cls: type) -> str:

@@ -7,12 +7,13 @@ filter nor order by it, nor write it, as the answer would tell what it holds.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Container, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, NamedTuple
 
 from graphql import FieldNode, FragmentSpreadNode, InlineFragmentNode
 
 from gateway.schema.access import Requirement, Requirements
+from gateway.schema.operators import OPERATORS
 from gateway.schema.shapes import columns_of
 
 if TYPE_CHECKING:
@@ -67,10 +68,12 @@ def demanded_by_fields(
 
 
 def demanded_by_page(catalog: Catalog, entity: EntityInfo, shape: PageShape) -> Iterator[Demand]:
-    """Of a page's `where`, `orderBy` and `search`."""
+    """Of a page's `where`, `orderBy`, `distinctOn` and `search`."""
     if shape.where is not None:
         yield from demanded_by_where(catalog, entity, shape.where, "where")
     yield from _of_order(catalog, entity, shape.order)
+    for name in shape.distinct:
+        yield from _of_field(catalog, entity, name, "distinctOn")
     if shape.search and entity.text is not None:
         for info in entity.columns.values():
             if info.column.name in entity.text.texts:
@@ -141,8 +144,9 @@ def demanded_by_write(catalog: Catalog, write: Write) -> Iterator[Demand]:
     entity = write.entity
     if write.where is not None:
         yield from demanded_by_where(catalog, entity, write.where, "where")
-    if write.patch is not None:
-        yield from _of_values(catalog, entity, write.patch, "set")
+    for what in ("set", *OPERATORS):
+        given = [name for name in write.patch or () if write.operators.get(name, "set") == what]
+        yield from _of_values(catalog, entity, given, what)
     for row in write.rows or ():
         yield from _of_row(catalog, entity, row, "input")
 
@@ -157,7 +161,7 @@ def _of_row(catalog: Catalog, entity: EntityInfo, row: NewRow, what: str) -> Ite
 
 
 def _of_values(
-    catalog: Catalog, entity: EntityInfo, values: Mapping[str, Any], what: str
+    catalog: Catalog, entity: EntityInfo, values: Container[str], what: str
 ) -> Iterator[Demand]:
     """A column asks for what any field asks for that shows it, or that it is the reference of."""
     for info in entity.columns.values():

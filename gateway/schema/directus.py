@@ -31,6 +31,7 @@ import strawberry
 from gateway.schema.access import directives_of
 from gateway.schema.bindings import Bound, bound
 from gateway.schema.caching import cache_directives
+from gateway.schema.definitions import paragraph
 from gateway.schema.items.bindings import (
     AssetField,
     CollectionOptions,
@@ -199,11 +200,10 @@ def directus_collection(  # noqa: PLR0913 - each is an option of a collection
         for attribute in vars(cls).get("__annotations__", {}):
             if vars(cls).get(attribute, dataclasses.MISSING) is dataclasses.MISSING:
                 setattr(cls, attribute, Bound(ItemField()))
-        says = description or " ".join((cls.__doc__ or "").split()) or None
         made = strawberry.type(
             cls,
             name=name,
-            description=says,
+            description=description or paragraph(cls.__doc__),
             directives=[*directives, *directives_of(access, cls), *cache_directives(cache)],
         )
         made.__plait_collection__ = CollectionOptions(  # type: ignore[attr-defined]  # read by build()

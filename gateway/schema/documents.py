@@ -60,7 +60,7 @@ def path_condition(
         values.append(_operand(name, operand, at))
     if not operators:
         return ("all", ()), []
-    return (PATH, column, tuple(operators)), [_steps(given["at"], f"{where}.at"), *values]
+    return (PATH, column, tuple(operators)), [path_steps(given["at"], f"{where}.at"), *values]
 
 
 def _operand(name: str, operand: Any, at: str) -> Any:
@@ -73,7 +73,8 @@ def _operand(name: str, operand: Any, at: str) -> Any:
     return DOCUMENT_KIND.bind(operand, at)
 
 
-def _steps(given: list[str], at: str) -> list[str]:
+def path_steps(given: list[str], at: str) -> list[str]:
+    """A path within a document. Raises InputError where it has too few steps or too many."""
     if not 1 <= len(given) <= MAX_STEPS:
         raise InputError.about(at, f"must have from 1 to {MAX_STEPS} steps")
     return [TEXT.bind(step, at) for step in given]

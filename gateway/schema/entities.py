@@ -7,15 +7,12 @@ import types
 import typing
 from typing import TYPE_CHECKING, Any, Union
 
-import strawberry
-from strawberry.types.enum import has_enum_definition
-
 from gateway.errors import ConfigurationError
 from gateway.schema import bindings as b
 from gateway.schema.catalog import ColumnInfo, EntityInfo
 from gateway.schema.checks import check_target
 from gateway.schema.connection import Connection
-from gateway.schema.definitions import field_name, fields_of, type_name
+from gateway.schema.definitions import declare_enum, field_name, fields_of, type_name
 from gateway.schema.entity import EntityOptions
 from gateway.schema.federation import required_by
 from gateway.schema.kinds import kind_of
@@ -44,7 +41,9 @@ def read_entity(cls: type, hints: Mapping[str, Any], entities: Sequence[type]) -
         where = f"{cls.__name__}.{field.python_name}"
         inner, nullable = optional(hints[field.python_name])
         if isinstance(field.binding, b.ColumnBinding):
-            _declare_enums(inner)
+            for part in (inner, *typing.get_args(inner)):
+                if isinstance(part, type) and issubclass(part, enum.Enum):
+                    declare_enum(part)
             column = options.table.c[field.binding.column or field.python_name]
             kind = kind_of(column, inner, where)
             info = ColumnInfo(public, column, kind, nullable)
@@ -112,13 +111,6 @@ def _check_needs(cls: type, attributes: Mapping[str, ColumnInfo]) -> None:
                     f"{cls.__name__}.{field.python_name}: {name!r} is not a column of this "
                     f"entity; it has {', '.join(sorted(attributes))}."
                 )
-
-
-def _declare_enums(hint: Any) -> None:
-    """Make a plain Python enum a GraphQL one; its docstring is the description."""
-    for part in (hint, *typing.get_args(hint)):
-        if isinstance(part, type) and issubclass(part, enum.Enum) and not has_enum_definition(part):
-            strawberry.enum(part, description=" ".join((part.__doc__ or "").split()) or None)
 
 
 def optional(hint: Any) -> tuple[Any, bool]:

@@ -21,6 +21,7 @@ from gateway.schema.bindings import (
     nearest,
 )
 from gateway.schema.caching import Cache, cache_directives
+from gateway.schema.definitions import paragraph
 from gateway.schema.rules import Rule
 from gateway.schema.state_fields import state_counter
 
@@ -101,17 +102,13 @@ def entity(  # noqa: PLR0913 - each is an option of an entity
         bound = strawberry.type(
             cls,
             name=name,
-            description=description or _paragraph(cls.__doc__) or table.comment,
+            description=description or paragraph(cls.__doc__) or table.comment,
             directives=[*directives, *directives_of(access, cls), *cache_directives(cache)],
         )
         bound.__plait_entity__ = options  # type: ignore[attr-defined]  # read by build()
         return bound
 
     return decorate
-
-
-def _paragraph(text: str | None) -> str | None:
-    return " ".join(text.split()) if text else None
 
 
 def _existing(options: EntityOptions, name: str, where: str) -> sa.Column[Any]:

@@ -17,6 +17,7 @@ from graphql import (
     is_leaf_type,
     is_non_null_type,
 )
+from strawberry.utils.str_converters import capitalize_first
 
 from gateway.errors import ConfigurationError
 from gateway.schema.access import Authority, Requirements
@@ -102,6 +103,6 @@ def _guard_computed(entity: EntityInfo, aggregates: Aggregates, fields: Fields) 
         access = fields[entity.name, column.name].access if column is not None else ()
         if access:
             function, _, name = result.partition(".")
-            place = (f"{entity.name}Aggregate{function.capitalize()}", name)
+            place = (f"{entity.name}Aggregate{capitalize_first(function)}", name)
             if place in fields:
                 fields[place] = replace(fields[place], access=access)

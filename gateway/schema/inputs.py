@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import enum
 import re
-from typing import TYPE_CHECKING, Any, Optional, get_args
+from typing import TYPE_CHECKING, Any, NamedTuple, Optional, get_args
 
 import strawberry
 from strawberry.annotation import StrawberryAnnotation
@@ -15,6 +15,7 @@ from strawberry.types.unset import UNSET
 from gateway.schema.definitions import fields_of
 from gateway.schema.documents import MEMBERS, PATH
 from gateway.schema.kinds import INT
+from gateway.schema.operators import OPERATORS, operand_type, operands
 from gateway.schema.writes import required
 
 if TYPE_CHECKING:
@@ -53,6 +54,30 @@ _SAYS = {
 }
 
 
+class ListInputs(NamedTuple):
+    """What the arguments of an entity's lists are made of.
+
+    `columns` is the enum of those that can be ordered; None where there is none.
+    """
+
+    where: type
+    order: type
+    columns: type[enum.Enum] | None
+
+
+class WriteInputs(NamedTuple):
+    """What writes of an entity take.
+
+    A new row; an update's `set` and its operators; one of several updates; an upsert's numbers.
+    """
+
+    new: type
+    patch: type
+    operated: Mapping[str, type]
+    update: type
+    numbers: type[enum.Enum] | None
+
+
 class Inputs:
     """Makes and remembers the input types of one schema."""
 
@@ -62,8 +87,8 @@ class Inputs:
 
     def declare(
         self, entity: str, columns: Mapping[str, ColumnInfo], relations: Mapping[str, Relation]
-    ) -> tuple[type, type]:
-        """`<Entity>Where` and `<Entity>OrderBy`; relations may name entities declared later."""
+    ) -> ListInputs:
+        """`<Entity>Where` and the like; relations may name entities declared later."""
         where: dict[str, tuple[Any, str]] = {
             "and": (f"Optional[list[{entity}Where]]", "All of these hold."),
             "or": (f"Optional[list[{entity}Where]]", "At least one of these holds."),
@@ -74,20 +99,15 @@ class Inputs:
             where[name] = (self.filter_of(info.kind) | None, "")
             if info.kind.orderable:
                 order[name] = (Direction | None, "")
+        says = f"The columns of {entity} that can be ordered."
+        ordered = names_enum(f"{entity}Column", order, says) if order else None
         for name, relation in relations.items():
-            target = relation.target
+            target = relation.target + ("List" if relation.many else "")
+            says = f"By the {'rows' if relation.many else 'row'} related to this one."
+            where[name] = (f"Optional[{target}Where]", says)
             if relation.many:
-                where[name] = (
-                    f"Optional[{target}ListWhere]",
-                    "By the rows related to this one.",
-                )
-                order[name] = (
-                    f"Optional[{target}ListOrderBy]",
-                    "By what the rows related to this one amount to.",
-                )
-            else:
-                where[name] = (f"Optional[{target}Where]", "By the row related to this one.")
-                order[name] = (f"Optional[{target}OrderBy]", "By the row related to this one.")
+                says = "By what the rows related to this one amount to."
+            order[name] = (f"Optional[{target}OrderBy]", says)
         filter_type = self.make(f"{entity}Where", where, "Which rows; all given members hold.")
         self.make(
             f"{entity}ListWhere",
@@ -100,12 +120,16 @@ class Inputs:
             "Which related rows there must be.",
         )
         order_type = self.make(f"{entity}OrderBy", order, "One key of an ordering.", one_of=True)
-        return filter_type, order_type
+        return ListInputs(filter_type, order_type, ordered)
 
     def declare_writes(
-        self, entity: str, columns: Mapping[str, ColumnInfo], children: Mapping[str, Relation]
-    ) -> tuple[type, type]:
-        """`<Entity>Insert` and `<Entity>Patch`; children may name entities declared later."""
+        self,
+        entity: str,
+        key: Iterable[ColumnInfo],
+        columns: Mapping[str, ColumnInfo],
+        children: Mapping[str, Relation],
+    ) -> WriteInputs:
+        """`<Entity>Insert` and the like; children may name entities declared later."""
         new: dict[str, tuple[Any, str]] = {}
         patch: dict[str, tuple[Any, str]] = {}
         for name, info in columns.items():
@@ -118,9 +142,29 @@ class Inputs:
         for name, relation in children.items():
             says = "Rows to insert together with this one."
             new[name] = (f"Optional[list[{relation.target}Insert]]", says)
-        return (
+        operated: dict[str, type] = {}
+        for operator in OPERATORS:
+            members = {
+                name: (operand_type(operator, info) | None, info.column.comment or "")
+                for name, info in operands(operator, columns).items()
+            }
+            if members:
+                named = f"{entity}{operator[0].upper()}{operator[1:]}"
+                says = f"Changes to a {entity} that go by what it has; what is left out stays."
+                operated[operator] = self.make(named, members, says)
+        counted = operands("inc", columns)
+        made = self.make(f"{entity}Patch", patch, f"Changes to a {entity}; what is left out stays.")
+        update: dict[str, tuple[Any, str]] = {
+            **{info.name: (info.kind.annotation, f"The row's `{info.name}`.") for info in key},
+            "set": (made | None if operated else made, "The new values."),
+            **{name: (of | None, OPERATORS[name].says) for name, of in operated.items()},
+        }
+        return WriteInputs(
             self.make(f"{entity}Insert", new, f"A new {entity}."),
-            self.make(f"{entity}Patch", patch, f"Changes to a {entity}; what is left out stays."),
+            made,
+            operated,
+            self.make(f"{entity}Update", update, f"Which {entity} changes, and how."),
+            names_enum(f"{entity}Number", counted, "Columns of numbers.") if counted else None,
         )
 
     def filter_of(self, kind: Kind) -> type:
@@ -133,7 +177,7 @@ class Inputs:
         if name not in self._filters:
             self._filters[name] = self.make(
                 name,
-                {op: (_operand(op, kind), _SAYS[op]) for op in kind.operators} | self._path(kind),
+                {one: operand(one, kind) for one in kind.operators} | self._path(kind),
                 f"Conditions on {_article(kind)}; all given members hold.",
             )
         return self._filters[name]
@@ -189,6 +233,11 @@ def names_enum(name: str, names: Iterable[str], says: str) -> type[enum.Enum]:
     return strawberry.enum(made, description=says)
 
 
+def operand(operator: str, kind: Kind) -> tuple[Any, str]:
+    """What an operator of a filter takes, and what it means."""
+    return _operand(operator, kind), _SAYS[operator]
+
+
 def _operand(operator: str, kind: Kind) -> Any:
     if operator == "isNull":
         return bool | None
@@ -198,6 +247,10 @@ def _operand(operator: str, kind: Kind) -> Any:
         return list[kind.annotation] | None  # type: ignore[name-defined]  # made at run time
     if kind.name == "JSON":
         return JSON | None
+    if kind.item is not None:
+        # Whether or not a list may have nulls: only a whole one can be equal with them.
+        item: Any = kind.item.annotation | None if operator == "eq" else kind.item.annotation
+        return list[item] | None
     return kind.annotation | None
 
 

@@ -17,7 +17,8 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from types import NoneType
+from typing import Any, get_args
 
 import sqlalchemy as sa
 import strawberry
@@ -57,6 +58,8 @@ class Kind:
     orderable: bool = True
     labels: tuple[tuple[str, str], ...] = ()
     item: Kind | None = None
+    sparse: bool = False
+    """Of a list: whether nulls may stand among its items."""
     output: Any = field(default=None, compare=False)
 
 
@@ -232,6 +235,7 @@ UUID_ID = Kind("UUIDID", strawberry.ID, _uuid, _uuid, ORDERED, (strawberry.ID,))
 DECIMAL = Kind("Decimal", Decimal, _decimal, _read_decimal, ORDERED, (Decimal,))
 MOMENT = Kind("DateTime", dt.datetime, _moment, _read_moment, ORDERED, (dt.datetime,))
 LOCAL_MOMENT = Kind("DateTime", dt.datetime, _local_moment, _read_local, ORDERED, (dt.datetime,))
+NUMERIC = {INT.name, BIGINT.name, FLOAT.name, DECIMAL.name}
 DATE = Kind("Date", dt.date, _bind_date, _read_date, ORDERED, (dt.date,))
 TIME = Kind("Time", dt.time, _bind_time, _read_time, ORDERED, (dt.time,))
 DURATION = Kind("Duration", Duration, _span, _or(_span, ENDLESS), ORDERED, (Duration, dt.timedelta))
@@ -287,7 +291,10 @@ def _enum_kind(labels: tuple[str, ...], annotation: type[enum.Enum], where: str)
     )
 
 
-def _array_kind(item: Kind) -> Kind:
+def _array_kind(item: Kind, *, sparse: bool) -> Kind:
+    def of(annotation: Any) -> Any:
+        return list[annotation | None] if sparse else list[annotation]
+
     def bind(value: Any, name: str) -> list[Any]:
         if not isinstance(value, list | tuple):
             raise must_be(name, "a list")
@@ -298,19 +305,15 @@ def _array_kind(item: Kind) -> Kind:
 
     return Kind(
         f"{item.name}List",
-        list[item.annotation],  # type: ignore[name-defined]  # a run-time annotation
+        of(item.annotation),
         bind,
         parse,
         ARRAY,
-        (list[item.annotation],),  # type: ignore[name-defined]  # likewise
+        tuple(of(python) for python in item.python),
         orderable=False,
         item=item,
+        sparse=sparse,
     )
-
-
-def natural(column: sa.Column[Any], where: str) -> Kind:
-    """The kind a column has when no annotation asks for another: used for keys and filters."""
-    return kind_of(column, None, where)
 
 
 def key_kind(column: sa.Column[Any], where: str) -> Kind:
@@ -329,23 +332,12 @@ def kind_of(column: sa.Column[Any], annotation: Any, where: str) -> Kind:
     if annotation is None:
         return next((kind for kind in kinds if kind.annotation is not strawberry.ID), kinds[0])
     for kind in kinds:
-        if annotation in kind.python or (kind.item and _same_list(annotation, kind)):
+        if annotation in kind.python:
             return kind
     fits = " or ".join(_spell(python) for kind in kinds for python in kind.python)
     raise ConfigurationError(
         f"{where}: column {column.table.name}.{column.name} of type {column.type!r} "
         f"cannot be {_spell(annotation)}; write {fits}."
-    )
-
-
-def _same_list(annotation: Any, kind: Kind) -> bool:
-    arguments: tuple[Any, ...] = getattr(annotation, "__args__", ())
-    item = kind.item
-    return (
-        item is not None
-        and getattr(annotation, "__origin__", None) is list
-        and len(arguments) == 1
-        and arguments[0] in item.python
     )
 
 
@@ -358,7 +350,10 @@ def _spell(annotation: Any) -> str:
 def _kinds(type_: sa.types.TypeEngine[Any], annotation: Any, where: str) -> tuple[Kind, ...]:
     if isinstance(type_, sa.ARRAY):
         inner = annotation.__args__[0] if getattr(annotation, "__args__", ()) else None
-        return tuple(_array_kind(item) for item in _kinds(type_.item_type, inner, where))
+        bare = [part for part in get_args(inner) if part is not NoneType]
+        sparse = len(bare) == 1 and len(get_args(inner)) > 1
+        items = _kinds(type_.item_type, bare[0] if sparse else inner, where)
+        return tuple(_array_kind(item, sparse=sparse) for item in items)
     if isinstance(type_, sa.Enum) and type_.enums:
         if isinstance(annotation, type) and issubclass(annotation, enum.Enum):
             return (_enum_kind(tuple(type_.enums), annotation, where),)

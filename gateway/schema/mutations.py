@@ -27,16 +27,24 @@ class WriteBinding(Binding):
 
 @dataclass(frozen=True, slots=True)
 class Insert(WriteBinding):
-    """New rows. `conflict` names the unique columns by which an existing row is updated instead."""
+    """New rows. `conflict` names the unique columns by which an existing row is updated instead.
+
+    Or left as it is, where `ignore` says so.
+    """
 
     conflict: tuple[str, ...] = ()
+    ignore: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Update(WriteBinding):
-    """Changed columns, by key or by `where`; `version` is the optimistic lock's column."""
+    """Changed columns, by key or by `where`; `version` is the optimistic lock's column.
+
+    `each` says that several rows change by their keys, each its own way.
+    """
 
     version: str | None = None
+    each: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +52,20 @@ class Delete(WriteBinding):
     """Deleted rows, by key or by `where`; they are returned as they were."""
 
 
-def insert(**options: Any) -> Any:
-    """One new row: `insert_trend: Trend | None = insert()`."""
-    return bound(Insert(), options)
+def insert(*, ignore: tuple[str, ...] = (), **options: Any) -> Any:
+    """One new row: `insert_trend: Trend | None = insert()`.
+
+    `ignore` names unique columns: null where a row with the same is there, which stays as it is.
+    """
+    return bound(Insert(conflict=ignore, ignore=bool(ignore)), options)
 
 
-def insert_many(**options: Any) -> Any:
-    """New rows in one statement: `insert_trends: list[Trend] | None = insert_many()`."""
-    return bound(Insert(many=True), options)
+def insert_many(*, ignore: tuple[str, ...] = (), **options: Any) -> Any:
+    """New rows in one statement: `insert_trends: list[Trend] | None = insert_many()`.
+
+    `ignore` names unique columns: rows that are there by them stay as they are, and are left out.
+    """
+    return bound(Insert(many=True, conflict=ignore, ignore=bool(ignore)), options)
 
 
 def upsert(column: str, /, *more: str, **options: Any) -> Any:
@@ -76,6 +90,11 @@ def update(*, version: str | None = None, **options: Any) -> Any:
 def update_many(**options: Any) -> Any:
     """Changes to all rows a `where` picks."""
     return bound(Update(many=True), options)
+
+
+def update_each(**options: Any) -> Any:
+    """Changes to several rows by their keys, to each its own, in one transaction."""
+    return bound(Update(many=True, each=True), options)
 
 
 def delete(**options: Any) -> Any:

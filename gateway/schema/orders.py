@@ -6,13 +6,13 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 from gateway.schema.fulltext import RANK
+from gateway.schema.shapes import OrderKey
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from gateway.schema.catalog import Catalog, ColumnInfo, EntityInfo
     from gateway.schema.kinds import Kind
-    from gateway.schema.shapes import OrderKey
 
 
 def order_column(catalog: Catalog, entity: EntityInfo, key: OrderKey) -> ColumnInfo:
@@ -36,3 +36,16 @@ def cursor_head(entity: EntityInfo, order: Sequence[OrderKey]) -> str:
     """A short signature: equal for equal entity and ordering, so that cursors do not mix."""
     text = repr((entity.name, *((k.path, k.column, k.descending, k.nulls_first) for k in order)))
     return blake2b(text.encode(), digest_size=6).hexdigest()
+
+
+def led_by(columns: Sequence[str], order: Sequence[OrderKey]) -> tuple[OrderKey, ...]:
+    """The order with these columns in front, by which rows of equal values in them are neighbours.
+
+    Among such the order is the same.
+    """
+    given = {key.column: key for key in order if not key.path}
+    leading = [
+        given.get(name) or OrderKey((), name, descending=False, nulls_first=False)
+        for name in columns
+    ]
+    return (*leading, *(key for key in order if key not in leading))

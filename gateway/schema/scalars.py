@@ -147,10 +147,6 @@ def _digits(value: Any) -> str:
     return f"{value:f}" if isinstance(value, Decimal) else str(value)
 
 
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else str(value)
-
-
 def _base64(value: Any) -> str:
     return value if isinstance(value, str) else base64.b64encode(value).decode()
 
@@ -162,7 +158,7 @@ SCALARS: dict[object, ScalarDefinition] = {
     BigInt: scalar(
         name="BigInt",
         description="A 64-bit integer, as a string of digits.",
-        serialize=_text,
+        serialize=str,
         parse_value=parse_bigint,
     ),
     Bytes: scalar(

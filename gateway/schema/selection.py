@@ -76,6 +76,8 @@ class Reader:
     refused: frozenset[Requirement] = frozenset()
     variables: Sequence[VariableDefinitionNode] = ()
     """The variables that the operation declares."""
+    operation: str = ""
+    """Its name, empty for none."""
 
     def root(self, type_name: str, selections: SelectionSetNode) -> tuple[Field, ...]:
         """The root fields, in response order."""

@@ -14,7 +14,7 @@ from gateway.schema.documents import PATH, path_condition
 from gateway.schema.kinds import TEXT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from gateway.schema.catalog import Catalog, ColumnInfo, EntityInfo
 
@@ -82,6 +82,8 @@ class PageShape:
     """Whether there is a full-text search, whose words are bound behind the values of `where`."""
     near: bool = False
     """Whether a vector search narrows it, whose keys are bound behind those words."""
+    distinct: tuple[str, ...] = ()
+    """Columns; of rows with the same values in them the list has the first in its order alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +91,16 @@ class GroupShape:
     """What of the arguments of `groups` decides the SQL.
 
     `by` are columns by their GraphQL names; `having` and `order` are of the computed row. `limit`
-    is a literal's, else None, and then it is bound behind the values of `having`.
+    is a literal's, else None, and then it is bound behind the values of `having`. `truncate` says
+    which unit of time a column in `by` is cut down to, in the time zone that is bound in front of
+    those values.
     """
 
     by: tuple[str, ...]
     having: WhereShape | None
     order: tuple[OrderKey, ...]
     limit: int | None
+    truncate: tuple[tuple[str, str], ...] = ()
 
 
 class Conditions:
@@ -193,13 +198,25 @@ def _operand(info: ColumnInfo, operator: str, value: Any, where: str) -> Any:
     return kind.bind(value, where)
 
 
+MAX_COLUMNS = 8
+"""Columns that one argument may name, and keys of an order."""
+
+
+def columns_named(argument: str, given: Sequence[Any]) -> tuple[str, ...]:
+    """The GraphQL names of the columns in a coerced list of them. Raises InputError."""
+    names = tuple(str(getattr(one, "value", one)) for one in given)
+    if not 1 <= len(names) <= MAX_COLUMNS or len(set(names)) < len(names):
+        raise InputError.about(argument, f"must name from 1 to {MAX_COLUMNS} different columns")
+    return names
+
+
 def order_of(
     catalog: Catalog, entity: EntityInfo, order_by: list[Mapping[str, Any]] | None
 ) -> tuple[OrderKey, ...]:
     """A total order: what was asked for, then the entity's key."""
     keys = [_order_key(catalog, entity, part) for part in order_by or ()]
-    if len(keys) > 8:  # noqa: PLR2004 - more keys than any list needs
-        raise InputError("`orderBy` has more than 8 keys.")
+    if len(keys) > MAX_COLUMNS:
+        raise InputError(f"`orderBy` has more than {MAX_COLUMNS} keys.")
     given = {key.column for key in keys if not key.path}
     keys.extend(
         OrderKey((), info.name, descending=False, nulls_first=False)

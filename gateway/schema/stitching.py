@@ -189,12 +189,9 @@ class _Stitching:
 
     def _retype(self, type_: Any) -> None:
         """Let a type refer to our scalars where those have its scalars' names."""
-        if isinstance(type_, GraphQLObjectType | GraphQLInterfaceType):
+        if isinstance(type_, GraphQLObjectType | GraphQLInterfaceType | GraphQLInputObjectType):
             for field in type_.fields.values():
                 self._retype_field(field)
-        elif isinstance(type_, GraphQLInputObjectType):
-            for member in type_.fields.values():
-                member.type = self._ours(member.type)
         elif isinstance(type_, GraphQLUnionType):
             _ = type_.types
 
@@ -206,10 +203,10 @@ class _Stitching:
         tell_defaults(directive)
         return directive
 
-    def _retype_field(self, field: GraphQLField) -> None:
-        field.type = self._ours(field.type)
-        for argument in field.args.values():
-            argument.type = self._ours(argument.type)
+    def _retype_field(self, field: Any) -> None:
+        """A field of an object or of an input."""
+        for one in (field, *getattr(field, "args", {}).values()):
+            one.type = self._ours(one.type)
 
     def _ours(self, type_: Any) -> Any:
         if is_non_null_type(type_):

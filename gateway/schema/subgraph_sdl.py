@@ -12,16 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from graphql import (
     REMOVE,
-    ConstArgumentNode,
     ConstDirectiveNode,
-    ConstListValueNode,
     DirectiveDefinitionNode,
     DocumentNode,
     FieldDefinitionNode,
     NameNode,
     ObjectTypeDefinitionNode,
-    SchemaExtensionNode,
-    StringValueNode,
     Visitor,
     parse,
     print_ast,
@@ -46,24 +42,9 @@ def subgraph_sdl(schema: strawberry.Schema, structures: Collection[str]) -> str:
     """The text for a router; `structures` are the types that any API of this kind may have."""
     fitted = _Fitted(structures)
     document: DocumentNode = visit(parse(print_schema(schema)), fitted)
-    link = SchemaExtensionNode(
-        directives=(
-            _directive(
-                "link",
-                url=StringValueNode(value=SPECIFICATION + VERSION),
-                **{
-                    "import": ConstListValueNode(
-                        values=tuple(
-                            StringValueNode(value=f"@{name}") for name in sorted(fitted.imported)
-                        )
-                    )
-                },
-            ),
-        ),
-        operation_types=(),
-    )
-    definitions: tuple[Any, ...] = (link, *document.definitions)
-    return print_ast(DocumentNode(definitions=definitions)) + "\n"
+    imported = ", ".join(f'"@{name}"' for name in sorted(fitted.imported))
+    link = f'extend schema @link(url: "{SPECIFICATION}{VERSION}", import: [{imported}])'
+    return f"{link}\n\n{print_ast(document)}\n"
 
 
 class _Fitted(Visitor):
@@ -121,21 +102,17 @@ class _Fitted(Visitor):
     def _marked(self, node: ObjectTypeDefinitionNode | FieldDefinitionNode, *names: str) -> Any:
         own = {directive.name.value for directive in node.directives or ()}
         self.imported |= set(names)
-        added = [_directive(name) for name in names if name not in own]
+        added = [
+            ConstDirectiveNode(name=NameNode(value=name), arguments=())
+            for name in names
+            if name not in own
+        ]
         return _with(node, directives=(*(node.directives or ()), *added))
 
 
 def _with(node: Any, **changed: Any) -> Any:
     parts = {name: getattr(node, name) for name in node.keys if name != "loc"}
     return type(node)(**{**parts, **changed})
-
-
-def _directive(name: str, **arguments: Any) -> ConstDirectiveNode:
-    given = tuple(
-        ConstArgumentNode(name=NameNode(value=each), value=value)
-        for each, value in arguments.items()
-    )
-    return ConstDirectiveNode(name=NameNode(value=name), arguments=given)
 
 
 def _argument(node: Any, name: str) -> Any:

@@ -13,10 +13,11 @@ from gateway.schema.catalog import ColumnInfo, EntityInfo, Relation, Through
 from gateway.schema.definitions import guarded
 from gateway.schema.kinds import key_kind
 from gateway.schema.mutations import Insert, Update
+from gateway.schema.operators import OPERATORS, bind_operand
 from gateway.schema.relations import unique_sets
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from gateway.schema.catalog import Catalog
     from gateway.schema.mutations import WriteBinding
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 MAX_ROWS = 10_000
 """Rows that one write may insert, children included, or touch."""
+MAX_EACH = 1_000
+"""Rows that one write may change each its own way."""
 MAX_DEPTH = 5
 """Levels of nested children."""
 
@@ -40,20 +43,26 @@ class NewRow:
 class Write:
     """One write with everything a request gave for it.
 
-    `rows`: to insert, None where the write is none of an insert. `key` or `where` with its
-    `values`: which rows to update or delete; one of the two is given. `patch`: new values by column
-    name, None where the write is no update. `version`: the column that counts the changes of a
-    row, and the value it must still have, None where any will do.
+    `rows`: to insert, None where the write is none of an insert; those that are there by the
+    columns of `conflict` are updated, or left as they are where `ignore` says so. `key` or `where`
+    with its `values`: which rows to update or delete; one of the two is given. `patch`: new values
+    by column name, None where the write is no update. `operators`: by column name, how a new value
+    is joined to the one that is there instead of replacing it. `version`: the column that counts
+    the changes of a row, and the value it must still have, None where any will do. `each`: updates
+    by key that this one stands for; its own patch has what any of them has.
     """
 
     entity: EntityInfo
     rows: list[NewRow] | None = None
     conflict: tuple[str, ...] = ()
+    ignore: bool = False
     key: tuple[Any, ...] | None = None
     where: WhereShape | None = None
     values: tuple[Any, ...] = ()
     patch: dict[str, Any] | None = None
+    operators: Mapping[str, str] = field(default_factory=dict)
     version: tuple[str, int | None] | None = None
+    each: list[Write] | None = None
 
 
 def writable(entity: EntityInfo) -> dict[str, ColumnInfo]:
@@ -170,12 +179,41 @@ class Rows:
         return self._open[entity.name]
 
 
-def read_patch(entity: EntityInfo, given: Mapping[str, Any]) -> dict[str, Any]:
-    """New values by column name; null where a client said null, absent where it said nothing."""
-    patch = _values(writable(entity), given, "set")
+def read_changes(
+    entity: EntityInfo, given: Mapping[str, Any]
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """What the arguments of an update give columns, by name, and the operators of those not set.
+
+    A value is null where a client said null, absent where it said nothing. Raises InputError.
+    """
+    columns = writable(entity)
+    patch = _values(columns, given.get("set") or {}, "set")
+    operators: dict[str, str] = {}
+    for operator in OPERATORS:
+        for name, value in (given.get(operator) or {}).items():
+            column, where = columns[name].column.name, f"{operator}.{name}"
+            if column in patch:
+                other = operators.get(column, "set")
+                raise InputError.about(where, f"must be left out, as `{other}` has `{name}` too")
+            if value is None:
+                raise InputError.about(where, "must not be null; leave it out instead")
+            patch[column] = bind_operand(operator, columns[name], value, where)
+            operators[column] = operator
     if not patch:
         raise InputError("`set` is empty; give at least one column a value.")
-    return patch
+    return patch, operators
+
+
+def read_counted(
+    entity: EntityInfo, given: Iterable[Any], conflict: Sequence[str]
+) -> dict[str, str]:
+    """The columns an upsert is to count up, by name. Raises InputError for one it goes by."""
+    columns = writable(entity)
+    found = [columns[str(getattr(one, "value", one))] for one in given]
+    for info in found:
+        if info.column.name in conflict:
+            raise InputError.about("inc", f"must not name `{info.name}`, by which rows are found")
+    return {info.column.name: "inc" for info in found}
 
 
 def _values(
@@ -194,12 +232,12 @@ def _values(
 
 
 def check_columns(entity: EntityInfo, binding: WriteBinding, where: str) -> None:
-    """Raise ConfigurationError for an upsert by what is not unique, or no column to lock by."""
+    """Raise ConfigurationError for a row found by what is not unique, or no column to lock by."""
     if isinstance(binding, Insert) and binding.conflict:
         if set(binding.conflict) not in list(unique_sets(entity.table)):
             raise ConfigurationError(
                 f"{where}: {', '.join(binding.conflict)} is not a unique key of table "
-                f"{entity.table.name}; upsert needs the columns of a primary or unique key."
+                f"{entity.table.name}; give all columns of a primary or unique key."
             )
     elif isinstance(binding, Update) and binding.version is not None:
         found = entity.table.columns.get(binding.version)

@@ -217,6 +217,11 @@ def positive(column: str) -> str:
     return f"{column} >= 0 AND {column} < 'Infinity'::float8"
 
 
+def whole(column: str) -> str:
+    """A CHECK that keeps nulls out of an array."""
+    return f"array_position({column}, NULL) IS NULL"
+
+
 def search_vector(title: str, body: str) -> sa.Column[Any]:
     """The full-text column `search`: English stems, `title` weighing more than `body`.
 

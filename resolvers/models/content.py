@@ -22,6 +22,7 @@ from resolvers.models.base import (
     trend_state,
     updated,
     views,
+    whole,
     words,
 )
 
@@ -88,6 +89,7 @@ topics = sa.Table(
     sa.CheckConstraint("char_length(title) BETWEEN 1 AND 500", name="title_length"),
     sa.CheckConstraint("octet_length(summary) <= 65536", name="summary_size"),
     sa.CheckConstraint(LANGUAGE_TAG, name="language_tag"),
+    sa.CheckConstraint(whole("keywords"), name="keywords_whole"),
     sa.CheckConstraint("item_count >= 0", name="item_count_range"),
     sa.CheckConstraint(positive("engagement_score"), name="engagement_score_range"),
     sa.CheckConstraint(
@@ -142,6 +144,8 @@ trends = sa.Table(
     sa.CheckConstraint("char_length(title) BETWEEN 1 AND 500", name="title_length"),
     sa.CheckConstraint("octet_length(summary) <= 65536", name="summary_size"),
     sa.CheckConstraint(LANGUAGE_TAG, name="language_tag"),
+    sa.CheckConstraint(whole("keywords"), name="keywords_whole"),
+    sa.CheckConstraint(whole("sources"), name="sources_whole"),
     sa.CheckConstraint(positive("score"), name="score_range"),
     sa.CheckConstraint(positive("engagement_score"), name="engagement_score_range"),
     sa.CheckConstraint(finite("velocity"), name="velocity_finite"),

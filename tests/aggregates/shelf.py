@@ -72,6 +72,8 @@ books = sa.Table(
     sa.Column("secret", sa.Integer, nullable=False),
     sa.Column("owner", sa.Text),
     sa.Column("facts", pg.JSONB),
+    sa.Column("lent", sa.DateTime(timezone=True)),
+    sa.Column("noted", sa.DateTime),
     sa.Column(
         "words",
         pg.TSVECTOR,
@@ -132,6 +134,8 @@ class Book:
     code: uuid.UUID
     stamp: Bytes | None
     facts: JSON | None
+    lent: dt.datetime | None
+    noted: dt.datetime | None
     secret: int = column(permission_classes=[Staff])
     author: Author | None = belongs_to("author_id")
     tags: Connection["Tag"] = many_through(book_tags)
@@ -168,9 +172,15 @@ _TITLES = ["Storm at night", "The <b>quiet</b> river & its storms", "An engine",
 
 def _books() -> list[Row]:
     draw = random.Random(7)  # noqa: S311 - test data
+    clock = random.Random(8)  # noqa: S311 - likewise
+    begin = dt.datetime(2023, 10, 28, tzinfo=dt.UTC)  # summer time ends in Europe a day later
 
     def some(value: Any) -> Any:
         return None if draw.random() < 0.2 else value
+
+    def some_time(number: int) -> dt.datetime | None:
+        late = dt.datetime(2024, number % 12 + 1, number % 3 + 1, 23, 59, 59, tzinfo=dt.UTC)
+        return late.replace(tzinfo=None) if number else None
 
     rows: list[Row] = []
     for number in range(1, 241):
@@ -200,6 +210,8 @@ def _books() -> list[Row]:
                         **({"deep": {"er": draw.randint(0, 3)}} if draw.random() < 0.5 else {}),
                     }
                 ),
+                "lent": begin + dt.timedelta(minutes=clock.randrange(0, 4000)),
+                "noted": some_time(clock.randrange(0, 40)),
             }
         )
     return rows

@@ -22,7 +22,8 @@ NUMBERS = ("pages", "copies", "price", "rating", "grade")
 ORDERED = ("id", "title", *NUMBERS, "genre", "issued", "sold", "code", "stamp")
 WHOLE = (
     f"aggregate {{ count sum {{ {' '.join(NUMBERS)} }} avg {{ {' '.join(NUMBERS)} }} "
-    f"min {{ {' '.join(ORDERED)} }} max {{ {' '.join(ORDERED)} }} }}"
+    f"min {{ {' '.join(ORDERED)} }} max {{ {' '.join(ORDERED)} }} "
+    f"countDistinct {{ {' '.join(ORDERED)} }} }}"
 )
 
 
@@ -49,11 +50,13 @@ def rank(name: str, value: Any) -> Any:
 def expected(rows: list[Row]) -> dict[str, Any]:
     """The whole aggregate of these rows."""
     found: dict[str, Any] = {"count": len(rows), "sum": {}, "avg": {}, "min": {}, "max": {}}
+    found["countDistinct"] = {}
     for name in ORDERED:
         values = [row[name] for row in rows if row[name] is not None]
         for function, end in (("min", min), ("max", max)):
             value = end(values, key=lambda one: rank(name, one)) if values else None
             found[function][name] = shown(name, value)
+        found["countDistinct"][name] = len({rank(name, value) for value in values})
         if name in NUMBERS:
             found["sum"][name] = _sum(name, values)
             found["avg"][name] = _average(name, values)

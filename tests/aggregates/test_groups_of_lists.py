@@ -73,7 +73,7 @@ async def test_groups_are_in_the_order_of_their_key(library: Zoo) -> None:
 async def test_several_keys(library: Zoo) -> None:
     """Groups by two columns, as they are ordered in `by`; the key shows what is asked of it."""
     data = await library.data(
-        "query ($by: [BookGroupBy!]!) { books { groups(by: $by, first: 50) {"
+        "query ($by: [BookColumn!]!) { books { groups(by: $by, first: 50) {"
         " count key { sold genre __typename } } } }",
         {"by": ["SOLD", "GENRE"]},
     )

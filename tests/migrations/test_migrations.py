@@ -23,7 +23,7 @@ from gateway.errors import ConfigurationError, SourceRefused, SourceUnavailable
 from gateway.sources.postgres import migrate
 from resolvers import models
 
-REVISIONS = tuple(f"{number:04}" for number in range(1, 14))
+REVISIONS = tuple(f"{number:04}" for number in range(1, 15))
 UPDATED = {"0012"}
 """Bring functions up to date that an older version installs as they are today."""
 NOTHING = {part: set() for part in PARTS}
@@ -189,3 +189,21 @@ def test_head_is_the_last_version(migrations_folder):
     assert migrate.head(migrations_folder) == REVISIONS[-1]
     files = sorted(path.name for path in Path(migrations_folder, "versions").glob("*.py"))
     assert [name.partition("_")[0] for name in files] == list(REVISIONS)
+
+
+async def test_nulls_leave_lists_before_they_are_kept_out(fresh_database, migrations_folder):
+    """Rows that have some are mended, others stay; later ones are refused."""
+    url = await fresh_database()
+    await migrate.upgrade(url, migrations_folder, "0013")
+    new = "INSERT INTO topics (title, category, keywords) VALUES ('x', 'science', $1)"
+    connection = await asyncpg.connect(url, timeout=10)
+    try:
+        for words in (["a", None, "b", None], ["c"], []):
+            await connection.execute(new, words)
+        await migrate.upgrade(url, migrations_folder)
+        found = await connection.fetch("SELECT keywords FROM topics ORDER BY id")
+        assert [row["keywords"] for row in found] == [["a", "b"], ["c"], []]
+        with pytest.raises(asyncpg.CheckViolationError):
+            await connection.execute(new, ["a", None])
+    finally:
+        await connection.close()

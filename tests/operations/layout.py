@@ -21,7 +21,8 @@ def plan_text(
 ) -> str:
     """What `Engine.explain` gives, and how many requests each source was really sent.
 
-    `taken` is the trace of a run: which way each narrowed search went, and why.
+    `taken` is the trace of a run: which way each narrowed search went, and why. Where several go
+    at once, it is a matter of moments which of their requests meet and are sent as one.
     """
     lines: list[str] = []
     for number, wave in enumerate(plan["waves"], 1):
@@ -37,6 +38,8 @@ def plan_text(
                         lines += [f"  {line}" for line in _member(name, value)]
     lines += sorted(f"took {_taken(line)}" for line in taken)
     calls = ", ".join(f"{source} {count}" for source, count in sorted(made.items()) if count)
+    if taken and len(plan["waves"][0]) > 1:
+        calls = "as many as do not meet"
     return "\n".join([*lines, f"sent: {calls or 'nothing'}", ""])
 
 

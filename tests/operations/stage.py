@@ -161,7 +161,7 @@ async def _fill_vectors(addresses: Addresses) -> None:
             await source.administration.ensure_collection(
                 name, len(points[0].vector), distance, INDEXES
             )
-            await source.administration.upsert(name, points)
+            await source.bulk.store(name, points)
     finally:
         await source.close()
     await fill_notes(addresses.qdrant)

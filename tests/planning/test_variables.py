@@ -141,5 +141,6 @@ def test_a_file_does_not_go_on() -> None:
     spec = VariablesSpec(["big", "file"], operation.variable_definitions or ())
     coercer = VariableCoercer(SCHEMA, [])
     assert spec.read(Variables(coercer, {"big": 1 << 70}, {}))[1] == (b'{"big":%d}' % (1 << 70),)
-    with pytest.raises(InputError, match="file"):
+    with pytest.raises(InputError, match="file") as refused:
         spec.read(Variables(coercer, {"big": 1, "file": [file]}, {}))
+    assert spec.located(refused.value).message == refused.value.message  # it is no argument's

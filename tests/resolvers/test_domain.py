@@ -234,8 +234,8 @@ def test_secrets_are_not_in_the_schema() -> None:
             }, f"{found.name}.{name}"
 
 
-def test_entities_and_root_fields_are_described() -> None:
-    """A person who explores the schema finds a sentence at every type, and at these fields."""
+def test_entities_root_fields_and_arguments_are_described() -> None:
+    """Who explores the schema finds a sentence at every type and argument, and at these fields."""
     objects = [
         found
         for found in SCHEMA.type_map.values()
@@ -248,6 +248,13 @@ def test_entities_and_root_fields_are_described() -> None:
         if found.interfaces or found.name in {"Query", "Mutation"}
         for name, field in found.fields.items()
         if not field.description and not name.startswith("_")
+    ]
+    bare += [
+        f"{found.name}.{name}({argument}:)"
+        for found in objects
+        for name, field in found.fields.items()
+        for argument, given in field.args.items()
+        if not given.description and not name.startswith("_")
     ]
     assert not bare
 

@@ -7,7 +7,6 @@ import sys
 from dataclasses import dataclass
 
 import pytest
-import sqlalchemy as sa
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
@@ -57,7 +56,7 @@ NASTY = sorted(
         *("UUID", "Decimal", "datetime", "domain", "base", "public", "__init__", "__class__"),
     }
 )
-INTEGER = ColumnType("integer", "sa.Integer", kinds.natural(sa.Column("c", sa.Integer()), "c"))
+INTEGER = ColumnType("integer", "sa.Integer", kinds.INT)
 NAMES = st.sampled_from(NASTY)
 NUMBERS = itertools.count()
 

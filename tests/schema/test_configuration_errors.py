@@ -463,9 +463,9 @@ CASES: dict[Callable[[], Domain], tuple[str, ...]] = {
     changed_rows_as_one: ("Changes.bad", "delete_many()", "list[Entity] | None"),
     undecorated_entity: ("Bad", "@entity(table)"),
     undecorated_roots: ("Roots", "@queries"),
-    one_root_twice: ("Others.enclosure", "Roots", "rename one"),
+    one_root_twice: ("Others.enclosure", f"{__name__}.Roots", "rename one"),
     relation_to_unlisted_entity: ("Bad.enclosure", "Enclosure", "add it there"),
-    two_of_one_name: ("same class name",),
+    two_of_one_name: (f"{__name__}.Enclosure", "same class name", "rename one"),
 }
 
 

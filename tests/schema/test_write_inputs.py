@@ -29,7 +29,7 @@ from gateway.schema.writes import (
     MAX_ROWS,
     Rows,
     children,
-    read_patch,
+    read_changes,
     required,
     writable,
 )
@@ -160,6 +160,8 @@ def test_upserts_by_a_unique_key(columns: tuple[str, ...]) -> None:
 def test_upserts_by_what_is_not_unique(columns: tuple[str, ...]) -> None:
     """They are refused at start-up, by name; a partial index is no unique key of the table."""
     with pytest.raises(ConfigurationError, match=r"Writing\.write.*not a unique key"):
+        build(domain_of(insert(ignore=columns)))
+    with pytest.raises(ConfigurationError, match=r"Writing\.write.*not a unique key"):
         build(domain_of(upsert(*columns)))
 
 
@@ -210,11 +212,44 @@ def test_bounds_of_rows(api: Api) -> None:
 def test_null_and_absent_in_a_patch(api: Api) -> None:
     """Null is kept, absence is absence, and a column that may not be null says so."""
     shelf = api.catalog.entities["Shelf"]
-    assert read_patch(shelf, {"label": None, "rank": 3}) == {"label": None, "rank": 3}
+    given = {"set": {"label": None, "rank": 3}, "inc": {"version": 2}}
+    assert read_changes(shelf, given) == (
+        {"label": None, "rank": 3, "version": 2},
+        {"version": "inc"},
+    )
     with pytest.raises(InputError, match=r"set\.rank"):
-        read_patch(shelf, {"rank": None})
+        read_changes(shelf, {"set": {"rank": None}})
     with pytest.raises(InputError, match="`set` is empty"):
-        read_patch(shelf, {})
+        read_changes(shelf, {"set": {}})
+
+
+def test_what_columns_may_be_joined_to(api: Api) -> None:
+    """Numbers are counted, lists and JSONB joined; keys, references and plain JSON are only set."""
+    assert fields(api, "ShelfInc") == {"rank": "Int", "version": "Int"}
+    assert fields(api, "BoxInc") == {"place": "Int"}
+    assert set(fields(api, "SampleInc")) == {
+        "small", "tiny", "big", "ratio", "single", "exact", "money",
+    }  # fmt: skip
+    lists = {
+        "gaps",
+        "bigGaps",
+        "sizeGaps",
+        "spanGaps",
+        "words",
+        "numbers",
+        "bigs",
+        "exacts",
+        "refs",
+        "sizes",
+        "ratios",
+        "moments",
+    }
+    assert set(fields(api, "SampleAppend")) == lists | {"spans", "blobs", "doc"}
+    assert fields(api, "SampleDeleteAt") == {"doc": "[String!]"}
+    assert "TagInc" not in api.catalog.schema.type_map
+    update: Any = api.catalog.schema.mutation_type
+    assert str(update.fields["updateSealedBox"].args["set"].type) == "SealedBoxPatch!"
+    assert str(update.fields["updateShelf"].args["set"].type) == "ShelfPatch"
 
 
 def test_a_rule_does_not_change_what_may_be_written() -> None:

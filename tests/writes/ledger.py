@@ -28,6 +28,7 @@ from gateway import (
     reference,
     search,
     update,
+    update_each,
     update_many,
     upsert,
     upsert_many,
@@ -182,11 +183,13 @@ class LedgerMutations:
 
     insert_note: Note | None = insert()
     insert_notes: list[Note] | None = insert_many()
+    insert_new_notes: list[Note] | None = insert_many(ignore=("slug",))
     upsert_note: Note | None = upsert("slug")
     upsert_notes: list[Note] | None = upsert_many("slug")
     update_note: Note | None = update()
     update_note_locked: Note | None = update(version="version")
     update_notes: list[Note] | None = update_many()
+    update_each_note: list[Note] | None = update_each()
     delete_note: Note | None = delete()
     delete_notes: list[Note] | None = delete_many()
     insert_folder: Folder | None = insert()

@@ -42,7 +42,7 @@ async def ledger_standing(
         await source.administration.delete_collection("ledger_notes")
         await source.administration.ensure_collection("ledger_notes", 2, Distance.DOT)
         points = [Point(key, vector, {}) for key, vector in VECTORS.items()]
-        await source.administration.upsert("ledger_notes", points)
+        await source.bulk.store("ledger_notes", points)
     finally:
         await source.close()
     async with standing("writes.ledger", script(ledger.metadata, rows), addresses) as stand:

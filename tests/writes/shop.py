@@ -35,6 +35,7 @@ from gateway import (
     queries,
     state_counter,
     update,
+    update_each,
     update_many,
     upsert,
     upsert_many,
@@ -167,6 +168,10 @@ class Sample:
     note: JSON | None
     size: Size | None
     words: list[str] | None
+    gaps: list[str | None]
+    big_gaps: list[BigInt | None] | None
+    size_gaps: list[Size | None] | None
+    span_gaps: list[Duration | None] | None
     numbers: list[int] | None
     bigs: list[BigInt] | None
     exacts: list[Decimal] | None
@@ -177,6 +182,11 @@ class Sample:
     spans: list[Duration] | None
     blobs: list[Bytes] | None
     guarded: str | None = column("label", permission_classes=[ClerksOnly])
+
+    @field(needs=("gaps", "big_gaps", "size_gaps"))
+    def counted(self) -> list[int]:
+        lists: list[Any] = [self.gaps, self.big_gaps, self.size_gaps]
+        return [sum(one is None for one in of or ()) for of in lists]
 
     @field(needs=("doc",))
     def doubled(self) -> str:
@@ -205,11 +215,14 @@ class ShelfMutations:
 
     insert_shelf: Shelf | None = insert()
     insert_shelves: list[Shelf] | None = insert_many()
+    insert_new_shelf: Shelf | None = insert(ignore=("code",))
+    insert_new_shelves: list[Shelf] | None = insert_many(ignore=("code",))
     upsert_shelf: Shelf | None = upsert("code")
     upsert_shelves: list[Shelf] | None = upsert_many("code")
     update_shelf: Shelf | None = update()
     update_shelf_locked: Shelf | None = update(version="version")
     update_shelves: list[Shelf] | None = update_many()
+    update_each_shelf: list[Shelf] | None = update_each()
     delete_shelf: Shelf | None = delete()
     delete_shelves: list[Shelf] | None = delete_many()
     must_insert_shelf: Shelf = insert()

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import asyncpg
 import pytest
@@ -156,6 +156,66 @@ async def test_lists_of_lists_are_unfit_and_leave_others_alone(stand: Stand) -> 
             "spans": ["P1M"],
         },
     ]
+
+
+async def test_nulls_within_lists(stand: Stand) -> None:
+    """They are kept and shown where the annotation has them; elsewhere they make a list unfit."""
+    given = {
+        "gaps": ["a", None, ""],
+        "bigGaps": [None, "9007199254740993"],
+        "sizeGaps": ["LARGE", None],
+        "spanGaps": [None, "P1D"],
+    }
+    shown = " ".join(given)
+    new = f"mutation ($new: SampleInsert!) {{ insertSample(input: $new) {{ {shown} }} }}"
+    assert await stand.data(new, {"new": given}) == {"insertSample": given}
+    joined = (
+        "mutation { updateSample(id: 1, append: {gaps: [null]}, prepend: {sizeGaps: [null, SMALL]})"
+        " { gaps sizeGaps } }"
+    )
+    grown = {"gaps": [*given["gaps"], None], "sizeGaps": [None, "SMALL", *given["sizeGaps"]]}
+    assert await stand.data(joined) == {"updateSample": grown}
+    await stand.connection.execute(
+        "INSERT INTO samples (gaps, words, sizes, numbers) VALUES"
+        " ('{{a},{b}}', '{a,NULL}', '{s,NULL}', '{NULL}'), ('{}', '{a}', '{s}', '{}')"
+    )
+    data = await stand.data(
+        "{ samples(where: {id: {ne: 2}}) { nodes { gaps sizeGaps bigGaps counted words } } }"
+    )
+    first = {**grown, "bigGaps": given["bigGaps"], "counted": [2, 1, 2], "words": None}
+    last = {"gaps": [], "sizeGaps": None, "bigGaps": None, "counted": [0, 0, 0], "words": ["a"]}
+    assert data["samples"]["nodes"] == [first, last]
+    data = await stand.data("{ sample(id: 2) { words sizes numbers bigGaps } }")
+    assert data == {"sample": {"words": None, "sizes": None, "numbers": None, "bigGaps": None}}
+    error = await stand.error("{ sample(id: 2) { gaps } }")
+    assert code_of(error) == "SOURCE_DATA"
+
+
+@pytest.mark.parametrize(
+    ("where", "ids"),
+    [
+        ({"gaps": {"eq": ["a", None]}}, [1]),
+        ({"gaps": {"eq": ["a"]}}, [2]),
+        ({"words": {"eq": ["x", None]}}, [2]),
+        ({"gaps": {"contains": ["a"]}}, [1, 2]),
+        ({"gaps": {"containedBy": ["a", "b"]}}, [2]),
+        ({"sizeGaps": {"eq": [None, "LARGE"]}}, [1]),
+    ],
+    ids=str,
+)
+async def test_conditions_on_lists_with_nulls(
+    where: dict[str, Any], ids: list[int], stand: Stand
+) -> None:
+    """Equal lists have their nulls in the same places; nothing contains a null, nor is it given."""
+    await stand.connection.execute(
+        "INSERT INTO samples (gaps, words, size_gaps) VALUES"
+        " ('{a,NULL}', '{x}', '{NULL,l}'), ('{a}', '{x,NULL}', '{l}')"
+    )
+    query = "query ($where: SampleWhere) { samples(where: $where) { nodes { id } } }"
+    data = await stand.data(query, {"where": where})
+    assert [row["id"] for row in data["samples"]["nodes"]] == ids
+    error = await stand.error(query, {"where": {"gaps": {"overlaps": ["a", None]}}})
+    assert code_of(error) == "BAD_USER_INPUT"
 
 
 @pytest.mark.parametrize("value", ODD)

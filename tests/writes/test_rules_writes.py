@@ -44,6 +44,7 @@ HIDDEN = {
     "update with another version": 'updateNoteLocked(id: 2, version: 9, set: {title: "x"}) { id }',
     "update of a dead one": 'updateNote(id: 4, set: {title: "x"}) { id }',
     "update to one's own": 'updateNote(id: 2, set: {owner: "ann"}) { id }',
+    "count": "updateNote(id: 2, inc: {version: 1}) { id }",
     "delete": "deleteNote(id: 2) { id slug }",
     "delete of a dead one": "deleteNote(id: 4) { id }",
 }
@@ -95,8 +96,17 @@ FORBIDDEN = {
     "give away several": (
         'updateNotes(where: {slug: {in: ["a1", "a2"]}}, set: {owner: "bob"}) { id }'
     ),
+    "give away one of each": (
+        'updateEachNote(updates: [{id: 3, set: {title: "x"}}, {id: 1, set: {owner: "bob"}}]) { id }'
+    ),
     "upsert over another's": 'upsertNote(input: {slug: "b1", owner: "ann"}) { id slug title }',
     "upsert over another's, only the key": 'upsertNote(input: {slug: "b1"}) { id slug title }',
+    "count another's by upsert": (
+        'upsertNote(input: {slug: "b1", version: 1}, inc: [VERSION]) { id version }'
+    ),
+    "one of several new ones": (
+        'insertNewNotes(inputs: [{slug: "a1", owner: "bob"}, {slug: "z", owner: "bob"}]) { id }'
+    ),
     "upsert over a dead one": (
         'upsertNote(input: {slug: "a3", owner: "ann", state: LIVE}) { id title }'
     ),
@@ -172,6 +182,16 @@ async def test_what_the_rule_allows(stand: Stand) -> None:
         "folder": {"notes": {"nodes": [{"slug": "in"}]}},
         "delete": [{"slug": "in"}],
     }
+
+
+async def test_hidden_rows_are_left_out_like_others(stand: Stand) -> None:
+    """An insert that ignores what is there tells no more of a hidden row than that it made none."""
+    data = await stand.data(
+        'mutation { done: insertNewNotes(inputs: [{slug: "b1", owner: "ann"},'
+        ' {slug: "a1", owner: "ann"}, {slug: "new", owner: "ann"}]) { slug } }',
+        viewer=ANN,
+    )
+    assert data == {"done": [{"slug": "new"}]}
 
 
 async def test_what_is_returned_obeys_the_rules_too(stand: Stand) -> None:

@@ -128,16 +128,19 @@ async def test_one_of_many_with_the_same_version_wins(domain: Stand, topic: str)
 
 
 async def test_a_repeated_item_is_the_same_item(domain: Stand) -> None:
-    """Items are unique by source and its id: a second upsert updates, an insert is refused."""
+    """Items are unique by source and its id: a second upsert updates, an insert does nothing."""
     upsert = "mutation ($new: ItemInsert!) { upsertItem(input: $new) { title } }"
     insert = "mutation ($new: ItemInsert!) { insertItem(input: $new) { title } }"
     again = {**ITEMS[0], "title": "Again"}
     assert await domain.data(upsert, {"new": ITEMS[0]}) == {"upsertItem": {"title": "Aurora"}}
     assert await domain.data(upsert, {"new": again}) == {"upsertItem": {"title": "Again"}}
-    error = await domain.error(insert, {"new": again})
-    assert error["extensions"]["kind"] == "unique"
-    assert error["extensions"]["columns"] == ["source", "source_id"]
-    assert await domain.value("select count(*) from processed_items") == 1
+    third = {**ITEMS[0], "title": "A third time"}
+    assert await domain.data(insert, {"new": third}) == {"insertItem": None}
+    many = "mutation ($new: [ItemInsert!]!) { insertItems(inputs: $new) { title } }"
+    new = [third, {**third, "sourceId": "another"}]
+    assert await domain.data(many, {"new": new}) == {"insertItems": [{"title": "A third time"}]}
+    titles = await domain.rows("select title from processed_items order by id")
+    assert titles == [("Again",), ("A third time",)]
 
 
 async def test_items_enter_a_topic_with_it(domain: Stand) -> None:

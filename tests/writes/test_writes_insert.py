@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -166,3 +167,60 @@ async def test_a_field_that_must_not_be_null(stand: Stand) -> None:
     body = await stand.ask(document, {"new": {"code": "a"}})
     assert body["data"] is None
     assert code_of(body["errors"][0]) == "CONSTRAINT_VIOLATION"
+
+
+NEW = "mutation ($new: [ShelfInsert!]!) { insertNewShelves(inputs: $new) { code rank } }"
+
+
+async def test_rows_that_are_there_are_left_out(stand: Stand) -> None:
+    """They stay as they are, also those given twice; the new ones come in the order given."""
+    first = [{"code": "a", "rank": 1}, {"code": "b", "label": "B"}]
+    assert len((await stand.data(NEW, {"new": first}))["insertNewShelves"]) == 2
+    again = [
+        {"code": "c", "rank": 3},
+        {"code": "b", "label": "other"},
+        {"code": "d", "rank": 4},
+        {"code": "a", "rank": 9},
+        {"code": "c", "rank": 5},
+        {"code": "e", "label": "E"},
+    ]
+    data = await stand.data(NEW, {"new": again})
+    assert data["insertNewShelves"] == [
+        {"code": "c", "rank": 3},
+        {"code": "d", "rank": 4},
+        {"code": "e", "rank": 7},
+    ]
+    assert (await stand.data(NEW, {"new": again})) == {"insertNewShelves": []}
+    kept = await stand.rows("select code, label, rank from shelves where code in ('a', 'b')")
+    assert kept == [("a", "blank", 1), ("b", "B", 7)]
+    one = "mutation ($new: ShelfInsert!) { insertNewShelf(input: $new) { rank } }"
+    assert await stand.data(one, {"new": {"code": "a", "rank": 8}}) == {"insertNewShelf": None}
+    assert await stand.data(one, {"new": {"code": "f"}}) == {"insertNewShelf": {"rank": 7}}
+
+
+async def test_children_come_with_new_rows_only(stand: Stand) -> None:
+    """Those of a row that was there are left out with it."""
+    new = [{"code": code, "boxes": [{"place": 1, "name": code}]} for code in "ab"]
+    await stand.data(NEW, {"new": new[:1]})
+    await stand.data(NEW, {"new": [*new, {"code": "c"}]})
+    assert await stand.rows(
+        "select code, name from shelves join boxes on shelf_id = shelves.id order by code"
+    ) == [("a", "a"), ("b", "b")]
+    assert await stand.value("select count(*) from shelves") == 3
+
+
+async def test_only_the_named_key_is_ignored(stand: Stand) -> None:
+    """Another constraint is broken as ever, and nothing is stored."""
+    new = [{"code": "a"}, {"code": "b", "id": "1"}]
+    await stand.connection.execute("insert into shelves (code) values ('x')")
+    error = await stand.error(NEW, {"new": new})
+    assert error["extensions"]["columns"] == ["id"]
+    assert await stand.value("select count(*) from shelves") == 1
+
+
+async def test_many_insert_the_same_at_once(stand: Stand) -> None:
+    """Each row is made by exactly one of them, and none fails."""
+    new = [{"code": str(number)} for number in range(20)]
+    answers = await asyncio.gather(*(stand.data(NEW, {"new": new[turn:]}) for turn in range(10)))
+    made = [row["code"] for answer in answers for row in answer["insertNewShelves"]]
+    assert sorted(made) == sorted(row["code"] for row in new)

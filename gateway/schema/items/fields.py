@@ -6,6 +6,7 @@ import dataclasses
 import types
 import typing
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, Union
 
 from graphql import GraphQLUnionType
@@ -57,7 +58,6 @@ class CollectionFields:
         self._classes = classes
         self._inputs = inputs
         self._entity = entity
-        self._types: CollectionTypes | None = None
         self._filters: dict[str, tuple[type, type]] = {}
         self._lists: dict[str, type] = {}
         self._groups: dict[str, list[type]] = {}
@@ -79,14 +79,16 @@ class CollectionFields:
 
     def read(self, hints: Mapping[type, Mapping[str, Any]]) -> None:
         """Learn what the classes bind, and declare their inputs. Raises ConfigurationError."""
-        if not self._classes:
-            return
-        self._types = CollectionTypes(self._inputs)
         for cls in self._classes:
             one = self.by_class[cls] = self._collection(cls, hints[cls])
             self._by_name[one.name] = one
         for one in self.by_class.values():
             self._filters[one.name] = self._types.declare(one.name, *self._open(one))
+
+    @cached_property
+    def _types(self) -> CollectionTypes:
+        """Makes the types, and some at once, so not where there is no collection."""
+        return CollectionTypes(self._inputs)
 
     def unions(self, schema: GraphQLSchema) -> set[str]:
         """The names of the unions of collections, whose members answers tell by `__typename`."""
@@ -146,20 +148,19 @@ class CollectionFields:
         field.settle(inner | None, self._writes.arguments(binding, collection))
 
     def _root(self, binding: Any, collection: Collection) -> tuple[Any, list[StrawberryArgument]]:
-        types_ = self._types
-        if types_ is None or isinstance(binding, MatchedItem):
+        if isinstance(binding, MatchedItem):
             return collection.cls, []
         name = collection.name
         made, sort = self._filters[name]
         if isinstance(binding, ItemListing):
             if name not in self._lists:
-                self._lists[name] = types_.list_type(collection)
+                self._lists[name] = self._types.list_type(collection)
             return self._lists[name], list_arguments(made, sort)
         if isinstance(binding, ItemGrouping):
             columns = _sortable(self._open(collection)[0])
             if name not in self._groups:
-                self._groups[name] = types_.group_type(collection, columns)
-            return list[self._groups[name][0]], types_.group_arguments(name, made, columns)  # type: ignore[misc]  # made at run time
+                self._groups[name] = self._types.group_type(collection, columns)
+            return list[self._groups[name][0]], self._types.group_arguments(name, made, columns)  # type: ignore[misc]  # made at run time
         key = collection.key
         says = f"The item's `{key.name}`."
         arguments = [] if collection.singleton else [argument("id", key.kind.annotation, says)]

@@ -20,10 +20,10 @@ from typing import Any
 
 import strawberry
 from strawberry.scalars import JSON
-from strawberry.types.enum import has_enum_definition
 
 from gateway.errors import ConfigurationError, InputError
 from gateway.schema import kinds
+from gateway.schema.definitions import declare_enum
 from gateway.schema.scalars import BigInt, write_moment
 
 _INTEGER = re.compile(r"-?[0-9]{1,19}")
@@ -183,8 +183,7 @@ def _list_kind(item: ItemKind) -> ItemKind:
 
 def _enum_kind(annotation: type[enum.Enum]) -> ItemKind:
     """A field with choices: the enum's values are the source's, its names are GraphQL's."""
-    if not has_enum_definition(annotation):
-        strawberry.enum(annotation, description=" ".join((annotation.__doc__ or "").split()))
+    declare_enum(annotation)
     names = {str(member.value): name for name, member in annotation.__members__.items()}
 
     def read(value: Any) -> str:

@@ -6,10 +6,12 @@ import enum
 from typing import TYPE_CHECKING, Any
 
 import strawberry
+from strawberry.utils.str_converters import capitalize_first
 
 from gateway.schema.arguments import argument
-from gateway.schema.inputs import Inputs, names_enum
-from gateway.schema.items.kinds import BIGINT, DECIMAL, FLOAT, INT
+from gateway.schema.inputs import Inputs, names_enum, operand
+from gateway.schema.items.kinds import BIGINT, DATE, DECIMAL, FLOAT, INT, MOMENT
+from gateway.schema.kinds import ORDERED, TEXT
 from gateway.schema.outputs import Member, make_type
 
 if TYPE_CHECKING:
@@ -29,15 +31,9 @@ class SortDirection(enum.Enum):
     DESC = "DESC"
 
 
+_PRESENCE = {"isNull": operand("isNull", TEXT)}
 TEXT_MEMBERS: Mapping[str, tuple[Any, str]] = {
-    "eq": (str | None, "Equal."),
-    "ne": (str | None, "Not equal; a null is not equal to anything."),
-    "in": (list[str] | None, "One of these."),
-    "notIn": (list[str] | None, "None of these."),
-    "lt": (str | None, "Less than."),
-    "lte": (str | None, "Less than or equal."),
-    "gt": (str | None, "Greater than."),
-    "gte": (str | None, "Greater than or equal."),
+    **{operator: operand(operator, TEXT) for operator in ORDERED if operator != "isNull"},
     "contains": (str | None, "Contains this."),
     "icontains": (str | None, "Contains this, whatever the case."),
     "startsWith": (str | None, "Begins with this."),
@@ -45,10 +41,14 @@ TEXT_MEMBERS: Mapping[str, tuple[Any, str]] = {
     "endsWith": (str | None, "Ends with this."),
     "iendsWith": (str | None, "Ends with this, whatever the case."),
     "isEmpty": (bool | None, "True: null or without a letter. False: has some."),
-    "isNull": (bool | None, "True: has no value. False: has one."),
+    **_PRESENCE,
 }
 
+_DATES = frozenset({DATE, MOMENT})
+"""Of these Directus (11.17) reads whatever it computes as a date, the number of values as well."""
+
 FUNCTIONS: Mapping[str, str] = {
+    "countDistinct": "How many different values.",
     "sum": "Sums.",
     "avg": "Averages.",
     "min": "The smallest values.",
@@ -57,8 +57,10 @@ FUNCTIONS: Mapping[str, str] = {
 
 
 def result_kind(function: str, kind: ItemKind) -> ItemKind:
-    """What a function of a field gives."""
-    if function in {"min", "max"} or kind is DECIMAL:
+    """What a function of a field gives; without a name it is the field itself."""
+    if function == "countDistinct":
+        return INT
+    if function in {"", "min", "max"} or kind is DECIMAL:
         return kind
     return BIGINT if function == "sum" and kind in {INT, BIGINT} else FLOAT
 
@@ -71,11 +73,7 @@ class CollectionTypes:
         self._text = inputs.make(
             "ItemTextFilter", TEXT_MEMBERS, "Conditions on a text; all given members hold."
         )
-        self._presence = inputs.make(
-            "ItemPresenceFilter",
-            {"isNull": TEXT_MEMBERS["isNull"]},
-            "Whether there is a value.",
-        )
+        self._presence = inputs.make("ItemPresenceFilter", _PRESENCE, "Whether there is a value.")
 
     def declare(
         self,
@@ -142,23 +140,16 @@ class CollectionTypes:
                 make_type(f"{name}GroupKey", keys, "What the items of a group have in common."),
                 "What its items have in common: values of `groupBy`, null of all else.",
             ),
-            "countDistinct": Member(
-                make_type(
-                    f"{name}CountDistinct",
-                    {one.name: Member(int | None) for one in columns.values()},
-                    "How many different values.",
-                ),
-                "How many different values.",
-            ),
         }
-        numbers = [one for one in columns.values() if one.kind.number]
-        for function, says in FUNCTIONS.items() if numbers else ():
+        for function, says in FUNCTIONS.items():
             results = {
                 one.name: Member(result_kind(function, one.kind).annotation | None)
-                for one in numbers
+                for one in columns.values()
+                if one.kind.number or (function == "countDistinct" and one.kind not in _DATES)
             }
-            made = make_type(f"{name}{function.capitalize()}", results, says)
-            members[function] = Member(made, says)
+            if results:
+                made = make_type(f"{name}{capitalize_first(function)}", results, says)
+                members[function] = Member(made, says)
         inner = [one.annotation for one in members.values() if one.annotation is not int]
         return [make_type(f"{name}Group", members, "Items with something in common."), *inner]
 

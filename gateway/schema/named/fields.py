@@ -16,14 +16,12 @@ from uuid import UUID
 import sqlalchemy as sa
 import strawberry
 from sqlalchemy.dialects import postgresql as pg
-from strawberry.annotation import StrawberryAnnotation
 from strawberry.scalars import JSON
-from strawberry.types.arguments import StrawberryArgument
-from strawberry.types.unset import UNSET
 from strawberry.utils.str_converters import to_camel_case
 
 from gateway.errors import ConfigurationError, PlaitError
 from gateway.schema import kinds as k
+from gateway.schema.arguments import argument
 from gateway.schema.bindings import Bound, ColumnBinding, bound
 from gateway.schema.catalog import ColumnInfo, EntityInfo
 from gateway.schema.named.binding import NamedSql, Row, Rows
@@ -34,6 +32,8 @@ from gateway.schema.scalars import BigInt, Bytes, Duration
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from strawberry.types.arguments import StrawberryArgument
 
 _TYPES: Mapping[str, tuple[Any, Any]] = {
     "bool": (sa.Boolean(), bool),
@@ -144,6 +144,8 @@ class NamedFields:
             if word not in _IDS:
                 raise file.wrong(member.line, f"{word} cannot be an ID.")
             annotation = strawberry.ID
+        if member.type.sparse:
+            annotation = annotation | None
         if member.type.array:
             type_, annotation, declared = sa.ARRAY(type_), list[annotation], f"{word}[]"  # type: ignore[valid-type]  # a run-time annotation
         column: sa.Column[Any] = sa.Column(
@@ -291,15 +293,7 @@ def _described(text: str, file: SqlFile) -> str | None:
 
 
 def _argument(one: Parameter) -> StrawberryArgument:
-    annotation = one.kind.annotation
-    default = one.default
-    says = one.says
+    annotation, says = one.kind.annotation, one.says
     if one.fallback is not None:
         says = f"{says} By default `{one.fallback}`.".strip()
-    return StrawberryArgument(
-        python_name=one.name,
-        graphql_name=one.name,
-        type_annotation=StrawberryAnnotation(annotation | None if one.nullable else annotation),
-        description=says or None,
-        default=UNSET if default is UNSET else default,
-    )
+    return argument(one.name, annotation | None if one.nullable else annotation, says, one.default)

@@ -35,19 +35,20 @@ _KEYS = ("mode", "returns", "limit", "read_only", "transaction")
 _ANY_KEY = re.compile(r"(\w+)\s*:\s*(.*)")
 _MEMBER = re.compile(r"(param|column)\s+([a-z_][a-z0-9_]*)\s*:\s*(.*)")
 _LIKE_MEMBER = re.compile(r"(param|column)\b.*:")
-_TYPE = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(\[\])?(\s+as\s+ID)?(\?)?\s*(?:=\s*(.+))?")
+_TYPE = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?:(\?)?(\[\]))?(\s+as\s+ID)?(\?)?\s*(?:=\s*(.+))?")
 _LINE = re.compile(r"[^\n]*\n|[^\n]+")
 _BRACKETS = {")": "(", "]": "["}
 
 
 @dataclass(frozen=True, slots=True)
 class TypeName:
-    """A type as it is written: `text[]?`, `int8 as ID`."""
+    """A type as it is written: `text[]?`, `text?[]` of a list with nulls in it, `int8 as ID`."""
 
     word: str
     array: bool = False
     as_id: bool = False
     nullable: bool = False
+    sparse: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,10 +196,10 @@ def _type(file: SqlFile, text: str, line: int) -> tuple[TypeName, str | None]:
         raise file.wrong(
             line, f"`{text}` is no type; write one such as int4, text[], `int8 as ID` or date?."
         )
-    word, array, as_id, nullable, default = found.groups()
+    word, sparse, array, as_id, nullable, default = found.groups()
     if default is not None:
         _check_default(file, default, line)
-    return TypeName(word, bool(array), bool(as_id), bool(nullable)), default
+    return TypeName(word, bool(array), bool(as_id), bool(nullable), bool(sparse)), default
 
 
 def _check_default(file: SqlFile, text: str, line: int) -> None:

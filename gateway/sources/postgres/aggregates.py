@@ -10,10 +10,10 @@ from sqlalchemy.dialects.postgresql import BYTEA
 from gateway.schema import asks
 from gateway.schema import kinds as k
 from gateway.schema.shapes import columns_of
-from gateway.sources.postgres.scalars import commas, join, text
+from gateway.sources.postgres.scalars import FIRST, commas, has_a_name, join, text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from gateway.schema.catalog import Aggregates, EntityInfo, Measure
     from gateway.schema.shapes import GroupShape
@@ -47,7 +47,7 @@ class WholeList:
 
     def aggregate(self, ask: asks.Aggregate) -> Expression:
         """The text of the aggregate object."""
-        row = self._computed((), _measured(ask.parts)).subquery(self.build.name("a"))
+        row = self._computed(_measured(ask.parts), {}).subquery(self.build.name("a"))
         value, source = self._object(ask.parts, row)
         return sa.select(value).select_from(source).scalar_subquery()
 
@@ -57,8 +57,11 @@ class WholeList:
         shape: GroupShape = build.shapes[ask.spec]  # type: ignore[assignment]  # a page's spec has a page's shape
         used = [key.column for key in shape.order if not key.column.startswith("key.")]
         used += columns_of(shape.having)
-        row = self._computed(shape.by, (*_measured(ask.parts), *used)).subquery(build.name("a"))
         build.spec, build.taken[ask.spec] = ask.spec, 0
+        zone = build.bind(sa.Text())
+        by = {**dict.fromkeys(shape.by), **dict(shape.truncate)}
+        row = self._computed((*_measured(ask.parts), *used), by, zone).subquery(build.name("a"))
+        build.spec = ask.spec
         group = self._aggregates.group
         select = sa.select(*row.c)
         if shape.having is not None:
@@ -74,8 +77,13 @@ class WholeList:
         whole = join(text("["), listed, text("]"))
         return sa.select(whole).select_from(source).scalar_subquery()
 
-    def _computed(self, by: Iterable[str], names: Iterable[str]) -> sa.Select[Any]:
-        """`select` the keys and measures by their names, of all rows or of each group."""
+    def _computed(
+        self, names: Iterable[str], by: Mapping[str, str | None], zone: Expression | None = None
+    ) -> sa.Select[Any]:
+        """`select` keys and measures by their names, of all rows or of each group.
+
+        `by` has the keys, with the units of time that they are cut down to.
+        """
         rows = self.build.alias(self.entity.table, "t")
         taken = dict(self.build.taken)
         froms, conditions = self._pick(rows)
@@ -83,9 +91,10 @@ class WholeList:
         aggregates = self._aggregates
         columns: list[Expression] = []
         keys: list[Expression] = []
-        for name in by:
+        for name, unit in by.items():
             own, result = aggregates.keys[name]
-            keys.append(rows.c[own.column.name])
+            key = rows.c[own.column.name]
+            keys.append(key if unit is None else truncated(own.kind, key, unit, zone))
             columns.append(keys[-1].label(result.column.name))
         for name in dict.fromkeys(names):
             measure = aggregates.measures[name]
@@ -123,12 +132,29 @@ def _measured(parts: Any) -> Iterator[str]:
             yield from (v.column.name for v in values if not v.column.name.startswith("key."))
 
 
+def truncated(kind: k.Kind, column: Expression, unit: str, zone: Expression | None) -> Expression:
+    """The beginning of the unit of time in which a value lies, by the calendar of `zone`.
+
+    A time without a zone, or a date, has a calendar of its own. What no answer can show stays as
+    it is: there are such for which the server has no beginning.
+    """
+    cut: Expression
+    if kind is k.MOMENT:
+        cut = sa.func.date_trunc(text(unit), column, zone)
+    else:
+        cut = sa.func.date_trunc(text(unit), sa.cast(column, sa.TIMESTAMP))
+    cut = sa.func.greatest(sa.cast(cut, sa.Date) if kind is k.DATE else cut, FIRST)
+    return sa.case((has_a_name(column), cut), else_=column)
+
+
 def amount(measure: Measure, rows: Any) -> Expression:
     """A measure over the rows of an alias."""
     if measure.column is None:
         return sa.func.count()
     info = measure.column
     column: Expression = rows.c[info.column.name]
+    if measure.function == "countDistinct":
+        return sa.func.count(column.distinct())
     if measure.function in {"sum", "avg"}:
         if info.kind.name == k.FLOAT.name:  # sums of single precision would lose what doubles keep
             column = sa.cast(column, sa.Double)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import aggregate_order_by
+from sqlalchemy.dialects.postgresql import aggregate_order_by, distinct_on
 
 from gateway.schema import asks
 from gateway.schema.fulltext import RANK
-from gateway.schema.orders import cursor_head
+from gateway.schema.orders import cursor_head, led_by
 from gateway.sources.postgres import fulltext
 from gateway.sources.postgres.aggregates import WholeList
 from gateway.sources.postgres.columns import columns_of, wide
@@ -54,6 +54,7 @@ class Page:
         self.size: Expression | None = None
         self.asked: Expression | None = None
         self.read = False
+        self.within: list[Any] = []
         self.made_of: tuple[list[Any], list[Expression]] = [], []
 
     def select(self) -> sa.Select[Any]:
@@ -73,7 +74,30 @@ class Page:
     # The rows
 
     def _pick(self, rows: Any) -> tuple[list[Any], list[Expression]]:
-        """The FROM and the conditions of the whole list, taking its values from the first on."""
+        """The FROM and the conditions of the whole list."""
+        if not self.shape.distinct:
+            return self._like(rows)
+        first = self.build.alias(self.entity.table, "t")
+        self.within, conditions = self._like(first)
+        keys = self._keys(first, led_by(self.shape.distinct, self.shape.order))
+        names = [info.column.name for info in self.entity.key]
+        select = (
+            sa.select(*(first.c[name] for name in names))
+            .ext(distinct_on(*(value for _, value in keys[: len(self.shape.distinct)])))
+            .select_from(*self.within)
+            .where(*conditions)
+            .order_by(*self._ordered(keys, backward=False))
+        )
+        if self.parent is not None:
+            select = select.correlate(self.parent[1])
+        own = [rows.c[name] for name in names]
+        return [rows], [(own[0] if len(own) == 1 else sa.tuple_(*own)).in_(select)]
+
+    def _like(self, rows: Any) -> tuple[list[Any], list[Expression]]:
+        """The FROM and the conditions of the rows that the arguments let through.
+
+        Takes the arguments' values from the first on.
+        """
         build = self.build
         build.spec = self.ask.spec
         build.taken[build.spec] = 0
@@ -96,31 +120,39 @@ class Page:
             conditions.append(key == sa.any_(build.bind(sa.ARRAY(wide(key.type)))))
         return froms, conditions
 
+    def _keys(self, rows: Any, order: Sequence[OrderKey]) -> list[tuple[OrderKey, Expression]]:
+        """The keys of an order with their values on the rows of an alias."""
+        return [(key, self._order_value(rows, key)) for key in order]
+
     def _order_value(self, rows: Any, key: OrderKey) -> Expression:
         if key.column == RANK.name and self.entity.text is not None and self.asked is not None:
             return fulltext.rank(self.entity.text, rows, self.asked)
         return self.build.predicates.order_expression(self.entity, rows, key)
+
+    def _ordered(
+        self, keys: Sequence[tuple[OrderKey, Expression]], *, backward: bool
+    ) -> list[Expression]:
+        """The members of an ORDER BY."""
+        order_by = self.build.predicates.order_by
+        return [order_by(self.entity, key, value, backward=backward) for key, value in keys]
 
     def _rows(self) -> Any:
         """The page as a subquery: the columns read, computed order keys, row numbers."""
         build, shape = self.build, self.shape
         rows = build.alias(self.entity.table, "t")
         froms, conditions = self._pick(rows)
-        keys = [(key, self._order_value(rows, key)) for key in shape.order]
+        keys = self._keys(rows, shape.order)
         for nulls, before in ((shape.after, False), (shape.before, True)):
             if nulls is not None:
                 conditions.append(build.predicates.beyond(self.entity, keys, nulls, before=before))
-        self.made_of = froms, [*conditions, *(value for _, value in keys)]
+        self.made_of = [*froms, *self.within], [*conditions, *(value for _, value in keys)]
         read = columns_of(self.ask, shape, keyed=self.noted)
         columns = [column for column in rows.c if column.name in read]
         columns += [value.label(f"~o{i}") for i, (key, value) in enumerate(keys) if key.path]
         if self.asked is not None and self.entity.text is not None:
             columns.append(fulltext.rank(self.entity.text, rows, self.asked).label(RANK.name))
         select = sa.select(*columns).select_from(*froms).where(*conditions)
-        for key, value in keys:
-            select = select.order_by(
-                build.predicates.order_by(self.entity, key, value, backward=shape.backward)
-            )
+        select = select.order_by(*self._ordered(keys, backward=shape.backward))
         more = 1 if self.peeks else 0
         select = select.limit(sa.literal_column(str(shape.bound + more)))
         if self.parent is not None:
@@ -241,13 +273,17 @@ class Page:
     def _total(self) -> Expression:
         rows = self.build.alias(self.entity.table, "t")
         taken = dict(self.build.taken)
-        froms, conditions = self._pick(rows)
+        froms, conditions = self._like(rows)
         self.build.taken = taken
-        select = sa.select(sa.func.count()).select_from(*froms).where(*conditions)
+        columns = [rows.c[self.entity.columns[name].column.name] for name in self.shape.distinct]
+        select = sa.select(*(columns or [sa.func.count()])).select_from(*froms).where(*conditions)
         if self.noted:
-            self.build.note_list(froms, conditions)
+            self.build.note_list(froms, [*conditions, *columns])
         if self.parent is not None:
             select = select.correlate(self.parent[1])
+        if columns:
+            different = select.distinct().subquery(self.build.name("d"))
+            select = sa.select(sa.func.count()).select_from(different)
         return select.scalar_subquery()
 
 

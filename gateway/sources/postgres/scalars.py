@@ -1,9 +1,9 @@
 """How SQL writes each kind of column as JSON, and opaque text such as cursors.
 
 The table of `gateway.schema.kinds`, for PostgreSQL. A value GraphQL cannot represent (NaN,
-times that are infinite or outside the years 1 to 9999, a label its enum lacks, a list with a null
-or a list in it) is null where the field may be null; where it may not, a
-cast fails, and so does the field, as the GraphQL specification has it for such results.
+times that are infinite or outside the years 1 to 9999, a label its enum lacks, a list with a list
+in it, or with a null that its annotation lacks) is null where the field may be null; where it may
+not, a cast fails, and so does the field, as the GraphQL specification has it for such results.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ Expression = sa.ColumnElement[Any]
 
 _AS_TEXT = {k.BIGINT.name, k.INT_ID.name, k.TEXT_ID.name, k.UUID_ID.name, k.DECIMAL.name}
 _DATED = {k.MOMENT.name, k.DATE.name}
-_FIRST, _BEYOND = "'0001-01-01'", "'10000-01-01'"
+FIRST: Expression = sa.literal_column("'0001-01-01'")
+_BEYOND: Expression = sa.literal_column("'10000-01-01'")
 """The times that ISO 8601, Python and GraphQL have names for: from the one up to the other."""
 _AS_THEY_ARE = {k.INT.name, k.TEXT.name, k.BOOLEAN.name, k.TIME.name, k.UUID.name}
 
@@ -55,6 +56,11 @@ def commas(parts: Sequence[Expression]) -> list[Expression]:
     return spaced
 
 
+def has_a_name(column: Expression) -> Expression:
+    """Whether a date or a time is one that an answer can show."""
+    return sa.and_(column >= FIRST, column < _BEYOND)
+
+
 def write(info: ColumnInfo, column: Expression) -> Expression:  # noqa: PLR0911 - a table, row by row
     """The column as `row_to_json` must see it for the JSON its kind promises."""
     kind = info.kind
@@ -66,8 +72,7 @@ def write(info: ColumnInfo, column: Expression) -> Expression:  # noqa: PLR0911 
         finite = column - column == sa.literal_column("0")
         return sa.case((finite, column), else_=_unfit(info, column, info.column.type))
     if kind.name in _DATED:
-        named = sa.and_(column >= sa.literal_column(_FIRST), column < sa.literal_column(_BEYOND))
-        return sa.case((named, column), else_=_unfit(info, column, info.column.type))
+        return sa.case((has_a_name(column), column), else_=_unfit(info, column, info.column.type))
     if kind is k.DURATION:
         finite = sa.func.isfinite(column)
         return sa.case((finite, column), else_=_unfit(info, column, info.column.type))
@@ -102,17 +107,23 @@ def _enum(info: ColumnInfo, column: Expression) -> Expression:
 
 
 def _array(info: ColumnInfo, item: k.Kind, column: Expression) -> Expression:
-    """A list, unless there is a null or another unfit item in it: then it is unfit itself."""
+    """A list, unless there is an unfit item in it: then it is unfit itself.
+
+    A null is one, too, unless the annotation has nulls among the items: then unfit ones are nulls.
+    """
     if not item.labels and item.name in _AS_TEXT | _AS_THEY_ARE:
         type_: Any = sa.ARRAY(sa.Text) if item.name in _AS_TEXT else info.column.type
         items = sa.cast(column, type_) if item.name in _AS_TEXT else column
         whole = sa.func.array_position(column, sa.null()).is_(None)
         unfit = _unfit(info, column, type_)
+        if info.kind.sparse:
+            return sa.case((_nested(column), unfit), else_=items)
         return sa.case((_nested(column), unfit), (whole, items), else_=unfit)
     each = sa.func.unnest(column).column_valued("e")
     written = write(replace(info, kind=item, nullable=True), each)
     listed = sa.func.coalesce(sa.func.json_agg(written), sa.literal_column("'[]'::json"))
-    complete = sa.func.count() == sa.func.count(written)
+    fits: Expression = sa.func.count() == sa.func.count(written)
+    complete = sa.true() if info.kind.sparse else fits
     # The row's column is not named within the select, which would take its row for another table.
     fit = sa.select(sa.case((complete, listed))).scalar_subquery()
     unfit = _unfit(info, column, JSON)

@@ -245,10 +245,14 @@ class Session:
     async def apply(self, write: Write, viewer: tuple[Any, ...]) -> list[Key]:
         """Insert or update; the keys of the rows, in the order given, or the key's order.
 
+        Of an insert that ignores rows that are there only those that it made.
+
         Raises `SourceRefused`: VERSION_CONFLICT, or FORBIDDEN where a row would leave what the
         entity's rule allows the viewer.
         """
         self.changed = None
+        if write.each is not None:
+            return await self._update_each(write.each, viewer)
         if write.rows is not None:
             keys = await self._insert(write, write.rows, viewer)
         elif write.key is not None:
@@ -302,6 +306,16 @@ class Session:
         known = [key for key in locked if key in changed]
         return known if len(known) == len(changed) else sorted(changed)
 
+    async def _update_each(self, writes: Sequence[Write], viewer: tuple[Any, ...]) -> list[Key]:
+        """In the keys' order, too; the rows come in the order given, without those not there."""
+        keys: dict[int, list[Key]] = {}
+        changed: set[str] = set()
+        for place in sorted(range(len(writes)), key=lambda place: writes[place].key or ()):
+            keys[place] = await self.apply(writes[place], viewer)
+            changed.update(self.changed or ())
+        self.changed = frozenset(changed)
+        return [key for place in range(len(writes)) for key in keys[place]]
+
     async def _update(self, compiled: Compiled) -> list[Key]:
         found = await self._keys(compiled)
         self.changed = frozenset(name for row in found for name in row[-1])
@@ -316,24 +330,24 @@ class Session:
     ) -> list[Key]:
         """Rows and their children, a statement for each set of columns."""
         keys: dict[int, Key] = {}
-        for places, compiled in self._writes.inserts(write.entity, rows, write.conflict, viewer):
+        for places, compiled in self._writes.inserts(write, rows, viewer):
             try:
                 made = await self._keys(compiled)
             except asyncpg.CardinalityViolationError:
                 raise _twice() from None
-            if len(made) != len(places):
+            if len(made) != len(places) and not write.ignore:
                 if write.conflict and write.entity.rule is not None:
                     raise _forbidden(write.entity)
                 raise SourceRefused("The database left out some of these rows.")
-            keys.update(zip(places, made, strict=True))
-        if write.conflict and len(set(keys.values())) < len(rows):
+            keys.update(zip(places, made, strict=False))
+        if write.conflict and len(set(keys.values())) < len(rows) and not write.ignore:
             raise _twice()
         for nested in self._writes.children(write.entity, rows, keys):
             child_keys = await self._insert(nested.write, nested.write.rows or (), viewer)
             await self._check_rule(nested.write.entity, child_keys, viewer)
             if nested.links is not None:
                 await self._fetch(nested.links(child_keys))
-        return [keys[place] for place in range(len(rows))]
+        return [keys[place] for place in range(len(rows)) if place in keys]
 
     async def _check_rule(
         self, entity: EntityInfo, keys: Sequence[Key], viewer: tuple[Any, ...]

@@ -11,6 +11,7 @@ from sqlalchemy.dialects import postgresql as pg
 from gateway.schema.rules import condition
 from gateway.schema.writes import MAX_ROWS, Write
 from gateway.sources.postgres.columns import wide
+from gateway.sources.postgres.operands import joined, operand
 from gateway.sources.postgres.recordset import recordset, rows_json
 from gateway.sources.postgres.scalars import text
 from gateway.sources.postgres.statements import DIALECT, VIEWER, Build
@@ -78,48 +79,54 @@ class Writes:
 
     def inserts(
         self,
-        entity: EntityInfo,
+        write: Write,
         rows: Sequence[NewRow],
-        conflict: tuple[str, ...],
         viewer: tuple[Any, ...],
     ) -> Iterator[tuple[list[int], Compiled]]:
         """A statement for each set of columns, with the places of its rows.
 
-        Rows that are in `conflict` are updated, unless the entity's rule hides them: those are left
-        out of what the statement returns.
+        Rows that are in conflict are updated, unless the entity's rule hides them: those are left
+        out of what the statement returns, and so are all that are there where the write ignores
+        them. Which ones those are it does not tell: only neighbours share a statement then, so that
+        the rest is in order, and rows with children have one of their own.
         """
-        by_columns: dict[tuple[str, ...], list[int]] = {}
+        by_columns: dict[tuple[Any, ...], list[int]] = {}
+        run = 0
         for place, row in enumerate(rows):
-            by_columns.setdefault(tuple(sorted(row.values)), []).append(place)
-        for columns, places in by_columns.items():
+            columns = tuple(sorted(row.values))
+            if write.ignore and (row.children or (columns, run) not in by_columns):
+                run += 1
+            by_columns.setdefault((columns, run), []).append(place)
+            run += bool(write.ignore and row.children)
+        for (columns, _), places in by_columns.items():
             if columns:
                 values = [rows[place].values for place in places]
-                yield places, self._insert(entity, columns, values, conflict, viewer)
+                yield places, self._insert(write, columns, values, viewer)
             else:
                 for start in range(0, len(places), _BARE):
                     part = places[start : start + _BARE]
-                    yield part, _bare(entity, len(part))
+                    yield part, _bare(write.entity, len(part))
 
     def _insert(
         self,
-        entity: EntityInfo,
+        write: Write,
         columns: tuple[str, ...],
         values: Sequence[Mapping[str, Any]],
-        conflict: tuple[str, ...],
         viewer: tuple[Any, ...],
     ) -> Compiled:
-        form = self._form(
-            ("insert", entity.name, columns, conflict), _insertion, entity, columns, conflict
-        )
+        entity = write.entity
+        operators = tuple(write.operators.get(name) for name in columns)
+        shape = ("insert", entity.name, columns, write.conflict, write.ignore, operators)
+        form = self._form(shape, _insertion, write, columns)
         return form.filled({"rows": rows_json(values, entity), **_viewer(viewer)})
 
     def children(
         self, entity: EntityInfo, rows: Sequence[NewRow], keys: Mapping[int, Key]
     ) -> Iterator[Nested]:
-        """The children of all rows, a write for each relation, their parents' keys filled in."""
+        """The children of rows with keys, which are filled in: a write for each relation."""
         by_relation: dict[str, tuple[Relation, list[NewRow], list[Key]]] = {}
-        for place, row in enumerate(rows):
-            for relation, nested in row.children:
+        for place in sorted(keys):
+            for relation, nested in rows[place].children:
                 _, gathered, parents = by_relation.setdefault(relation.name, (relation, [], []))
                 gathered += nested
                 parents += [keys[place]] * len(nested)
@@ -178,7 +185,8 @@ class Writes:
         """
         patch = write.patch or {}
         column, expected = write.version or (None, None)
-        shape = ("update", write.entity.name, tuple(patch), column, expected is None, keys is None)
+        given = tuple((name, write.operators.get(name)) for name in patch)
+        shape = ("update", write.entity.name, given, column, expected is None, keys is None)
         form = self._form(shape, self._change, write, keys is None)
         values = {"rows": rows_json([patch], write.entity), "plait_version": expected}
         aimed = {**_aimed(write), **_viewer(viewer)} if keys is None else _arrays(keys)
@@ -192,9 +200,13 @@ class Writes:
             before = table.alias("b")
             conditions = [_among(write.entity, before)]
         rows: Any = table.alias("t")
-        given = recordset([rows.c[name] for name in write.patch or ()])
+        operators = write.operators
+        given = recordset([operand(rows.c[name], operators) for name in write.patch or ()])
         changes: dict[Any, Any] = {
-            rows.c[name]: sa.select(given.c[name]).scalar_subquery() for name in write.patch or ()
+            rows.c[name]: joined(
+                operators.get(name), rows.c[name], sa.select(given.c[name]).scalar_subquery()
+            )
+            for name in write.patch or ()
         }
         if write.version is not None:
             column, expected = write.version
@@ -274,19 +286,26 @@ def _place(entity: EntityInfo, column: str) -> int:
     return [info.column.name for info in entity.key].index(column)
 
 
-def _insertion(entity: EntityInfo, columns: tuple[str, ...], conflict: tuple[str, ...]) -> Any:
+def _insertion(write: Write, columns: tuple[str, ...]) -> Any:
     """Inserts the rows of one JSON parameter, all of these columns."""
-    table = entity.table
+    entity, conflict, table = write.entity, write.conflict, write.entity.table
     given = recordset([table.c[name] for name in columns])
     insert = pg.insert(table).from_select(
         list(columns), sa.select(*(given.c[name] for name in columns)), include_defaults=False
     )
-    if conflict:
+    unique = [table.c[name] for name in conflict]
+    if write.ignore:
+        insert = insert.on_conflict_do_nothing(index_elements=unique)
+    elif conflict:
+        met = _Named(table)
         changed = [name for name in columns if name not in conflict] or [conflict[0]]
         insert = insert.on_conflict_do_update(
-            index_elements=[table.c[name] for name in conflict],
-            set_={name: insert.excluded[name] for name in changed},
-            where=None if entity.rule is None else condition(entity.rule, _Named(table)),
+            index_elements=unique,
+            set_={
+                name: joined(write.operators.get(name), met[name], insert.excluded[name])
+                for name in changed
+            },
+            where=None if entity.rule is None else condition(entity.rule, met),
         )
     return insert.returning(*_keys(entity, table))
 

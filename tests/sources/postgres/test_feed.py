@@ -5,47 +5,20 @@ from __future__ import annotations
 import asyncio
 import gc
 import weakref
-from typing import TYPE_CHECKING
 
 import pytest
-from feeding import changes, connected, following, listening, prepare, until
+from feeding import changes, connected, following, listening, until
 
 from gateway.errors import ConfigurationError, SourceTimeout, SourceUnavailable
 from gateway.sources.contract import Budget
 from gateway.sources.postgres.connect import Connector
 from gateway.sources.postgres.feed import ChangeFeed, Loss, Lost, Operation
 
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
-    import asyncpg
-    from conftest import FreshDatabase
-
 INSERT, UPDATE, DELETE, TRUNCATE = Operation
 
 
 def soon(seconds: float = 10.0) -> Budget:
     return Budget(asyncio.get_running_loop().time() + seconds)
-
-
-@pytest.fixture
-async def url(fresh_database: FreshDatabase) -> str:
-    made = await fresh_database()
-    await prepare(made)
-    return made
-
-
-@pytest.fixture
-async def writer(url: str) -> AsyncIterator[asyncpg.Connection]:
-    """A session outside of the gateway."""
-    async with connected(url) as connection:
-        yield connection
-
-
-@pytest.fixture
-async def feed(url: str) -> AsyncIterator[ChangeFeed]:
-    async with listening(url) as made:
-        yield made
 
 
 def told(found: list) -> list:

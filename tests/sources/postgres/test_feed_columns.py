@@ -2,22 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-import pytest
-from feeding import changes, connected, listening, prepare
+from feeding import changes, connected
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from gateway.sources.postgres.feed import Operation
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
-    import asyncpg
-    from conftest import FreshDatabase
-
-    from gateway.sources.postgres.feed import ChangeFeed
 
 # Values that are equal to their type and not as text, or look alike in JSON.
 VALUES = {
@@ -82,25 +71,6 @@ INSERT INTO things_of_all_kinds (id) SELECT n FROM generate_series(1, {ROWS}) AS
 LARGE = "SELECT string_agg(sha256(n::text::bytea)::text, '') FROM generate_series(1, 5000) AS n"
 COLUMNS = [*TYPES, "doubled", "halved", "moves"]
 SHOWN = ", ".join(f"format('%s %s', num_nulls({name}), {name}) AS {name}" for name in COLUMNS)
-
-
-@pytest.fixture
-async def url(fresh_database: FreshDatabase) -> str:
-    made = await fresh_database()
-    await prepare(made)
-    return made
-
-
-@pytest.fixture
-async def writer(url: str) -> AsyncIterator[asyncpg.Connection]:
-    async with connected(url) as connection:
-        yield connection
-
-
-@pytest.fixture
-async def feed(url: str) -> AsyncIterator[ChangeFeed]:
-    async with listening(url) as made:
-        yield made
 
 
 async def told(events, writer, *statements: str) -> list[tuple[str, ...] | None]:

@@ -83,11 +83,14 @@ async def test_what_others_write_is_heard(
 
 
 async def test_without_watched_tables_there_is_nothing_to_hear(
-    fresh_database: FreshDatabase, redis_url: str
+    fresh_database: FreshDatabase, redis_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Nothing listens and readiness speaks of nothing, unless the settings insist."""
+    """Nothing listens, as the log says, and readiness is silent, unless the settings insist."""
+    caplog.set_level(logging.INFO, "gateway")
     url = await fresh_database()
     async with shop(url, redis_url) as stand:
+        (line,) = [one for one in caplog.messages if "is watched" in one]
+        assert line.startswith("no table of postgres is watched (docs/change-feed.md)")
         assert not stand.gateway.changes["default"].live
         assert "postgres:changes" not in await stand.gateway.check(soon())
     for mode, there in (("on", True), ("off", False)):

@@ -6,57 +6,41 @@ from typing import TYPE_CHECKING
 
 import asyncpg
 import pytest
-from feeding import changes, connected, listening, prepare
+from feeding import changes
 
 from gateway.sources.postgres.feed import INSTALL, REMOVE, Operation
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import Iterator
 
-    from conftest import FreshDatabase
-
-    from gateway.sources.postgres.feed import Subscription
+    from gateway.sources.postgres.feed import ChangeFeed, Subscription
 
 TRIGGERS = """SELECT count(*) FROM pg_trigger WHERE tgrelid = $1::text::regclass
     AND NOT tgisinternal"""
 
 
 @pytest.fixture
-async def url(fresh_database: FreshDatabase) -> str:
-    made = await fresh_database()
-    await prepare(made)
-    return made
+def events(feed: ChangeFeed) -> Iterator[Subscription]:
+    with feed.subscribe() as subscription:
+        yield subscription
 
 
-@pytest.fixture
-async def owner(url: str) -> AsyncIterator[asyncpg.Connection]:
-    async with connected(url) as connection:
-        yield connection
-
-
-@pytest.fixture
-async def events(url: str) -> AsyncIterator[Subscription]:
-    async with listening(url) as feed:
-        with feed.subscribe() as subscription:
-            yield subscription
-
-
-async def test_names_that_need_quotes(owner, events) -> None:
+async def test_names_that_need_quotes(writer, events) -> None:
     """Schemas, tables and columns of any name are watched, and come under it."""
-    await owner.execute(
+    await writer.execute(
         """CREATE SCHEMA "My ""S"; CREATE TABLE "My ""S"."Ta\\b'le %s" (
             "Key's ""1" int, "ключ" text, rows int, key int, PRIMARY KEY ("Key's ""1", "ключ"))"""
     )
-    found = await owner.fetchval("""SELECT plait_watch('"My ""S"."Ta\\b''le %s"')""")
+    found = await writer.fetchval("""SELECT plait_watch('"My ""S"."Ta\\b''le %s"')""")
     assert found == ["Key's \"1", "ключ"]
-    await owner.execute("""INSERT INTO "My ""S"."Ta\\b'le %s" VALUES (1, 'ü', 1, 1)""")
-    (change,) = await changes(events, owner)
+    await writer.execute("""INSERT INTO "My ""S"."Ta\\b'le %s" VALUES (1, 'ü', 1, 1)""")
+    (change,) = await changes(events, writer)
     assert change.table == "My \"S.Ta\\b'le %s"
     assert change.columns == tuple(found)
     assert change.keys == ((1, "ü"),)
 
 
-async def test_keys_of_every_type_do_not_hang_on_the_writer(owner, events) -> None:
+async def test_keys_of_every_type_do_not_hang_on_the_writer(writer, events) -> None:
     """The same key reads the same whatever the writing session has set; only integers and
     booleans are not text."""
     types = {
@@ -77,26 +61,26 @@ async def test_keys_of_every_type_do_not_hang_on_the_writer(owner, events) -> No
         "tags text[]": ("'{a,b}'", "{a,b}"),
         "extra jsonb": ("""'{"a": 1}'""", '{"a": 1}'),
     }
-    await owner.execute(
+    await writer.execute(
         "CREATE DOMAIN positive AS int CHECK (VALUE > 0); CREATE TYPE mood AS ENUM ('so so')"
     )
     names = ", ".join(column.partition(" ")[0] for column in types)
-    await owner.execute(f"CREATE TABLE typed ({', '.join(types)}, PRIMARY KEY ({names}))")
-    await owner.execute("SELECT plait_watch('typed')")
-    await owner.execute(
+    await writer.execute(f"CREATE TABLE typed ({', '.join(types)}, PRIMARY KEY ({names}))")
+    await writer.execute("SELECT plait_watch('typed')")
+    await writer.execute(
         "SET timezone = 'Asia/Tokyo'; SET datestyle = 'German'; SET bytea_output = 'escape';"
         "SET search_path = other"
     )
     values = ", ".join(given for given, _ in types.values())
-    await owner.execute(f"INSERT INTO public.typed VALUES ({values})")  # noqa: S608 - all above
-    await owner.execute("RESET search_path")
-    (change,) = await changes(events, owner)
+    await writer.execute(f"INSERT INTO public.typed VALUES ({values})")  # noqa: S608 - all above
+    await writer.execute("RESET search_path")
+    (change,) = await changes(events, writer)
     assert change.keys == (tuple(expected for _, expected in types.values()),)
 
 
-async def test_partitions_change_under_the_name_of_their_table(owner, events) -> None:
+async def test_partitions_change_under_the_name_of_their_table(writer, events) -> None:
     """Written through the table or directly, moved to another partition, or truncated."""
-    await owner.execute(
+    await writer.execute(
         "CREATE TABLE whole (id int, region text, PRIMARY KEY (region, id))"
         " PARTITION BY LIST (region);"
         "CREATE TABLE part_a PARTITION OF whole FOR VALUES IN ('a');"
@@ -109,7 +93,7 @@ async def test_partitions_change_under_the_name_of_their_table(owner, events) ->
         "DELETE FROM part_a WHERE id = 1;"
         "TRUNCATE part_a"
     )
-    found = await changes(events, owner)
+    found = await changes(events, writer)
     assert {change.table for change in found} == {"whole"}
     assert [(change.operation, change.keys and set(change.keys)) for change in found] == [
         (Operation.INSERT, {("a", 1), ("b", 2)}),
@@ -118,14 +102,14 @@ async def test_partitions_change_under_the_name_of_their_table(owner, events) ->
         (Operation.DELETE, {("a", 1)}),
         (Operation.TRUNCATE, None),
     ]
-    assert await owner.fetchval("SELECT plait_unwatch('whole')")
+    assert await writer.fetchval("SELECT plait_unwatch('whole')")
     for table in ("whole", "part_a", "part_b", "part_b1"):
-        assert await owner.fetchval(TRIGGERS, table) == 0
+        assert await writer.fetchval(TRIGGERS, table) == 0
 
 
-async def test_what_is_no_table_is_refused(owner) -> None:
+async def test_what_is_no_table_is_refused(writer) -> None:
     """With a message that says what to watch instead; nothing is left half done."""
-    await owner.execute(
+    await writer.execute(
         "CREATE VIEW seen AS SELECT * FROM things; CREATE SEQUENCE counted;"
         "CREATE MATERIALIZED VIEW kept AS SELECT * FROM things; CREATE TEMP TABLE brief (id int);"
         "CREATE FOREIGN DATA WRAPPER far_wrapper; CREATE SERVER far_server"
@@ -144,70 +128,70 @@ async def test_what_is_no_table_is_refused(owner) -> None:
         ("bare", "far is a foreign table"),
     ):
         with pytest.raises(asyncpg.WrongObjectTypeError, match=reason):
-            await owner.execute(f"SELECT plait_watch('{name}')")
-        assert await owner.fetchval(TRIGGERS, name) == 0
-        assert await owner.fetchval(f"SELECT plait_unwatch('{name}')") is False
+            await writer.execute(f"SELECT plait_watch('{name}')")
+        assert await writer.fetchval(TRIGGERS, name) == 0
+        assert await writer.fetchval(f"SELECT plait_unwatch('{name}')") is False
     for channel in ("Upper", "", "x" * 64, "a b", "quote'"):
         with pytest.raises(asyncpg.InvalidParameterValueError, match="channel"):
-            await owner.execute("SELECT plait_watch('things', $1)", channel)
+            await writer.execute("SELECT plait_watch('things', $1)", channel)
 
 
-async def test_watching_twice_and_unwatching(owner, events) -> None:
+async def test_watching_twice_and_unwatching(writer, events) -> None:
     """Twice is once; unwatching ends it and says whether there was anything to end."""
-    assert await owner.fetchval("SELECT plait_watch('things')") == ["id"]
-    assert await owner.fetchval("SELECT plait_watch('loose')") is None
-    assert await owner.fetchval(TRIGGERS, "things") == 4
-    await owner.execute("INSERT INTO things VALUES (1, 'told once')")
-    assert len(await changes(events, owner)) == 1
-    assert await owner.fetchval("SELECT plait_unwatch('things')") is True
-    assert await owner.fetchval("SELECT plait_unwatch('things')") is False
-    await owner.execute("INSERT INTO things VALUES (2, 'untold')")
-    assert await changes(events, owner) == []
+    assert await writer.fetchval("SELECT plait_watch('things')") == ["id"]
+    assert await writer.fetchval("SELECT plait_watch('loose')") is None
+    assert await writer.fetchval(TRIGGERS, "things") == 4
+    await writer.execute("INSERT INTO things VALUES (1, 'told once')")
+    assert len(await changes(events, writer)) == 1
+    assert await writer.fetchval("SELECT plait_unwatch('things')") is True
+    assert await writer.fetchval("SELECT plait_unwatch('things')") is False
+    await writer.execute("INSERT INTO things VALUES (2, 'untold')")
+    assert await changes(events, writer) == []
 
 
-async def test_a_changed_key_never_fails_a_write(owner, events) -> None:
+async def test_a_changed_key_never_fails_a_write(writer, events) -> None:
     """A key column renamed since: the table changes as a whole until it is watched anew."""
-    await owner.execute(
+    await writer.execute(
         "ALTER TABLE things RENAME id TO number; ALTER TABLE things RENAME TO items"
     )
-    await owner.execute("INSERT INTO items VALUES (1, 'x')")
-    assert await owner.fetchval("SELECT plait_watch('items')") == ["number"]
-    await owner.execute("INSERT INTO items VALUES (2, 'x')")
-    found = await changes(events, owner)
+    await writer.execute("INSERT INTO items VALUES (1, 'x')")
+    assert await writer.fetchval("SELECT plait_watch('items')") == ["number"]
+    await writer.execute("INSERT INTO items VALUES (2, 'x')")
+    found = await changes(events, writer)
     assert [(change.table, change.columns, change.keys) for change in found] == [
         ("items", ("id",), None),
         ("items", ("number",), ((2,),)),
     ]
 
 
-async def test_a_writer_without_rights_to_the_functions(owner, events) -> None:
+async def test_a_writer_without_rights_to_the_functions(writer, events) -> None:
     """Who may write the table is heard; who may not alter it can neither watch nor unwatch it."""
-    await owner.execute(
+    await writer.execute(
         "REVOKE ALL ON FUNCTION plait_changed() FROM PUBLIC;"
         "CREATE ROLE feed_writer; GRANT INSERT ON things TO feed_writer"
     )
     try:
-        await owner.execute("SET ROLE feed_writer")
-        await owner.execute("INSERT INTO things (id) VALUES (9)")
+        await writer.execute("SET ROLE feed_writer")
+        await writer.execute("INSERT INTO things (id) VALUES (9)")
         for function in ("plait_watch", "plait_unwatch"):
             with pytest.raises(asyncpg.InsufficientPrivilegeError):
-                await owner.execute(f"SELECT {function}('things')")
-        await owner.execute("RESET ROLE")
-        assert [change.keys for change in await changes(events, owner)] == [((9,),)]
+                await writer.execute(f"SELECT {function}('things')")
+        await writer.execute("RESET ROLE")
+        assert [change.keys for change in await changes(events, writer)] == [((9,),)]
     finally:
-        await owner.execute("RESET ROLE; DROP OWNED BY feed_writer; DROP ROLE feed_writer")
+        await writer.execute("RESET ROLE; DROP OWNED BY feed_writer; DROP ROLE feed_writer")
 
 
 async def test_installing_again_keeps_what_is_watched_and_removing_leaves_nothing(
-    owner, events
+    writer, events
 ) -> None:
     """A new version of the functions serves the triggers that are there."""
     for statement in INSTALL:
-        await owner.execute(statement)
-    await owner.execute("INSERT INTO things VALUES (1, 'x')")
-    assert len(await changes(events, owner)) == 1
+        await writer.execute(statement)
+    await writer.execute("INSERT INTO things VALUES (1, 'x')")
+    assert len(await changes(events, writer)) == 1
     for statement in REMOVE:
-        await owner.execute(statement)
-    assert await owner.fetchval("SELECT count(*) FROM pg_proc WHERE proname ~ '^plait_'") == 0
-    assert await owner.fetchval("SELECT count(*) FROM pg_trigger WHERE tgname ~ '^plait_'") == 0
-    await owner.execute("INSERT INTO things VALUES (2, 'untold')")
+        await writer.execute(statement)
+    assert await writer.fetchval("SELECT count(*) FROM pg_proc WHERE proname ~ '^plait_'") == 0
+    assert await writer.fetchval("SELECT count(*) FROM pg_trigger WHERE tgname ~ '^plait_'") == 0
+    await writer.execute("INSERT INTO things VALUES (2, 'untold')")

@@ -137,7 +137,7 @@ class Types:
             return _unbindable(sql, known, _WHY.get(name, _NO_SCALAR))
         try:
             # What suits keys may be an ID; whether this is a key is not for the type to say.
-            kind = kinds.UUID if name == "uuid" else kinds.natural(sa.Column("c", type_), sql)
+            kind = kinds.UUID if name == "uuid" else kinds.kind_of(sa.Column("c", type_), None, sql)
         except ConfigurationError:
             return _unbindable(sql, model, _NO_SCALAR)
         return ColumnType(sql, model, kind)
