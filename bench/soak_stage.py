@@ -197,7 +197,7 @@ async def _fill_vectors(engines: Engines) -> None:
         await source.administration.ensure_collection(
             name, 256, Distance.COSINE, [PayloadIndex("category", "keyword")]
         )
-        await source.administration.upsert(name, points)
+        await source.bulk.store(name, points)
     finally:
         await source.close()
 

@@ -167,7 +167,7 @@ async def _load_points(urls: EngineUrls, say: Callable[[str], None]) -> None:
         await store.ensure_collection(COLLECTION, SIZE, payload_indexes=INDEXES)
         for first in range(1, POINTS + 1, _CHUNK):
             say(f"loading points: {first - 1:,} of {POINTS:,}")
-            await store.upsert(COLLECTION, points(first, _CHUNK))
+            await source.bulk.store(COLLECTION, list(points(first, _CHUNK)))
     finally:
         await source.close()
 

@@ -64,6 +64,7 @@ if TYPE_CHECKING:
     from gateway.schema.mutations import insert as insert
     from gateway.schema.mutations import insert_many as insert_many
     from gateway.schema.mutations import update as update
+    from gateway.schema.mutations import update_each as update_each
     from gateway.schema.mutations import update_many as update_many
     from gateway.schema.mutations import upsert as upsert
     from gateway.schema.mutations import upsert_many as upsert_many
@@ -145,7 +146,7 @@ _HOMES = {
     "gateway.schema.federation": "external",
     "gateway.schema.items.bindings": "ItemGroups Items",
     "gateway.schema.mutations": (
-        "delete delete_many insert insert_many update update_many upsert upsert_many"
+        "delete delete_many insert insert_many update update_each update_many upsert upsert_many"
     ),
     "gateway.schema.named.binding": "Row Rows named_sql",
     "gateway.schema.remote": "Join Remote Upstream remote",

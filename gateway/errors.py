@@ -169,13 +169,15 @@ class CredentialsError(RequestError):
     """The credentials that came with a request are missing or no good.
 
     `reason` is for figures, and no client learns it: it would tell a forger what to try next.
+    `fault` is its code in RFC 6750, which knows few; empty where that has none for it.
     """
 
     code = Code.UNAUTHENTICATED
 
-    def __init__(self, message: str, *, reason: str) -> None:
+    def __init__(self, message: str, *, reason: str, fault: str = "") -> None:
         super().__init__(message)
         self.reason = reason
+        self.fault = fault
 
 
 class SourceError(PlaitError):

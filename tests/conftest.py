@@ -92,13 +92,7 @@ def redis_url(engines: Engines) -> str:
 
 @pytest.fixture(scope="session")
 def qdrant_endpoint(qdrant_engines: Engines) -> str:
-    """`http://127.0.0.1:port` of the engine's gRPC; its REST is at `qdrant_rest_url`."""
-    return f"http://127.0.0.1:{qdrant_engines.urls.qdrant_grpc_port}"
-
-
-@pytest.fixture(scope="session")
-def qdrant_rest_url(qdrant_engines: Engines) -> str:
-    """Where the engine of `qdrant_endpoint` serves REST."""
+    """`http://127.0.0.1:port` of the engine, which speaks gRPC."""
     return qdrant_engines.urls.qdrant
 
 

@@ -20,7 +20,7 @@ from graphql import (
 )
 from strawberry.exceptions import StrawberryGraphQLError
 from toy.predicates import holds, ordered
-from toy.values import LOST, as_text, shown, taken
+from toy.values import LOST, as_text, rank, shown, taken
 
 from gateway.errors import Code, PlaitError
 from gateway.execution.context import Reference
@@ -195,6 +195,14 @@ class PlainApi:
             for place, row in enumerate(everything)
             if id(row) in mine and holds(self.store, entity, row, where)
         ]
+        first_of: dict[tuple[Any, ...], int] = {}
+        distinct = arguments.get("distinctOn") or ()
+        columns = [entity.columns[getattr(name, "value", name)].column for name in distinct]
+        for place in chosen:
+            row = everything[place]
+            same = tuple(None if row[of.name] is None else rank(of, row[of.name]) for of in columns)
+            first_of.setdefault(same if columns else (place,), place)
+        chosen = list(first_of.values())
         after, before = arguments.get("after"), arguments.get("before")
         window = [
             place

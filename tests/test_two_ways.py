@@ -33,7 +33,8 @@ DRAWN = PlainApi(domain, VISITS, LIMITS.default)
 DRAWN.store = Store(DRAWN.catalog, ROWS)
 """What questions are drawn from, before there is a database."""
 
-LIST_ARGUMENTS = {"first", "after", "last", "before", "where", "orderBy", "search", "by", "having"}
+LIST_ARGUMENTS = {"first", "after", "last", "before", "where", "orderBy", "distinctOn", "search"}
+LIST_ARGUMENTS |= {"by", "having"}
 
 
 def without_arguments() -> GraphQLSchema:

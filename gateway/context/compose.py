@@ -6,9 +6,8 @@ import time
 from typing import TYPE_CHECKING
 
 from gateway.context.contract import Place
-from gateway.context.datasource import Bounds, Datasource
-from gateway.context.registry import Datasources
-from gateway.context.values import Codec
+from gateway.context.datasource import Datasource
+from gateway.context.registry import Datasources, place_of
 from gateway.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -20,11 +19,7 @@ if TYPE_CHECKING:
 
 def datasources_of(settings: Mapping[str, Settings], clock: Clock = time.time) -> Datasources:
     """All sources, not yet connected. Raises ConfigurationError naming the setting."""
-    return Datasources(
-        {name: datasource_of(name, one, clock) for name, one in settings.items()},
-        {name: frozenset(one.read.split()) for name, one in settings.items()},
-        {name: _place(name, one) for name, one in settings.items()},
-    )
+    return Datasources({name: datasource_of(name, one, clock) for name, one in settings.items()})
 
 
 def datasource_of(name: str, datasource: Settings, clock: Clock = time.time) -> Datasource:
@@ -38,21 +33,8 @@ def datasource_of(name: str, datasource: Settings, clock: Clock = time.time) -> 
             f"{error.name} is not installed."
         ) from None
     except ConfigurationError as error:
-        raise ConfigurationError(f"{_place(name, datasource)}: {error.message}") from None
-    codec = Codec(most=datasource.max_value_bytes, compress_above=datasource.compress_above)
-    bounds = Bounds(
-        ttl=datasource.ttl,
-        timeout=datasource.timeout_seconds,
-        connections=datasource.connections,
-    )
-    return Datasource(name, store, codec, bounds)
-
-
-def _place(name: str, datasource: Settings) -> str:
-    """The setting that says where a source is, by both of its names."""
-    setting = "path" if datasource.type == "filesystem" else "url"
-    infix = "" if name == "default" else f"{name.upper()}_"
-    return f"datasource.{name}.{setting} (DATASOURCE_{infix}{setting.upper()})"
+        raise ConfigurationError(f"{place_of(name, datasource)}: {error.message}") from None
+    return Datasource(name, store, datasource)
 
 
 def _store(type_: str) -> type[Store]:

@@ -6,17 +6,17 @@ import asyncio
 import copy
 import math
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from gateway.context.keys import Pattern, check_key
+from gateway.context.values import Codec
 from gateway.errors import InputError, PlaitError, SourceOverloaded, SourceTimeout
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 
     from gateway.context.contract import Store
-    from gateway.context.values import Codec
+    from gateway.settings import Datasource as Settings
 
 MAX_BATCH = 1_000
 """Entries of one batch."""
@@ -28,31 +28,19 @@ WAITING = 100
 """Calls that may wait for each connection."""
 
 
-@dataclass(frozen=True, slots=True)
-class Bounds:
-    """How values live and calls run.
-
-    `ttl`: seconds a value lives by default, 0 for ever. `timeout`: seconds of one call.
-    `connections`: calls under way at once.
-    """
-
-    ttl: float
-    timeout: float
-    connections: int
-
-
 class Datasource:
     """A named source; methods raise InputError for wrong arguments and SourceError for the rest.
 
+    `settings` say how long values live by default, who may read them, and what bounds calls have.
     Nothing is tried twice. A call whose time runs out may or may not have happened.
     """
 
-    def __init__(self, name: str, store: Store, codec: Codec, bounds: Bounds) -> None:
+    def __init__(self, name: str, store: Store, settings: Settings) -> None:
         self.name = name
+        self.settings = settings
         self._store = store
-        self._codec = codec
-        self._bounds = bounds
-        self._free = asyncio.Semaphore(bounds.connections)
+        self._codec = Codec(settings.max_value_bytes, settings.compress_above)
+        self._free = asyncio.Semaphore(settings.connections)
         self._waiting = 0
         self._deadline = math.inf
 
@@ -149,7 +137,7 @@ class Datasource:
 
     def _seconds(self, ttl: float | None) -> float | None:
         if ttl is None:
-            return self._bounds.ttl or None
+            return self.settings.ttl or None
         given: Any = ttl
         if isinstance(given, bool) or not isinstance(given, int | float) or not 0 <= ttl <= MAX_TTL:
             raise InputError(f"`ttl` is a number of seconds from 0 (for ever) to {MAX_TTL:.0f}.")
@@ -160,13 +148,13 @@ class Datasource:
     @asynccontextmanager
     async def _turn(self) -> AsyncIterator[None]:
         """A connection's turn, and one call's time. Raises SourceTimeout, SourceOverloaded."""
-        if self._waiting >= WAITING * self._bounds.connections:
+        if self._waiting >= WAITING * self.settings.connections:
             raise SourceOverloaded(f"Too many calls wait for the datasource {self.name}.")
         now = asyncio.get_running_loop().time()
         if now >= self._deadline:
             raise SourceTimeout(f"The datasource {self.name} was not asked: no time was left.")
         try:
-            async with asyncio.timeout_at(min(now + self._bounds.timeout, self._deadline)):
+            async with asyncio.timeout_at(min(now + self.settings.timeout_seconds, self._deadline)):
                 await self._wait()
                 try:
                     yield

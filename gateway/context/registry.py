@@ -12,26 +12,17 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from gateway.context.datasource import Datasource
+    from gateway.settings import Datasource as Settings
     from gateway.viewer import Viewer
 
 ANYBODY = "*"
 
 
 class Datasources:
-    """All configured sources. `readers`: the roles that may read each, `*` for anybody.
+    """All configured sources; their settings say who may read each."""
 
-    `places`: how messages name the setting that says where each is.
-    """
-
-    def __init__(
-        self,
-        sources: Mapping[str, Datasource],
-        readers: Mapping[str, frozenset[str]],
-        places: Mapping[str, str],
-    ) -> None:
-        self._sources = dict(sources)
-        self._readers = dict(readers)
-        self._places = dict(places)
+    def __init__(self, sources: Mapping[str, Datasource]) -> None:
+        self._sources = sources
 
     def get(self, name: str) -> Datasource:
         """A source, whoever asks. Raises InputError that lists what is available."""
@@ -51,8 +42,8 @@ class Datasources:
         return self._sources[name]
 
     def _may(self, name: str, viewer: Viewer) -> bool:
-        readers = self._readers[name]
-        return ANYBODY in readers or not readers.isdisjoint(viewer.roles)
+        readers = self._sources[name].settings.read.split()
+        return ANYBODY in readers or not viewer.roles.isdisjoint(readers)
 
     async def connect(self) -> None:
         """Open all at once. Raises ConfigurationError that names the setting of each that fails."""
@@ -65,7 +56,7 @@ class Datasources:
         try:
             await source.connect()
         except PlaitError as error:
-            return f"{self._places[source.name]}: {error.message}"
+            return f"{place_of(source.name, source.settings)}: {error.message}"
         return None
 
     async def disconnect(self) -> None:
@@ -80,6 +71,13 @@ class Datasources:
             f"datasource.{source.name}": Health(ready, "answers" if ready else "does not answer")
             for source, ready in zip(sources, answers, strict=True)
         }
+
+
+def place_of(name: str, settings: Settings) -> str:
+    """The setting that says where a source is, by both of its names."""
+    setting = "path" if settings.type == "filesystem" else "url"
+    infix = "" if name == "default" else f"{name.upper()}_"
+    return f"datasource.{name}.{setting} (DATASOURCE_{infix}{setting.upper()})"
 
 
 def absent(available: list[str]) -> InputError:

@@ -25,7 +25,6 @@ from gateway.execution.narrowing_tactics import Tactics, Trace
 from gateway.execution.walk import Walk
 from gateway.execution.waves import Waves
 from gateway.execution.wholes import Wholes, freshness_of
-from gateway.planning.arguments import located
 from gateway.planning.explanation import explanation
 from gateway.planning.variables import VariableCoercer
 from gateway.schema.demands import demanded_by_fields
@@ -135,7 +134,7 @@ class Engine:
             return self.store.load(request.document)
         return await self._named.load(request, deadline)
 
-    async def answer(  # noqa: C901, PLR0913 - the hot path is written out; all but two are named
+    async def answer(  # noqa: PLR0913 - the hot path is written out; all but two are named
         self,
         request: GraphQLRequest,
         viewer: Viewer,
@@ -166,13 +165,8 @@ class Engine:
                 return kept
             variables = planned.coercer.coerce(request.variables or _NO_VARIABLES)
             outline, reader = self.outline(operation, planned, variables, viewer)
-            try:
-                read = [spec.read(variables) for spec in outline.specs]
-            except InputError as error:
-                raise located(error, outline.specs, variables) from None
-            shapes = tuple([shape for shape, _ in read])
+            shapes, values = outline.read(variables)
             plan = outline.known(shapes) or await self.compiling.plan(outline, shapes, deadline)
-            values = tuple([values for _, values in read])
             if plan.demands:
                 self.require(plan.demands, viewer)
             groups = self.fresh if operation.kind == "mutation" else self.groups
@@ -286,7 +280,9 @@ class Engine:
                 planned.outlines.clear()
             conditions = dict(zip(planned.conditions, map(bool, holding), strict=True))
             declared = operation.variable_definitions
-            reader = Reader(self.api.catalog, operation.fragments, conditions, refused, declared)
+            name = operation.node.name.value if operation.node.name else ""
+            asked = (self.api.catalog, operation.fragments, conditions)
+            reader = Reader(*asked, refused, declared, name)
             outline = self.planner.outline(operation.node, reader, planned.root)
             found = planned.outlines[key] = (outline, reader)
         if planned.priced is not None and viewer is not None:
@@ -343,8 +339,7 @@ class Engine:
         planned = operation.plans.get(PLANNED) or self.prepare(operation)
         coerced = planned.coercer.coerce(variables or _NO_VARIABLES)
         outline, _ = self.outline(operation, planned, coerced)
-        shapes = tuple([spec.read(coerced)[0] for spec in outline.specs])
-        plan = explanation(outline.plan(shapes), self.describe)
+        plan = explanation(outline.plan(outline.read(coerced)[0]), self.describe)
         return {**plan, **self._price(operation, coerced)}
 
     def _price(self, operation: Operation, variables: Variables) -> dict[str, int]:

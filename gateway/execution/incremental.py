@@ -20,7 +20,6 @@ from gateway.execution.exchange import Answer, refusal
 from gateway.execution.failures import ours
 from gateway.execution.parts import Parts
 from gateway.execution.rows_engine import rows_engine
-from gateway.planning.arguments import located
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -129,10 +128,7 @@ class Incremental:
         planned = operation.plans.get(PLANNED) or engine.prepare(operation)
         variables = planned.coercer.coerce(request.variables or {})
         outline, _ = engine.outline(operation, planned, variables, viewer)
-        try:
-            shapes = tuple([spec.read(variables)[0] for spec in outline.specs])
-        except InputError as error:
-            raise located(error, outline.specs, variables) from None
+        shapes, _ = outline.read(variables)
         plan = outline.known(shapes) or await engine.compiling.plan(outline, shapes, deadline)
         engine.require(plan.demands, viewer)
         share = self._split(operation, planned.conditions, variables)

@@ -65,17 +65,13 @@ def allowed_isolation(operation: Operation, *, whole: bool, refused: bool) -> st
     It commits together or not at all, so one refused field refuses all of it. Raises RequestError.
     """
     isolation = isolation_of(operation.node)
-    if isolation is not None and refused and not whole:
-        raise RequestError(
-            "`@transaction` has a field that you may not use, so none of it was run.",
-            code=Code.FORBIDDEN,
-        )
-    if isolation is not None and not whole:
-        raise RequestError(
-            "`@transaction` takes only fields that write to a source directly.",
-            code=Code.BAD_USER_INPUT,
-        )
-    return isolation
+    if isolation is None or whole:
+        return isolation
+    if refused:
+        says = "`@transaction` has a field that you may not use, so none of it was run."
+        raise RequestError(says, code=Code.FORBIDDEN)
+    says = "`@transaction` takes only fields that write to a source directly."
+    raise RequestError(says, code=Code.BAD_USER_INPUT)
 
 
 class Mutations:
@@ -155,42 +151,34 @@ class Mutations:
     # Sources with them.
 
     async def _together(self, roots: Sequence[Root], isolation: str) -> list[Value]:
-        fetches = [root.fetch for root in roots if root.fetch is not None]
-        if len({fetch.prepared.source for fetch in fetches}) > 1:
+        writes = [(root, root.fetch) for root in roots if root.fetch is not None]
+        if len({fetch.prepared.source for _, fetch in writes}) > 1:
             raise InputError("`@transaction` needs fields of one source.")
         for root in filter(_commits_alone, roots):
             raise InputError(f"`{root.field.name}` cannot be part of a transaction.")
+        done: list[list[Value]] = []
+        values: list[Value]
 
-        reached = 0
-
-        async def attempt() -> list[list[Value]]:
-            nonlocal reached
-            reached = 0
-            async with self._session(fetches[0], isolation) as session:
-                done = []
-                for place, root in enumerate(written):
-                    reached = place
+        async def attempt() -> None:
+            done.clear()
+            async with self._session(writes[0][1], isolation) as session:
+                for root, fetch in writes:
                     if self.written is not None:
-                        self.written.field(fetches[place])
-                    done.append(await self._write(session, root, fetches[place]))
-                return done
+                        self.written.field(fetch)
+                    done.append(await self._write(session, root, fetch))
 
-        written = [root for root in roots if root.fetch is not None]
         try:
-            rows = await self._settled(self._repeated(attempt)) if written else []
+            if writes:
+                await self._settled(self._repeated(attempt))
         except Exception as error:  # noqa: BLE001 - every field fails, with its own reason
-            culprit = ours(error)
-            failed = iter(
-                culprit if place == reached else _rolled_back() for place in range(len(written))
-            )
-            return [root.constant if root.fetch is None else next(failed) for root in roots]
-        given = iter(rows)
-        return [
-            root.constant
-            if root.fetch is None
-            else await self._finished(root, root.fetch, next(given))
-            for root in roots
-        ]
+            culprit = min(len(done), len(writes) - 1)  # the last one, where the commit failed
+            values = [_rolled_back() for _ in writes]
+            values[culprit] = ours(error)
+        else:
+            together = zip(writes, done, strict=True)
+            values = [await self._finished(root, fetch, rows) for (root, fetch), rows in together]
+        given = iter(values)
+        return [root.constant if root.fetch is None else next(given) for root in roots]
 
     def _session(self, fetch: Fetch, isolation: str | None) -> Any:
         writer = self._writers[fetch.prepared.source]

@@ -13,8 +13,9 @@ from graphql import IntValueNode, VariableNode
 from gateway.documents.shares import KEY, KEYS
 from gateway.execution.engine import Engine
 from gateway.execution.exchange import Answer, GraphQLRequest
+from gateway.execution.failures import ours
 from gateway.execution.increments import WRITERS, Added, Pending
-from gateway.execution.places import at, clean, found, gone, of_row, placed, reached, upto
+from gateway.execution.places import at, clean, fault, found, gone, of_row, placed, reached, upto
 from gateway.execution.walk import decoded
 from gateway.schema import opaque
 from gateway.schema.federation import ENTITIES
@@ -131,7 +132,8 @@ class Parts:
                 await self._news.wait()
                 self._news.clear()
                 if self._broken is not None:
-                    raise self._broken
+                    yield self._given_up(self._broken)
+                    return
                 more = bool(self._pending)
                 if self._writer.incremental or not more:
                     yield Answer(self._writer.message({}, more=more), more=more)
@@ -158,6 +160,16 @@ class Parts:
         if not task.cancelled() and task.exception() is not None:
             self._broken = task.exception()
             self._news.set()
+
+    def _given_up(self, cause: BaseException) -> Answer:
+        """The last part after a fault of our own: it tells that whatever was to come failed."""
+        error = ours(cause)
+        for pending in self._pending.values():
+            pending.failed = True
+            pending.errors.append(fault(error, pending.place))
+            self._writer.closed(pending)
+        self._pending.clear()
+        return Answer(self._writer.message({}, more=False))
 
     # What is below an object ---------------------------------------------------------------------
 
@@ -186,13 +198,15 @@ class Parts:
     def _targets(self, cut: Cut, value: Any, place: Place) -> Iterator[_Target]:
         """The places where something was cut."""
         if cut.entity is None:
-            yield _Target(place, value, None)
+            if reached(value, cut.chain) is not None:
+                yield _Target(place, value, None)
             return
         names = [info.name for info in self._engine.api.catalog.entities[cut.entity].key]
         for where, one in found(value, cut.path, place):
             shown = one.get(KEY) if isinstance(one, dict) else None
             head, parts = (isinstance(shown, str) and opaque.decode(shown)) or ("", ())
-            if head == cut.entity and len(parts) == len(names):
+            there = reached(one, cut.chain) is not None  # of a null nothing was left out
+            if there and head == cut.entity and len(parts) == len(names):
                 key = dict(zip(names, parts, strict=True))
                 yield _Target(where, one, {TYPENAME: head, **key})
 

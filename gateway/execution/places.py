@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from gateway.documents.shares import Path
+    from gateway.errors import PlaitError
 
 Place: TypeAlias = tuple["str | int", ...]
 """Where a value is: keys, and numbers of entries."""
@@ -87,5 +88,9 @@ def placed(errors: Sequence[Error], place: Place) -> list[Error]:
 
 def gone(place: Place) -> Error:
     """The error of something that was there when its place was found."""
-    error = SourceDataError("What this belongs to is not there any more.")
+    return fault(SourceDataError("What this belongs to is not there any more."), place)
+
+
+def fault(error: PlaitError, place: Place) -> Error:
+    """An error of ours at a place, as it leaves."""
     return {"message": error.message, "path": list(place), "extensions": error.extensions}

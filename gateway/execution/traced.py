@@ -14,6 +14,7 @@ from gateway.documents.store import DocumentStore
 from gateway.execution.compiling import Compiling
 from gateway.execution.groups import Groups
 from gateway.execution.metered import MeteredEngine
+from gateway.sources.contract import Bound
 from gateway.telemetry.tracing import fail
 
 if TYPE_CHECKING:
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     from gateway.sources.contract import Key, Prepared, Value
     from gateway.telemetry.tracing import Tracing
     from gateway.viewer import Viewer
+
+_MOST_SUMMARY = 255
+"""Characters of a summary, as the conventions advise."""
 
 
 class TracedEngine(MeteredEngine):
@@ -45,7 +49,7 @@ class TracedEngine(MeteredEngine):
             ran = answer.operation
             if ran is not None and span.is_recording():
                 name = ran.node.name.value if ran.node.name else ""
-                span.update_name(f"{ran.kind} {name}".rstrip())
+                span.update_name(ran.kind)  # a name of the client's has no end of values
                 span.set_attribute("graphql.operation.type", ran.kind)
                 if name:
                     span.set_attribute("graphql.operation.name", name)
@@ -99,7 +103,7 @@ class TracedGroups(Groups):
         self, prepared: Prepared, arguments: tuple[Any, ...], scope: Hashable, deadline: float
     ) -> Value:
         """As of `Groups`."""
-        with self._tracing.call(self._name, {}):
+        with self._tracing.call(self._name, _read(prepared)):
             return await super().single(prepared, arguments, scope, deadline)
 
     async def by_key(
@@ -111,7 +115,8 @@ class TracedGroups(Groups):
         deadline: float,
     ) -> list[Value]:
         """As of `Groups`."""
-        with self._tracing.call(self._name, {"plait.keys": len(keys)}):
+        told = {**_read(prepared), "plait.keys": len(keys)}
+        with self._tracing.call(self._name, told):
             return await super().by_key(prepared, keys, arguments, scope, deadline)
 
     def _admit(self, *call: Any) -> Member:
@@ -126,3 +131,16 @@ class TracedGroups(Groups):
             super()._start(pending)
         else:
             pending.context.run(super()._start, pending)
+
+
+def _read(prepared: Prepared) -> dict[str, str]:
+    """What a fetch reads, by the conventions for databases: names of the schema, never a client's.
+
+    https://opentelemetry.io/docs/specs/semconv/db/database-spans/
+    """
+    tables = tuple(dict.fromkeys(prepared.tables)) if isinstance(prepared, Bound) else ()
+    names = tables or prepared.collections
+    told = {"db.collection.name": names[0]} if len(names) == 1 and names[0] else {}
+    if tables:
+        told["db.query.summary"] = " ".join(("SELECT", *tables))[:_MOST_SUMMARY]
+    return told

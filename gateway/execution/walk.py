@@ -200,12 +200,12 @@ class Walk:
             field = Field(str(info.path.key), info.field_name, definition, tuple(info.field_nodes))
             outline = self.planner.outline_entity(field, entity, self.reader)
             self._walked |= outline.walked
-            read = [spec.read(self.variables) for spec in outline.specs]
-            plan = outline.plan(tuple(shape for shape, _ in read))
+            shapes, values = outline.read(self.variables)
+            plan = outline.plan(shapes)
             for demand in plan.demands:
                 self.catalog.authority.require(demand.access, info.context.viewer, demand.what)
             viewer = self.waves.values[VIEWER_SPEC]
-            waves = self.waves.with_values((*(values for _, values in read), viewer))
+            waves = self.waves.with_values((*values, viewer))
             fetch = plan.roots[0].fetch
 
             async def load(keys: list[Any]) -> list[Any]:

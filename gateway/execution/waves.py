@@ -193,8 +193,6 @@ class Waves:
                 fetch.guard(self.values[VIEWER_SPEC])
             if fetch.ranked is not None:
                 return await self._root_ranked(fetch)
-            if root.entities is not None and root.key_spec is not None:
-                return await self._entities(root, root.entities, self.values[root.key_spec])
             if root.part is not None:
                 return self.whole((await self._parts(fetch, root.parts))[root.part], fetch)
             if root.key_spec is None:
@@ -264,8 +262,7 @@ class Waves:
         return await together
 
     async def _by_key(self, fetch: Fetch, keys: Sequence[Key]) -> list[Value]:
-        plain = fetch.ranked is None
-        given = fetch.arguments(self.values) if plain else arguments_of(fetch, self.values)
+        given = arguments_of(fetch, self.values)
         values = await self._reads(fetch).by_key(
             fetch.prepared, keys, given, self.scope, self.deadline
         )

@@ -36,6 +36,15 @@ _TOLD = {
 }
 
 
+_FAULTS = dict.fromkeys(Reason, "invalid_token") | {
+    Reason.AMBIGUOUS: "invalid_request",
+    # Nothing is wrong with a token where there is none, or nobody could look at it.
+    **dict.fromkeys((Reason.MISSING, Reason.API_KEY, Reason.UNAVAILABLE), ""),
+}
+"""What RFC 6750 calls them."""
+
+
 def refused(reason: Reason) -> CredentialsError:
     """The error for credentials that are no good."""
-    return CredentialsError(_TOLD.get(reason, _INVALID), reason=reason.value)
+    told = _TOLD.get(reason, _INVALID)
+    return CredentialsError(told, reason=reason.value, fault=_FAULTS[reason])

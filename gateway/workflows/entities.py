@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime  # noqa: TC003 - Strawberry reads annotations at run time
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Annotated, cast
 
+import msgspec
 import strawberry
-from strawberry import ID
-from strawberry.scalars import JSON  # noqa: TC002 - likewise
+from strawberry import ID, argument
+from strawberry.scalars import JSON
 
 from gateway.errors import InputError
 from gateway.execution.context import reference
@@ -74,18 +75,20 @@ class WorkflowRun:
 
 
 def _step(record: records.StepRecord) -> WorkflowStep:
-    return WorkflowStep(
-        name=record.name,
-        state=record.state,
-        tries=record.tries,
-        started_at=record.started_at,
-        saved_at=record.saved_at,
-        ended_at=record.ended_at,
-        error=record.error,
-        done=record.done,
-        total=record.total,
-        record=record,
-    )
+    shown = msgspec.structs.asdict(record)
+    del shown["targets"], shown["key"]
+    return WorkflowStep(**shown, record=record)
+
+
+Name = Annotated[str, argument(description="The name of a workflow of the domain.")]
+RequestId = Annotated[
+    ID | None,
+    argument(description="The id of the run, for your own reference; left out, one is made."),
+]
+Variables = Annotated[
+    JSON | None, argument(description="What its steps find as `ctx.vars`: a JSON object.")
+]
+RunId = Annotated[ID, argument(description="The id of the run.")]
 
 
 @mutations
@@ -100,20 +103,20 @@ class WorkflowMutations:
     async def start_workflow(
         self,
         info: strawberry.Info,
-        name: str,
-        request_id: ID | None = None,
-        variables: JSON | None = None,
+        name: Name,
+        request_id: RequestId = None,
+        variables: Variables = None,
     ) -> WorkflowRun | None:
         """See the description; raises InputError."""
         return _run(await _of(info).start(name, request_id, variables))
 
     @field(description="Let a run go on after its last saved step.")
-    async def resume_workflow(self, info: strawberry.Info, id: ID) -> WorkflowRun | None:  # noqa: A002 - as in `workflowRun(id)`
+    async def resume_workflow(self, info: strawberry.Info, id: RunId) -> WorkflowRun | None:  # noqa: A002 - as in `workflowRun(id)`
         """See the description; raises InputError for an unknown id."""
         return _run(await _of(info).resume(id))
 
     @field(description="End a run that has not ended; the step under way is interrupted.")
-    async def cancel_workflow(self, info: strawberry.Info, id: ID) -> WorkflowRun | None:  # noqa: A002 - likewise
+    async def cancel_workflow(self, info: strawberry.Info, id: RunId) -> WorkflowRun | None:  # noqa: A002 - likewise
         """See the description; raises InputError for an unknown id."""
         return _run(await _of(info).cancel(id))
 

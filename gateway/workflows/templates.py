@@ -17,7 +17,7 @@ from gateway.context.keys import check_key
 from gateway.errors import ConfigurationError, InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Collection, Iterator
+    from collections.abc import Awaitable, Callable, Collection
 
 KEY_NAMES = ("request.id", "stepName", "workflow.name", "workflow.version")
 _INPUT_NAMES = "ctx.request.id, ctx.vars.<name>, ctx.datasource('<name>', '<key>')"
@@ -166,20 +166,12 @@ async def _value(
     if isinstance(hole, Kept):
         return await load(hole.datasource, hole.key)
     value: Any = variables
-    for name, known in _walk(hole.path, variables):
-        if not isinstance(known, Mapping) or name not in known:
-            listed = ", ".join(sorted(known)) if isinstance(known, Mapping) else ""
+    for name in hole.path:
+        if not isinstance(value, Mapping) or name not in value:
+            listed = ", ".join(sorted(value)) if isinstance(value, Mapping) else ""
             raise InputError(
                 f"There is no ${{ctx.vars.{'.'.join(hole.path)}}}: before `{name}` "
                 f"there is {listed or 'nothing'}."
             )
-        value = known[name]
+        value = value[name]
     return value
-
-
-def _walk(path: tuple[str, ...], variables: Any) -> Iterator[tuple[str, Any]]:
-    """Each name of a path, and where it is looked for."""
-    known = variables
-    for name in path:
-        yield name, known
-        known = known[name]

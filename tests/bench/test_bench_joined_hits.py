@@ -31,7 +31,8 @@ async def test_fifty_joined_hits_are_one_call_and_one_statement(
     await store.ensure_collection(
         vectors_data.COLLECTION, vectors_data.SIZE, payload_indexes=vectors_data.INDEXES
     )
-    await store.upsert(vectors_data.COLLECTION, vectors_data.points(1, STORED))
+    points = list(vectors_data.points(1, STORED))
+    await source.bulk.store(vectors_data.COLLECTION, points)
     await source.close()
     unfiltered = next(one for one in WORKLOADS if not one.filtered)
     async with served(addresses) as stage:

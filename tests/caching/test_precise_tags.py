@@ -140,6 +140,21 @@ CHANGES = {
         'setWork(id: 7, set: {title: "new"}) { id }',
         True,
     ),
+    "a row that was like another": (
+        "{ works(distinctOn: [SHELF]) { nodes { id } } }",
+        'setWork(id: 7, set: {shelf: "new"}) { id }',
+        True,
+    ),
+    "a count of different rows": (
+        "{ works(distinctOn: [SHELF]) { totalCount } }",
+        'setWork(id: 7, set: {shelf: "new"}) { id }',
+        True,
+    ),
+    "a row like another in another column": (
+        "{ works(distinctOn: [SHELF]) { totalCount nodes { title } } }",
+        'setWork(id: 7, set: {title: "new"}) { id }',
+        False,
+    ),
     "a count of rows like another": (
         '{ works(where: {title: {eq: "new"}}) { totalCount } }',
         "setWork(id: 7, set: {authorId: 3}) { id }",
@@ -157,6 +172,16 @@ CHANGES = {
         "{ people(first: 1, orderBy: [{changes: DESC}]) { nodes { id } } }",
         'setPerson(id: 4, set: {name: "new"}) { id }',
         True,
+    ),
+    "a column that is counted": (
+        "{ people(first: 1, orderBy: [{changes: DESC}]) { nodes { id } } }",
+        "setPerson(id: 4, inc: {changes: 5}) { id }",
+        True,
+    ),
+    "a counted column that is no order": (
+        "{ people(first: 1, orderBy: [{name: ASC}]) { nodes { name } } }",
+        "setPerson(id: 4, inc: {changes: 5}) { id }",
+        False,
     ),
     "an aggregate": (
         "{ works { aggregate { max { title } } } }",
@@ -232,6 +257,9 @@ READS = [
       pageInfo { endCursor hasNextPage } aggregate { count max { title } } } }""",
     'query R($n: Int!) { copies(first: $n, where: {state: {ne: "x"}}) { nodes { state } } }',
     "query R($n: Int!) { shelves(first: $n) { nodes { code works { nodes { title } } } } }",
+    """query R($n: Int!) { works(first: $n, distinctOn: [SHELF], orderBy: [{title: DESC}]) {
+      totalCount nodes { title author { name works(distinctOn: [SHELF]) { totalCount } } } } }""",
+    "query R($n: Int!) { copies(last: $n, distinctOn: [STATE]) { nodes { shelf } } }",
 ]
 reads = st.tuples(st.sampled_from(READS), numbers)
 

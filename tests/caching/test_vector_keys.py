@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gateway import VectorCollection
 from gateway.sources.qdrant.describing import described
-from gateway.sources.qdrant.prepared import prepare_search
+from gateway.sources.qdrant.prepared import prepare_hits
 from gateway.sources.qdrant.shape import HitField, HitKind
 
 NOTES = VectorCollection("notes", size=2, payload={"title": str, "text": str})
@@ -20,9 +20,9 @@ def hit(first, second):
 
 def test_which_payload_stands_where_is_part_of_it():
     """The engine is asked the same for both, and each is written in its own way."""
-    one = prepare_search("qdrant", NOTES, hit("title", "text"))
-    same = prepare_search("qdrant", NOTES, hit("title", "text"))
-    other = prepare_search("qdrant", NOTES, hit("text", "title"))
+    one = prepare_hits("qdrant", NOTES, hit("title", "text"))
+    same = prepare_hits("qdrant", NOTES, hit("title", "text"))
+    other = prepare_hits("qdrant", NOTES, hit("text", "title"))
     assert described(one)["hit"] == described(other)["hit"]
     assert one.identity == same.identity
     assert one.identity != other.identity

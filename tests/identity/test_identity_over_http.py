@@ -141,6 +141,35 @@ async def test_wrong_credentials_are_refused_before_anything(
     }
 
 
+EXPIRED = bearer(exp=1)
+PLAIN = 'Bearer realm="graphql"'
+TWO = "Send one credential: a bearer token or an API key, once."
+INVALID = f'{PLAIN}, error="invalid_token", error_description='
+
+
+@pytest.mark.parametrize(
+    ("headers", "said"),
+    [
+        ({}, PLAIN),
+        ({"x_api_key": "nobody-has-this-key-at-all"}, PLAIN),
+        ({"authorization": "Bearer x.y.z"}, f'{INVALID}"The credentials are not valid."'),
+        ({"authorization": EXPIRED}, f'{INVALID}"The token has expired; get a new one."'),
+        (
+            {"authorization": "Bearer x", "x_api_key": "y"},
+            f'{PLAIN}, error="invalid_request", error_description="{TWO}"',
+        ),
+    ],
+    ids=["none", "a wrong key", "no token", "expired", "two"],
+)
+async def test_a_refusal_says_what_would_do(
+    client: httpx.AsyncClient, headers: dict[str, str], said: str
+) -> None:
+    """By RFC 6750: no error for who sent no token, and nothing a forger could learn from."""
+    response = await post(client, WRITE, **headers)
+    assert response.status_code == 401
+    assert response.headers["www-authenticate"] == said
+
+
 async def test_a_batch_has_one_caller(client: httpx.AsyncClient) -> None:
     """Every operation of it runs as that one."""
     batch = [{"query": ME}, {"query": WRITE}, {"query": ME}]

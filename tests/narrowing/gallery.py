@@ -210,4 +210,4 @@ async def _fill_vectors(source: QdrantSource, stock: Stock) -> None:
     for name, points in (("paintings", paintings_points), ("prints", print_points)):
         await source.administration.delete_collection(name)
         await source.administration.ensure_collection(name, SIZE, Distance.COSINE)
-        await source.administration.upsert(name, points)
+        await source.bulk.store(name, points)

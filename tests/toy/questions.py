@@ -158,6 +158,10 @@ def _page(draw: DrawFn, plain: PlainApi, type_name: str) -> dict[str, Any]:
         arguments["where"] = draw(wheres(plain.catalog, entity, 2))
     if draw(st.booleans()):
         arguments["orderBy"] = draw(orders(plain.catalog, entity))
+    columns: Any = plain.catalog.schema.type_map.get(f"{entity.name}Column")
+    if columns is not None and draw(st.integers(0, 3)) == 0:
+        names = st.sampled_from(sorted(columns.values))
+        arguments["distinctOn"] = draw(st.lists(names, min_size=1, max_size=2, unique=True))
     _, cursors = plain.cursors(entity, arguments.get("orderBy"))
     for name in ("after", "before"):
         if cursors and draw(st.integers(0, 3)) == 0:

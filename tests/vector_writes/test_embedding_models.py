@@ -147,7 +147,7 @@ async def test_a_declared_collection_that_is_not_there(qdrant_endpoint, caplog):
             for write in ('upsertNotes(points: [{id: 1, text: "a"}])', "deleteNotes(ids: [1])"):
                 code, message = await site.refused(f"mutation {{ {write} {{ count }} }}")
                 assert code == "SOURCE_ERROR", message
-                assert "there is no collection 'jottings', which the domain names" in message
+                assert "has no collection 'jottings', which the domain names" in message
             await site.source.administration.ensure_collection("jottings", 256)
             after = await site.client.get("/health/ready")
     assert ready.status_code == 200
@@ -190,4 +190,4 @@ async def test_a_text_that_means_nothing(site, service, fresh):
     points = [{"id": "1", "text": f"{fresh} fine"}, {"id": "2", "text": f"{fresh} nothing"}]
     code, message = await site.refused(UPSERT, {"in": fresh, "points": points})
     assert code == "BAD_USER_INPUT"
-    assert message.startswith("points[1].text holds nothing")
+    assert message.startswith("`points[1].text` holds nothing")

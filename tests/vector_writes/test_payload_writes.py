@@ -76,7 +76,7 @@ async def test_everything_must_be_said(site, variables):
     [
         ({"ids": []}, "give 1 to"),
         ({"ids": ["1"] * 10_001}, "give 1 to 10000"),
-        ({"ids": ["x"]}, "ids[0] is not a point id"),
+        ({"ids": ["x"]}, "`ids[0]` is not a point id"),
         ({"ids": ["1"], "all": True}, "not several"),
         ({"ids": ["1"], "filter": {"stars": {"eq": 1}}}, "not several"),
         ({"filter": {"stars": {"eq": 1}}, "all": True}, "not both"),
@@ -107,7 +107,7 @@ async def test_set_payload(site):
         "4": {"stars": 4, "mood": "bad mood", "title": "many", "meta": {"lang": "de"}},
     }
     code, message = await site.refused(SET, {"payload": {}, "ids": ["1"]})
-    assert (code, "payload is empty" in message) == ("BAD_USER_INPUT", True)
+    assert (code, "`payload` is empty" in message) == ("BAD_USER_INPUT", True)
 
 
 @pytest.mark.usefixtures("four")
@@ -129,7 +129,7 @@ async def test_overwrite_and_delete_payload(site):
     code, message = await site.refused(
         'mutation { deleteNotePayload(fields: [], ids: ["1"]) { count } }'
     )
-    assert (code, "fields has 0 names" in message) == ("BAD_USER_INPUT", True)
+    assert (code, "`fields` has 0 names" in message) == ("BAD_USER_INPUT", True)
 
 
 @pytest.mark.usefixtures("four")

@@ -82,7 +82,7 @@ async def test_a_collection_for_text(site, name):
     assert found["embeddingModel"] == "wordllama-l2_supercat-256"
     assert found["embeddingDimensions"] == 256
     code, message = await site.refused(CREATE, {"name": "other", "text": True, "size": 5})
-    assert (code, "makes 256 dimensions" in message) == ("BAD_USER_INPUT", True)
+    assert (code, "must be the 256 dimensions" in message) == ("BAD_USER_INPUT", True)
 
 
 async def test_payload_indexes(site, name):
@@ -110,12 +110,12 @@ async def test_payload_indexes(site, name):
 @pytest.mark.parametrize(
     ("variables", "words"),
     [
-        ({"name": "", "size": 2}, "name is not a name"),
-        ({"name": "a/b", "size": 2}, "name is not a name"),
-        ({"name": "a" * 256, "size": 2}, "name is not a name"),
+        ({"name": "", "size": 2}, "`name` is not a name"),
+        ({"name": "a/b", "size": 2}, "`name` is not a name"),
+        ({"name": "a" * 256, "size": 2}, "`name` is not a name"),
         ({"name": "bad"}, "no vector"),
-        ({"name": "bad", "size": 0}, "size must be from 1 to 65536"),
-        ({"name": "bad", "size": 65_537}, "size must be from 1 to 65536"),
+        ({"name": "bad", "size": 0}, "`size` must be from 1 to 65536"),
+        ({"name": "bad", "size": 65_537}, "`size` must be from 1 to 65536"),
         ({"name": "bad", "size": 2, "vectors": [{"name": "a", "size": 2}]}, "not both"),
         ({"name": "bad", "vectors": [{"name": "a", "size": 0}]}, "vectors[0].size"),
         ({"name": "bad", "vectors": [{"name": "", "size": 2}]}, "vectors[0].name"),

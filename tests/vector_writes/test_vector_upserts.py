@@ -148,32 +148,32 @@ async def test_ten_thousand_points(site):
 @pytest.mark.parametrize(
     ("point", "words"),
     [
-        ({"vector": [1.0] * 255}, "points[1].vector has 255 dimensions"),
-        ({"vector": [1.0] * 257}, "points[1].vector has 257 dimensions"),
+        ({"vector": [1.0] * 255}, "`points[1].vector` has 255 dimensions"),
+        ({"vector": [1.0] * 257}, "`points[1].vector` has 257 dimensions"),
         ({"vector": []}, "[1].vector"),
         ({"vector": [1.0] * 1_000_000}, "[1].vector"),
-        ({"vector": [1e300] + [0.0] * 255}, "points[1].vector holds NaN or an infinity"),
+        ({"vector": [1e300] + [0.0] * 255}, "`points[1].vector` holds NaN or an infinity"),
         ({"vector": ["1"] * 256}, "[1].vector"),
         ({"vector": [True] * 256}, "[1].vector"),
         ({"vector": 7}, "[1].vector"),
-        ({}, "points[1] has neither vector nor text"),
-        ({"vector": full(), "text": "both"}, "points[1] has vector and text"),
-        ({"text": ""}, "points[1].text is empty"),
-        ({"text": " \n"}, "points[1].text is empty"),
-        ({"text": "a" * 8_193}, "points[1].text has 8193 characters; at most 8192"),
-        ({"id": "x", "vector": full()}, "points[1].id is not a point id"),
-        ({"id": "-1", "vector": full()}, "points[1].id is not a point id"),
-        ({"id": "1", "vector": full()}, "points[1].id is that of points[0]"),
+        ({}, "`points[1]` has neither vector nor text"),
+        ({"vector": full(), "text": "both"}, "`points[1]` has vector and text"),
+        ({"text": ""}, "`points[1].text` is empty"),
+        ({"text": " \n"}, "`points[1].text` is empty"),
+        ({"text": "a" * 8_193}, "`points[1].text` has 8193 characters; at most 8192"),
+        ({"id": "x", "vector": full()}, "`points[1].id` is not a point id"),
+        ({"id": "-1", "vector": full()}, "`points[1].id` is not a point id"),
+        ({"id": "1", "vector": full()}, "`points[1].id` is that of `points[0]`"),
         ({"vector": full(), "payload": {"nosuch": 1}}, "nosuch"),
         ({"vector": full(), "payload": {"stars": "five"}}, "[1].payload.stars"),
         ({"vector": full(), "payload": {"mood": "SO_SO"}}, "[1].payload.mood"),
         (
             {"vector": full(), "payload": {"extra": 2**70}},
-            "points[1].payload is not JSON that can be kept",
+            "`points[1].payload` must be JSON that can be kept",
         ),
         (
             {"vector": full(), "payload": {"extra": 2**63}},
-            "points[1].payload is not JSON that can be kept",
+            "`points[1].payload` must be JSON that can be kept",
         ),
         (
             {"vector": full(), "payload": {"title": "x" * MAX_PAYLOAD_BYTES}},
@@ -181,7 +181,7 @@ async def test_ten_thousand_points(site):
         ),
         (
             {"vector": full(), "vectors": [{"name": "other", "values": [1.0]}]},
-            "points[1].vectors[0].name: this collection has no vector 'other'",
+            "`points[1].vectors[0].name` must be one of this collection's vectors: none",
         ),
     ],
 )
@@ -199,7 +199,7 @@ async def test_points_that_are_refused(site, point, words):
 async def test_nothing_to_store(site):
     """An empty batch is refused."""
     code, message = await site.refused(UPSERT, {"points": []})
-    assert (code, "points has 0 points" in message) == ("BAD_USER_INPUT", True)
+    assert (code, "`points` has 0 points" in message) == ("BAD_USER_INPUT", True)
 
 
 async def test_collections_that_an_argument_names(site, name):
@@ -245,16 +245,16 @@ async def test_collections_that_an_argument_names(site, name):
     for bad, words in (
         ({"vector": [1.0, 2.0, 3.0]}, "no vector without a name"),
         ({"text": "words"}, "no vector without a name"),
-        ({"vectors": [{"name": "title", "values": [1.0]}]}, "[0].values has 1 dimensions"),
-        ({"vectors": [{"name": "none", "values": [1.0]}]}, "no dense vector 'none'"),
+        ({"vectors": [{"name": "title", "values": [1.0]}]}, "[0].values` has 1 dimensions"),
+        ({"vectors": [{"name": "none", "values": [1.0]}]}, "must be a dense vector there is"),
         (
             {"vectors": [{"name": "title", "indices": [1], "values": [1.0]}]},
-            "no sparse vector 'title'",
+            "must be a sparse vector there is: words",
         ),
         ({"vectors": [{"name": "words", "indices": [1, 1], "values": [1.0, 2.0]}]}, "indices"),
         ({"vectors": [{"name": "words", "indices": [1], "values": [1.0, 2.0]}]}, "indices"),
         ({"payload": {}}, "neither vector nor text"),
-        ({"vector": [1.0], "payload": [1]}, "payload must be an object"),
+        ({"vector": [1.0], "payload": [1]}, "payload` must be an object"),
     ):
         code, message = await site.refused(ANY, {"in": name, "points": [{"id": "2", **bad}]})
         assert code == "BAD_USER_INPUT", message
@@ -280,7 +280,7 @@ async def test_patterns_that_open_collections(site, name):
     written = await site.data(document, {"in": name, "points": points}, role="guest")
     assert written["upsertScratch"]["count"] == 1
     code, message = await site.refused(document, {"in": "jottings", "points": points}, role="guest")
-    assert (code, "open are scratch_*" in message) == ("BAD_USER_INPUT", True)
+    assert (code, "one of those open here: scratch_*" in message) == ("BAD_USER_INPUT", True)
 
 
 @pytest.mark.usefixtures("notes")
