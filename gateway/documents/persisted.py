@@ -109,17 +109,17 @@ class NamedDocuments:
         """
         text, digest = request.document, _named(request.document_id, request.extensions)
         if self.required:
-            return self._store.load(self._believed(text, digest))
+            return await self._store.find(self._believed(text, digest), deadline)
         if digest is None:
             if not text:
                 raise RequestError("The request has no `query`, and names no document.")
-            return self._store.load(text)
+            return await self._store.find(text, deadline)
         if not text:
-            return self._store.load(await self._find(digest, deadline))
+            return await self._store.find(await self._find(digest, deadline), deadline)
         if digest not in self._trusted and not self._most:
-            return self._store.load(text)
+            return await self._store.find(text, deadline)
         _require_hash(text, digest, self._trusted.get(digest))
-        document = self._store.load(text)
+        document = await self._store.find(text, deadline)
         self._register(digest, text)
         return document
 

@@ -27,10 +27,10 @@ class InvalidDocument(RequestError):  # noqa: N818 - named for its condition, as
         self.errors: tuple[RequestError, ...] = tuple(errors)
 
 
-def reported(error: GraphQLError, code: Code) -> RequestError:
+def reported(error: GraphQLError, code: Code, advice: str = "") -> RequestError:
     """Turn a finding of graphql-core into ours, keeping its message and locations."""
     locations = tuple((place.line, place.column) for place in error.locations or ())
-    return RequestError(error.message, code=code, locations=locations)
+    return RequestError(error.message + advice, code=code, locations=locations)
 
 
 def beyond_limit(message: str, *, node: Node | None = None) -> InvalidDocument:

@@ -7,6 +7,7 @@ import gc
 import sys
 from collections import OrderedDict
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from graphql import (
@@ -17,6 +18,7 @@ from graphql import (
     parse,
 )
 
+from gateway.beside import Beside
 from gateway.documents.incremental import may_be_incremental, without, written
 from gateway.documents.limits import DocumentLimits, enforce, scan
 from gateway.documents.refusal import InvalidDocument, reported
@@ -32,6 +34,9 @@ if TYPE_CHECKING:
 
 _BYTES_PER_TOKEN = 550
 """Memory of a parsed token with its node and location, measured; the most that was seen."""
+
+_LONG = 512
+"""Characters from which a text's check may take more than a few milliseconds: up to 30."""
 
 _untrack = ctypes.pythonapi.PyObject_GC_UnTrack
 _untrack.argtypes, _untrack.restype = [ctypes.py_object], None
@@ -155,6 +160,15 @@ class DocumentStore:
         self.checked = 0
         """How many documents were not kept already, refused ones among them."""
         self._documents: OrderedDict[str, Document] = OrderedDict()
+        self.beside = Beside()
+        """Where long texts are checked, and where the engine makes plans."""
+
+    def known(self, text: str) -> Document | None:
+        """The document of this text, if it is kept."""
+        document = self._documents.get(text)
+        if document is not None:
+            self._documents.move_to_end(text)
+        return document
 
     def load(self, text: str) -> Document:
         """The document of this text, from the store or checked anew.
@@ -162,15 +176,19 @@ class DocumentStore:
         Raises `InvalidDocument`, whose `errors` are all that was found at the first stage that
         found any: size and tokens, syntax, limits, validity.
         """
-        documents = self._documents
-        document = documents.get(text)
-        if document is not None:
-            documents.move_to_end(text)
-            return document
-        with _undisturbed():
-            document = self._check(text)
-        self._keep(document)
+        document = self.known(text)
+        if document is None:
+            found = self._checked(text)
+            self._keep(found)
+            document = _accepted(found)
         return document
+
+    async def find(self, text: str, deadline: float) -> Document:
+        """As `load`, but a long text is checked beside the event loop. Raises as `Beside.made`."""
+        if len(text) < _LONG or text in self._documents:
+            return self.load(text)
+        make = partial(self._checked, text)
+        return _accepted(await self.beside.made(text, make, self._keep, deadline))
 
     def __len__(self) -> int:
         return len(self._documents)
@@ -179,6 +197,14 @@ class DocumentStore:
     def weight(self) -> int:
         """Estimated memory of the kept documents, in bytes."""
         return self._weight
+
+    def _checked(self, text: str) -> Document | InvalidDocument:
+        """The document, or what is wrong: raised, it would keep what the check worked with."""
+        with _undisturbed():
+            try:
+                return self._check(text)
+            except InvalidDocument as error:
+                return error.with_traceback(None)
 
     def _check(self, text: str) -> Document:
         self.checked += 1
@@ -198,12 +224,20 @@ class DocumentStore:
         except GraphQLSyntaxError as error:
             return reported(error, Code.GRAPHQL_PARSE_FAILED)
 
-    def _keep(self, document: Document) -> None:
+    def _keep(self, document: Document | InvalidDocument) -> None:
+        if isinstance(document, InvalidDocument):
+            return
         self._documents[document.text] = document
         self._weight += document.weight
         while len(self._documents) > self._capacity or self._weight > self._max_bytes:
             _, oldest = self._documents.popitem(last=False)
             self._weight -= oldest.weight
+
+
+def _accepted(found: Document | InvalidDocument) -> Document:
+    if isinstance(found, InvalidDocument):
+        raise found
+    return found
 
 
 @contextmanager

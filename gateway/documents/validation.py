@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from graphql import (
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
     )
 
     from gateway.documents.limits import DocumentLimits
+
+
+_UNKNOWN_FIELD = re.compile(r"Cannot query field '(\w+)' on type '(\w+)'\.")
 
 
 class OneOfRule(ValidationRule):
@@ -123,7 +127,18 @@ class Validator:
                 "The document repeats too many fields of the same name to be validated.",
                 code=Code.DOCUMENT_LIMIT_EXCEEDED,
             )
-        return reported(error, Code.GRAPHQL_VALIDATION_FAILED)
+        return reported(error, Code.GRAPHQL_VALIDATION_FAILED, self._advice(error.message))
+
+    def _advice(self, message: str) -> str:
+        """The way to a field that was sought beside a connection's nodes."""
+        found = _UNKNOWN_FIELD.fullmatch(message)
+        if found is None or not self._suggestions:
+            return ""
+        name, parent = found.groups()
+        nodes = getattr(self._schema.get_type(parent), "fields", {}).get("nodes")
+        if nodes is None or name not in getattr(get_named_type(nodes.type), "fields", {}):
+            return ""
+        return f" Did you mean 'nodes {{ {name} }}'?"
 
 
 def _bounded_merging(budget: int) -> type[ASTValidationRule]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import gc
 import weakref
+from threading import get_ident
 from typing import TYPE_CHECKING
 
 import pytest
@@ -169,6 +171,17 @@ def test_suggestions_are_for_development_only() -> None:
     assert "title" in helpful.message
 
 
+def test_fields_of_nodes_are_found_there() -> None:
+    """Whoever asks a connection for a field of its nodes is told the way, in development only."""
+    sdl = "type Query { all: Books } type Books { nodes: [Book!] } type Book { title: String }"
+    schema = build_schema(sdl)
+    (helpful,) = findings(schema, "{ all { title } }", suggestions=True)
+    assert helpful.message.endswith("on type 'Books'. Did you mean 'nodes { title }'?")
+    for text, suggestions in (("{ all { title } }", False), ("{ all { zzzzzz } }", True)):
+        (plain,) = findings(schema, text, suggestions=suggestions)
+        assert plain.message.endswith("on type 'Books'.")
+
+
 def test_refused_documents_are_not_kept() -> None:
     """Refusals must not push accepted documents out."""
     store = DocumentStore(SCHEMA)
@@ -284,3 +297,24 @@ def test_checks_do_not_keep_the_collector_from_older_garbage() -> None:
 class _Cycle:
     def __init__(self) -> None:
         self.itself = self
+
+
+async def test_long_documents_are_checked_beside_the_event_loop(monkeypatch):
+    """By another thread, once for all who bring them, within the deadline; short ones at once."""
+    store, threads = DocumentStore(SCHEMA), []
+    check = store._check
+    monkeypatch.setattr(store, "_check", lambda text: (threads.append(get_ident()), check(text))[1])
+    deadline = asyncio.get_running_loop().time() + 20
+    long = "{ book(id: 1) { " + " ".join(f"a{one}: title" for one in range(60)) + " } }"
+    found = await asyncio.gather(*(store.find(long, deadline) for _ in range(5)))
+    assert {*found} == {store.known(long)}
+    assert len(threads) == 1
+    assert get_ident() not in threads
+    await store.find("{ title }", deadline)
+    assert threads[1:] == [get_ident()]
+    with pytest.raises(RequestError) as refused:
+        await store.find(long + " ", asyncio.get_running_loop().time() - 1)
+    assert refused.value.code is Code.SOURCE_TIMEOUT
+    with pytest.raises(InvalidDocument):
+        await store.find("{ book(id: 1) { " + "nope " * 110 + "} }", deadline)
+    store.beside.close()

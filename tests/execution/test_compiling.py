@@ -10,6 +10,7 @@ import orjson
 import pytest
 from writes.stand import SETTINGS
 
+from gateway.beside import Beside
 from gateway.composition import Gateway
 from gateway.execution.exchange import GraphQLRequest
 from gateway.settings import load
@@ -60,7 +61,7 @@ def gateway() -> Iterator[Gateway]:
     settings = {"POSTGRES_URL": "postgresql://plait@127.0.0.1:1/none"}
     made = Gateway(load(environ={**SETTINGS, "PLAIT_RESOLVERS": "writes.shop", **settings}))
     yield made
-    made.engine.compiling.close()
+    made.engine.beside.close()
 
 
 async def ask(
@@ -122,11 +123,11 @@ async def test_known_shapes_do_not_wait_for_new_ones(gateway: Gateway) -> None:
 async def test_the_line_is_bounded(gateway: Gateway) -> None:
     """Beyond the bound a new shape is refused at once, and typed."""
     watched = Watched(gateway.registry.rows["default"])
-    gateway.engine.compiling = type(gateway.engine.compiling)(waiting=2)
+    gateway.engine.beside = Beside(waiting=2)
     watched.open.clear()
     held = [asyncio.create_task(ask(gateway, shape(number))) for number in (1, 2)]
     try:
-        while gateway.engine.compiling.figures()["compiling"] < 2:  # noqa: ASYNC110 - polled
+        while len(gateway.engine.beside) < 2:  # noqa: ASYNC110 - polled
             await asyncio.sleep(0)
         assert await ask(gateway, shape(3)) == "SOURCE_OVERLOADED"
     finally:
