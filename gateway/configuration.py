@@ -15,7 +15,7 @@ from functools import cache
 from inspect import getsource
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, get_type_hints
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import msgspec
 from msgspec import inspect
@@ -296,14 +296,32 @@ def is_url(value: Secret | str, schemes: tuple[str, ...]) -> bool:
     """Whether it is a URL with one of these schemes and something behind it."""
     text = value.reveal() if isinstance(value, Secret) else value
     try:
-        parts = urlsplit(text)
-        servers = parts.netloc.split(",") if "+" in parts.scheme else [parts.netloc]
-        ports = [urlsplit(f"//{server}").port for server in servers]
-        return parts.scheme in schemes and bool(any(ports) or parts.netloc or parts.path)
+        if "+" in text.partition("://")[0]:
+            parts, _, servers = split_servers(text)
+        else:
+            parts = urlsplit(text)
+            servers = [parts]
+        named = [server.port or server.netloc for server in servers]
+        return parts.scheme in schemes and bool(any(named) or parts.path)
     except ValueError:
         return False
 
 
+def split_servers(url: str) -> tuple[SplitResult, str, list[SplitResult]]:
+    """A URL without its servers, who logs in to them, and each of them.
+
+    It reads `scheme://login@host:port,host:port/path`. Python takes no brackets beside other hosts.
+    Raises ValueError, also for a server without a name.
+    """
+    authority = _AUTHORITY.search(url)
+    login, _, hosts = (authority[0] if authority else "").rpartition("@")
+    servers = [urlsplit(f"//{host}") for host in hosts.split(",")]
+    if not all(server.hostname for server in servers):
+        raise ValueError(hosts)
+    return urlsplit(_AUTHORITY.sub("", url, count=1)), login, servers
+
+
+_AUTHORITY = re.compile(r"(?<=://)[^/?#]*")
 _BOUNDS = (("ge", "at least"), ("gt", "more than"), ("le", "at most"), ("lt", "less than"))
 _NOUNS: dict[type, str] = {
     inspect.IntType: "a whole number",

@@ -48,8 +48,8 @@ PLANTED = {
         "prometheus_client and OpenTelemetry only where figures and spans leave",
     ),
     "gateway/transport/graphiql.py": (
-        "import wordllama",
-        "wordllama only in embedding",
+        "import tokenizers",
+        "The local model's libraries only in embedding",
     ),
     "gateway/planning/variables.py": (
         "import aiohttp",

@@ -4,9 +4,9 @@
 
 Both are descriptors of sockets: requests of the first one, eight at most, are answered between the
 pieces that those of the second are worked on in. It ends when the other side of a socket is
-closed, which is when its owner ends, however that happens. What the package of the model does, its
-memory and its hold of the interpreter's lock, is no concern of the gateway's process. This file is
-run by its path and imports nothing of ours.
+closed, which is when its owner ends, however that happens. The model's memory, and its hold of the
+interpreter's lock, are no concern of the gateway's process. This file is run by its path and
+imports nothing of ours.
 
 A request is its length and a JSON list of texts; an answer `VECTORS` with 32-bit little-endian
 floats, or `FAILED` with the name of what went wrong.
@@ -15,7 +15,6 @@ floats, or `FAILED` with the name of what went wrong.
 from __future__ import annotations
 
 import json
-import logging
 import os
 import select
 import signal
@@ -24,9 +23,9 @@ import struct
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -41,6 +40,8 @@ VECTORS, FAILED = 0, 1
 PIECE = 64
 """The most texts that the model is given at once: some milliseconds."""
 _PIECE_CHARS = 32_768
+_TOKENIZER = "l2_supercat_tokenizer_config.json"
+_WEIGHTS = "l2_supercat_256.safetensors"
 _AT_ONCE = 8
 """The most quick requests that are answered before the next piece of a slow one."""
 
@@ -104,21 +105,35 @@ def _asked(channel: socket.socket) -> bool:
     return bool(select.select((channel,), (), (), 0)[0])
 
 
-def _load() -> Any:
-    # A package of 19 MB without type hints, which brings its weights.
-    import wordllama  # type: ignore[import-untyped]  # noqa: PLC0415 - after `main` has prepared
+def _model() -> Callable[[list[str]], bytes]:
+    """WordLlama's model: a text's vector has the direction of the mean of its tokens' vectors.
 
-    folder = Path(wordllama.__file__).parent
-    return wordllama.WordLlama.load(cache_dir=folder, disable_download=True)
-
-
-def _vectors(model: Any, texts: list[str]) -> bytes:
+    Of the package of that name only the files are read.
+    """
     import numpy as np  # noqa: PLC0415 - after `main` has prepared
+    from safetensors.numpy import load_file  # noqa: PLC0415
+    from tokenizers import Tokenizer  # noqa: PLC0415
 
-    rows = model.embed(texts, norm=False, batch_size=len(texts))
-    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-    unit: bytes = (rows / np.where(lengths == 0, 1, lengths)).astype("<f4").tobytes()
-    return unit
+    package = find_spec("wordllama")
+    if package is None or package.origin is None:
+        raise ModuleNotFoundError(name="wordllama")
+    folder = Path(package.origin).parent
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizers" / _TOKENIZER))
+    tokenizer.enable_padding()
+    tokenizer.no_truncation()
+    weights = load_file(folder / "weights" / _WEIGHTS)["embedding.weight"].astype(np.float32)
+
+    def embed(texts: list[str]) -> bytes:
+        encoded = tokenizer.encode_batch(texts, add_special_tokens=False)
+        tokens = np.array([one.ids for one in encoded], dtype=np.int32)
+        counted = np.array([one.attention_mask for one in encoded], dtype=np.float32)
+        rows = (weights[tokens] * counted[..., np.newaxis]).sum(axis=1)
+        rows /= np.maximum(counted.sum(axis=1, keepdims=True), 1)
+        lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+        unit: bytes = (rows / np.where(lengths == 0, 1, lengths)).astype("<f4").tobytes()
+        return unit
+
+    return embed
 
 
 def _received(channel: socket.socket, size: int) -> bytes:
@@ -139,9 +154,8 @@ def main(quick: int, slow: int) -> None:
         signal.signal(number, signal.SIG_IGN)
     # One processor is ours. Several threads were no faster beside a busy gateway.
     os.environ |= {"TOKENIZERS_PARALLELISM": "false", "OPENBLAS_NUM_THREADS": "1"}
-    logging.basicConfig(level=logging.WARNING)  # before the package sets it to INFO
     with socket.socket(fileno=quick) as one, socket.socket(fileno=slow) as other:
-        serve(one, other, partial(_vectors, _load()))
+        serve(one, other, _model())
 
 
 if __name__ == "__main__":

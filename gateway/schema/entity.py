@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack, dataclass_transform
 
 import strawberry
+from typing_extensions import Format, get_annotations
 
 from gateway.errors import ConfigurationError
 from gateway.schema.access import Access, directives_of
@@ -89,7 +90,7 @@ def entity(  # noqa: PLR0913 - each is an option of an entity
         options = EntityOptions(table, keys, source, rule, search, others)
         for column_name in keys:
             _existing(options, column_name, f"the key of {cls.__name__}")
-        for attribute in vars(cls).get("__annotations__", {}):
+        for attribute in get_annotations(cls, format=Format.STRING):
             value = vars(cls).get(attribute, dataclasses.MISSING)
             if value is dataclasses.MISSING:
                 setattr(cls, attribute, Bound(ColumnBinding()))
@@ -103,7 +104,11 @@ def entity(  # noqa: PLR0913 - each is an option of an entity
             cls,
             name=name,
             description=description or paragraph(cls.__doc__) or table.comment,
-            directives=[*directives, *directives_of(access, cls), *cache_directives(cache)],
+            directives=[
+                *directives,
+                *directives_of(access, cls, entity.__kwdefaults__ or ()),
+                *cache_directives(cache),
+            ],
         )
         bound.__plait_entity__ = options  # type: ignore[attr-defined]  # read by build()
         return bound

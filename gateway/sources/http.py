@@ -238,7 +238,10 @@ def new_session(
     """Connections, at most so many at once (0: any number), that keep no cookies."""
     return client.ClientSession(
         connector=client.TCPConnector(
-            limit=connections, keepalive_timeout=30, enable_cleanup_closed=True
+            limit=connections,
+            keepalive_timeout=30,
+            # Newer Pythons close such connections themselves, and the library then says so.
+            enable_cleanup_closed=client.connector.NEEDS_CLEANUP_CLOSED,
         ),
         timeout=client.ClientTimeout(total=None, sock_connect=connect_seconds),
         cookie_jar=client.DummyCookieJar(),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -172,7 +173,7 @@ async def test_a_database_that_comes_later(
     url = await fresh_database()
     async with open_shop(url, domain) as shop:
         await execute(url, TABLES)
-        with caplog.at_level(logging.ERROR, "plait"):
+        with caplog.at_level(logging.ERROR, "gateway.sources.postgres.named"):
             body = await shop.ask("{ good bad again: bad }")
             late = await shop.ask("mutation { late }")
     assert body["data"] == {"good": 6, "bad": None, "again": None}
@@ -248,6 +249,7 @@ async def test_a_database_that_is_down(tmp_path: Path) -> None:
             "the same name in GraphQL",
         ),
     ],
+    ids=str,
 )
 def test_what_a_domain_is_refused_for(
     tmp_path: Path, text: str, annotation: Any, complaint: str
@@ -290,4 +292,13 @@ def test_entities_bear_none(tmp_path: Path) -> None:
     domain = domain_of(tmp_path, {"q": one("select 1")}, {"q": int | None})
     domain = replace(domain, entities=[*domain.entities, Odd])
     with pytest.raises(ConfigurationError, match="for root fields, not for entities"):
+        Shop("postgresql://127.0.0.1:1/none", domain)
+
+
+def test_a_file_of_a_package_is_named_with_its_folder(tmp_path: Path) -> None:
+    """Where root fields stand in the domain's `__init__.py` the path is the file's own."""
+    domain = domain_of(tmp_path, {}, {"q": int | None})
+    module = sys.modules[domain.queries[0].__module__]
+    module.__path__ = [str(tmp_path)]
+    with pytest.raises(ConfigurationError, match=r"there is no file shop_\d+/api/sql/q.sql"):
         Shop("postgresql://127.0.0.1:1/none", domain)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from redis.asyncio.sentinel import (
     Sentinel,
@@ -13,14 +13,13 @@ from redis.asyncio.sentinel import (
     SentinelManagedSSLConnection,
 )
 
+from gateway.configuration import split_servers
 from gateway.errors import ConfigurationError
 from gateway.sources.redis.cluster import ClusterLink
 from gateway.sources.redis.connection import client_settings, make_pool
 from gateway.sources.redis.link import PoolLink
 
 if TYPE_CHECKING:
-    from urllib.parse import SplitResult
-
     from gateway.sources.redis.connection import Times
     from gateway.sources.redis.link import Link
 
@@ -92,17 +91,14 @@ def _sentinel(name: str, address: Address, settings: dict[str, Any], connections
 
 def _address(name: str, url: str, default_port: int) -> Address:
     try:
-        parts = urlsplit(url)
-        hosts = tuple(_hosts(parts, default_port))
+        parts, login, servers = split_servers(url)
+        hosts = tuple((one.hostname or "", one.port or default_port) for one in servers)
     except ValueError:
-        hosts, parts = (), urlsplit("")
-    if not hosts:
         raise ConfigurationError(
             f"source {name!r}: its URL must name servers as host:port,host:port"
-        )
+        ) from None
     if parts.query:
         raise ConfigurationError(f"source {name!r}: its URL holds an unknown option")
-    login, _, _ = parts.netloc.rpartition("@")
     user, _, password = login.partition(":")
     settings = {}
     if user:
@@ -111,13 +107,3 @@ def _address(name: str, url: str, default_port: int) -> Address:
         settings["password"] = unquote(password)
     path = tuple(unquote(part) for part in parts.path.split("/") if part)
     return Address(hosts, path, settings, secure=parts.scheme.startswith("rediss"))
-
-
-def _hosts(parts: SplitResult, default_port: int) -> list[tuple[str, int]]:
-    found = []
-    for one in parts.netloc.rpartition("@")[2].split(","):
-        host = urlsplit(f"//{one}")
-        if not host.hostname:
-            return []
-        found.append((host.hostname, host.port or default_port))
-    return found
