@@ -138,10 +138,11 @@ class BatchingEmbedder:
         wanted: list[_Wanted] = []
         asker = _Asker()
         alone = (asker,)
-        queue = self._few if len(texts) <= FEW else self._many
+        few = len(texts) <= FEW
+        queue = self._few if few else self._many
         for text in dict.fromkeys(texts):
             key = self._cache.key(text)
-            vector = self._cache.near(key)
+            vector = self._cache.near(key, few=few)
             if vector is None:
                 wanted.append(self._want(text, key, deadline, alone, queue))
             else:
@@ -288,7 +289,7 @@ class BatchingEmbedder:
 
     async def _run(self, call: _Call) -> None:
         """Find or make the vectors of a call and give them to those who wait."""
-        far = await self._cache.far([one.key for one in call.wanted])
+        far = await self._cache.far([one.key for one in call.wanted], few=call.few)
         missing = []
         for one in call.wanted:
             vector = far.get(one.key)
@@ -297,10 +298,11 @@ class BatchingEmbedder:
             else:
                 self._give(one, vector)
         if missing:
-            await self._make(missing, call.deadline)
+            await self._make(missing, call)
 
-    async def _make(self, wanted: list[_Wanted], deadline: float) -> None:
+    async def _make(self, wanted: list[_Wanted], call: _Call) -> None:
         """Ask the model; a text that it does not take fails alone, found by halving."""
+        deadline = call.deadline
         try:
             vectors = await self._model.embed([one.text for one in wanted], deadline)
         except SourceDataError as error:
@@ -308,13 +310,13 @@ class BatchingEmbedder:
                 self._fail(wanted, error, deadline)
                 return
             middle = len(wanted) // 2
-            await self._make(wanted[:middle], deadline)
-            await self._make(wanted[middle:], deadline)
+            await self._make(wanted[:middle], call)
+            await self._make(wanted[middle:], call)
         except Exception as error:  # noqa: BLE001 - handed to everyone who waits for it
             self._fail(wanted, error, deadline)
         else:
             pairs = list(zip(wanted, vectors, strict=True))
-            self._cache.keep({one.key: vector for one, vector in pairs})
+            self._cache.keep({one.key: vector for one, vector in pairs}, few=call.few)
             for one, vector in pairs:
                 self._give(one, vector)
 

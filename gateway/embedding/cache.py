@@ -13,7 +13,7 @@ import time
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Protocol
 
-from gateway.embedding.vectors import packed, unpacked
+from gateway.embedding.vectors import NUMBER_BYTES, packed, unpacked
 
 if TYPE_CHECKING:
     from array import array
@@ -61,14 +61,15 @@ class VectorCache:
         """
         self._salt = f"{len(model)}:{model}:{dimensions}:"
         self._dimensions = dimensions
-        self._max_bytes = max_bytes
+        self._room = max_bytes // (NUMBER_BYTES * dimensions + _OVERHEAD)
         self._seconds = seconds
         self._shared = shared
         self._shared_seconds = shared_seconds
         self._rest_seconds = rest_seconds
         self._clock = clock
-        self._kept: OrderedDict[str, tuple[float, bytes]] = OrderedDict()
-        self._bytes = 0
+        # Until when, and what: of the few and of the many, each by the last use.
+        self._few: OrderedDict[str, tuple[float, array[float]]] = OrderedDict()
+        self._many: OrderedDict[str, tuple[float, array[float]]] = OrderedDict()
         self._rests_until = 0.0
         self._saves: set[asyncio.Task[None]] = set()
 
@@ -76,19 +77,25 @@ class VectorCache:
         """`embedding:<hash>` of the text, the model and its dimensions."""
         return f"embedding:{hashlib.sha256((self._salt + text).encode()).hexdigest()}"
 
-    def near(self, key: str) -> array[float] | None:
-        """The vector this process keeps under `key`."""
-        found = self._kept.get(key)
+    def near(self, key: str, *, few: bool = True) -> array[float] | None:
+        """The vector this process keeps under `key`, not to be changed.
+
+        `few`: whether who asks wants few vectors, see `keep`.
+        """
+        kept = self._few if key in self._few else self._many
+        found = kept.get(key)
         if found is None:
             return None
+        if few or found[0] <= self._clock():
+            del kept[key]
         if found[0] <= self._clock():
-            self._drop(key)
             return None
-        self._kept.move_to_end(key)
-        return unpacked(found[1], self._dimensions)
+        if few:
+            self._few[key] = found
+        return found[1]
 
-    async def far(self, keys: Sequence[str]) -> dict[str, array[float]]:
-        """The vectors the shared store has under `keys`; this process keeps them from now on."""
+    async def far(self, keys: Sequence[str], *, few: bool = True) -> dict[str, array[float]]:
+        """The vectors the shared store has under `keys`; this process keeps them as `keep` does."""
         if self._shared is None or self._clock() < self._rests_until:
             return {}
         try:
@@ -100,19 +107,22 @@ class VectorCache:
         found: dict[str, array[float]] = {}
         for key, data in zip(keys, stored, strict=False):
             vector = unpacked(data, self._dimensions) if isinstance(data, bytes) else None
-            if data is not None and vector is not None:
+            if vector is not None:
                 found[key] = vector
-                self._remember(key, data)
+        self._remember(found, few=few)
         return found
 
-    def keep(self, vectors: Mapping[str, Sequence[float]]) -> None:
-        """Keep new vectors, by key; the shared store gets them in the background."""
-        values = {key: packed(vector) for key, vector in vectors.items()}
-        for key, data in values.items():
-            self._remember(key, data)
+    def keep(self, vectors: Mapping[str, array[float]], *, few: bool = True) -> None:
+        """Keep new vectors, by key; the shared store gets them in the background.
+
+        Where room is short, those go first that were never among a `few` asked for together: a
+        backfill does not push the vectors of searches out.
+        """
+        self._remember(vectors, few=few)
         resting = self._clock() < self._rests_until
         if self._shared is None or resting or len(self._saves) >= _MAX_SAVES:
             return
+        values = {key: packed(vector) for key, vector in vectors.items()}
         save = asyncio.ensure_future(self._save(self._shared, values))
         self._saves.add(save)
         save.add_done_callback(self._saves.discard)
@@ -135,17 +145,10 @@ class VectorCache:
         self._rests_until = self._clock() + self._rest_seconds
         _LOG.warning("the shared cache of vectors failed: %s", type(error).__name__)
 
-    def _remember(self, key: str, data: bytes) -> None:
-        cost = len(data) + _OVERHEAD
-        if cost > self._max_bytes:
-            return
-        self._drop(key)
-        self._kept[key] = (self._clock() + self._seconds, data)
-        self._bytes += cost
-        while self._bytes > self._max_bytes:
-            self._drop(next(iter(self._kept)))
-
-    def _drop(self, key: str) -> None:
-        found = self._kept.pop(key, None)
-        if found is not None:
-            self._bytes -= len(found[1]) + _OVERHEAD
+    def _remember(self, vectors: Mapping[str, array[float]], *, few: bool) -> None:
+        until, kept = self._clock() + self._seconds, self._few if few else self._many
+        for key, vector in vectors.items():
+            self._many.pop(key, None)
+            kept[key] = (until, vector)
+        while len(self._few) + len(self._many) > self._room:
+            (self._many or self._few).popitem(last=False)

@@ -98,6 +98,7 @@ class ModelProcess:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 pass_fds=descriptors,
+                start_new_session=True,  # what a terminal sends is for us, who end it
             )
         self.pid = process.pid
         self._quick, self._slow = _Channel(quick), _Channel(slow)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _CHECKSUM_BYTES = 4
-_NUMBER_BYTES = 4
+NUMBER_BYTES = 4
 
 
 def unit(vector: Sequence[float]) -> array[float] | None:
@@ -39,11 +39,11 @@ def unit_of_bytes(data: bytes) -> array[float] | None:
     return array("f", (numbers / (length or 1.0)).astype("f4").tobytes())
 
 
-def packed(vector: Sequence[float]) -> bytes:
+def packed(vector: array[float]) -> bytes:
     """The numbers as 32-bit little-endian floats, a CRC-32 before them."""
-    numbers = vector if isinstance(vector, array) else array("f", vector)
+    numbers = vector
     if sys.byteorder == "big":
-        numbers = numbers[:]
+        numbers = vector[:]
         numbers.byteswap()
     data = numbers.tobytes()
     return zlib.crc32(data).to_bytes(_CHECKSUM_BYTES, "little") + data
@@ -51,7 +51,7 @@ def packed(vector: Sequence[float]) -> bytes:
 
 def unpacked(data: bytes, dimensions: int) -> array[float] | None:
     """What `packed` was given; None where the bytes are not such a vector of this length."""
-    if len(data) != _CHECKSUM_BYTES + dimensions * _NUMBER_BYTES:
+    if len(data) != _CHECKSUM_BYTES + dimensions * NUMBER_BYTES:
         return None
     if zlib.crc32(data[_CHECKSUM_BYTES:]) != int.from_bytes(data[:_CHECKSUM_BYTES], "little"):
         return None
@@ -61,7 +61,7 @@ def unpacked(data: bytes, dimensions: int) -> array[float] | None:
 
 def split(data: bytes, dimensions: int) -> list[array[float]]:
     """The vectors that follow each other as 32-bit little-endian floats."""
-    size = dimensions * _NUMBER_BYTES
+    size = dimensions * NUMBER_BYTES
     vectors = [array("f", data[start : start + size]) for start in range(0, len(data), size)]
     if sys.byteorder == "big":
         for vector in vectors:

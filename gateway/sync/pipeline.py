@@ -279,8 +279,9 @@ async def _each(
 
 def _point(row: Row, vector: Sequence[float]) -> Point:
     payload = orjson.loads(row.payload or "{}")
-    stored = {name: value for name, value in payload.items() if value is not None}
-    return Point(parse_point_id(row.key, "the key"), vector, stored)
+    if None in payload.values():
+        payload = {name: value for name, value in payload.items() if value is not None}
+    return Point(parse_point_id(row.key, "the key"), vector, payload)
 
 
 def _slices(items: Sequence[T]) -> Iterator[Sequence[T]]:

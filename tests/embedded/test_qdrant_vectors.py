@@ -17,11 +17,11 @@ def message(numbers):
 def test_all_numbers_in_their_order(size):
     """Also where the length of what is sent takes another byte."""
     numbers = [index / 4 for index in range(size)]
-    assert list(stored_vectors(message(numbers), {"": size})) == numbers
+    assert list(*stored_vectors([message(numbers)], {"": size})) == numbers
 
 
 @pytest.mark.parametrize("numbers", [[], [1.0], [1.0, float("nan")], [float("inf"), 1.0]])
 def test_what_is_no_vector_of_the_collection(numbers):
     """Of another length, or with numbers that are not finite."""
     with pytest.raises(Fault):
-        stored_vectors(message(numbers), {"": 2})
+        stored_vectors([message([0.5, 0.5]), message(numbers)], {"": 2})

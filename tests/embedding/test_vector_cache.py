@@ -18,6 +18,7 @@ from gateway.embedding.vectors import packed, unit, unpacked
 from gateway.sources.redis.blobs import RedisBlobs
 
 SIZE = 4
+VECTOR = array("f", [0.5] * SIZE)
 
 
 class Clock:
@@ -71,7 +72,7 @@ def make(clock):
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False, width=32), min_size=1))
 def test_packing_loses_nothing(numbers):
     """32-bit numbers come back as they were; other bytes do not come back at all."""
-    data = packed(numbers)
+    data = packed(array("f", numbers))
     assert list(unpacked(data, len(numbers))) == numbers
     assert unpacked(data, len(numbers) + 1) is None
     assert unpacked(data[:-1], len(numbers)) is None
@@ -108,7 +109,7 @@ def test_the_key_is_of_text_model_and_dimensions(make):
 def test_a_time_to_live(make, clock):
     """A vector is there until its time is over."""
     cache = make()
-    cache.keep({"k": [1.0, 0.0, 0.0, 0.0]})
+    cache.keep({"k": array("f", [1.0, 0.0, 0.0, 0.0])})
     clock.now += 99
     assert list(cache.near("k")) == [1.0, 0.0, 0.0, 0.0]
     clock.now += 1
@@ -119,27 +120,43 @@ def test_a_bound_of_bytes(make):
     """What was not read for longest goes first; nothing is kept beyond the bound, or at 0."""
     cache = make(max_bytes=1_000)  # three entries
     for name in "abc":
-        cache.keep({name: [1.0] * SIZE})
+        cache.keep({name: VECTOR})
     assert cache.near("a")
-    cache.keep({"d": [1.0] * SIZE})
+    cache.keep({"d": VECTOR})
     assert [name for name in "abcd" if cache.near(name)] == ["a", "c", "d"]
     nothing = make(max_bytes=0)
-    nothing.keep({"a": [1.0] * SIZE})
+    nothing.keep({"a": VECTOR})
     assert nothing.near("a") is None
+
+
+def test_a_backfill_leaves_searches_theirs(make):
+    """Vectors of the many go first, the oldest foremost, unless a search has asked for them."""
+    cache = make(max_bytes=1_000)  # three entries
+    cache.keep({"searched": VECTOR})
+    for name in "abcd":
+        cache.keep({name: VECTOR}, few=False)
+    assert [name for name in "abcd" if cache.near(name, few=False)] == ["c", "d"]
+    assert cache.near("c")
+    cache.keep({"e": VECTOR}, few=False)
+    cache.keep({"f": VECTOR}, few=False)
+    assert [name for name in "cdef" if cache.near(name, few=False)] == ["c", "f"]
+    cache.keep({"also searched": VECTOR})
+    assert cache.near("f") is None
+    assert all(cache.near(name) for name in ("searched", "c", "also searched"))
 
 
 async def test_two_processes_share(make):
     """What one keeps the other finds, and keeps near from then on."""
     store = Store()
     one, other = make(shared=store), make(shared=store)
-    one.keep({"k": array("f", [0.5] * SIZE)})
+    one.keep({"k": VECTOR})
     await one.aclose()
     assert store.seconds == 100
-    assert await other.far(["k", "missing"]) == {"k": array("f", [0.5] * SIZE)}
-    assert other.near("k") == array("f", [0.5] * SIZE)
+    assert await other.far(["k", "missing"]) == {"k": VECTOR}
+    assert other.near("k") == VECTOR
 
 
-@pytest.mark.parametrize("data", [b"", b"nonsense", packed([1.0] * 3), packed([1.0] * 4)[:-1]])
+@pytest.mark.parametrize("data", [b"", b"nonsense", packed(VECTOR[:3]), packed(VECTOR)[:-1]])
 async def test_foreign_bytes_are_a_miss(make, data):
     """Whatever else lies under the key is not taken for a vector."""
     store = Store()
@@ -150,7 +167,7 @@ async def test_foreign_bytes_are_a_miss(make, data):
 async def test_a_fault_is_a_miss_and_a_rest(make, clock):
     """After a fault the store is left alone for a while, then asked again."""
     store = Store()
-    store.values["k"] = packed([0.5] * SIZE)
+    store.values["k"] = packed(VECTOR)
     store.fault = ConnectionError("a secret in it")
     cache = make(shared=store)
     assert await cache.far(["k"]) == {}
@@ -158,7 +175,7 @@ async def test_a_fault_is_a_miss_and_a_rest(make, clock):
     assert await cache.far(["k"]) == {}
     assert store.loads == 1
     clock.now += 6
-    assert await cache.far(["k"]) == {"k": array("f", [0.5] * SIZE)}
+    assert await cache.far(["k"]) == {"k": VECTOR}
 
 
 async def test_a_failing_save_is_no_failure(make):
@@ -166,9 +183,9 @@ async def test_a_failing_save_is_no_failure(make):
     store = Store()
     store.fault = RuntimeError()
     cache = make(shared=store)
-    cache.keep({"k": array("f", [0.5] * SIZE)})
+    cache.keep({"k": VECTOR})
     await cache.aclose()
-    assert cache.near("k") == array("f", [0.5] * SIZE)
+    assert cache.near("k") == VECTOR
 
 
 @contextlib.asynccontextmanager
@@ -187,7 +204,7 @@ async def test_redis_keeps_them(make, redis_url):
         await client.flushdb()
         first = make(shared=store)
         key = first.key("a")
-        first.keep({key: [0.25] * SIZE, first.key("b"): [0.5] * SIZE})
+        first.keep({key: array("f", [0.25] * SIZE), first.key("b"): VECTOR})
         await first.aclose()
         assert 90 < await client.ttl(key) <= 100
     async with blobs(url) as store:

@@ -72,6 +72,26 @@ async def test_a_change_during_the_embedding_is_not_lost(notes):
     assert await notes.due() == []
 
 
+async def test_a_record_that_somebody_else_writes_meanwhile(notes):
+    """It is replaced by ours, and the batch is recorded all the same."""
+
+    async def record(_):
+        await notes.connection.execute(
+            "INSERT INTO vector_metadata "
+            "(collection_id, point_id, entity_type, entity_id, content_hash, model) "
+            "SELECT id, '2', 'notes', '2', repeat('0', 64), 'other' FROM collections "
+            "WHERE name = $1",
+            notes.sync.name,
+        )
+
+    await notes.add("one", "two", "three")
+    watched = Watched(notes.embedder, record)
+    figures = await notes.having(embedder=watched).filler().follow()
+    assert (figures.embedded, figures.failed) == (3, 0)
+    assert await notes.due() == []
+    assert (await notes.filler().check()).sound
+
+
 async def test_an_uncommitted_change_is_waited_for_by_nobody(notes):
     """A row being changed is stored as it was, and again once the change is committed."""
     await notes.add("old")

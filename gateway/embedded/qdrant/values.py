@@ -54,6 +54,8 @@ def payload_message(fields: Mapping[str, Any] | None) -> dict[str, pb.Value]:
 
 def _value(message: pb.Value) -> Any:
     kind = message.WhichOneof("kind")
+    if kind == "string_value":
+        return message.string_value
     if kind == "struct_value":
         return payload(message.struct_value.fields)
     if kind == "list_value":

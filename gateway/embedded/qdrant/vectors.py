@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from array import array
+from functools import cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -17,7 +18,7 @@ from qdrant_client import grpc as pb
 from gateway.embedded.qdrant.faults import invalid, unsupported
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 EngineVector: TypeAlias = "list[float] | edge.SparseVector"
 StoredVector: TypeAlias = "array[float] | edge.SparseVector"
@@ -28,30 +29,53 @@ DEFAULT = ""
 """The name under which the engine keeps the one vector of a collection without named vectors."""
 
 
-def stored_vectors(message: pb.Vectors, sizes: Sizes) -> Any:
-    """Read the vectors of a point to be stored, each checked against its size.
+def stored_vectors(messages: Iterable[pb.Vectors], sizes: Sizes) -> list[Any]:
+    """Read the vectors of points to be stored, each checked against its size.
 
     A single vector is the collection's default one; named ones come as a mapping.
     """
+    stored = [_stored(message, sizes) for message in messages]
+    _check_finite(
+        vector for one in stored for vector in (one.values() if isinstance(one, dict) else (one,))
+    )
+    return stored
+
+
+def _stored(message: pb.Vectors, sizes: Sizes) -> Any:
+    if (size := sizes.get(DEFAULT)) is not None:
+        data, before = message.SerializeToString(), _before(size)
+        if len(data) == len(before) + size * 4 and data.startswith(before):
+            return _floats(data[len(before) :])
     option = message.WhichOneof("vectors_options")
     if option is None:
         return {}
     if option == "vector":
-        return _checked(DEFAULT, _plain(message.vector), sizes)
+        return _fitting(DEFAULT, _plain(message.vector), sizes)
     named = message.vectors.vectors.items()
-    return {name: _checked(name, _plain(vector), sizes) for name, vector in named}
+    return {name: _fitting(name, _plain(vector), sizes) for name, vector in named}
+
+
+def _check_finite(vectors: Iterable[StoredVector]) -> None:
+    """All at once, in a fraction of the time. Raises `Fault`."""
+    numbers = b"".join(
+        array("f", one.values) if isinstance(one, edge.SparseVector) else one for one in vectors
+    )
+    if not np.isfinite(np.frombuffer(numbers, "f4")).all():
+        raise invalid("a vector holds NaN or an infinity; every number must be finite")
 
 
 def query_vector(message: pb.VectorInput, using: str, sizes: Sizes) -> EngineVector:
     """Read a vector to search with, checked against the size of the vector named `using`."""
     variant = message.WhichOneof("variant")
     if variant == "dense":
-        numbers: list[float] = _checked(using, _numbers(message.dense), sizes).tolist()
-        return numbers
+        dense: array[float] = _fitting(using, _numbers(message.dense), sizes)
+        _check_finite([dense])
+        return dense.tolist()
     if variant == "sparse":
-        sparse: edge.SparseVector = _checked(
+        sparse: edge.SparseVector = _fitting(
             using, _sparse(message.sparse.indices, message.sparse.values), sizes
         )
+        _check_finite([sparse])
         return sparse
     if variant is None:
         raise invalid("the vector to search with is empty")
@@ -85,7 +109,18 @@ def _numbers(dense: pb.DenseVector) -> array[float]:
     """
     count = len(dense.data)
     start = 1 + -(-(count * 4).bit_length() // 7)
-    numbers = array("f", dense.SerializeToString()[start : start + count * 4])
+    return _floats(dense.SerializeToString()[start : start + count * 4])
+
+
+@cache
+def _before(size: int) -> bytes:
+    """What a message of one dense vector has before its numbers, which end it."""
+    dense = pb.DenseVector(data=[0.0] * size)
+    return pb.Vectors(vector=pb.Vector(dense=dense)).SerializeToString()[: -4 * size]
+
+
+def _floats(data: bytes) -> array[float]:
+    numbers = array("f", data)
     if sys.byteorder == "big":
         numbers.byteswap()
     return numbers
@@ -99,7 +134,7 @@ def _sparse(indices: Sequence[int], values: Sequence[float]) -> edge.SparseVecto
     return edge.SparseVector(list(indices), list(values))
 
 
-def _checked(name: str, vector: Any, sizes: Sizes) -> Any:
+def _fitting(name: str, vector: Any, sizes: Sizes) -> Any:
     """The vector. Raises `Fault` where it cannot be one called `name`."""
     if name not in sizes:
         known = ", ".join(repr(one) for one in sizes if one) or "the default vector"
@@ -111,9 +146,6 @@ def _checked(name: str, vector: Any, sizes: Sizes) -> Any:
         raise invalid(f"vector {name!r} is {kinds[1]}, a {kinds[0]} one was given")
     if size is not None and len(vector) != size:
         raise invalid(f"Vector dimension error: expected dim: {size}, got {len(vector)}")
-    numbers = vector.values if sparse else vector
-    if not np.isfinite(np.asarray(numbers, "f4")).all():
-        raise invalid("a vector holds NaN or an infinity; every number must be finite")
     return vector
 
 

@@ -35,13 +35,11 @@ _PIECE = 256
 def _upsert(collection: Collection, request: Any) -> list[edge.UpdateOperation]:
     if request.HasField("update_filter") or request.update_mode != pb.UpdateMode.Upsert:
         raise unsupported("upserts on a condition")
+    sent = list(request.points)
+    vectors = stored_vectors([point.vectors for point in sent], collection.sizes)
     points = [
-        edge.Point(
-            point_id(point.id),
-            stored_vectors(point.vectors, collection.sizes),
-            payload(point.payload),
-        )
-        for point in request.points
+        edge.Point(point_id(point.id), vector, payload(point.payload))
+        for point, vector in zip(sent, vectors, strict=True)
     ]
     return [
         _Operation.upsert_points(points[start : start + _PIECE])

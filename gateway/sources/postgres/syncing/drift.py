@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+import asyncpg
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 
@@ -23,8 +25,9 @@ _TABLES = (
 _NOW = "SELECT clock_timestamp()"
 _ID = "SELECT id FROM collections WHERE name = $1"
 _COUNTED = """
-SELECT kind, count(*), (array_agg(key ORDER BY length(key), key))[:$1]
-FROM plait_drift GROUP BY kind
+SELECT kind, count(*), ARRAY(
+    SELECT key FROM plait_drift AS one WHERE one.kind = of.kind ORDER BY length(key), key LIMIT $1
+) FROM plait_drift AS of GROUP BY kind
 """
 _FORGET = "DELETE FROM vector_metadata WHERE collection_id = $1"
 _DOUBT = """
@@ -42,6 +45,8 @@ WITH made AS (
 )
 INSERT INTO plait_sync.vector_changes (collection, key, job)
 SELECT $1, key, made.id FROM plait_drift CROSS JOIN made WHERE kind = ANY($3)
+"""
+_MARK_ANEW = f"""{_MARK}
 ON CONFLICT (collection, key) DO UPDATE SET revision = DEFAULT, job = excluded.job,
     due_at = DEFAULT, attempts = DEFAULT, failed = DEFAULT, last_error = DEFAULT
 """
@@ -127,7 +132,11 @@ async def mark(book: Ledger, sync: VectorSync, kinds: Collection[Drift]) -> None
     wanted = [kind.value for kind in kinds]
     async with book.transaction() as connection:
         await connection.execute(_DOUBT, book.collection, wanted)
-        await connection.execute(_MARK, sync.name, book.collection, wanted)
+        try:
+            async with connection.transaction():
+                await connection.execute(_MARK, sync.name, book.collection, wanted)
+        except asyncpg.UniqueViolationError:  # as where a row has failed, or changed meanwhile
+            await connection.execute(_MARK_ANEW, sync.name, book.collection, wanted)
         await connection.execute(_NOW_DUE, sync.name)
 
 

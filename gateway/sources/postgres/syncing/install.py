@@ -28,10 +28,6 @@ INSTALL: tuple[str, ...] = (
 CREATE INDEX IF NOT EXISTS vector_changes_waiting
 ON plait_sync.vector_changes (collection, revision) WHERE NOT failed
 """,
-    """
-CREATE INDEX IF NOT EXISTS vector_changes_job
-ON plait_sync.vector_changes (job) WHERE job IS NOT NULL
-""",
 )
 """Statements that create the table of changes and the functions."""
 

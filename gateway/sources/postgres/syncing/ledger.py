@@ -58,12 +58,14 @@ _UNSETTLE = """
 UPDATE vector_metadata SET payload_hash = NULL
 WHERE collection_id = $1 AND point_id = ANY($2) AND payload_hash IS NOT NULL
 """
-_STORED = """
+_NEW = """
 INSERT INTO vector_metadata AS known (collection_id, point_id, entity_type, entity_id,
     content_hash, model, embedded_at, payload_hash)
 SELECT $1, key, $2, key, content_hash, $3, clock_timestamp(), payload_hash
 FROM unnest(string_to_array($4, ' '), string_to_array($5, ' '), string_to_array($6, ' '))
     AS new (key, content_hash, payload_hash)
+"""
+_STORED = f"""{_NEW}
 ON CONFLICT (collection_id, point_id) DO UPDATE
 SET entity_type = excluded.entity_type, entity_id = excluded.entity_id,
     content_hash = excluded.content_hash, model = excluded.model,
@@ -73,33 +75,28 @@ _REMOVED = "DELETE FROM vector_metadata WHERE collection_id = $1 AND point_id = 
 _SETTLE = """
 WITH settled AS (
     DELETE FROM plait_sync.vector_changes WHERE ctid = ANY (ARRAY(
-        SELECT entry.place FROM unnest(string_to_array($2, ' '), string_to_array($3, ' ')::bigint[])
-            AS done (key, revision)
-        CROSS JOIN LATERAL (
-            SELECT ctid AS place FROM plait_sync.vector_changes AS one
-            WHERE one.collection = $1 AND one.key = done.key AND one.revision = done.revision
-            LIMIT 1 FOR UPDATE SKIP LOCKED
-        ) AS entry
-    )) RETURNING key, job
+        SELECT ctid FROM plait_sync.vector_changes
+        WHERE collection = $1 AND NOT failed AND revision = ANY (string_to_array($2, ' ')::bigint[])
+        FOR UPDATE SKIP LOCKED
+    )) RETURNING revision, job
 ), counted AS (
     UPDATE embedding_jobs AS of SET done = done + n, total = greatest(total, done + failed + n)
     FROM (
         SELECT coalesce(job, (
-            SELECT id FROM embedding_jobs WHERE collection_id = $4 AND status = 'running'
+            SELECT id FROM embedding_jobs WHERE collection_id = $3 AND status = 'running'
             ORDER BY started_at DESC LIMIT 1
         )) AS job, count(*) AS n FROM settled GROUP BY 1
     ) AS new WHERE of.id = new.job
-), missed AS MATERIALIZED (
-    SELECT unnest(string_to_array($2, ' ')) AS key EXCEPT SELECT key FROM settled
-), again AS (
-    INSERT INTO plait_sync.vector_changes (collection, key)
-    SELECT $1, key FROM missed WHERE (
-        SELECT 1 FROM plait_sync.vector_changes AS one
-        WHERE one.collection = $1 AND one.key = missed.key LIMIT 1
-    ) IS NULL
-    ON CONFLICT DO NOTHING
 )
-SELECT count(*) FROM settled
+SELECT revision FROM settled
+"""
+_AGAIN = """
+INSERT INTO plait_sync.vector_changes (collection, key)
+SELECT $1, key FROM unnest($2::text[]) AS missed (key) WHERE (
+    SELECT 1 FROM plait_sync.vector_changes AS one
+    WHERE one.collection = $1 AND one.key = missed.key LIMIT 1
+) IS NULL
+ON CONFLICT DO NOTHING
 """
 _FAIL = """
 WITH tried AS (
@@ -133,8 +130,10 @@ SELECT EXISTS (
     WHERE collection = $1 AND NOT failed AND due_at <= now()
 ) OR EXISTS (
     SELECT FROM embedding_jobs AS of JOIN collections AS filled ON filled.id = of.collection_id
-    WHERE filled.name = $1 AND of.status = 'running'
-        AND NOT EXISTS (SELECT FROM plait_sync.vector_changes WHERE job = of.id)
+    WHERE filled.name = $1 AND of.status = 'running' AND NOT EXISTS (
+        SELECT FROM plait_sync.vector_changes
+        WHERE collection = $1 AND NOT failed AND job = of.id
+    )
 )
 """
 _TOLD = """
@@ -146,11 +145,11 @@ UPDATE embedding_jobs AS of
 SET status = (CASE WHEN failed > 0 THEN 'failed' ELSE 'succeeded' END)::run_status,
     finished_at = clock_timestamp()
 WHERE collection_id = $1 AND status = 'running'
-    AND NOT EXISTS (SELECT FROM plait_sync.vector_changes WHERE job = of.id)
     AND NOT EXISTS (
         SELECT FROM plait_sync.vector_changes AS entry JOIN collections AS filled
             ON filled.id = $1 AND filled.name = entry.collection
-        WHERE NOT entry.failed AND entry.job IS NULL AND entry.due_at <= of.started_at
+        WHERE NOT entry.failed
+            AND (entry.job = of.id OR entry.job IS NULL AND entry.due_at <= of.started_at)
     )
 """,
     """
@@ -245,27 +244,46 @@ class Ledger:
         `entries` are revisions, by key. How many were taken out: those stay that changed meanwhile,
         or are just being changed.
         """
-        async with self.transaction():
-            if stored:
-                await self._connection.execute(
-                    _STORED,
+        async with self._alone() as connection:
+            try:
+                async with connection.transaction():
+                    return await self._settle(connection, _NEW, model, stored, removed, entries)
+            except asyncpg.UniqueViolationError:  # somebody else has recorded one meanwhile
+                async with connection.transaction():
+                    return await self._settle(connection, _STORED, model, stored, removed, entries)
+
+    async def _settle(  # noqa: PLR0913, PLR0917 - what `settle` is given
+        self,
+        connection: Connection,
+        new: str,
+        model: str,
+        stored: Sequence[Row],
+        removed: Sequence[str],
+        entries: Mapping[str, int],
+    ) -> int:
+        """As `settle`; `new` records the rows that had no record when they were read."""
+        fresh = [row for row in stored if row.known_content is None]
+        known = [row for row in stored if row.known_content is not None]
+        for statement, rows in ((new, fresh), (_STORED, known)):
+            if rows:
+                await connection.execute(
+                    statement,
                     self.collection,
                     self._sync.table.name,
                     model,
-                    _listed([row.key for row in stored]),
-                    _listed([row.content_hash or "" for row in stored]),
-                    _listed([row.payload_hash or "" for row in stored]),
+                    _listed([row.key for row in rows]),
+                    _listed([row.content_hash or "" for row in rows]),
+                    _listed([row.payload_hash or "" for row in rows]),
                 )
-            if removed:
-                await self._connection.execute(_REMOVED, self.collection, removed)
-            taken = await self._connection.fetchval(
-                _SETTLE,
-                self._sync.name,
-                _listed(entries),
-                _listed(map(str, entries.values())),
-                self.collection,
-            )
-            return int(taken)
+        if removed:
+            await connection.execute(_REMOVED, self.collection, removed)
+        revisions = _listed(map(str, entries.values()))
+        settled = await connection.fetch(_SETTLE, self._sync.name, revisions, self.collection)
+        if len(settled) < len(entries):
+            taken = {one["revision"] for one in settled}
+            missed = [key for key, revision in entries.items() if revision not in taken]
+            await connection.execute(_AGAIN, self._sync.name, missed)
+        return len(settled)
 
     async def fail(self, failures: Sequence[Failure], attempts: int) -> None:
         """Have the entries tried again later, up to `attempts` times in all."""

@@ -122,8 +122,13 @@ def _one(sync: VectorSync) -> str:
 def _asked(sync: VectorSync) -> str:
     """A key as the column's type; null for one that no row can have."""
     whole = isinstance(sync.key.type, sa.Integer)
-    form, kind = (r"^-?\d{1,18}$", "bigint") if whole else ("^[0-9a-f-]{36}$", "uuid")
-    return f"CASE WHEN asked.key ~ '{form}' THEN asked.key::{kind} END"
+    form, size, kind = (
+        ("^-?[0-9]+$", "< 19", "bigint") if whole else ("^[0-9a-f-]+$", "= 36", "uuid")
+    )
+    return (
+        f"CASE WHEN octet_length(asked.key) {size} AND asked.key ~ '{form}' "
+        f"THEN asked.key::{kind} END"
+    )
 
 
 def _sql(expression: Any) -> str:
