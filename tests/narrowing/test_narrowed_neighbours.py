@@ -60,6 +60,15 @@ async def test_neighbours_are_the_nearest_rows(
             assert style in {None, hit["painting"]["style"]}
 
 
+async def test_no_neighbours_are_asked_for(gallery: Gallery) -> None:
+    """`first: 0` is an empty list, and neither estimated nor ranked."""
+    gallery.postgres.ran.clear()
+    variables = {"ids": [10, 11], "where": {"style": {"eq": "oil"}}, "first": 0}
+    data = await gallery.data(QUERY, variables, viewer=OWNER)
+    assert [node["similar"] for node in data["paintings"]["nodes"]] == [[], []]
+    assert len(gallery.postgres.ran) == 1
+
+
 @pytest.mark.parametrize("way", list(Way))
 async def test_a_page_of_neighbours_is_a_few_calls(gallery: Gallery, way: Way) -> None:
     """Their number hangs on how far must be looked, not on the number of rows."""

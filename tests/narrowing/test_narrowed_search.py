@@ -125,3 +125,32 @@ async def test_hits_are_the_nearest_rows(  # noqa: PLR0913, PLR0917 - each is dr
     assert [hit["score"] for hit in hits] == pytest.approx([s for _, s in expected], abs=1e-5)
     titles = [stock.paintings[key]["title"] for key, _ in expected]
     assert [hit["painting"]["title"] for hit in hits] == titles
+
+
+NEAR_TO = (
+    "searchPaintings(id: $id) { id }",
+    "recommendPaintings(positive: [{id: OWN}, {id: $id}]) { id }",
+    "recommendPaintings(positive: [{id: OWN}], negative: [{id: $id}]) { id }",
+    "paintings(near: {id: $id}) { totalCount }",
+)
+
+
+@pytest.mark.parametrize("field", NEAR_TO)
+async def test_a_hidden_row_is_no_example(gallery: Gallery, field: str) -> None:
+    """What is near to it would tell of it: its point is answered as one that is not stored."""
+    stock = gallery.stock
+    hidden = next(
+        row["id"]
+        for row in stock.paintings.values()
+        if row["owner"] == "paul" and row["id"] in stock.vectors
+    )
+    own = next(row["id"] for row in stock.visible(ANONYMOUS) if row["id"] in stock.vectors)
+    document = f"query ($id: ID!) {{ {field.replace('OWN', str(own))} }}"
+    told = {}
+    for number in (hidden, 100_000):
+        body = await gallery.ask(document, {"id": str(number)})
+        (error,) = body["errors"]
+        told[number] = (error["message"], error["extensions"])
+    assert told[hidden] == told[100_000]
+    assert "no such point" in told[hidden][0]
+    assert await gallery.data(document, {"id": str(own)})

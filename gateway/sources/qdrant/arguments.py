@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
@@ -120,12 +120,16 @@ def search_arguments(  # noqa: PLR0913 - what a declared collection says, each b
         raise InputError(f"Give exactly one of `vector`, `text` and `id`; got {got}.")
     if text is not None:
         check_words(text)
+    limit = whole(given.get("limit"), "limit", 1, MAX_LIMIT, DEFAULT_LIMIT)
+    offset = whole(given.get("offset"), "offset", 0, MAX_OFFSET, 0)
+    if fusion is not None:  # whose rankings reach at least as far as the page
+        fusion = replace(fusion, candidates=max(fusion.candidates, offset + limit))
     return Search(
         vector=None if vector is None else parse_vector(vector, dimensions),
         text=text,
         point_id=None if point is None else parse_point_id(point, "id"),
-        limit=whole(given.get("limit"), "limit", 1, MAX_LIMIT, DEFAULT_LIMIT),
-        offset=whole(given.get("offset"), "offset", 0, MAX_OFFSET, 0),
+        limit=limit,
+        offset=offset,
         score_threshold=threshold(given.get("scoreThreshold")),
         filter=optional_filter(given.get("filter"), fields),
         sparse=None if sparse is None else parse_sparse(sparse),
@@ -163,7 +167,7 @@ def nearest_arguments(
 ) -> Nearest:
     """The arguments of "more like this" as one value. Raises `InputError`."""
     return Nearest(
-        limit=whole(given.get("first"), "first", 1, MAX_NEAREST, DEFAULT_LIMIT),
+        limit=whole(given.get("first"), "first", 0, MAX_NEAREST, DEFAULT_LIMIT),
         score_threshold=threshold(given.get("scoreThreshold")),
         filter=optional_filter(given.get("filter"), fields),
         using=using,

@@ -16,13 +16,12 @@ _LONGEST = 64
 
 def point_id(value: Any) -> PointId | None:
     """The point id that `value` (integer, UUID, or either as text) stands for; None for no id."""
-    if isinstance(value, UUID):
-        return str(value)
     if isinstance(value, str) and len(value) <= _LONGEST:
-        if value.isascii() and value.isdigit():
-            value = int(value)
-        else:
+        if not (value.isascii() and value.isdigit()):
             return _uuid(value)
+        value = int(value)
+    elif isinstance(value, UUID):
+        return str(value)
     if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _LARGEST:
         return value
     return None

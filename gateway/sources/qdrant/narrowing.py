@@ -12,21 +12,25 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from gateway.schema.vector_reading import Reading
 from gateway.sources.contract import Prepared
 from gateway.sources.qdrant.arguments import Search, Sparse
 from gateway.sources.qdrant.ids import point_id
+from gateway.sources.qdrant.prepared import PreparedTree
 from gateway.sources.qdrant.shape import OPTIONS, HitKind, Shape
+from gateway.sources.qdrant.wishes import PointIds, Recommend, no_such_point
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from gateway.errors import SourceRefused
     from gateway.schema.vector_collections import VectorCollection
     from gateway.sources.qdrant.arguments import Nearest
     from gateway.sources.qdrant.ids import PointId
     from gateway.sources.qdrant.prepared import PayloadWish, PreparedHits
     from gateway.sources.qdrant.shape import Hit, HitField
 
-    Wish = Search | Nearest
+    Wish = Search | Nearest | Recommend
 
 _SHOWN = {HitKind.PAYLOAD, HitKind.VECTOR, HitKind.VECTORS}
 
@@ -74,7 +78,8 @@ class Rankings:
     """The requests that a search or the neighbours of stored points are made of.
 
     `hits` is the whole as one request, `ranking` gives rows without payload and vector, `details`
-    gives them with what the hits show, `target` the vector of a search by text.
+    gives them with what the hits show, `target` the vector of a search by text, `stored` the rows
+    of the points that `named` tells of.
     """
 
     def __init__(self, hits: PreparedHits) -> None:
@@ -92,6 +97,19 @@ class Rankings:
         full = RowShape(hits.shape, hits.hit)
         self.details: Prepared = replace(hits, shape=full, with_payload=wish, hit=())
         self.target: Prepared = PreparedTarget(hits.source, False, collection)  # noqa: FBT003 - by_key
+        self.stored: Prepared = PreparedTree(
+            hits.source,
+            by_key=False,
+            collection=collection,
+            with_payload=keyed,
+            with_vectors=False,
+            shape=hits.shape,
+            hit=(),
+            reading=Reading.POINTS,
+            fields=(),
+            asked=frozenset(),
+            write=lambda found: RowShape(hits.shape, ()).encode(filter(None, found)),
+        )
         self._key = key
 
     def window(self, wish: Wish) -> tuple[int, int]:
@@ -102,12 +120,23 @@ class Rankings:
         """The text of a search, None where it is by something else."""
         return getattr(wish, "text", None)
 
+    def named(self, wish: Wish) -> PointIds | None:
+        """The stored points that the client wants hits near to, None where there are none."""
+        by = (*wish.positive, *wish.negative) if isinstance(wish, Recommend) else (wish,)
+        ids = [id_ for one in by if (id_ := getattr(one, "point_id", None)) is not None]
+        return PointIds(tuple(dict.fromkeys(ids))) if ids else None
+
+    def absent(self, wish: Wish) -> SourceRefused:
+        """What a search near to a point that is not stored is answered."""
+        hits: Any = self.hits
+        return no_such_point(wish, hits.named(wish))
+
     def sides(self, wish: Wish) -> Sequence[tuple[Search, int]]:
         """The rankings that a search by a vector fuses, and how far; none where it is one."""
         fusion = getattr(wish, "fusion", None)
         if not isinstance(wish, Search) or fusion is None:
             return ()
-        depth = max(fusion.candidates, wish.offset + wish.limit)
+        depth = fusion.candidates
         alone = replace(wish, fusion=None, score_threshold=None, offset=0, limit=depth)
         by_sparse = replace(alone, vector=None, using=fusion.using)
         return (replace(alone, sparse=None), depth), (by_sparse, depth)

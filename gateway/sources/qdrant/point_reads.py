@@ -6,15 +6,13 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from qdrant_client import models
-
-from gateway.errors import Code, SourceRefused
 from gateway.schema.vector_reading import Reading
 from gateway.sources.qdrant.faults import PointMissing
 from gateway.sources.qdrant.native_filters import native_filter
 from gateway.sources.qdrant.shape import Hit, HitKind
 from gateway.sources.qdrant.trees import Counted, Points
-from gateway.sources.qdrant.wire import hit_of
+from gateway.sources.qdrant.wire import hit_of, payload_of
+from gateway.sources.qdrant.wishes import no_such_point
 
 if TYPE_CHECKING:
     from gateway.sources.qdrant.ask import Ask
@@ -56,8 +54,7 @@ class PointReads:
         try:
             groups = await self._session.groups(name, asked, wish, deadline)
         except PointMissing:
-            words = f"id: collection {name!r} has no such point"
-            raise SourceRefused(words, code=Code.BAD_USER_INPUT) from None
+            raise no_such_point(wish, name) from None
         return prepared.write(groups)
 
     async def _facets(self, name: str, wish: Facets, deadline: float) -> list[Counted]:
@@ -78,13 +75,10 @@ class PointReads:
         if not wish.ids:
             return []
         ids: list[Any] = list(dict.fromkeys(wish.ids))
-        records = await self._session.run(
-            lambda client: client.retrieve(
-                name, ids, with_payload=_payload(prepared), with_vectors=prepared.with_vectors
-            ),
-            deadline,
+        records = await self._session.records(
+            name, ids, prepared.with_payload, deadline, with_vectors=prepared.with_vectors
         )
-        by_id = {hit.id: hit for hit in map(hit_of, records)}
+        by_id = {hit.id: hit for hit in records}
         return [by_id.get(one) for one in wish.ids]
 
     async def _page(self, name: str, prepared: PreparedTree, wish: Page, deadline: float) -> Points:
@@ -103,7 +97,8 @@ class PointReads:
     ) -> tuple[list[Hit], bool]:
         """The points, and whether there are more behind them."""
         start = None if wish.after is None else following(wish.after)
-        if wish.after is not None and start is None:
+        seen = wish.first or HitKind.HAS_NEXT in prepared.asked
+        if not seen or (wish.after is not None and start is None):
             return [], False
         wanted = native_filter(wish.filter)
         records, further = await self._session.run(
@@ -112,7 +107,7 @@ class PointReads:
                 wanted,
                 limit=max(wish.first, 1),
                 offset=start,
-                with_payload=_payload(prepared),
+                with_payload=payload_of(prepared.with_payload),
                 with_vectors=prepared.with_vectors,
             ),
             deadline,
@@ -128,11 +123,6 @@ def following(point: PointId) -> PointId | None:
         return point + 1 if point < _LARGEST_NUMBER else str(UUID(int=0))
     number = UUID(point).int
     return str(UUID(int=number + 1)) if number < _LARGEST_UUID else None
-
-
-def _payload(prepared: PreparedTree) -> Any:
-    wish = prepared.with_payload
-    return models.PayloadSelectorInclude(include=list(wish)) if isinstance(wish, tuple) else wish
 
 
 def _plain(value: Any) -> int | str | bool:

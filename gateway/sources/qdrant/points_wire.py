@@ -6,6 +6,8 @@ times as long. Imports the client library.
 
 from __future__ import annotations
 
+import sys
+from array import array
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -17,22 +19,31 @@ if TYPE_CHECKING:
 
     from gateway.sources.qdrant.points import Point
 
+_LITTLE = sys.byteorder == "little"
+
 
 def grpc_upsert(collection: str, points: Sequence[Point]) -> pb.UpsertPoints:
     """The request that stores these points, and is answered when they can be found."""
     request = pb.UpsertPoints(collection_name=collection, wait=True)
-    for point in points:
-        made = request.points.add()
-        if isinstance(point.id, int):
-            made.id.num = point.id
+    add = request.points.add
+    for key, vector, payload in points:
+        made = add()
+        if isinstance(key, int):
+            made.id.num = key
         else:
-            made.id.uuid = point.id
-        fields = made.payload
-        for name, value in point.payload.items():
-            _write(fields[name], value)
-        numbers = np.asarray(point.vector, "<f4")
-        made.MergeFromString(_before(len(numbers)) + numbers.tobytes())
+            made.id.uuid = key
+        if payload:
+            fields = made.payload
+            for name, value in payload.items():
+                _write(fields[name], value)
+        made.MergeFromString(_before(len(vector)) + _numbers(vector))
     return request
+
+
+def _numbers(vector: Sequence[float]) -> bytes:
+    if _LITTLE and type(vector) is array and vector.typecode == "f":
+        return vector.tobytes()
+    return np.asarray(vector, "<f4").tobytes()
 
 
 @cache

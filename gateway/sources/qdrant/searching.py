@@ -16,7 +16,7 @@ from gateway.sources.qdrant.ask import Ask, Fused, Liked, ask
 from gateway.sources.qdrant.collections import NoCollection, refused_late
 from gateway.sources.qdrant.ids import point_id
 from gateway.sources.qdrant.own_points import own_points
-from gateway.sources.qdrant.wishes import Example, Recommend, Searches
+from gateway.sources.qdrant.wishes import Example, Recommend, Searches, no_such_point
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -123,6 +123,8 @@ class Searching:
     async def _about_keys(self, part: Part, deadline: float) -> Questions:
         wish: Any = part.wish
         collection = part.prepared.collection
+        if not wish.limit:
+            return [None] * len(part.keys)
         if collection.entity_key is None:
             ids = [self._key_id(key) for key in part.keys]
             return [None if one is None else ask(part.prepared, one, wish) for one in ids]
@@ -237,20 +239,14 @@ class Searching:
         if isinstance(found, Exception):
             return [found] * (len(part.keys) if part.prepared.by_key else 1)
         encode = part.prepared.shape.encode
-        if part.prepared.by_key:
-            return [None if hits is None else encode(hits) for hits in found]
+        if isinstance(part.wish, Nearest):
+            absent = None if part.wish.limit else encode(())
+            return [absent if hits is None else encode(hits) for hits in found]
         if None in found:
-            return [self._absent(part, found.index(None))]
+            name = part.prepared.named(part.wish)
+            return [no_such_point(part.wish, name, found.index(None))]
         lists = [encode(hits) for hits in found if hits is not None]
         return [b"[" + b",".join(lists) + b"]" if isinstance(part.wish, Searches) else lists[0]]
-
-    def _absent(self, part: Part, place: int) -> SourceRefused:
-        """The error of a search near a point that is not stored."""
-        where = {Searches: f"searches[{place}].id", Recommend: "positive or negative"}
-        name = where.get(type(part.wish), "id")
-        collection = part.prepared.named(part.wish)
-        words = f"{name}: collection {collection!r} has no such point"
-        return SourceRefused(words, code=Code.BAD_USER_INPUT)
 
     def _key_id(self, key: Key) -> PointId | None:
         return point_id(self._only(key))

@@ -27,8 +27,9 @@ from gateway.sources.qdrant.faults import (
     finished,
 )
 from gateway.sources.qdrant.native_filters import native_filter
+from gateway.sources.qdrant.ordering import groups_in_order, in_order
 from gateway.sources.qdrant.point_reads import PointReads
-from gateway.sources.qdrant.wire import GrpcWire, RestWire, hit_of
+from gateway.sources.qdrant.wire import GrpcWire, RestWire, hit_of, payload_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from gateway.sources.qdrant.ask import Ask
     from gateway.sources.qdrant.filters import Filter
     from gateway.sources.qdrant.points import Point
+    from gateway.sources.qdrant.prepared import PayloadWish
     from gateway.sources.qdrant.shape import Hit
     from gateway.sources.qdrant.trees import Group
     from gateway.sources.qdrant.wire import Wire
@@ -114,13 +116,40 @@ class Session:
         return None
 
     async def query(self, collection: str, asks: Sequence[Ask], deadline: float) -> list[list[Hit]]:
-        """The hits of each of `asks`, in their order, from one engine call."""
-        hits: list[list[Hit]] = []
+        """The hits of each of `asks`, in their order, from one engine call; see `in_order`."""
         until = self._until(deadline)
-        for start in range(0, len(asks), MAX_BATCH):
-            part = asks[start : start + MAX_BATCH]
-            hits += await self._within(until, partial(self._wire.query, collection, part))
-        return hits
+
+        async def query(some: Sequence[Ask]) -> list[list[Hit]]:
+            hits: list[list[Hit]] = []
+            for start in range(0, len(some), MAX_BATCH):
+                part = some[start : start + MAX_BATCH]
+                hits += await self._within(until, partial(self._wire.query, collection, part))
+            return hits
+
+        async def records(ids: Sequence[Any], ask: Ask) -> list[Hit]:
+            return await self.records(
+                collection, ids, ask.with_payload, until, with_vectors=ask.with_vectors
+            )
+
+        return await in_order(asks, query, records)
+
+    async def records(
+        self,
+        collection: str,
+        ids: Sequence[Any],
+        payload: PayloadWish,
+        deadline: float,
+        *,
+        with_vectors: bool = False,
+    ) -> list[Hit]:
+        """Those of the points that are stored, in any order and without scores."""
+        found = await self.run(
+            lambda client: client.retrieve(
+                collection, ids, with_payload=payload_of(payload), with_vectors=with_vectors
+            ),
+            deadline,
+        )
+        return [hit_of(one) for one in found]
 
     async def query_stored(
         self, collection: str, asks: Sequence[Ask], deadline: float
@@ -135,10 +164,8 @@ class Session:
             return [*await self.query(collection, asks, deadline)]
         except PointMissing:
             ids = list(dict.fromkeys(one for ask in asks for one in ask.named()))
-        records = await self.run(
-            lambda client: client.retrieve(collection, ids, with_payload=False), deadline
-        )
-        stored = {one.id if isinstance(one.id, int) else str(one.id) for one in records}
+        records = await self.records(collection, ids, payload=False, deadline=deadline)
+        stored = {one.id for one in records}
         complete = [stored.issuperset(ask.named()) for ask in asks]
         present = [ask for ask, whole in zip(asks, complete, strict=True) if whole]
         found = iter(await self.query(collection, present, deadline) if present else [])
@@ -149,8 +176,7 @@ class Session:
     ) -> list[Group]:
         """The best groups of what `ask` ranks. Raises `PointMissing` where it names none."""
         asked = partial(self._wire.groups, collection, ask, wish)
-        groups: list[Group] = await self._within(self._until(deadline), asked)
-        return groups
+        return groups_in_order(await self._within(self._until(deadline), asked))
 
     async def store(self, collection: str, points: Sequence[Point], deadline: float | None) -> None:
         """Store points in one engine call."""

@@ -89,7 +89,7 @@ def _fused(ask: Ask) -> Iterator[tuple[Near, str | None, int]]:
     """The rankings that are fused: near to what, by which vector, how far."""
     target = ask.target
     if isinstance(target, Fused):
-        depth = max(target.fusion.candidates, ask.offset + ask.limit)
+        depth = target.fusion.candidates
         yield target.dense, ask.using, depth
         yield target.sparse, target.fusion.using, depth
 

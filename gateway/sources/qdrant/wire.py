@@ -320,6 +320,11 @@ def hit_of(point: models.Record | models.ScoredPoint, using: str | None = None) 
     return Hit(found, None, point.payload or {}, vectors.get(using or ""), vectors)
 
 
+def payload_of(wish: PayloadWish) -> Any:
+    """What to fetch of a payload, as the client's models have it."""
+    return models.PayloadSelectorInclude(include=list(wish)) if isinstance(wish, tuple) else wish
+
+
 def _rest_vector(vector: Any) -> Any:
     if isinstance(vector, models.SparseVector):
         return {"indices": vector.indices, "values": _floats(vector.values)}

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from gateway.errors import InputError
+from gateway.errors import Code, InputError, SourceRefused
 from gateway.schema import opaque
 from gateway.schema.vector_reading import Reading
 from gateway.sources.qdrant.arguments import (
@@ -160,6 +160,13 @@ def arguments(binding: Vectors, values: Mapping[str, Any]) -> Wish:
     Raises `InputError` naming the one that is wrong and what would be right.
     """
     return _Read(binding, values).wish()
+
+
+def no_such_point(wish: Any, collection: str, place: int = 0) -> SourceRefused:
+    """The error of a search near a point that is not stored; `place`: which of several searches."""
+    where = {Searches: f"searches[{place}].id", Recommend: "positive or negative"}
+    words = f"{where.get(type(wish), 'id')}: collection {collection!r} has no such point"
+    return SourceRefused(words, code=Code.BAD_USER_INPUT)
 
 
 def cursor(collection: str, point: PointId) -> str:

@@ -100,7 +100,7 @@ def test_a_vector_of_another_size_is_refused():
 
 def test_neighbours_have_a_smaller_limit():
     """A batch multiplies it."""
-    with pytest.raises(InputError, match="from 1 to 100"):
+    with pytest.raises(InputError, match="from 0 to 100"):
         nearest_arguments({"first": 101})
 
 

@@ -255,6 +255,8 @@ async def test_every_point_once_whatever_the_page(source, collection, ask):
     nothing = await read(source, ask, binding, {"first": 0}, *parts)
     assert nothing["nodes"] == []
     assert nothing["info"] == {"next": True, "end": None}
+    nothing = await read(source, ask, binding, {"first": 0}, parts[0])
+    assert nothing == {"nodes": []}
 
 
 READINGS = {

@@ -119,7 +119,7 @@ async def test_a_search(server, source, ask):
     assert headers["api-key"] == "k"
     (sent,) = body["searches"]
     assert sent["query"] == {"nearest": [1.0, 2.0]}
-    assert sent["limit"] == 3
+    assert sent["limit"] == 4  # the hit behind the page tells whether a tie crosses its end
     assert sent["filter"]["must"][0]["range"]["gte"] == 1.0
     assert not sent.get("with_vector")
 
