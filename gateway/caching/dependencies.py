@@ -10,8 +10,9 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
-from gateway.caching.tags import of_change, of_columns, of_list, of_lists, of_rows
+from gateway.caching.tags import of_change, of_columns, of_list, of_lists, of_row, of_rows
 from gateway.schema.plain_keys import has_plain_key
+from gateway.sources.changes import told_as
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -34,6 +35,12 @@ class Read(NamedTuple):
     types: tuple[str | None, ...] = ()
     guards: tuple[str, ...] = ()
 
+    def of_key(self, key: Sequence[Any]) -> tuple[str, ...]:
+        """The tags in any case, and that of the row with this key, if rows are read by key."""
+        if self.row is None:
+            return self.tags
+        return (*self.tags, of_row(self.row, key) or of_list(self.row))
+
 
 class Dependencies:
     """What is known of the tables behind the entities of a catalog."""
@@ -43,8 +50,7 @@ class Dependencies:
         self._shown: dict[str, list[EntityInfo]] = {}
         metadatas = {}
         for entity in entities.values():
-            for name in _names(entity.table):
-                self._shown.setdefault(name, []).append(entity)
+            self._shown.setdefault(_name(entity), []).append(entity)
             metadatas[id(entity.table.metadata)] = entity.table.metadata
         self._followers: dict[str, dict[str, bool]] = {}
         for metadata in metadatas.values():
@@ -66,13 +72,13 @@ class Dependencies:
         which a table is read for nothing but such rows, with the columns by which a list finds
         and orders them; None for a row that is referred to.
         """
-        left = Counter(tables)
+        left = Counter(map(told_as, tables))
         marked = [self._entities[name] for name in marks]
-        left.subtract(table for table, _ in exact)
+        left.subtract(told_as(table) for table, _ in exact)
         own = row if row is not None and has_plain_key(row) else None
         if own is not None:
-            left[own.table.fullname] -= 1
-            if left[own.table.fullname]:
+            left[_name(own)] -= 1
+            if left[_name(own)]:
                 own = None
         found: dict[str, None] = {}
         for table, count in left.items():
@@ -80,11 +86,11 @@ class Dependencies:
                 found[name] = None
                 found[of_list(name)] = None
         for table, columns in exact:
-            for name in () if left[table] else self._tag_names(table):
+            for name in () if left[told_as(table)] else self._tag_names(told_as(table)):
                 found[name] = None
                 if columns is not None:
                     found.update(dict.fromkeys((of_rows(name), *of_columns(name, columns))))
-        types = [None if left[one.table.fullname] else one.name for one in marked]
+        types = [None if left[_name(one)] else one.name for one in marked]
         named = dict.fromkeys(name for name in types if name is not None)
         found.update(named)
         if own is not None:
@@ -111,6 +117,7 @@ class Dependencies:
         values than before; None where rows may have come or gone. `deleted`: rows may be gone, and
         with them what the database deletes or empties along with them.
         """
+        table = told_as(table)
         given = None if keys is None else list(keys)
         found: dict[str, None] = {}
         entities = self._shown.get(table, [])
@@ -122,10 +129,6 @@ class Dependencies:
             for follower in self._reached(table):
                 found.update(dict.fromkeys(self._tag_names(follower)))
         return list(found)
-
-    def tables(self) -> list[str]:
-        """The tables that some entity shows, or that stand between two, or follow them."""
-        return list({*self._shown, *self._followers})
 
     def _of_entity(
         self,
@@ -157,12 +160,13 @@ class Dependencies:
         return [entity.name for entity in self._shown.get(table, [])] or [table]
 
     def _follow(self, table: Any, key: Any) -> None:
-        target = key.target_fullname.rpartition(".")[0]
+        target = told_as(key.target_fullname.rpartition(".")[0])
+        name = told_as(table.fullname)
         actions = {(key.ondelete or "").upper(), (key.onupdate or "").upper()}
         if actions & _CHANGED:
             cascades = "CASCADE" in actions
             followers = self._followers.setdefault(target, {})
-            followers[table.fullname] = followers.get(table.fullname, False) or cascades
+            followers[name] = followers.get(name, False) or cascades
 
     def _reached(self, table: str) -> set[str]:
         """The tables whose rows go or change when rows of this one go."""
@@ -177,9 +181,8 @@ class Dependencies:
         return reached
 
 
-def _names(table: Any) -> list[str]:
-    """How a table may be called: with its schema, and without where that is the default one."""
-    return list(dict.fromkeys((table.fullname, table.name)))
+def _name(entity: EntityInfo) -> str:
+    return told_as(entity.table.fullname)
 
 
 def _canonical(value: Any, kind: str) -> Any:

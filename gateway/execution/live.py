@@ -2,22 +2,27 @@
 
     listen → read → change → throttle → who asks, now? → read anew → differs? → the next answer
 
-A change of a table only says when to look; whether there is anything new, the answer's bytes tell.
-Live queries of one throttle look at the same moments, and equal reads of the same moment are one.
+A change only says when to look, to those whose answer it may concern (`gateway.execution.wakes`);
+whether there is anything new, the answer's bytes tell. Live queries of one throttle look at the
+same moments, and equal reads of the same moment are one.
 """
 
 from __future__ import annotations
 
 import asyncio
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import suppress
+from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from graphql import get_directive_values
 
+from gateway.caching.dependencies import Dependencies
 from gateway.errors import Code, InputError, SourceUnavailable
 from gateway.execution.engine import PLANNED
-from gateway.execution.waves import Waves
+from gateway.execution.shown import ShownWaves
+from gateway.execution.wakes import Wakes
 from gateway.schema.subscriptions import LIVE
+from gateway.sources.changes import told_as
 from gateway.sources.contract import Bound
 from gateway.turns import fair
 
@@ -29,13 +34,11 @@ if TYPE_CHECKING:
     from gateway.execution.exchange import Answer
     from gateway.execution.standing import Live, Ready, Standing
     from gateway.execution.subscribing_events import EventSources
+    from gateway.execution.wakes import Bell
     from gateway.planning.steps import Fetch
-    from gateway.sources.changes import Events
 
-_THROTTLES, _LEAST_POLL = range(10, 3_600_001), 1_000
+_THROTTLES, _POLLS = range(10, 3_600_001), range(1_000, 3_600_001)
 """Milliseconds."""
-
-
 _AGAIN = 2.0
 """Seconds until it looks again where a source failed: nobody tells that it is back."""
 _PASSING = frozenset({Code.SOURCE_UNAVAILABLE, Code.SOURCE_TIMEOUT, Code.SOURCE_OVERLOADED})
@@ -46,12 +49,6 @@ class Liveness(NamedTuple):
 
     throttle: float
     poll: float | None
-
-
-class _Bell(asyncio.Event):
-    """Set by each change. `ended`: none will come any more."""
-
-    ended = False
 
 
 def is_live(operation: Operation) -> bool:
@@ -70,13 +67,10 @@ def liveness_of(engine: Engine, operation: Operation, given: Mapping[str, Any]) 
     if not said or not said["if"]:
         return None
     throttle, poll = said["throttle"], said.get("poll")
-    if throttle not in _THROTTLES:
-        first, last = _THROTTLES[0], _THROTTLES[-1]
-        raise InputError(
-            f"`@live(throttle:)` is {throttle}; it takes {first} to {last} milliseconds."
-        )
-    if poll is not None and poll < _LEAST_POLL:
-        raise InputError(f"`@live(poll:)` is {poll}; it takes {_LEAST_POLL} milliseconds or more.")
+    for name, time, taken in (("throttle", throttle, _THROTTLES), ("poll", poll, _POLLS)):
+        if time is not None and time not in taken:
+            bounds = f"{taken[0]} to {taken[-1]} milliseconds"
+            raise InputError(f"`@live({name}:)` is {time}; it takes {bounds}.")
     return Liveness(throttle / 1_000, None if poll is None else poll / 1_000)
 
 
@@ -86,6 +80,9 @@ class LiveQueries:
     def __init__(self, standing: Standing, events: EventSources) -> None:
         self._standing = standing
         self._events = events
+        self._catalog = standing.engine.api.catalog
+        self._dependencies = Dependencies(self._catalog.entities)
+        self._wakes = Wakes(events, self._dependencies)
 
     async def answers(
         self, ready: Ready, liveness: Liveness, live: Live
@@ -100,10 +97,10 @@ class LiveQueries:
         while True:
             planned = ready
             tables = await self._tables(planned, polls=liveness.poll is not None)
-            with self._listening(tables) as bell:
+            whole = self._dependencies.of_read(chain.from_iterable(tables.values())).tags
+            with self._wakes.bell(tables, whole) as bell:
                 while ready is planned:
-                    bell.clear()
-                    answer = await self._standing.answered(ready, self._waves(ready))
+                    answer = await self._look(ready, bell)
                     if answer.body != told:
                         told = answer.body
                         yield answer
@@ -118,12 +115,16 @@ class LiveQueries:
                     await fair()
                     ready = await self._standing.renewed(ready, live)
 
-    def _waves(self, ready: Ready) -> Waves:
-        """Reading where what was committed before is seen, and never a cache."""
-        engine = self._standing.engine
-        waves = Waves(engine.fresh, ready.values, (), self._standing.deadline())
+    async def _look(self, ready: Ready, bell: Bell) -> Answer:
+        """The answer where what was committed before is seen; the bell hangs on what it shows."""
+        engine, deadline = self._standing.engine, self._standing.deadline()
+        waves = ShownWaves(engine.fresh, ready.values, deadline, self._catalog, self._dependencies)
         waves.tactics = engine.tactics
-        return waves
+        self._wakes.reading(bell)
+        answer = await self._standing.answered(ready, waves)
+        judged = _is_judged(ready) and not answer.codes
+        self._wakes.shown(bell, waves.tags if judged else bell.whole)
+        return answer
 
     async def _tables(self, ready: Ready, *, polls: bool) -> Mapping[str, set[str]]:
         """The watched tables that a plan reads, by source."""
@@ -132,7 +133,7 @@ class LiveQueries:
         for fetch in _fetches(fetch for root in ready.plan.roots for fetch in root.fetches):
             source, read = fetch.prepared.source, _read(fetch)
             missing = await self._events.unwatched(source, read, self._standing.deadline())
-            if missing or not read:
+            if missing or not read or fetch.ranked is not None:
                 tables = f" ({', '.join(sorted(missing))})" if missing else ""
                 deaf[f"`{fetch.field.name}`{tables}"] = None
             if told := read - missing:
@@ -144,22 +145,13 @@ class LiveQueries:
             )
         return heard
 
-    @contextmanager
-    def _listening(self, tables: Mapping[str, set[str]]) -> Iterator[_Bell]:
-        bell = _Bell()
-        with ExitStack() as stack:
-            for source, names in tables.items():
-                if feed := self._events.feed(source):
-                    events = stack.enter_context(feed.subscribe(names))
-                    stack.callback(asyncio.ensure_future(_ring(events, bell)).cancel)
-            yield bell
 
-
-async def _ring(events: Events, bell: _Bell) -> None:
-    async for _ in events:
-        bell.set()
-    bell.ended = True
-    bell.set()
+def _is_judged(ready: Ready) -> bool:
+    """Whether the waves know of all that an answer shows."""
+    roots = ready.plan.roots
+    return ready.outline.whole and not any(
+        root.entities or any(fetch.ranked for fetch in _fetches(root.fetches)) for root in roots
+    )
 
 
 def _fetches(given: Iterable[Fetch]) -> Iterator[Fetch]:
@@ -171,4 +163,4 @@ def _fetches(given: Iterable[Fetch]) -> Iterator[Fetch]:
 def _read(fetch: Fetch) -> set[str]:
     """The tables it reads, by the feed's names; none where that is not known."""
     tables = fetch.prepared.tables if isinstance(fetch.prepared, Bound) else ()
-    return {table.removeprefix("public.") for table in tables}
+    return {told_as(table) for table in tables}

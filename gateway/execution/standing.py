@@ -63,7 +63,7 @@ class Standing:
         return asyncio.get_running_loop().time() + self._seconds
 
     async def ready(self, operation: Operation, given: Mapping[str, Any], viewer: Viewer) -> Ready:
-        """The plan for a viewer.
+        """The plan for a viewer; that of a query tells what its answers show, so far as it can.
 
         Raises PlaitError, also where they may not have the root field of a subscription.
         """
@@ -76,8 +76,10 @@ class Standing:
             for field in everything.root(planned.root, operation.node.selection_set):
                 if field.info is not None:
                     engine.api.catalog.authority.require(field.info.access, viewer, field.name)
+        elif outline.whole:
+            outline = outline.marked
         shapes, read = outline.read(variables)
-        plan = await engine.compiling.plan(outline, shapes, self.deadline())
+        plan = outline.known(shapes) or await engine.plan(outline, shapes, self.deadline())
         engine.require(plan.demands, viewer)
         values = (*read, viewer_values(viewer))
         if operation.kind == "subscription":

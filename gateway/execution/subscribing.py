@@ -13,9 +13,10 @@ from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import orjson
 
-from gateway.errors import Code, PlaitError, RequestError
+from gateway.errors import Code, InputError, PlaitError, RequestError
 from gateway.execution.context import RequestContext
 from gateway.execution.exchange import Answer
 from gateway.execution.executor import source_events
@@ -41,6 +42,11 @@ if TYPE_CHECKING:
     from gateway.sources.contract import Value
     from gateway.viewer import Viewer
 
+MAX_KEPT_BYTES = 65_536
+"""Of variables and extensions of what stays open, which are kept all that time."""
+_TOO_LARGE = (
+    f"The variables and extensions of a subscription have at most {MAX_KEPT_BYTES} bytes together."
+)
 _FULL = "There are too many subscriptions at the moment; try again later."
 
 
@@ -144,6 +150,8 @@ class Subscriptions:
         live: Live,
         liveness: Liveness | None,
     ) -> AsyncGenerator[Answer, None]:
+        if len(msgspec.json.encode((request.variables, request.extensions))) > MAX_KEPT_BYTES:
+            raise InputError(_TOO_LARGE)
         given = request.variables or {}
         ready = await self._standing.ready(operation, given, await now(live))
         if liveness is not None:
@@ -207,7 +215,7 @@ class Subscriptions:
 
     def _waves(self, ready: Ready, value: Value) -> EventWaves:
         """Reading for an event: where what was committed before it is seen, and never a cache."""
-        waves = EventWaves(self._engine.fresh, ready.values, (), self.deadline())
+        waves = EventWaves(self._engine.fresh, ready.values, self.deadline())
         waves.tactics, waves.event = self._engine.tactics, value
         return waves
 

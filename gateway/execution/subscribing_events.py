@@ -17,7 +17,7 @@ from gateway.errors import InputError, PlaitError, SourceUnavailable
 from gateway.planning.subscribing import PreparedEvents
 from gateway.schema import asks
 from gateway.schema.subscriptions import ChangeEvents, ChangeOperation, MessageEvents
-from gateway.sources.changes import Change, Operation
+from gateway.sources.changes import Change, Operation, told_as
 from gateway.sources.contract import HOLE, Budget, Pieces
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ class EventSources:
         feed = self._changes.get(source)
         if feed is None:
             raise SourceUnavailable(f"{source} has no change feed, so its changes are not heard.")
-        table = {ask.entity.table.fullname.removeprefix("public.")}
+        table = {told_as(ask.entity.table.fullname)}
         if feed.live and await self.unwatched(source, table, deadline):
             raise SourceUnavailable(f"Changes of {ask.entity.name} are not told: watch its table.")
         with feed.subscribe(table) as events:

@@ -44,6 +44,11 @@ class Loss(StrEnum):
     """This subscriber did not keep up."""
 
 
+def told_as(table: str, own: str = "public") -> str:
+    """What changes call a table: its name, with the schema before a dot unless it is `own`."""
+    return table.removeprefix(f"{own}.")
+
+
 KeyValue: TypeAlias = int | bool | str
 """Integers and booleans as they are, everything else as text; dates in ISO 8601, UTC."""
 
@@ -52,7 +57,7 @@ KeyValue: TypeAlias = int | bool | str
 class Change:
     """Rows of one table that one committed statement changed.
 
-    `table`: its name, with the schema before a dot unless that is the feed's own. `keys`: the
+    `table`: its name as `told_as` has it, by the schema that is the feed's own. `keys`: the
     primary keys of the rows, old and new where an update changed them, each with the values of
     `columns`; None means that any row may have changed: the statement touched too many, truncated
     the table, or there is no primary key. A long list of keys comes in several changes. `changed`:

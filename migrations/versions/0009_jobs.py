@@ -30,6 +30,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Drop all of it, with every job and run."""
+    op.execute("SELECT plait_unwatch('plait_engine.workflow_runs')")
     for statement in REMOVE:
         op.execute(statement)
 

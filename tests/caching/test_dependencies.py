@@ -46,6 +46,16 @@ def test_a_list_depends_on_every_table(known):
     }
 
 
+def test_the_default_schema_may_be_named(known, entities):
+    """In a table's declaration, as the feed never does."""
+    for table in ("books", "book_subjects"):
+        assert known.of_read([f"public.{table}"]) == known.of_read([table])
+        assert known.of_change(f"public.{table}", ["id"], [(1,)]) == (
+            known.of_change(table, ["id"], [(1,)])
+        )
+    assert known.of_read(["public.books"], entities["Book"]).row == "Book"
+
+
 def test_marked_rows_have_their_own_tags(known, entities):
     """Where their table is read for nothing else; a change of any row guards the fill."""
     author, book = ("authors", None), ("books", None)

@@ -23,9 +23,9 @@ from gateway.errors import ConfigurationError, SourceRefused, SourceUnavailable
 from gateway.sources.postgres import migrate
 from resolvers import models
 
-REVISIONS = tuple(f"{number:04}" for number in range(1, 15))
-UPDATED = {"0012"}
-"""Bring functions up to date that an older version installs as they are today."""
+REVISIONS = tuple(f"{number:04}" for number in range(1, 17))
+UPDATED = {"0012", "0015", "0016"}
+"""Bring up to date what an older version installs as it is today."""
 NOTHING = {part: set() for part in PARTS}
 
 

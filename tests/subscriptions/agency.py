@@ -134,6 +134,40 @@ async def agency_by_lines() -> AsyncIterator[str]:
         yield server.url
 
 
+@asynccontextmanager
+async def agency_in_parts(boundary: str) -> AsyncIterator[str]:
+    """A service that sends what the desk says as Apollo's router does; its address."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        DESK.payloads.append({k.decode(): v.decode() for k, v in scope["headers"]})
+        kind = f'multipart/mixed;boundary="{boundary}";subscriptionSpec=1.0'
+        headers = [(b"content-type", kind.encode())]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+
+        async def say(body: bytes, *, more: bool = True) -> None:
+            await send({"type": "http.response.body", "body": body, "more_body": more})
+
+        async def part(document: Any, end: bytes = b"") -> None:
+            # In pieces, of which the last has the next one's delimiter.
+            await say(b"\r\ncontent-type: application/json\r\n\r")
+            await say(b"\n" + orjson.dumps(document) + b"\r\n--" + boundary.encode() + end)
+
+        await say(b"--" + boundary.encode())
+        await part({})
+        async for text, *_ in DESK.listen():
+            if text == "broken":
+                await part({"payload": None, "errors": [{"message": "hunter2"}]}, b"--\r\n")
+                break
+            await part({"payload": {"data": {"wireHeadlines": {"text": text}}}})
+        else:
+            await part({}, b"--\r\n")
+        await say(b"", more=False)
+
+    async with served(_with_lifespan(app)) as server:
+        yield server.url
+
+
 def _with_lifespan(app: Any) -> Any:
     async def whole(scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] != "lifespan":

@@ -10,6 +10,8 @@ import pytest
 from subscriptions.newsroom import KEYS
 from subscriptions.speaking import Stream
 
+from gateway.execution.subscribing import MAX_KEPT_BYTES
+
 if TYPE_CHECKING:
     from subscriptions.newsroom import Newsroom
 
@@ -265,6 +267,18 @@ async def test_wrong_arguments_are_refused_before_anything_is_listened_to(
     async with room.server.talk() as talk:
         await talk.begin(f"subscription {{ storyChanged(where: {where}) {{ operation }} }}")
         assert (await talk.hear())["type"] == "error"
+    assert room.listeners == room.quiet
+
+
+@pytest.mark.parametrize("place", ["variables", "extensions"])
+async def test_what_is_kept_for_a_subscription_has_a_size(room: Newsroom, place: str) -> None:
+    """Whatever it is for: thousands of subscriptions keep theirs."""
+    document = "subscription ($w: StoryWhere) { storyChanged(where: $w) { operation } }"
+    async with room.server.talk() as talk:
+        await talk.begin(document, **{place: {"unknown": "x" * MAX_KEPT_BYTES}})
+        (error,) = (await talk.hear())["payload"]
+        assert error["extensions"]["code"] == "BAD_USER_INPUT"
+        assert "at most 65536 bytes" in error["message"]
     assert room.listeners == room.quiet
 
 

@@ -176,7 +176,8 @@ async def test_it_looks_again_while_a_source_fails(
     ("live", "said"),
     [
         ("throttle: 9", "`@live(throttle:)` is 9; it takes 10 to 3600000 milliseconds."),
-        ("poll: 999", "`@live(poll:)` is 999; it takes 1000 milliseconds or more."),
+        ("poll: 999", "`@live(poll:)` is 999; it takes 1000 to 3600000 milliseconds."),
+        ("poll: 3600001", "`@live(poll:)` is 3600001; it takes 1000 to 3600000 milliseconds."),
     ],
 )
 async def test_times_have_bounds(room: Newsroom, live: str, said: str) -> None:

@@ -6,13 +6,16 @@ import uuid
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
+import orjson
 import pytest
-from subscriptions.agency import DESK, agency, agency_by_lines
+from subscriptions.agency import DESK, agency, agency_by_lines, agency_in_parts
 from subscriptions.newsroom import Newsroom, running
 from subscriptions.speaking import Stream, until
 
 from gateway.configuration import Secret
 from gateway.settings import Upstream
+from gateway.sources.streams import Streams
+from gateway.sources.upstream.subscriptions import Topic, UpstreamSubscriptions
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -155,3 +158,64 @@ async def test_server_sent_events_of_a_service(
         assert (kind, answer) == ("next", {"data": {"wireHeadlines": {"text": "by line"}}})
         DESK.send(None)
         assert await stream.event() == ("complete", None)
+
+
+@pytest.mark.parametrize("boundary", ["graphql", "-"])
+async def test_events_of_a_router(
+    fresh_database: Callable[[], Awaitable[str]], redis_url: str, boundary: str
+) -> None:
+    """Each as soon as its delimiter is there; an error of the router's own ends them, as an end."""
+    async with AsyncExitStack() as stack:
+        url = await stack.enter_async_context(agency_in_parts(boundary))
+        more = options(url, subscriptions="multipart")
+        room = await stack.enter_async_context(
+            running(fresh_database, redis_url, uuid.uuid4().hex, **more)
+        )
+        talk = await stack.enter_async_context(room.server.talk())
+        for end in (None, ("broken", "home", None)):
+            await talk.begin("subscription { wireHeadlines { text } }")
+            await until(lambda: len(DESK.queues) == 1)
+            assert DESK.payloads[-1]["accept"] == 'multipart/mixed;subscriptionSpec="1.0"'
+            for text in ("one", f"two\n--{boundary}--"):
+                DESK.send((text, "home", None))
+                assert (await talk.next())["wireHeadlines"]["text"] == text
+            DESK.send(end)
+            message = await talk.hear()
+            assert "hunter2" not in str(message)
+            assert message["type"] == ("complete" if end is None else "error")
+
+
+@pytest.mark.parametrize("way", ["websocket", "sse", "multipart"])
+async def test_a_gateway_takes_the_events_of_a_gateway(room: Newsroom, way: Any) -> None:
+    """It sends them in each of the ways that it takes them in."""
+    streams = Streams("inner", headers={}, connect_seconds=5, max_bytes=100_000)
+    inner = UpstreamSubscriptions(
+        streams,
+        room.server.url,
+        way=way,
+        init_seconds=5,
+        credentials={},
+        trusted=True,
+    )
+    document = "subscription { wireFew(count: 2) }"
+    topic = Topic(document, b"{}", (), orjson.dumps({"query": document}))
+    heard = [bytes(event.data["wireFew"]) async for event in inner.events(topic) if event.data]
+    assert heard == [b"0", b"1"]
+    await inner.close()
+
+
+async def test_a_service_that_speaks_otherwise_is_told_of(
+    fresh_database: Callable[[], Awaitable[str]], redis_url: str
+) -> None:
+    """The error says what was wanted, and which ways there are."""
+    async with (
+        agency_by_lines() as url,
+        running(
+            fresh_database, redis_url, uuid.uuid4().hex, **options(url, subscriptions="multipart")
+        ) as room,
+        room.server.talk() as talk,
+    ):
+        await talk.begin("subscription { wireHeadlines { text } }")
+        (error,) = (await talk.hear())["payload"]
+        assert "no multipart/mixed" in error["message"]
+        assert "websocket, sse or multipart" in error["message"]

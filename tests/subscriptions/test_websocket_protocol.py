@@ -13,6 +13,8 @@ import pytest
 from subscriptions.scripted_streams import GOOD, Script, speaking
 from subscriptions.speaking import PROTOCOL, SECONDS, Talk, until
 
+from gateway.serving.websockets import MOST_FRAGMENTS, MOST_PINGS, QuietWebSocketProtocol
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
@@ -200,6 +202,14 @@ async def test_credentials_of_the_initialisation(server: Served) -> None:
         assert await talk.closed() == (4403, "The token has expired; get a new one.")
 
 
+async def test_credentials_have_a_size(server: Served) -> None:
+    """They are kept as long as the connection."""
+    async with await server.socket() as socket:
+        talk = Talk(socket)
+        await talk.say("connection_init", payload={"a": "x" * 40_000, "b": "x" * 40_000})
+        assert (await talk.closed())[0] == 4400
+
+
 async def test_credentials_that_expire_end_everything(script: Script) -> None:
     """Each operation with a typed error, then the connection with 4403; at an event, or idle."""
     async with speaking(script, recheck_seconds=3600) as server, server.talk() as talk:
@@ -294,20 +304,71 @@ async def test_pages_of_other_sites_are_refused(script: Script, origin: str, sta
             assert refused.value.status == status
 
 
-async def test_a_client_that_reads_nothing_is_cut_off(script: Script) -> None:
+async def _raw(server: Served) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """A WebSocket by hand, of a client with little room."""
+    raw = socket.create_connection(("127.0.0.1", server.port))
+    raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    raw.setblocking(False)  # noqa: FBT003 - the socket module has it so
+    reader, writer = await asyncio.open_connection(sock=raw, limit=1024)
+    writer.write(
+        f"GET /graphql HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\n"
+        f"sec-websocket-version: 13\r\nsec-websocket-key: {'a' * 22}==\r\n"
+        f"sec-websocket-protocol: {PROTOCOL}\r\n\r\n".encode()
+    )
+    await reader.readuntil(b"\r\n\r\n")
+    return reader, writer
+
+
+def _frame(head: int, payload: bytes = b"") -> bytes:
+    """A short frame with its opcode, masked by nothing."""
+    return bytes([head, 0x80 | len(payload)]) + bytes(4) + payload
+
+
+def _connections(server: Served) -> list[QuietWebSocketProtocol]:
+    """The server's ends of its WebSockets."""
+    live = server.server.server_state.connections
+    return [one for one in live if isinstance(one, QuietWebSocketProtocol)]
+
+
+@pytest.mark.parametrize(
+    ("sent", "reason"),
+    [
+        (_frame(0x89) * (MOST_PINGS + 1), b"Too many pings"),
+        (_frame(0x8A, b"x") * (MOST_PINGS + 1), b"Too many pings"),
+        (_frame(0x01, b"x") + _frame(0x00) * MOST_FRAGMENTS, b"Too many fragments"),
+        (_frame(0x01, b"x") + _frame(0x00, b"x") * MOST_FRAGMENTS, b"Too many fragments"),
+    ],
+)
+async def test_a_flood_of_frames_ends_the_connection(
+    server: Served, sent: bytes, reason: bytes
+) -> None:
+    """Each costs time, and some of them memory, whether or not there is ever a message."""
+    reader, writer = await _raw(server)
+    writer.write(sent)
+    received = await asyncio.wait_for(reader.read(-1), SECONDS)
+    assert received.endswith(bytes([0x88, 2 + len(reason)]) + (1008).to_bytes(2) + reason)
+    writer.close()
+
+
+async def test_others_have_a_turn_between_the_messages_of_one_client(server: Served) -> None:
+    """However many came at once; none of them is lost, nor is a message in many pieces."""
+    async with server.talk() as talk:
+        (own,) = _connections(server)
+        own.data_received(_frame(0x81, b'{"type":"pong"}') * 1_000)
+        assert own.queue.qsize() < 100
+        for number in range(3):
+            await talk.say("ping", payload={"n": number, "long": "x" * 100_000})
+            assert (await talk.hear())["payload"]["n"] == number
+
+
+async def test_a_client_that_reads_nothing_is_cut_off(
+    script: Script, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Its operations stop at once when its connection is full, and end after a while; others do not
     wait."""
+    monkeypatch.setattr("gateway.serving.websockets.FAREWELL", 0.1)
     async with speaking(script, send_seconds=0.3, pings=30.0) as server:
-        raw = socket.create_connection(("127.0.0.1", server.port))
-        raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        raw.setblocking(False)  # noqa: FBT003 - the socket module has it so
-        reader, writer = await asyncio.open_connection(sock=raw, limit=1024)
-        writer.write(
-            f"GET /graphql HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\n"
-            f"sec-websocket-version: 13\r\nsec-websocket-key: {'a' * 22}==\r\n"
-            f"sec-websocket-protocol: {PROTOCOL}\r\n\r\n".encode()
-        )
-        await reader.readuntil(b"\r\n\r\n")
+        reader, writer = await _raw(server)
         reader._transport.pause_reading()  # type: ignore[attr-defined]  # what a stuck client does
         for message in (
             {"type": "connection_init"},
@@ -317,18 +378,18 @@ async def test_a_client_that_reads_nothing_is_cut_off(script: Script) -> None:
                 "payload": {"query": "flood"},
             },
         ):
-            body = json.dumps(message).encode()
-            writer.write(bytes([0x81, 0x80 | len(body)]) + bytes(4) + body)
+            writer.write(_frame(0x81, json.dumps(message).encode()))
         await until(lambda: script.sent > 0)
         async with server.talk() as talk:
             await talk.begin("count 3")
             assert [await talk.next() for _ in range(3)] == [0, 1, 2]
         await until(lambda: script.running == 0)
         assert script.sent < 1_000
-        writer.transport.abort()
         assert script.traffic.slow == {"websocket": 1}
         assert script.traffic.sent["websocket"] >= 3
         await until(lambda: script.traffic.connections == {"websocket": 0})
+        await until(lambda: not _connections(server))
+        writer.transport.abort()
 
 
 async def test_a_gateway_that_stops_says_so(script: Script) -> None:

@@ -1,4 +1,4 @@
-"""The messages of `plait_changed()` as changes; by their numbers a missing one is noticed."""
+"""The messages of watched tables as changes; by their numbers a missing one is noticed."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections import OrderedDict
 
 import msgspec
 
-from gateway.sources.changes import Change, KeyValue, Operation
+from gateway.sources.changes import Change, KeyValue, Operation, told_as
 
 
 class _Message(msgspec.Struct):
-    """What `plait_changed()` sends."""
+    """What the function of a watched table sends."""
 
     table: tuple[str, str]
     operation: Operation
@@ -27,11 +27,11 @@ _decode = msgspec.json.Decoder(_Message).decode
 def read(payload: str, session: int, schema: str) -> Change:
     """The change a message tells of; tables of `schema` go by their bare name.
 
-    Raises `ValueError` when the message is not one of `plait_changed()`.
+    Raises `ValueError` when the message is not one of these.
     """
     message = _decode(payload)
     return Change(
-        table=table_name(*message.table, schema),
+        table=told_as(".".join(message.table), schema),
         operation=message.operation,
         columns=message.columns,
         keys=message.keys,
@@ -40,11 +40,6 @@ def read(payload: str, session: int, schema: str) -> Change:
         number=message.number,
         changed=message.changed,
     )
-
-
-def table_name(within: str, name: str, schema: str) -> str:
-    """A table's name as `Change.table` has it."""
-    return name if within == schema else f"{within}.{name}"
 
 
 class Numbering:

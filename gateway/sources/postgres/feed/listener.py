@@ -1,4 +1,4 @@
-"""Hears the messages of `plait_changed()` on a connection of its own, and notices any loss.
+"""Hears the messages of watched tables on a connection of its own, and notices any loss.
 
     open → listening → deaf → listening → …        each time it listens anew, subscribers get `Lost`
 
@@ -22,11 +22,11 @@ from weakref import WeakSet
 import asyncpg
 
 from gateway.errors import ConfigurationError, PlaitError, SourceTimeout, SourceUnavailable
-from gateway.sources.changes import Loss
+from gateway.sources.changes import Loss, told_as
 from gateway.sources.contract import Health
 from gateway.sources.postgres.connect import Connector
 from gateway.sources.postgres.faults import connect_fault
-from gateway.sources.postgres.feed.events import Numbering, read, table_name
+from gateway.sources.postgres.feed.events import Numbering, read
 from gateway.sources.postgres.feed.functions import WATCHED
 from gateway.sources.postgres.feed.subscription import Subscription
 
@@ -181,7 +181,7 @@ class ChangeFeed:
             raise SourceTimeout(_LATE) from error
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             raise connect_fault(error) from error
-        return frozenset(table_name(schema, name, self._schema) for schema, name in rows)
+        return frozenset(told_as(f"{within}.{name}", self._schema) for within, name in rows)
 
     async def check(self, budget: Budget) -> Health:
         """Whether the connection answers a probe sent now; never raises."""

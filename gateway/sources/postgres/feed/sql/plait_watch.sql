@@ -2,15 +2,26 @@
 --
 -- Returns the primary key's columns, which the messages will carry; NULL where there is none, and
 -- each message means the whole table. Watching again is harmless, and needed after the primary key
--- has changed or a partition was added. Needs the right TRIGGER on the table; takes a lock that
--- waits for writers.
+-- has changed or a partition was added. Needs the right TRIGGER on the table, and to create a function
+-- in the current schema; takes a lock that waits for writers.
+--
+-- The function is the table's own, called by its name. Where a table of another name has it, as after
+-- that was renamed, or another owner does, it gets another name.
 CREATE OR REPLACE FUNCTION plait_watch(watched regclass, channel text DEFAULT 'plait_changes')
     RETURNS text[] LANGUAGE plpgsql STRICT
 AS $$
 DECLARE
     columns text[];
     expressions text;
-    arguments text;
+    called text := (
+        SELECT n.nspname || '.' || c.relname
+        FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = watched
+    );
+    function text;
+    trigger text;
+    members regclass[] := ARRAY(
+        SELECT watched UNION SELECT relid FROM pg_partition_tree(watched)
+    );
     member regclass;
     reason text;
 BEGIN
@@ -29,7 +40,7 @@ BEGIN
             WHEN c.relpersistence = 't' THEN 'is temporary: no other session sees it'
         END
         FROM pg_class AS c
-        WHERE c.oid = watched OR c.oid IN (SELECT relid FROM pg_partition_tree(watched))
+        WHERE c.oid = ANY (members)
     LOOP
         IF reason IS NOT NULL THEN
             RAISE EXCEPTION 'plait_watch: % %', member, reason USING ERRCODE = 'wrong_object_type';
@@ -40,7 +51,7 @@ BEGIN
     SELECT
         array_agg(a.attname::text ORDER BY k.place),
         string_agg(
-            quote_ident(a.attname) || CASE
+            'n.' || quote_ident(a.attname) || CASE
                 WHEN coalesce(nullif(t.typbasetype, 0), t.oid) = ANY (
                     '{smallint,integer,bigint,boolean}'::regtype[]
                 ) OR t.typcategory = 'D' THEN ''
@@ -55,31 +66,42 @@ BEGIN
     JOIN pg_type AS t ON t.oid = a.atttypid
     WHERE i.indrelid = watched AND i.indisprimary AND k.place <= i.indnkeyatts;
 
-    arguments := format(
-        '%L, %L, %L', channel, to_json(coalesce(columns, '{}')),
-        coalesce('json_build_array(' || expressions || ')::text', 'NULL::text')
-    );
-    FOR member IN
-        SELECT watched UNION SELECT relid FROM pg_partition_tree(watched)
     LOOP
+        called := md5(called);
+        function := 'plait_changed_' || left(called, 16);
+        EXIT WHEN NOT EXISTS (
+            SELECT FROM pg_proc AS p
+            WHERE p.proname = function AND (
+                NOT pg_has_role(p.proowner, 'USAGE')
+                OR EXISTS (SELECT FROM pg_trigger WHERE tgfoid = p.oid AND tgrelid <> ALL (members))
+            )
+        );
+    END LOOP;
+    EXECUTE format(
+        'CREATE OR REPLACE FUNCTION %I() RETURNS trigger LANGUAGE plpgsql'
+        ' SET search_path = pg_catalog, pg_temp'
+        ' SET timezone = ''UTC'' SET bytea_output = ''hex'' SET extra_float_digits = 1'
+        ' AS %L', function, plait_source(
+            channel, to_json(coalesce(columns, '{}'))::text,
+            coalesce('json_build_array(' || expressions || ')::text', 'NULL::text')
+        )
+    );
+    trigger := format('FOR EACH STATEMENT EXECUTE FUNCTION %I(%L)', function, channel);
+    FOREACH member IN ARRAY members LOOP
         EXECUTE format(
             'CREATE OR REPLACE TRIGGER plait_inserted AFTER INSERT ON %s'
-            ' REFERENCING NEW TABLE AS plait_rows'
-            ' FOR EACH STATEMENT EXECUTE FUNCTION plait_changed(%s)', member, arguments
+            ' REFERENCING NEW TABLE AS plait_rows %s', member, trigger
         );
         EXECUTE format(
             'CREATE OR REPLACE TRIGGER plait_updated AFTER UPDATE ON %s'
-            ' REFERENCING NEW TABLE AS plait_rows OLD TABLE AS plait_old'
-            ' FOR EACH STATEMENT EXECUTE FUNCTION plait_changed(%s)', member, arguments
+            ' REFERENCING NEW TABLE AS plait_rows OLD TABLE AS plait_old %s', member, trigger
         );
         EXECUTE format(
             'CREATE OR REPLACE TRIGGER plait_deleted AFTER DELETE ON %s'
-            ' REFERENCING OLD TABLE AS plait_rows'
-            ' FOR EACH STATEMENT EXECUTE FUNCTION plait_changed(%s)', member, arguments
+            ' REFERENCING OLD TABLE AS plait_rows %s', member, trigger
         );
         EXECUTE format(
-            'CREATE OR REPLACE TRIGGER plait_truncated AFTER TRUNCATE ON %s'
-            ' FOR EACH STATEMENT EXECUTE FUNCTION plait_changed(%s)', member, arguments
+            'CREATE OR REPLACE TRIGGER plait_truncated AFTER TRUNCATE ON %s %s', member, trigger
         );
     END LOOP;
     RETURN columns;

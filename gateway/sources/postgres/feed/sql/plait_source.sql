@@ -1,7 +1,9 @@
--- The trigger of every watched table: tells a channel which rows a statement changed.
+-- The body of a watched table's trigger function: tells a channel which rows a statement changed.
 --
--- Arguments: the channel, the key columns as a JSON array ([] without a primary key), and the SQL
--- that makes a row's key a JSON array; `plait_watch` fills them in.
+-- `columns` are those of the key as a JSON array, [] without a primary key; `key` is the SQL that
+-- makes a JSON array of that of the row `n`. `plait_watch` fills them in. It is written out for each
+-- table, as PostgreSQL would plan a key's SQL anew for every statement if it were put together then.
+-- No other column is named: whatever becomes of the others is seen at once.
 --
 -- A message is JSON: {"table": [schema, name], "operation": …, "columns": [name, …],
 -- "changed": [name, …] or null for any column, "keys": [[value, …], …] or null for the whole table,
@@ -19,13 +21,12 @@
 -- no writer waits for another to get one.
 --
 -- There are few expressions: PostgreSQL prepares each anew in every transaction, which is most of
--- the cost. And no variable stands in a query on the table's rows, whose columns may bear its name.
-CREATE OR REPLACE FUNCTION plait_changed() RETURNS trigger LANGUAGE plpgsql
-    SET search_path = pg_catalog, pg_temp
-    SET timezone = 'UTC'
-    SET bytea_output = 'hex'
-    SET extra_float_digits = 1
-AS $$
+-- the cost. And no variable stands in a query on the table's rows, whose columns may bear its name;
+-- columns are named with the row's alias for the same reason.
+CREATE OR REPLACE FUNCTION plait_source(channel text, columns text, key text)
+    RETURNS text LANGUAGE sql IMMUTABLE
+AS $plait$
+SELECT format($source$
 DECLARE
     keys text[];
     old_keys text[];
@@ -41,11 +42,13 @@ DECLARE
 BEGIN
     BEGIN
         IF TG_OP = 'UPDATE' THEN
-            EXECUTE 'SELECT ARRAY(SELECT ' || TG_ARGV[2] || ' FROM plait_rows LIMIT 501),'
-                ' ARRAY(SELECT ' || TG_ARGV[2] || ' FROM plait_old LIMIT 501)' INTO keys, old_keys;
+            SELECT
+                ARRAY(SELECT %3$s FROM plait_rows AS n LIMIT 501),
+                ARRAY(SELECT %3$s FROM plait_old AS n LIMIT 501)
+            INTO keys, old_keys;
             changed := CASE
                 -- The same keys show that both tables have their rows in the same order.
-                WHEN keys = old_keys AND cardinality(keys) <= 500 AND TG_ARGV[1] <> '[]'
+                WHEN keys = old_keys AND cardinality(keys) <= 500 AND %2$L <> '[]'
                     AND (SELECT sum(pg_column_size(n.*)) FROM plait_rows AS n) <= 100000
                 THEN to_json(ARRAY(
                     SELECT DISTINCT cell.name
@@ -67,14 +70,14 @@ BEGIN
                 ))
             END;
         ELSIF TG_OP <> 'TRUNCATE' THEN
-            EXECUTE 'SELECT ARRAY(SELECT ' || TG_ARGV[2] || ' FROM plait_rows LIMIT 501)' INTO keys;
+            keys := ARRAY(SELECT %3$s FROM plait_rows AS n LIMIT 501);
         END IF;
     EXCEPTION WHEN OTHERS THEN
         NULL; -- as when a key column has another name now: that must not fail the write
     END;
     IF keys || old_keys = '{}' THEN -- a partition may drop what an update moves to it: old ones alone
         RETURN NULL;
-    ELSIF cardinality(keys) > 500 OR TG_ARGV[1] = '[]' THEN
+    ELSIF cardinality(keys) > 500 OR %2$L = '[]' THEN
         keys := NULL;
     ELSIF keys <> old_keys THEN -- by its key, a row whose key was changed is two rows
         keys := ARRAY(SELECT unnest(keys) UNION SELECT unnest(old_keys));
@@ -89,7 +92,7 @@ BEGIN
     END IF;
 
     head := '{"table":' || named || ',"operation":"' || TG_OP
-        || '","columns":' || TG_ARGV[1] || ',"changed":'
+        || '","columns":' || %2$L || ',"changed":'
         || CASE WHEN octet_length(changed) <= 1000 THEN changed ELSE 'null' END || ',"keys":';
     body := '[' || array_to_string(keys, ',') || ']';
     room := 7900 - octet_length(head); -- of 8,000; the rest is for number and transaction
@@ -113,11 +116,12 @@ BEGIN
     FOREACH part IN ARRAY parts LOOP
         number := coalesce(nullif(current_setting('plait.messages', true), ''), '0')::bigint + 1;
         PERFORM pg_notify(
-            TG_ARGV[0],
+            %1$L,
             head || part || ',"number":' || set_config('plait.messages', number::text, false)
                 || ',"transaction":' || pg_current_xact_id() || '}'
         );
     END LOOP;
     RETURN NULL;
 END
-$$;
+$source$, channel, columns, key)
+$plait$;
