@@ -27,6 +27,7 @@ from gateway import (
     entity,
     field,
     has_many,
+    has_one,
     insert,
     insert_many,
     listing,
@@ -65,12 +66,22 @@ class Shelf:
     doubled: int | None
     version: int
     boxes: Connection["Box"] = has_many("shelf_id")
+    plate: "Plate | None" = has_one("shelf_id")
     tags: Connection["Tag"] = many_through(tables.shelf_tags)
     looks: int | None = state_counter("shop:looks_{id}")
 
     @field(needs=("label",))
     def shout(self) -> str:
         return (self.label or "").upper()
+
+
+@entity(tables.plates)
+class Plate:
+    """Says what a shelf is for."""
+
+    id: int
+    text: str
+    shelf: Shelf | None = belongs_to("shelf_id")
 
 
 @entity(tables.boxes)
@@ -113,6 +124,7 @@ class Rating:
     tag_id: ID
     box_id: ID
     stars: int
+    box: Box | None = belongs_to("box_id")
 
 
 @entity(tables.prices, key=("country", "day"))
@@ -247,14 +259,18 @@ class OtherMutations:
     insert_box: Box | None = insert()
     insert_boxes: list[Box] | None = insert_many()
     upsert_box: Box | None = upsert("shelf_id", "place")
+    insert_new_box: Box | None = insert(ignore=("shelf_id", "place"))
     update_box: Box | None = update()
     delete_box: Box | None = delete()
     insert_thing: Thing | None = insert()
+    insert_things: list[Thing] | None = insert_many()
     update_things: list[Thing] | None = update_many()
     insert_tag: Tag | None = insert()
     upsert_tags: list[Tag] | None = upsert_many("word")
     insert_price: Price | None = insert()
+    insert_offers: list[Offer] | None = insert_many()
     update_price: Price | None = update()
+    update_each_price: list[Price] | None = update_each()
     upsert_prices: list[Price] | None = upsert_many("country", "day")
     delete_price: Price | None = delete()
     insert_sealed_boxes: list[SealedBox] | None = insert_many()
@@ -262,10 +278,11 @@ class OtherMutations:
     insert_sample: Sample | None = insert()
     insert_samples: list[Sample] | None = insert_many()
     update_sample: Sample | None = update()
+    update_each_sample: list[Sample] | None = update_each()
 
 
 domain = Domain(
-    entities=[Shelf, Box, Thing, Tag, Rating, Price, Offer, SealedBox, Sample],
+    entities=[Shelf, Plate, Box, Thing, Tag, Rating, Price, Offer, SealedBox, Sample],
     queries=[ShopQueries],
     mutations=[ShelfMutations, OtherMutations],
 )

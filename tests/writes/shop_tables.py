@@ -35,6 +35,14 @@ shelves = sa.Table(
     sa.CheckConstraint("rank < 1000", name="rank_is_small"),
 )
 
+plates = sa.Table(
+    "plates",
+    metadata,
+    sa.Column("id", sa.Integer, sa.Identity(), primary_key=True),
+    sa.Column("shelf_id", sa.BigInteger, sa.ForeignKey("shelves.id"), nullable=False, unique=True),
+    sa.Column("text", sa.Text, nullable=False),
+)
+
 boxes = sa.Table(
     "boxes",
     metadata,

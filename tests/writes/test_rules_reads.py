@@ -75,6 +75,19 @@ async def test_hits_of_a_search(who: str, stand: Stand) -> None:
     assert sorted(found) == sorted(slug for slug in SLUGS if slug in expected)
 
 
+async def test_what_is_near_to_a_hidden_row(stand: Stand) -> None:
+    """A hidden row's point is answered as one that is not stored, and so is one without a row."""
+    document = "query ($id: ID!) { searchNotes(id: $id) { id } }"
+    seen = {}
+    for number in range(1, 8):
+        body = await stand.ask(document, {"id": str(number)}, viewer=ANN)
+        seen[number] = body.get("errors", [{"message": None}])[0]["message"]
+    absent = "id: collection 'ledger_notes' has no such point"
+    assert seen == {1: None, 2: absent, 3: None, **dict.fromkeys((4, 5, 6, 7), absent)}
+    body = await stand.data(document, {"id": "2"}, viewer=BOB)
+    assert body == {"searchNotes": []}
+
+
 async def test_neighbours(stand: Stand) -> None:
     """They are asked for visible rows only, and their rows obey the rule."""
     query = "{ notes { nodes { slug similar(first: 5) { note { slug } } } } }"

@@ -114,6 +114,10 @@ FORBIDDEN = {
         'upsertNotes(inputs: [{slug: "a1", owner: "ann"}, {slug: "b1", owner: "ann"},'
         ' {slug: "new", owner: "ann"}]) { id }'
     ),
+    "upsert over another's, not like this": (
+        'upsertNotes(inputs: [{slug: "a1", owner: "ann"}, {slug: "b1", owner: "ann"}],'
+        ' where: {slug: {eq: "a1"}}) { id }'
+    ),
     "upsert for another": 'upsertNote(input: {slug: "new", owner: "bob"}) { id }',
     "upsert that gives away": 'upsertNote(input: {slug: "a1", owner: "bob"}) { id }',
     "a comment on another's": "insertComment(input: {noteId: 2}) { id }",
@@ -130,6 +134,17 @@ FORBIDDEN = {
     ),
     "a child of another's parent": (
         'insertFolder(input: {tenant: "blue", notes: [{owner: "ann"}]}) { id }'
+    ),
+    "a parent of another's": ('insertNote(input: {owner: "ann", parent: {owner: "bob"}}) { id }'),
+    "a parent of another's, of a child": (
+        'insertFolder(input: {tenant: "red", notes: [{owner: "ann", parent: {owner: "bob"}}]})'
+        " { id }"
+    ),
+    "a parent by a condition that looks further": (
+        'insertComment(input: {text: "x", note: {owner: "bob"}}) { id }'
+    ),
+    "a child of a parent": (
+        'insertNote(input: {owner: "ann", folder: {tenant: "red", notes: [{owner: "bob"}]}}) { id }'
     ),
     "a child by a table between": 'insertWord(input: {word: "z", notes: [{owner: "bob"}]}) { id }',
 }
@@ -162,6 +177,9 @@ async def test_what_the_rule_allows(stand: Stand) -> None:
           locked: updateNoteLocked(id: 1, version: 1, set: {title: "newer"}) { version }
           upsert: upsertNote(input: {slug: "a2", title: "upserted"}) { id title }
           comment: upsertComment(input: {text: "on a1", noteId: 3}) { note { slug } }
+          above: insertComment(input: {text: "d", note: {owner: "ann", slug: "above",
+                                                       folder: {tenant: "red", name: "top"}}})
+            { note { slug folder { name } } }
           folder: insertFolder(input: {tenant: "red", notes: [{owner: "ann", slug: "in"}]})
             { notes { nodes { slug } } }
           delete: deleteNotes(where: {slug: {in: ["in", "b1"]}}) { slug }
@@ -179,6 +197,7 @@ async def test_what_the_rule_allows(stand: Stand) -> None:
         "locked": {"version": 2},
         "upsert": {"id": "3", "title": "upserted"},
         "comment": {"note": {"slug": "a2"}},
+        "above": {"note": {"slug": "above", "folder": {"name": "top"}}},
         "folder": {"notes": {"nodes": [{"slug": "in"}]}},
         "delete": [{"slug": "in"}],
     }
@@ -192,6 +211,22 @@ async def test_hidden_rows_are_left_out_like_others(stand: Stand) -> None:
         viewer=ANN,
     )
     assert data == {"done": [{"slug": "new"}]}
+
+
+async def test_an_upsert_with_a_condition(stand: Stand) -> None:
+    """One's own rows that are not like this are left out; related rows count that one may see."""
+    document = (
+        "mutation ($where: NoteWhere) { done: upsertNotes(where: $where, inputs:"
+        ' [{slug: "a1", title: "x"}, {slug: "a2", title: "y"}]) { slug } }'
+    )
+    for where, slugs in (
+        ({"id": {"gt": 1}}, ["a2"]),
+        ({"comments": {"some": {"text": {"eq": "on a1"}}}}, ["a1"]),
+        ({"comments": {"some": {"text": {"eq": "on b1"}}}}, []),
+        ({"parent": {}}, []),
+    ):
+        data = await stand.data(document, {"where": where}, viewer=ANN)
+        assert [row["slug"] for row in data["done"]] == slugs
 
 
 async def test_what_is_returned_obeys_the_rules_too(stand: Stand) -> None:

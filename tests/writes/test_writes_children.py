@@ -47,6 +47,24 @@ async def test_children_of_two_sorts_and_their_children(stand: Stand) -> None:
     ]
 
 
+async def test_the_one_row_that_refers_to_another(stand: Stand) -> None:
+    """Is one object, with it or none."""
+    document = (
+        "mutation ($new: [ShelfInsert!]!) { insertShelves(inputs: $new)"
+        " { code plate { text shelf { code } } } }"
+    )
+    new = [{"code": "a", "plate": {"text": "A"}}, {"code": "b"}, {"code": "c", "plate": None}]
+    data = await stand.data(document, new=new)
+    assert [row["plate"] for row in data["insertShelves"]] == [
+        {"text": "A", "shelf": {"code": "a"}},
+        None,
+        None,
+    ]
+    error = await stand.error(document, new=[{"plate": {"text": "x", "shelfId": "1"}}])
+    assert code_of(error) == "BAD_USER_INPUT"
+    assert "`inputs[0].plate.shelfId` comes from the row it is nested in" in error["message"]
+
+
 async def test_children_of_many_rows(stand: Stand) -> None:
     """Each gets its own, whatever the sets of columns, at one statement for each of them."""
     rows = [
@@ -137,7 +155,7 @@ async def test_what_the_parent_gives_must_be_left_out(stand: Stand) -> None:
     new = {"boxes": [{"place": 1, "shelfId": "5"}]}
     error = await stand.error(SHELF, {"new": new})
     assert code_of(error) == "BAD_USER_INPUT"
-    assert "input.boxes.shelfId" in error["message"]
+    assert "input.boxes[0].shelfId" in error["message"]
 
 
 async def test_bad_input_of_a_child(stand: Stand) -> None:
@@ -145,7 +163,7 @@ async def test_bad_input_of_a_child(stand: Stand) -> None:
     new = {"boxes": [{"place": 1, "things": [{"name": "\x00"}]}]}
     error = await stand.error(SHELF, {"new": new})
     assert code_of(error) == "BAD_USER_INPUT"
-    assert "input.boxes.things.name" in error["message"]
+    assert "input.boxes[0].things[0].name" in error["message"]
     error = await stand.error(SHELF, {"new": {"tags": [{"word": None}]}})
     assert code_of(error) == "BAD_USER_INPUT"
 

@@ -9,7 +9,7 @@ import pytest
 from graphql import build_schema, parse, validate
 
 from gateway.execution.mutations import ATTEMPTS
-from gateway.schema.writes import MAX_DEPTH, MAX_EACH, MAX_ROWS
+from gateway.schema.writes import MAX_DEPTH, MAX_ROWS
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "writes.md").read_text("utf-8")
@@ -27,7 +27,6 @@ def test_bounds_are_those_of_the_code() -> None:
     """Numbers of the page are not made up."""
     assert len(EXAMPLES) > 3
     assert f"{MAX_ROWS:,} rows" in PAGE
-    assert f"{MAX_EACH:,} of `update_each()`" in PAGE
     assert f"{MAX_DEPTH} levels" in PAGE
     assert ATTEMPTS == 4
     assert "four times in all" in PAGE

@@ -145,9 +145,14 @@ async def test_bad_input_never_reaches_the_database(name: str, stand: Stand) -> 
 
 async def test_values_only_the_database_can_judge(stand: Stand) -> None:
     """Too long a text, too large a small number: a typed error, and nothing is stored."""
-    for new in ({"short": "abcd"}, {"tiny": 70_000}, {"money": "12345.6"}):
+    far = "A number is beyond the range of its column."
+    for new, says in (
+        ({"short": "abcd"}, "A text is longer than its column allows."),
+        ({"tiny": 70_000}, far),
+        ({"money": "12345.6"}, far),
+    ):
         error = await stand.error(SAMPLE, {"new": new})
-        assert code_of(error) == "SOURCE_DATA"
+        assert (code_of(error), error["message"]) == ("SOURCE_DATA", says)
         assert all(str(value) not in str(error) for value in new.values())
     assert await stand.value("select count(*) from samples") == 0
 

@@ -90,3 +90,71 @@ async def test_another_constraint_still_holds(stand: Stand) -> None:
     error = await stand.error(ONE, {"new": {"code": "b", "id": "1"}})
     assert error["extensions"]["columns"] == ["id"]
     assert await stand.rows(SHELVES) == [("a", "blank", 7)]
+
+
+WHERE = (
+    "mutation ($new: [ShelfInsert!]!, $where: ShelfWhere, $inc: [ShelfNumber!])"
+    " { upsertShelves(inputs: $new, where: $where, inc: $inc) { code label rank } }"
+)
+
+
+async def test_only_where_the_row_is_like_this(stand: Stand) -> None:
+    """Others stay as they are and are left out; new rows are inserted, whatever they are like."""
+    await stand.data(MANY, {"new": [{"code": f"c{rank}", "rank": rank} for rank in range(6)]})
+    new = [{"code": f"c{number}", "label": "new"} for number in (5, 0, 7, 2, 4)]
+    new.insert(2, {"code": "c1", "rank": 100})
+    data = await stand.data(WHERE, new=new, where={"rank": {"lt": 3}})
+    assert [(row["code"], row["label"], row["rank"]) for row in data["upsertShelves"]] == [
+        ("c0", "new", 0),
+        ("c1", "blank", 100),
+        ("c7", "new", 7),
+        ("c2", "new", 2),
+    ]
+    assert await stand.rows("select code from shelves where label = 'new' order by id") == [
+        ("c0",),
+        ("c2",),
+        ("c7",),
+    ]
+    for where in (None, {}):
+        data = await stand.data(WHERE, new=new[:1], where=where)
+        assert [row["code"] for row in data["upsertShelves"]] == ["c5"]
+    one = 'mutation { upsertShelf(input: {code: "c4"}, where: {id: {eq: 0}}) { id } }'
+    assert await stand.data(one) == {"upsertShelf": None}
+    data = await stand.data(WHERE, new=new[3:], where={"rank": {"eq": 2}}, inc=["RANK"])
+    assert [row["code"] for row in data["upsertShelves"]] == ["c2"]
+
+
+async def test_the_condition_looks_further(stand: Stand) -> None:
+    """At related rows and at how many there are, by names that the insert uses too."""
+    await stand.connection.execute(
+        "insert into shelves (code, rank) values ('a', 1), ('b', 2), ('c', 3);"
+        "insert into boxes (shelf_id, place) values (1, 1), (1, 2), (2, 1);"
+        "insert into tags (word) values ('t'); insert into shelf_tags values (3, 1)"
+    )
+    new = [{"code": code, "label": "x"} for code in "cba"]
+    for where, codes in (
+        ({"boxes": {"some": {"place": {"eq": 1}}}}, "ba"),
+        ({"boxes": {"count": {"gt": 1}}}, "a"),
+        ({"tags": {"some": {"word": {"eq": "t"}}}}, "c"),
+        ({"not": {"boxes": {"some": {}}}}, "c"),
+        ({"boxes": {"some": {"shelf": {"code": {"eq": "b"}}}}}, "b"),
+    ):
+        data = await stand.data(WHERE, new=new, where=where)
+        assert "".join(row["code"] for row in data["upsertShelves"]) == codes
+
+
+async def test_children_of_rows_that_are_left_out(stand: Stand) -> None:
+    """Are left out, too; the others' are inserted with their own parents."""
+    await stand.data(MANY, {"new": [{"code": "a", "rank": 1}, {"code": "b", "rank": 9}]})
+    new = [{"code": code, "boxes": [{"place": 1, "name": code}]} for code in "bca"]
+    await stand.data(WHERE, new=new, where={"rank": {"lt": 5}})
+    boxes = "select s.code, b.name from boxes b join shelves s on s.id = b.shelf_id order by 1"
+    assert await stand.rows(boxes) == [("a", "a"), ("c", "c")]
+
+
+async def test_a_condition_that_is_null(stand: Stand) -> None:
+    """Is refused within, as it would change more rows than were meant."""
+    error = await stand.error(WHERE, new=[{"code": "a"}], where={"rank": {"lt": None}})
+    assert code_of(error) == "BAD_USER_INPUT"
+    error = await stand.error(WHERE, new=[{"code": "a"}], where={"boxes": None})
+    assert "where.boxes" in error["message"]

@@ -83,4 +83,8 @@ async def test_a_violation_is_told(name: str, stand: Stand) -> None:
     assert "s3cret" not in str(error).lower()
     assert "424242" not in str(error)
     assert all(column in error["message"] for column in columns)
+    if kind == "foreignKey":
+        there = "must refer to a row that is there."
+        says = "still refer to the row" if name == "still referred to" else there
+        assert says in error["message"]
     assert await stand.rows("select code from shelves order by id") == [("s3cret",), ("b",)]

@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import BYTEA
 from gateway.schema import asks
 from gateway.schema import kinds as k
 from gateway.schema.shapes import columns_of
+from gateway.sources.postgres.gaps import without_gaps
 from gateway.sources.postgres.scalars import FIRST, commas, has_a_name, join, text
 
 if TYPE_CHECKING:
@@ -60,8 +61,10 @@ class WholeList:
         build.spec, build.taken[ask.spec] = ask.spec, 0
         zone = build.bind(sa.Text())
         by = {**dict.fromkeys(shape.by), **dict(shape.truncate)}
-        row = self._computed((*_measured(ask.parts), *used), by, zone).subquery(build.name("a"))
+        found: Any = self._computed((*_measured(ask.parts), *used), by, zone)
         build.spec = ask.spec
+        found = without_gaps(build, self._aggregates, found, shape, zone)
+        row = found.subquery(build.name("a"))
         group = self._aggregates.group
         select = sa.select(*row.c)
         if shape.having is not None:

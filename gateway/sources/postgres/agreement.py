@@ -26,6 +26,8 @@ from pg_attribute a join pg_type t on t.oid = a.atttypid join lateral (
 ) e on e.labels is not null
 where a.attrelid = to_regclass($1) and a.attnum > 0 and not a.attisdropped
 """
+ENGINE = "plait_engine"
+"""The schema of the gateway's own tables, which are no part of a domain's migrations."""
 _QUOTING = dialect().identifier_preparer  # type: ignore[no-untyped-call]  # SQLAlchemy leaves it untyped
 
 
@@ -55,7 +57,8 @@ async def disagreements(
 
 def _compare(entity: EntityInfo, table: str, not_null: dict[str, bool]) -> list[str]:
     if not not_null:
-        return [f"{entity.name}: table {table} does not exist; `plait migrate up` makes it."]
+        command = "sql` prints what makes" if entity.table.schema == ENGINE else "up` makes"
+        return [f"{entity.name}: table {table} does not exist; `plait migrate {command} it."]
     lines = []
     for info in entity.columns.values():
         column = info.column.name

@@ -21,16 +21,23 @@ from gateway.errors import (
     SourceTimeout,
     SourceUnavailable,
 )
+from gateway.sources.postgres.gaps import CROWDED
 
 if TYPE_CHECKING:
     from gateway.sources.postgres.connect import Connection
 
 _DATA = "The database could not compute with these values."
+_LONG = "A text is longer than its column allows."
+_BEYOND = "A number is beyond the range of its column."
 _STORED = (
     "The database holds a value that the API cannot show, such as an enum's label that it lacks."
 )
 _UNFIT = '"unfit '
 """In what PostgreSQL says of a cast that `gateway.sources.postgres.scalars` has fail."""
+_CROWDED = (
+    "`fill` makes more groups than a list may have; narrow it by `from` and `to` or by `where`, or "
+    "truncate to a longer unit."
+)
 _LATE = "The database did not answer in time."
 _GONE = "The database cannot be reached."
 _FULL = "The database is at its limits; try again later."
@@ -45,6 +52,8 @@ _BY_STATE: dict[str, tuple[type[SourceError], str]] = {
     "40": (SourceUnavailable, _GONE),  # rolled back: deadlock, recovery conflict of a standby
     "53": (SourceOverloaded, _FULL),  # too many connections, out of memory or disk
     "21": (SourceDataError, _DATA),  # a subselect met more rows than one
+    "22001": (SourceDataError, _LONG),
+    "22003": (SourceDataError, _BEYOND),
     "22": (SourceDataError, _DATA),
 }
 """By SQLSTATE or the head of one: five characters, then three, then two."""
@@ -105,5 +114,7 @@ def _of_state(state: str, said: str) -> SourceError:
             kind, message = known
             if message is _DATA and _UNFIT in said:
                 message = _STORED
+            if f'"{CROWDED}' in said:
+                return SourceRefused(_CROWDED, code=Code.BAD_USER_INPUT, extensions=details)
             return kind(message, extensions=details)
     return SourceRefused(_REFUSED, extensions=details)

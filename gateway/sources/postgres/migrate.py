@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, TypeAlias
 
 import asyncpg
 import sqlalchemy as sa
@@ -29,10 +29,11 @@ from gateway.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable
     from pathlib import Path
 
-T = TypeVar("T")
+    Work: TypeAlias = Callable[[sa.Connection], str | None]
+    """Synchronous SQLAlchemy work in a transaction, which gives a revision."""
 
 CONNECT_SECONDS = 10.0
 MIGRATION_SECONDS = 300.0
@@ -41,44 +42,24 @@ _LOCK = 0x706C616974  # "plait": the advisory lock under which migrations run
 _UNREACHABLE = (OSError, asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError)
 
 
-class _Transaction(Protocol):
-    """Runs synchronous SQLAlchemy work in the open transaction."""
-
-    async def __call__(self, work: Callable[[sa.Connection], T], /) -> T: ...
-
-
-async def upgrade(
-    url: str, folder: Path, revision: str = "head", *, seconds: float = MIGRATION_SECONDS
-) -> str | None:
+async def upgrade(url: str, folder: Path, revision: str = "head") -> str | None:
     """Bring the database up to `revision` and give the revision it then stands at.
 
     `url` is a PostgreSQL DSN as asyncpg takes it, `folder` holds Alembic's `env.py` and
-    `versions/`, `seconds` bounds the whole. Raises `ConfigurationError` for an unknown revision or
-    folder, `SourceUnavailable`, `SourceTimeout`, or `SourceRefused` when a statement fails.
+    `versions/`. Raises `ConfigurationError` for an unknown revision or folder, `SourceUnavailable`,
+    `SourceTimeout`, or `SourceRefused` when a statement fails.
     """
-
-    def run(connection: sa.Connection) -> str | None:
-        command.upgrade(_config(folder, connection), revision)
-        return _revision(connection)
-
-    return await _locked(url, seconds, run)
+    return await _migrated(url, folder, command.upgrade, revision)
 
 
-async def downgrade(
-    url: str, folder: Path, revision: str, *, seconds: float = MIGRATION_SECONDS
-) -> str | None:
+async def downgrade(url: str, folder: Path, revision: str) -> str | None:
     """Take the database down to `revision`, or to nothing with `base`; otherwise as `upgrade`."""
-
-    def run(connection: sa.Connection) -> str | None:
-        command.downgrade(_config(folder, connection), revision)
-        return _revision(connection)
-
-    return await _locked(url, seconds, run)
+    return await _migrated(url, folder, command.downgrade, revision)
 
 
-async def current(url: str, *, seconds: float = MIGRATION_SECONDS) -> str | None:
+async def current(url: str) -> str | None:
     """The revision at which the database stands; None when no migration ran. Raises as above."""
-    async with _connected(url, seconds) as run:
+    async with _connected(url) as run:
         return await run(_revision)
 
 
@@ -99,34 +80,36 @@ def _revision(connection: sa.Connection) -> str | None:
     return MigrationContext.configure(connection).get_current_revision()
 
 
-async def _locked(url: str, seconds: float, work: Callable[[sa.Connection], T]) -> T:
-    async with _connected(url, seconds) as run:
-        await run(lambda connection: connection.execute(sa.select(_lock())))
+async def _migrated(
+    url: str, folder: Path, go: Callable[[Config, str], None], revision: str
+) -> str | None:
+    def work(connection: sa.Connection) -> str | None:
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
+        go(_config(folder, connection), revision)
+        return _revision(connection)
+
+    async with _connected(url) as run:
         return await run(work)
 
 
-def _lock() -> sa.Function[Any]:
-    return sa.func.pg_advisory_xact_lock(_LOCK)
-
-
 @asynccontextmanager
-async def _connected(url: str, seconds: float) -> AsyncIterator[_Transaction]:
+async def _connected(url: str) -> AsyncIterator[Callable[[Work], Awaitable[str | None]]]:
     async def connect() -> asyncpg.Connection[asyncpg.Record]:
         return await asyncpg.connect(
             url,
-            timeout=min(CONNECT_SECONDS, seconds),
-            command_timeout=seconds,
+            timeout=CONNECT_SECONDS,
+            command_timeout=MIGRATION_SECONDS,
             statement_cache_size=0,
         )
 
     engine = create_async_engine("postgresql+asyncpg://", async_creator=connect, poolclass=NullPool)
     try:
-        async with asyncio.timeout(seconds), engine.begin() as connection:
+        async with asyncio.timeout(MIGRATION_SECONDS), engine.begin() as connection:
             yield connection.run_sync
     except CommandError as error:
         raise ConfigurationError(f"The migrations cannot be run: {error}") from error
     except TimeoutError as error:
-        raise SourceTimeout(f"PostgreSQL did not finish within {seconds:g} s.") from error
+        raise SourceTimeout(f"PostgreSQL did not finish within {MIGRATION_SECONDS:g} s.") from error
     except sa.exc.DBAPIError as error:
         # SQLAlchemy wraps the driver's error twice; the cause is asyncpg's own.
         raise _source_error(error.orig.__cause__ if error.orig else None) from error

@@ -92,22 +92,12 @@ class Predicates:
             number = self._of_related(row, relation, lambda _: sa.func.count()).scalar_subquery()
             name = aggregates.measures["count"].result.column.name
             return self.where(aggregates.group, SimpleNamespace(c={name: number}), part)
-        far = self.alias(target.table, "r")
-        between = self.alias(relation.through.table, "j") if relation.through else None
-        condition = self.where(target, far, part)
-        if quantifier == "every":
-            condition = condition.is_not(sa.true())
-        found = (
-            sa.select(sa.literal_column("1"))
-            .select_from(*([far] if between is None else [far, between]))
-            .where(
-                join_condition(relation, row, far, between),
-                *self.visible(target, far),
-                condition,
-            )
-            .correlate(row)
-            .exists()
-        )
+
+        def like(far: Any) -> Expression:
+            condition = self.where(target, far, part)
+            return condition.is_not(sa.true()) if quantifier == "every" else condition
+
+        found = self._of_related(row, relation, lambda _: sa.literal_column("1"), like).exists()
         return ~found if quantifier in {"every", "none"} else found
 
     def _is(self, entity: EntityInfo, row: Any, name: str, operator: str) -> Expression:
@@ -179,18 +169,28 @@ class Predicates:
         return self._of_related(row, relation, value).scalar_subquery()
 
     def _of_related(
-        self, row: Any, relation: Relation, value: Callable[[Any], Expression]
+        self,
+        row: Any,
+        relation: Relation,
+        value: Callable[[Any], Expression],
+        like: Callable[[Any], Expression] = lambda _: sa.true(),
     ) -> sa.Select[Any]:
-        """`select` of what `value` makes of the rows related to `row`, given their alias."""
+        """`select` of what `value` makes of the rows related to `row`, given their alias.
+
+        `like`: which of them count.
+        """
         target = self.catalog.entities[relation.target]
         far = self.alias(target.table, "r")
         between = self.alias(relation.through.table, "j") if relation.through else None
-        return (
+        select = (
             sa.select(value(far))
             .select_from(*([far] if between is None else [far, between]))
-            .where(join_condition(relation, row, far, between), *self.visible(target, far))
-            .correlate(row)
+            .where(
+                join_condition(relation, row, far, between), *self.visible(target, far), like(far)
+            )
         )
+        # Of columns that are spelled out a select needs no tie to the row around it.
+        return select.correlate(row) if isinstance(row, sa.FromClause) else select
 
     def may_be_null(self, entity: EntityInfo, key: OrderKey) -> bool:
         """Whether an order key can be null, so that keyset and order must say where nulls are."""

@@ -32,7 +32,9 @@ def rows_json(rows: Sequence[Mapping[str, Any]], entity: EntityInfo | None = Non
     """Rows as JSON; documents in columns of `entity`, bound as text, as the JSON they are."""
     if entity is not None:
         columns = entity.table.c
-        documents = [name for name in rows[0] if isinstance(columns[name].type, sa.JSON)]
+        documents = [
+            name for name in rows[0] if name in columns and isinstance(columns[name].type, sa.JSON)
+        ]
         rows = [_with_documents(row, documents) for row in rows] if documents else rows
     # Column names are a subclass of str. A time with an offset is more than orjson can write.
     options = orjson.OPT_NON_STR_KEYS | orjson.OPT_PASSTHROUGH_DATETIME

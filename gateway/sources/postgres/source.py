@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from gateway.errors import ConfigurationError, SourceError, SourceTimeout, SourceUnavailable
 from gateway.schema import asks
+from gateway.sources.changes import told_as
 from gateway.sources.contract import Health
 from gateway.sources.postgres.agreement import disagreements
 from gateway.sources.postgres.candidates import Estimate, estimated, matching, ranked_by_words
 from gateway.sources.postgres.connect import Connector
-from gateway.sources.postgres.feed.events import table_name
 from gateway.sources.postgres.feed.functions import WATCHED
 from gateway.sources.postgres.feed.listener import CHANNEL
 from gateway.sources.postgres.feed.tending import TendedFeed
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from gateway.schema.catalog import Catalog, EntityInfo
     from gateway.schema.shapes import PageShape, WhereShape
     from gateway.sources.contract import Batch, Budget, MatchingRows, Value
+    from gateway.sources.postgres.session import Session
     from gateway.sources.postgres.statements import Statement
-    from gateway.sources.postgres.writer import Session
 
 _LOG = logging.getLogger(__name__)
 
@@ -80,7 +80,7 @@ class PostgresSource:
         self._reads: Slots | Reads = self._replica or self._slots
         self.changes = None
         if change_feed != "off":
-            tables = {one.table.fullname for one in catalog.entities.values()}
+            tables = {told_as(one.table.fullname) for one in catalog.entities.values()}
             address = direct or dsn
             self.changes = TendedFeed(name, address, tables, self._watched, change_feed)
         self._checks = Checks(connect, self._statements)
@@ -236,7 +236,7 @@ class PostgresSource:
     async def _watched(self, budget: Budget) -> frozenset[str]:
         """The tables whose changes are announced."""
         rows = await self._slots.run_rows(WATCHED, (CHANNEL,), budget.deadline)
-        return frozenset(table_name(row["schema"], row["name"], "public") for row in rows)
+        return frozenset(told_as(f"{row['schema']}.{row['name']}") for row in rows)
 
 
 class Primary:

@@ -103,36 +103,15 @@ class Statements:
         self, row: asks.Row, shapes: _Shapes, *, marking: bool = False
     ) -> Statement:
         build = Build(self.catalog, dict(shapes), marking=marking)
-        entity = row.entity
-        key = row.by or entity.key
-        wanted, names = _wanted(key)
-        table = build.alias(entity.table, "t")
-        found = build.row(row, table)
-        conditions = build.predicates.visible(entity, table)
-        where: Any = None if row.where is None else build.shapes[row.where]
-        if row.where is not None and where is not None:
-            build.spec = row.where
-            conditions.append(build.predicates.where(entity, table, where))
-        value = (
-            sa.select(sa.cast(found.json, sa.Text))
-            .select_from(found.source)
-            .where(
-                *(
-                    table.c[info.column.name] == wanted.c[name]
-                    for info, name in zip(key, names, strict=True)
-                ),
-                *conditions,
-            )
-            .correlate(wanted)
-            .scalar_subquery()
-        )
+        wanted, names = keys_as_rows(row.by or row.entity.key)
+        value = build.row_of_key(row, wanted, names)
         return build.finish(
             self.source, sa.select(value).select_from(wanted).order_by(wanted.c.n), by_key=True
         )
 
     def _compile_related(self, related: asks.Related, shapes: _Shapes) -> Statement:
         build = Build(self.catalog, dict(shapes))
-        wanted, (name,) = _wanted((related.column,))
+        wanted, (name,) = keys_as_rows((related.column,))
         entity = related.connection.entity
         pairs = ((name, related.column.column.name),)
         relation = Relation(related.column.name, entity.name, many=True, pairs=pairs)
@@ -234,6 +213,28 @@ class Build:
             members.append(self._mark(row.entity, own, table))
         return self._object(members, table)
 
+    def row_of_key(self, row: asks.Row, wanted: Any, names: Sequence[str]) -> Expression:
+        """The text of the row whose key a row of `wanted` holds under these names, or null."""
+        entity, key = row.entity, row.by or row.entity.key
+        table = self.alias(entity.table, "t")
+        found = self.row(row, table)
+        conditions = self.predicates.visible(entity, table)
+        where: Any = None if row.where is None else self.shapes[row.where]
+        if row.where is not None and where is not None:
+            self.spec = row.where
+            conditions.append(self.predicates.where(entity, table, where))
+        own = [table.c[info.column.name] for info in key]
+        return (
+            sa.select(sa.cast(found.json, sa.Text))
+            .select_from(found.source)
+            .where(
+                *(column == wanted.c[name] for column, name in zip(own, names, strict=True)),
+                *conditions,
+            )
+            .correlate(wanted)
+            .scalar_subquery()
+        )
+
     def _mark(self, entity: EntityInfo, names: Sequence[str], table: Any) -> tuple[str, Expression]:
         """The key of a row of the entity, which these columns hold, as a member."""
         keys = [table.c[name] for name in names]
@@ -317,7 +318,7 @@ class Build:
         return Page(self, ask, parent).select()
 
 
-def _wanted(key: Sequence[ColumnInfo]) -> tuple[Any, list[str]]:
+def keys_as_rows(key: Sequence[ColumnInfo]) -> tuple[Any, list[str]]:
     """The keys that are asked for, as rows of `n` and these columns, one array parameter each.
 
     What is beyond the column's type is no row's key, and no error for all. Each array stands in a

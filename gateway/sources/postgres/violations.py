@@ -20,10 +20,14 @@ _KINDS = {
 _SAYS = {
     "unique": "A row with the same {columns} is there already.",
     "foreignKey": "{columns} must refer to a row that is there, or is still referred to.",
+    "referred": "Rows of another table still refer to the row by its {columns}.",
+    "absent": "{columns} must refer to a row that is there.",
     "check": "A value is not allowed by the check {constraint}.",
     "notNull": "{columns} must have a value.",
     "exclusion": "The row collides with another by the constraint {constraint}.",
 }
+_ENGLISH = {" is still referenced from ": "referred", " is not present in ": "absent"}
+"""Which side a foreign key fails on is told in the detail alone, and in the server's language."""
 _KEY = re.compile(r"^Key \((.*?)\)=\(")
 _NAME = re.compile(r'(?:^|, )(?:(\w+)|"((?:[^"]|"")+)")(?=, |$)')
 _PASSING = (
@@ -46,9 +50,11 @@ def write_fault(error: Exception) -> SourceError:
         return fault(error)
     columns = _columns(error)
     constraint = getattr(error, "constraint_name", None) or ""
+    detail = (getattr(error, "detail", None) or "") if kind == "foreignKey" else ""
+    said = next((says for told, says in _ENGLISH.items() if told in detail), kind)
     named = " and ".join(f"`{name}`" for name in columns or [constraint])
     return SourceRefused(
-        _SAYS[kind].format(columns=named, constraint=constraint),
+        _SAYS[said].format(columns=named, constraint=constraint),
         code=Code.CONSTRAINT_VIOLATION,
         extensions={"kind": kind, "constraint": constraint, "columns": columns},
     )

@@ -12,27 +12,19 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 
 from gateway.errors import (
-    Code,
     SourceOverloaded,
-    SourceRefused,
     SourceTimeout,
     SourceUnavailable,
 )
-from gateway.schema.writes import MAX_ROWS
 from gateway.sources.postgres.connect import Connection, Connector
-from gateway.sources.postgres.named.calls import run_call
+from gateway.sources.postgres.session import Session, seconds_left
 from gateway.sources.postgres.violations import write_fault
 from gateway.sources.postgres.writes import Writes
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping, Sequence
+    from collections.abc import AsyncIterator, Mapping
 
-    from gateway.schema.catalog import Catalog, EntityInfo
-    from gateway.schema.writes import NewRow, Write
-    from gateway.sources.contract import Key, Value
-    from gateway.sources.postgres.named.calls import Call
-    from gateway.sources.postgres.statements import Statement
-    from gateway.sources.postgres.writes import Compiled
+    from gateway.schema.catalog import Catalog
 
 _STATEMENTS = 100
 """Statements that each connection keeps prepared."""
@@ -149,7 +141,7 @@ class Writer:
 
     def _begin(self, deadline: float, isolation: str) -> str:
         """Opens a transaction that the server itself ends, should nobody be there to do so."""
-        left = min(_left(deadline), self._statement_timeout)
+        left = min(seconds_left(deadline), self._statement_timeout)
         return (
             f"{_BEGIN[isolation]}; SET LOCAL statement_timeout = {_millis(left)};"
             f" SET LOCAL idle_in_transaction_session_timeout = {_millis(left + _FAREWELL)}"
@@ -158,7 +150,7 @@ class Writer:
     async def _acquire(self, deadline: float) -> Any:
         if self._waiting >= self._queue:
             raise SourceOverloaded("Too many writes wait for the database; try again later.")
-        left = _left(deadline)
+        left = seconds_left(deadline)
         self._waiting += 1
         try:
             if self._pool is None:
@@ -223,166 +215,3 @@ def _lost(connection: Any) -> bool:
 
 def _millis(seconds: float) -> int:
     return max(1, round(seconds * 1000))
-
-
-def _left(deadline: float) -> float:
-    left = deadline - asyncio.get_running_loop().time()
-    if left <= 0:
-        raise SourceTimeout("The request's deadline has passed.")
-    return left
-
-
-class Session:
-    """One open transaction."""
-
-    def __init__(self, connection: Any, writes: Writes, deadline: float) -> None:
-        self._connection = connection
-        self._writes = writes
-        self._deadline = deadline
-        self.changed: frozenset[str] | None = None
-        """The columns to which the last `apply` gave other values; None where it made rows."""
-
-    async def apply(self, write: Write, viewer: tuple[Any, ...]) -> list[Key]:
-        """Insert or update; the keys of the rows, in the order given, or the key's order.
-
-        Of an insert that ignores rows that are there only those that it made.
-
-        Raises `SourceRefused`: VERSION_CONFLICT, or FORBIDDEN where a row would leave what the
-        entity's rule allows the viewer.
-        """
-        self.changed = None
-        if write.each is not None:
-            return await self._update_each(write.each, viewer)
-        if write.rows is not None:
-            keys = await self._insert(write, write.rows, viewer)
-        elif write.key is not None:
-            keys = await self._update(self._writes.update(write, viewer))
-            if not keys:
-                await self._explain_nothing(write, viewer)
-        else:
-            keys = await self._update_many(write, viewer)
-        await self._check_rule(write.entity, keys, viewer)
-        return keys
-
-    async def lock(self, write: Write, viewer: tuple[Any, ...]) -> list[Key]:
-        """The keys of the rows a write aims at, in their order, locked until the transaction ends.
-
-        Raises `SourceRefused` where they are more than one write may touch.
-        """
-        keys = await self._keys(self._writes.lock(write, viewer))
-        if len(keys) > MAX_ROWS:
-            raise SourceRefused(
-                f"This would touch more than {MAX_ROWS} rows; narrow `where`.",
-                code=Code.BAD_USER_INPUT,
-            )
-        return keys
-
-    async def delete(self, write: Write, keys: Sequence[Key]) -> None:
-        """Delete rows by key."""
-        if keys:
-            await self._fetch(self._writes.delete(write.entity, keys))
-
-    async def rows(
-        self, statement: Statement, keys: Sequence[Key], arguments: Sequence[Any]
-    ) -> list[Value]:
-        """Rows by key as this transaction sees them, in the keys' order."""
-        if not keys:
-            return []
-        columns = tuple(zip(*keys, strict=True))
-        found = await self._connection.fetch(
-            statement.text, *columns, *arguments, timeout=_left(self._deadline)
-        )
-        return [None if row[0] is None else row[0].encode() for row in found]
-
-    async def _update_many(self, write: Write, viewer: tuple[Any, ...]) -> list[Key]:
-        """Locked first, in the keys' order: thus bounded, and two of them wait, but never for ever.
-
-        A new value may be part of the key; then the rows come in the order of the new keys.
-        """
-        locked = await self.lock(write, viewer)
-        if not locked:
-            return []
-        changed = set(await self._update(self._writes.update(write, viewer, locked)))
-        known = [key for key in locked if key in changed]
-        return known if len(known) == len(changed) else sorted(changed)
-
-    async def _update_each(self, writes: Sequence[Write], viewer: tuple[Any, ...]) -> list[Key]:
-        """In the keys' order, too; the rows come in the order given, without those not there."""
-        keys: dict[int, list[Key]] = {}
-        changed: set[str] = set()
-        for place in sorted(range(len(writes)), key=lambda place: writes[place].key or ()):
-            keys[place] = await self.apply(writes[place], viewer)
-            changed.update(self.changed or ())
-        self.changed = frozenset(changed)
-        return [key for place in range(len(writes)) for key in keys[place]]
-
-    async def _update(self, compiled: Compiled) -> list[Key]:
-        found = await self._keys(compiled)
-        self.changed = frozenset(name for row in found for name in row[-1])
-        return [row[:-1] for row in found]
-
-    async def call(self, call: Call, arguments: Sequence[Any]) -> Value:
-        """Run a named statement: its result as JSON, or null."""
-        return await run_call(self._connection, call, arguments, self._deadline)
-
-    async def _insert(
-        self, write: Write, rows: Sequence[NewRow], viewer: tuple[Any, ...]
-    ) -> list[Key]:
-        """Rows and their children, a statement for each set of columns."""
-        keys: dict[int, Key] = {}
-        for places, compiled in self._writes.inserts(write, rows, viewer):
-            try:
-                made = await self._keys(compiled)
-            except asyncpg.CardinalityViolationError:
-                raise _twice() from None
-            if len(made) != len(places) and not write.ignore:
-                if write.conflict and write.entity.rule is not None:
-                    raise _forbidden(write.entity)
-                raise SourceRefused("The database left out some of these rows.")
-            keys.update(zip(places, made, strict=False))
-        if write.conflict and len(set(keys.values())) < len(rows) and not write.ignore:
-            raise _twice()
-        for nested in self._writes.children(write.entity, rows, keys):
-            child_keys = await self._insert(nested.write, nested.write.rows or (), viewer)
-            await self._check_rule(nested.write.entity, child_keys, viewer)
-            if nested.links is not None:
-                await self._fetch(nested.links(child_keys))
-        return [keys[place] for place in range(len(rows)) if place in keys]
-
-    async def _check_rule(
-        self, entity: EntityInfo, keys: Sequence[Key], viewer: tuple[Any, ...]
-    ) -> None:
-        """Refuse rows that the write took out of what the viewer may see."""
-        if entity.rule is None or not keys:
-            return
-        (row,) = await self._fetch(self._writes.outside(entity, keys, viewer))
-        if row[0]:
-            raise _forbidden(entity)
-
-    async def _explain_nothing(self, write: Write, viewer: tuple[Any, ...]) -> None:
-        """Whether an update found no row because another version of it is there."""
-        expected = None if write.version is None else write.version[1]
-        if expected is not None and await self.lock(write, viewer):
-            raise SourceRefused(
-                "The row has another version by now; read it again.", code=Code.VERSION_CONFLICT
-            )
-
-    async def _keys(self, compiled: Compiled) -> list[Key]:
-        return [tuple(row) for row in await self._fetch(compiled)]
-
-    async def _fetch(self, compiled: Compiled) -> list[Any]:
-        found: list[Any] = await self._connection.fetch(
-            compiled.text, *compiled.arguments, timeout=_left(self._deadline)
-        )
-        return found
-
-
-def _twice() -> SourceRefused:
-    return SourceRefused(
-        "Two of the rows are the same by the key of this upsert; give each once.",
-        code=Code.BAD_USER_INPUT,
-    )
-
-
-def _forbidden(entity: EntityInfo) -> SourceRefused:
-    return SourceRefused(f"The row rule of {entity.name} does not allow this.", code=Code.FORBIDDEN)

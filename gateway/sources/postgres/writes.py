@@ -6,18 +6,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql as pg
 
-from gateway.schema.rules import condition
 from gateway.schema.writes import MAX_ROWS, Write
 from gateway.sources.postgres.columns import wide
-from gateway.sources.postgres.operands import joined, operand
+from gateway.sources.postgres.insertions import bare, insertion
 from gateway.sources.postgres.recordset import recordset, rows_json
-from gateway.sources.postgres.scalars import text
-from gateway.sources.postgres.statements import DIALECT, VIEWER, Build
+from gateway.sources.postgres.statements import DIALECT, VIEWER, Build, keys_as_rows
+from gateway.sources.postgres.updates import PLACE, change, change_each, key_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from gateway.schema.catalog import Catalog, EntityInfo, Relation
     from gateway.schema.writes import NewRow
@@ -86,18 +84,18 @@ class Writes:
         """A statement for each set of columns, with the places of its rows.
 
         Rows that are in conflict are updated, unless the entity's rule hides them: those are left
-        out of what the statement returns, and so are all that are there where the write ignores
-        them. Which ones those are it does not tell: only neighbours share a statement then, so that
-        the rest is in order, and rows with children have one of their own.
+        out of what the statement returns, and so are those that the write `skips`. Which ones those
+        are it does not tell: only neighbours share a statement then, so that the rest is in order,
+        and rows with children have one of their own.
         """
         by_columns: dict[tuple[Any, ...], list[int]] = {}
         run = 0
         for place, row in enumerate(rows):
             columns = tuple(sorted(row.values))
-            if write.ignore and (row.children or (columns, run) not in by_columns):
+            if write.skips and (row.children or (columns, run) not in by_columns):
                 run += 1
             by_columns.setdefault((columns, run), []).append(place)
-            run += bool(write.ignore and row.children)
+            run += bool(write.skips and row.children)
         for (columns, _), places in by_columns.items():
             if columns:
                 values = [rows[place].values for place in places]
@@ -105,7 +103,7 @@ class Writes:
             else:
                 for start in range(0, len(places), _BARE):
                     part = places[start : start + _BARE]
-                    yield part, _bare(write.entity, len(part))
+                    yield part, _compile(bare(write.entity, len(part)), {})
 
     def _insert(
         self,
@@ -116,9 +114,42 @@ class Writes:
     ) -> Compiled:
         entity = write.entity
         operators = tuple(write.operators.get(name) for name in columns)
-        shape = ("insert", entity.name, columns, write.conflict, write.ignore, operators)
-        form = self._form(shape, _insertion, write, columns)
-        return form.filled({"rows": rows_json(values, entity), **_viewer(viewer)})
+        shape = (
+            "insert",
+            entity.name,
+            columns,
+            write.conflict,
+            write.skips,
+            write.where,
+            operators,
+        )
+        form = self._form(shape, insertion, self.catalog, write, columns)
+        return form.filled({"rows": rows_json(values, entity), **_aimed(write), **_viewer(viewer)})
+
+    def hidden(self, write: Write, rows: Sequence[NewRow], viewer: tuple[Any, ...]) -> Compiled:
+        """How many rows the entity's rule hides of those that these would be in conflict with."""
+        entity = write.entity
+        given = recordset([entity.table.c[name] for name in write.conflict])
+        return self._hidden(
+            entity,
+            lambda there: sa.exists().where(*(there.c[n] == given.c[n] for n in write.conflict)),
+            {"rows": rows_json([{n: row.values.get(n) for n in write.conflict} for row in rows])},
+            viewer,
+        )
+
+    def parents(self, rows: Sequence[NewRow]) -> Iterator[tuple[Write, Relation, list[NewRow]]]:
+        """What these rows refer to and comes before them: a write for each relation.
+
+        With it the rows that refer, each to the one in its place, by the relation.
+        """
+        by_relation: dict[str, tuple[Relation, list[NewRow], list[NewRow]]] = {}
+        for row in rows:
+            for relation, parent in row.parents:
+                _, gathered, above = by_relation.setdefault(relation.name, (relation, [], []))
+                gathered.append(row)
+                above.append(parent)
+        for relation, gathered, above in by_relation.values():
+            yield Write(self.catalog.entities[relation.target], rows=above), relation, gathered
 
     def children(
         self, entity: EntityInfo, rows: Sequence[NewRow], keys: Mapping[int, Key]
@@ -134,7 +165,7 @@ class Writes:
             target = self.catalog.entities[relation.target]
             links = None
             if relation.through is None:
-                _fill_in(entity, relation, gathered, parents)
+                fill_in(gathered, [(far, near) for near, far in relation.pairs], entity, parents)
             else:
                 links = self._links(entity, target, relation, parents)
             yield Nested(Write(target, rows=gathered), links)
@@ -157,8 +188,8 @@ class Writes:
             *(one.c[column] for _, column in through.near),
             *(other.c[column] for _, column in through.far),
         ).where(
-            *(key == given.c[f"n{index}"] for index, key in enumerate(_keys(near, one))),
-            *(key == given.c[f"f{index}"] for index, key in enumerate(_keys(far, other))),
+            *(key == given.c[f"n{index}"] for index, key in enumerate(key_of(near, one))),
+            *(key == given.c[f"f{index}"] for index, key in enumerate(key_of(far, other))),
         )
         insert = sa.insert(through.table).from_select(
             [own for own, _ in (*through.near, *through.far)], pairs, include_defaults=False
@@ -177,12 +208,7 @@ class Writes:
     def update(
         self, write: Write, viewer: tuple[Any, ...], keys: Sequence[Key] | None = None
     ) -> Compiled:
-        """Set the patch on the rows a write aims at, or on those of them that `keys` names.
-
-        A column that counts versions counts this one, whether a trigger does so or not. Behind the
-        key of each row stand the names of the columns that have another value than before, whoever
-        gave it: the row is read and locked in the same statement.
-        """
+        """Set the patch on the rows a write aims at, or on those of them that `keys` names."""
         patch = write.patch or {}
         column, expected = write.version or (None, None)
         given = tuple((name, write.operators.get(name)) for name in patch)
@@ -193,36 +219,42 @@ class Writes:
         return form.filled({**values, **aimed})
 
     def _change(self, write: Write, by_key: bool) -> Any:  # noqa: FBT001 - one of two forms
-        table = write.entity.table
         if by_key:
-            before, conditions = self._aim(write)
-        else:
-            before = table.alias("b")
-            conditions = [_among(write.entity, before)]
-        rows: Any = table.alias("t")
-        operators = write.operators
-        given = recordset([operand(rows.c[name], operators) for name in write.patch or ()])
-        changes: dict[Any, Any] = {
-            rows.c[name]: joined(
-                operators.get(name), rows.c[name], sa.select(given.c[name]).scalar_subquery()
-            )
-            for name in write.patch or ()
-        }
-        if write.version is not None:
-            column, expected = write.version
-            changes.setdefault(rows.c[column], rows.c[column] + sa.literal_column("1"))
-            if expected is not None:
-                wanted = sa.bindparam("plait_version", type_=rows.c[column].type)
-                conditions.append(before.c[column] == wanted)
-        old = sa.select(*before.c).where(*conditions).with_for_update(of=before).subquery("o")
-        same = [rows.c[info.column.name] == old.c[info.column.name] for info in write.entity.key]
-        statement = sa.update(rows).values(changes).where(*same)
-        return statement.returning(*_keys(write.entity, rows), _changed(rows, old))
+            return change(write, *self._aim(write))
+        before = write.entity.table.alias("b")
+        return change(write, before, [_among(write.entity, before)])
+
+    def update_each(self, writes: Sequence[Write], keys: Sequence[Key]) -> Compiled:
+        """Set on each of these rows a patch of its own, all of the same columns."""
+        entity, operators = writes[0].entity, writes[0].operators
+        given = tuple((name, operators.get(name)) for name in writes[0].patch or ())
+        form = self._form(("each", entity.name, given), change_each, writes[0])
+        rows = [{**(one.patch or {}), PLACE: place} for place, one in enumerate(writes, 1)]
+        return form.filled({"rows": rows_json(rows, entity), **_arrays(keys)})
+
+    def lock_each(self, writes: Sequence[Write], viewer: tuple[Any, ...]) -> Compiled:
+        """The rows that these writes name by key, in the keys' order, locked.
+
+        Of each the place among the writes, from 1 on, and its key.
+        """
+        entity = writes[0].entity
+        form = self._form(("lock each", entity.name), self._locking, entity)
+        return form.filled({**_arrays([one.key or () for one in writes]), **_viewer(viewer)})
+
+    def _locking(self, entity: EntityInfo) -> Any:
+        build = Build(self.catalog, {})
+        rows = build.alias(entity.table, "t")
+        wanted, names = keys_as_rows(entity.key)
+        keys = key_of(entity, rows)
+        same = [key == wanted.c[name] for key, name in zip(keys, names, strict=True)]
+        visible = build.predicates.visible(entity, rows)
+        statement = sa.select(wanted.c.n, *keys).where(*same, *visible)
+        return statement.order_by(*keys, wanted.c.n).with_for_update(of=rows)
 
     def lock(self, write: Write, viewer: tuple[Any, ...]) -> Compiled:
         """The keys of the rows a write aims at, in order, locked; at most one too many."""
         rows, conditions = self._aim(write)
-        keys = _keys(write.entity, rows)
+        keys = key_of(write.entity, rows)
         most: Expression = sa.literal_column(str(MAX_ROWS + 1))
         statement = sa.select(*keys).where(*conditions).order_by(*keys).limit(most)
         statement = statement.with_for_update(of=rows)
@@ -234,13 +266,20 @@ class Writes:
 
     def outside(self, entity: EntityInfo, keys: Sequence[Key], viewer: tuple[Any, ...]) -> Compiled:
         """How many of these rows the entity's rule hides from the viewer."""
+        return self._hidden(entity, lambda rows: _among(entity, rows), _arrays(keys), viewer)
+
+    def _hidden(
+        self,
+        entity: EntityInfo,
+        among: Callable[[Any], Expression],
+        values: Mapping[str, Any],
+        viewer: tuple[Any, ...],
+    ) -> Compiled:
         build = Build(self.catalog, {})
         rows = build.alias(entity.table, "t")
         hidden = sa.and_(sa.true(), *build.predicates.visible(entity, rows)).is_not(sa.true())
-        statement = sa.select(sa.func.count()).select_from(rows)
-        return _compile(
-            statement.where(_among(entity, rows), hidden), {**_arrays(keys), **_viewer(viewer)}
-        )
+        statement = sa.select(sa.func.count()).select_from(rows).where(among(rows), hidden)
+        return _compile(statement, {**values, **_viewer(viewer)})
 
     def _aim(self, write: Write) -> tuple[Any, list[Expression]]:
         """The rows a write is about: an alias of the table, and conditions on it."""
@@ -261,86 +300,17 @@ class Writes:
         return rows, conditions
 
 
-def _changed(rows: Any, old: Any) -> Expression:
-    """The names of the columns with another value than before; as text, which all types have.
-
-    Letter by letter: collations may take different texts for equal.
-    """
-
-    def written(column: Expression) -> Expression:
-        return sa.collate(sa.cast(column, sa.Text), "C")
-
-    names = [
-        sa.case((written(new).is_distinct_from(written(before)), text(new.name)))
-        for new, before in zip(rows.c, old.c, strict=True)
-    ]
-    return sa.func.array_remove(pg.array(names), sa.null(), type_=sa.ARRAY(sa.Text))
-
-
-def _keys(entity: EntityInfo, rows: Any) -> list[Any]:
-    return [rows.c[info.column.name] for info in entity.key]
-
-
-def _place(entity: EntityInfo, column: str) -> int:
-    """Where a column stands in the entity's key."""
-    return [info.column.name for info in entity.key].index(column)
-
-
-def _insertion(write: Write, columns: tuple[str, ...]) -> Any:
-    """Inserts the rows of one JSON parameter, all of these columns."""
-    entity, conflict, table = write.entity, write.conflict, write.entity.table
-    given = recordset([table.c[name] for name in columns])
-    insert = pg.insert(table).from_select(
-        list(columns), sa.select(*(given.c[name] for name in columns)), include_defaults=False
-    )
-    unique = [table.c[name] for name in conflict]
-    if write.ignore:
-        insert = insert.on_conflict_do_nothing(index_elements=unique)
-    elif conflict:
-        met = _Named(table)
-        changed = [name for name in columns if name not in conflict] or [conflict[0]]
-        insert = insert.on_conflict_do_update(
-            index_elements=unique,
-            set_={
-                name: joined(write.operators.get(name), met[name], insert.excluded[name])
-                for name in changed
-            },
-            where=None if entity.rule is None else condition(entity.rule, met),
-        )
-    return insert.returning(*_keys(entity, table))
-
-
-class _Named:
-    """The columns of the row that an insert met, spelled out.
-
-    SQLAlchemy ties no subselect to the table of an INSERT; a name says what it means.
-    """
-
-    def __init__(self, table: sa.Table) -> None:
-        self._table = table
-
-    def __getattr__(self, name: str) -> Expression:
-        column = self._table.c[name]
-        quote = DIALECT.identifier_preparer.quote
-        return sa.literal_column(f"{quote(self._table.name)}.{quote(column.name)}", column.type)
-
-    __getitem__ = __getattr__
-
-
-def _bare(entity: EntityInfo, count: int) -> Compiled:
-    """Inserts rows of nothing but defaults."""
-    table = entity.table
-    default: dict[Any, Any] = {entity.key[0].column: sa.literal_column("DEFAULT")}
-    statement = sa.insert(table).values([default] * count).returning(*_keys(entity, table))
-    return _compile(statement, {})
-
-
-def _fill_in(
-    entity: EntityInfo, relation: Relation, rows: Sequence[NewRow], parents: Sequence[Key]
+def fill_in(
+    rows: Sequence[NewRow],
+    pairs: Iterable[tuple[str, str]],
+    entity: EntityInfo,
+    keys: Sequence[Key],
 ) -> None:
-    for row, parent in zip(rows, parents, strict=True):
-        for local, remote in relation.pairs:
-            row.values[remote] = parent[_place(entity, local)]
+    """Have rows refer to those of an entity with these keys; `pairs` are (theirs, the key's)."""
+    names = [info.column.name for info in entity.key]
+    for row, key in zip(rows, keys, strict=True):
+        known = dict(zip(names, key, strict=True))
+        row.values |= {own: known[name] for own, name in pairs}
 
 
 def _among(entity: EntityInfo, rows: Any) -> Expression:
@@ -351,7 +321,7 @@ def _among(entity: EntityInfo, rows: Any) -> Expression:
     ]
     names = [f"k{index}" for index in range(len(arrays))]
     wanted = sa.func.unnest(*arrays).table_valued(*names, name="k").render_derived()
-    return sa.tuple_(*_keys(entity, rows)).in_(sa.select(*(wanted.c[name] for name in names)))
+    return sa.tuple_(*key_of(entity, rows)).in_(sa.select(*(wanted.c[name] for name in names)))
 
 
 def _arrays(keys: Sequence[Key]) -> dict[str, Any]:

@@ -166,20 +166,9 @@ def _typed(build: Build, row: asks.Row) -> tuple[sa.Select[Any], bool]:
 
 def _keyed(build: Build, row: asks.Row) -> tuple[sa.Select[Any], bool]:
     """An entity's rows by the keys of the result, in its order; null where there is none."""
-    entity = row.entity
-    keys = sa.table(RESULT, *(sa.column(info.column.name) for info in entity.key))
-    table = build.alias(entity.table, "t")
-    found = build.row(row, table)
-    value = (
-        sa.select(sa.cast(found.json, sa.Text))
-        .select_from(found.source)
-        .where(
-            *(table.c[info.column.name] == keys.c[info.column.name] for info in entity.key),
-            *build.predicates.visible(entity, table),
-        )
-        .correlate(keys)
-        .scalar_subquery()
-    )
+    names = [info.column.name for info in row.entity.key]
+    keys = sa.table(RESULT, *(sa.column(name) for name in names))
+    value = build.row_of_key(row, keys, names)
     return sa.select(value.label("v")).select_from(keys), True
 
 

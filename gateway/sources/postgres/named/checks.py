@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from gateway.sources.postgres.named.calls import Call
     from gateway.sources.postgres.statements import Statements
 
-_LOG = logging.getLogger("plait")
+_LOG = logging.getLogger(__name__)
 
 _AGAIN = 5.0
 """Seconds after which a statement that did not fit is checked anew."""
