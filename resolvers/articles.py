@@ -11,6 +11,7 @@ from gateway import (
     Items,
     directus_by_id,
     directus_collection,
+    directus_field,
     directus_groups,
     directus_items,
     directus_local,
@@ -35,14 +36,14 @@ class ArticleStatus(Enum):
 class Article:
     """What an editor wrote about a trend."""
 
-    id: ID
-    status: ArticleStatus | None
-    title: str | None
-    slug: str | None
-    summary: str | None
-    body: str | None
-    published_at: datetime | None
-    trend_id: ID | None
+    id: ID = directus_field(description="Its number.")
+    status: ArticleStatus | None = directus_field(description="Where it stands.")
+    title: str | None = directus_field(description="Its headline.")
+    slug: str | None = directus_field(description="Its name in addresses.")
+    summary: str | None = directus_field(description="What it says, in a few sentences.")
+    body: str | None = directus_field(description="Its text.")
+    published_at: datetime | None = directus_field(description="When it was published.")
+    trend_id: ID | None = directus_field(description="The trend it is about.")
     author: "Author | None" = directus_one("author", description="Who wrote it.")
     trend: "Trend | None" = directus_local("trend_id", description="What it is about.")
 
@@ -51,9 +52,9 @@ class Article:
 class Author:
     """Who writes articles."""
 
-    id: ID
-    name: str | None
-    biography: str | None
+    id: ID = directus_field(description="Their number.")
+    name: str | None = directus_field(description="Their name.")
+    biography: str | None = directus_field(description="Who they are, in a few sentences.")
     articles: list[Article] | None = directus_many("articles", description="What they wrote.")
 
 

@@ -103,15 +103,19 @@ class Access(TypedDict, total=False):
 ACCESS = tuple(Access.__annotations__)
 
 
-def directives_of(options: Mapping[str, Any], of: Any = None) -> list[object]:
+def directives_of(
+    options: Mapping[str, Any], of: Any = None, others: Iterable[str] = ()
+) -> list[object]:
     """The directives that say the same as the options given to `of`: a class, function or name.
+
+    `others`: what `of` takes beside them, for the message.
 
     Raises ConfigurationError for another option or shape: a slip would leave a field open.
     """
     for unknown in sorted(options.keys() - set(ACCESS)):
         where = f"{getattr(of, '__qualname__', of)}: t" if of is not None else "T"
         raise ConfigurationError(
-            f"{where}here is no option {unknown!r}; there are {', '.join(ACCESS)}."
+            f"{where}here is no option {unknown!r}; there are {', '.join((*others, *ACCESS))}."
         )
     found: list[object] = []
     if options.get("authenticated"):

@@ -10,16 +10,18 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass, replace
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 import strawberry
+from strawberry.types.unset import UNSET
 from strawberry.utils.str_converters import capitalize_first
 
 from gateway.schema import kinds as k
 from gateway.schema.arguments import TOTAL_ORDER, argument
 from gateway.schema.catalog import Aggregates, ColumnInfo, Measure
-from gateway.schema.inputs import Direction
+from gateway.schema.inputs import Direction, of_column
 from gateway.schema.outputs import Member, make_type
 
 if TYPE_CHECKING:
@@ -36,11 +38,31 @@ class TimeUnit(enum.Enum):
     """What dates and times are cut down to; values are PostgreSQL's."""
 
     HOUR = strawberry.enum_value("hour", description="Of times alone.")
-    DAY = "day"
+    DAY = strawberry.enum_value("day", description="From midnight on.")
     WEEK = strawberry.enum_value("week", description="From Monday on.")
-    MONTH = "month"
-    QUARTER = "quarter"
-    YEAR = "year"
+    MONTH = strawberry.enum_value("month", description="From its first day on.")
+    QUARTER = strawberry.enum_value("quarter", description="Three months, from January on.")
+    YEAR = strawberry.enum_value("year", description="From the first of January on.")
+
+
+_FROM = "Where the first span lies; without it the first that has rows."
+_TO = "Where the last span lies; without it the last that has rows."
+
+
+@strawberry.input(description="From when to when there are groups at least.")
+class DateTimeRange:
+    """Both ends count."""
+
+    from_: datetime | None = strawberry.field(name="from", default=UNSET, description=_FROM)
+    to: datetime | None = strawberry.field(default=UNSET, description=_TO)
+
+
+@strawberry.input(description="From when to when there are groups at least.")
+class DateRange:
+    """Both ends count."""
+
+    from_: date | None = strawberry.field(name="from", default=UNSET, description=_FROM)
+    to: date | None = strawberry.field(default=UNSET, description=_TO)
 
 
 _DATED = {k.MOMENT.name, k.DATE.name}
@@ -50,14 +72,22 @@ _SUMS: Mapping[str, tuple[k.Kind, Any]] = {
     k.FLOAT.name: (k.FLOAT, sa.Float()),
     k.DECIMAL.name: (k.DECIMAL, sa.Numeric()),
 }
-_FUNCTIONS: Mapping[str, tuple[str, str]] = {
-    "sum": ("Sums", "The sums; null where there is no value."),
-    "avg": ("Averages", "The averages; null where there is no value."),
-    "min": ("The least values", "The least values; null where there is none."),
-    "max": ("The greatest values", "The greatest values; null where there is none."),
-    "countDistinct": ("Numbers of different values", "How many different values; a null is none."),
+_FUNCTIONS: Mapping[str, tuple[str, str, str]] = {
+    "sum": ("Sums", "The sums; null where there is no value.", "The sum of"),
+    "avg": ("Averages", "The averages; null where there is no value.", "The average of"),
+    "min": ("The least values", "The least values; null where there is none.", "The least"),
+    "max": (
+        "The greatest values",
+        "The greatest values; null where there is none.",
+        "The greatest",
+    ),
+    "countDistinct": (
+        "Numbers of different values",
+        "How many different values; a null is none.",
+        "How many different values of",
+    ),
 }
-"""By name, what the type of its results and the member of that type are called."""
+"""By name, what the type of its results, the member of that type and a result say."""
 
 
 def aggregates_of(entity: EntityInfo, columns: Mapping[str, ColumnInfo]) -> Aggregates:
@@ -132,14 +162,20 @@ def whole_list(
     orders = _orders(name, aggregates, results, inputs)
     functions: dict[str, Member] = {"count": Member(int, "How many rows.")}
     for function, found in results.items():
-        what, says = _FUNCTIONS[function]
-        members = {column: Member(_shown(info)) for column, info in found.items()}
+        what, says, _ = _FUNCTIONS[function]
+        members = {
+            column: Member(_shown(info), _amount(function, column))
+            for column, info in found.items()
+        }
         type_ = output(capitalize_first(function), members, f"{what} of {name} columns.")
         functions[function] = Member(type_, says)
     whole = output("", functions, f"What a list of {name} amounts to.")
     members = {"aggregate": Member(whole, "Of all rows of the list, not only of this page.")}
     if ordered is not None:
-        keys = {column: Member(_shown(info)) for column, (info, _) in aggregates.keys.items()}
+        keys = {
+            column: Member(_shown(info), of_column(info))
+            for column, (info, _) in aggregates.keys.items()
+        }
         key = output("Key", keys, "What the rows of a group have in common; ask for those in `by`.")
         group = output(
             "Group",
@@ -158,6 +194,11 @@ def whole_list(
             ],
         )
     return WholeList(members, frozenset(made))
+
+
+def _amount(function: str, column: str) -> str:
+    """What a function of a column says."""
+    return f"{_FUNCTIONS[function][2]} `{column}`."
 
 
 def _shown(info: ColumnInfo) -> Any:
@@ -180,12 +221,26 @@ def _truncation(name: str, aggregates: Aggregates, inputs: Inputs) -> list[Straw
     if not dated:
         return []
     says = "Columns in `by` of which only the beginning of a span counts."
-    cut = inputs.make(f"{name}GroupTruncate", dict.fromkeys(dated, (TimeUnit | None, "")), says)
+    spans = {column: (TimeUnit | None, f"The span of `{column}`.") for column in dated}
+    cut = inputs.make(f"{name}GroupTruncate", spans, says)
     zoned = any(info.kind is k.MOMENT for info, _ in aggregates.keys.values())
     says = "Where days begin for `truncate`, as the IANA time zone database names it."
     zone = [argument("timeZone", str, says, "UTC")] if zoned else []
+    ranges = {
+        column: (
+            (DateRange if aggregates.keys[column][0].kind is k.DATE else DateTimeRange) | None,
+            f"By `{column}`.",
+        )
+        for column in dated
+    }
+    fill = inputs.make(f"{name}GroupFill", ranges, "Of which column spans without rows are shown.")
     says = "Cuts dates and times in `by` down to the beginning of their day, week and so on."
-    return [argument("truncate", cut | None, says), *zone]
+    told = "Makes groups of spans that have no rows, too; of one column that `truncate` has."
+    return [
+        argument("truncate", cut | None, says),
+        argument("fill", fill | None, told),
+        *zone,
+    ]
 
 
 def _having(name: str, results: Mapping[str, Mapping[str, ColumnInfo]], inputs: Inputs) -> type:
@@ -197,7 +252,10 @@ def _having(name: str, results: Mapping[str, Mapping[str, ColumnInfo]], inputs: 
         "count": (inputs.filter_of(k.INT) | None, "By how many rows they have."),
     }
     for function, found in results.items():
-        filters = {column: (inputs.filter_of(of.kind) | None, "") for column, of in found.items()}
+        filters = {
+            column: (inputs.filter_of(of.kind) | None, _amount(function, column))
+            for column, of in found.items()
+        }
         says = "All given members hold."
         made = inputs.make(f"{own}{capitalize_first(function)}", filters, says)
         members[function] = (made | None, "By what their rows amount to.")
@@ -216,7 +274,8 @@ def _orders(
         return inputs.make(own, members, says, one_of=True)
 
     def columns(own: str, names: Iterable[str]) -> type:
-        return make(own, dict.fromkeys(names, (Direction | None, "")), "One key of an ordering.")
+        members = {one: (Direction | None, f"By `{one}`.") for one in names}
+        return make(own, members, "One key of an ordering.")
 
     amounts: dict[str, tuple[Any, str]] = {
         "count": (Direction | None, "By how many rows they have.")

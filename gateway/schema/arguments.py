@@ -113,13 +113,16 @@ def _write(
     writes: WriteInputs,
 ) -> list[StrawberryArgument]:
     if isinstance(binding, m.Insert):
-        counted = []
-        if binding.conflict and not binding.ignore and writes.numbers is not None:
-            says = "Columns in which a row that is there adds the new value to its own."
-            counted = [argument("inc", list[writes.numbers] | None, says)]  # type: ignore[name-defined]  # made at run time
+        met = []
+        if binding.conflict and not binding.ignore:
+            says = "A row that is there changes only where it is like this; else it is left out."
+            met = [argument("where", inputs.where | None, says)]
+            if writes.numbers is not None:
+                says = "Columns in which a row that is there adds the new value to its own."
+                met.append(argument("inc", list[writes.numbers] | None, says))  # type: ignore[name-defined]  # made at run time
         if binding.many:
-            return [argument("inputs", list[writes.new], "The new rows."), *counted]  # type: ignore[name-defined]  # likewise
-        return [argument("input", writes.new, "The new row."), *counted]
+            return [argument("inputs", list[writes.new], "The new rows."), *met]  # type: ignore[name-defined]  # likewise
+        return [argument("input", writes.new, "The new row."), *met]
     if isinstance(binding, m.Update) and binding.each:
         return [argument("updates", list[writes.update], "The changes, each to another row.")]  # type: ignore[name-defined]  # likewise
     changes = _changes(writes) if isinstance(binding, m.Update) else []

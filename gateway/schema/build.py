@@ -31,7 +31,7 @@ from gateway.schema.definitions import fields_of, guarded, type_name
 from gateway.schema.entities import entity_options, optional, read_entity
 from gateway.schema.federation import bind_entities, bind_service, schema_class, set_keys, told_to
 from gateway.schema.fulltext import full_text
-from gateway.schema.guards import field_infos, type_requirements
+from gateway.schema.guards import check_synced, field_infos, type_requirements
 from gateway.schema.inputs import Inputs, ListInputs, WriteInputs
 from gateway.schema.items.bindings import ITEM_BINDINGS
 from gateway.schema.items.fields import CollectionFields
@@ -61,7 +61,7 @@ from gateway.schema.vector_fields import VectorFields
 from gateway.schema.vector_write_fields import VectorWriteFields
 from gateway.schema.vector_write_types import VECTOR, Vector
 from gateway.schema.vector_writes import VectorChange
-from gateway.schema.writes import check_columns, children, writable
+from gateway.schema.writes import check_columns, insert_fields, insertable
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -181,12 +181,17 @@ class _Builder:
         for info in self.by_class.values():
             self._declare_list(info)
         self.collections.read(hints)
+        self.inserts = insert_fields(
+            self.domain.mutations,
+            lambda cls, field: self._target(optional(self._hints(cls)[field.python_name])[0]),
+        )
         if self.domain.mutations:
+            entities = self.by_class.values()
             self.write_types = {
                 info.name: self.inputs.declare_writes(
-                    info.name, info.key, writable(info), children(info)
+                    info.name, info.key, insertable(info, entities, self.inserts)
                 )
-                for info in self.by_class.values()
+                for info in entities
             }
         roots = [*self.domain.queries, NodeQueries]
         for cls in self.domain.entities:
@@ -350,6 +355,7 @@ class _Builder:
         made_of = {**lists, **self.vectors.made_of, **of_items}
         types = type_requirements(core, made_of, authority) | told_to(self.domain.router_roles)
         fields = field_infos(core, types, entities, self.aggregates, authority)
+        check_synced(self.domain.syncs, entities.values(), fields)
         short = not self.domain.extensions
         return Catalog(
             schema=core,
@@ -365,6 +371,7 @@ class _Builder:
             upstreams=upstreams,
             collections={one.name: one for one in self.collections.by_class.values()},
             items_of=of_items,
+            inserts=self.inserts,
         )
 
 

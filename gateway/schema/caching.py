@@ -24,8 +24,8 @@ from gateway.schema.definitions import definition_of
 class CacheScope(enum.Enum):
     """Who may share a cached answer."""
 
-    PUBLIC = "public"
-    PRIVATE = "private"
+    PUBLIC = strawberry.enum_value("public", description="Whoever asks the same.")
+    PRIVATE = strawberry.enum_value("private", description="One viewer alone.")
 
 
 @strawberry.schema_directive(

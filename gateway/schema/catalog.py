@@ -6,7 +6,7 @@ it are GraphQL names unless said otherwise.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -28,12 +28,21 @@ Fields: TypeAlias = "Mapping[str, Fields]"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ColumnInfo:
-    """A column a field shows: `nullable` is what the GraphQL type says."""
+    """A column a field shows: `nullable` is what the GraphQL type says.
+
+    `described` is what the field says of it.
+    """
 
     name: str
     column: sa.Column[Any]
     kind: Kind
     nullable: bool
+    described: str | None = None
+
+    @property
+    def says(self) -> str | None:
+        """What it holds, in the field's words or in those of the column's comment, if any."""
+        return self.described or self.column.comment
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,6 +59,7 @@ class Relation:
     """How rows of one entity find rows of another: equal columns, directly or `through` a table.
 
     `pairs` are (this table's column, the target's column); empty where there is a `through`.
+    `refers`: this table's columns are the reference, so that its row needs the other one first.
     """
 
     name: str
@@ -57,6 +67,7 @@ class Relation:
     many: bool
     pairs: tuple[tuple[str, str], ...] = ()
     through: Through | None = None
+    refers: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -168,3 +179,9 @@ class Catalog:
     """Types bound to collections of items."""
     items_of: Mapping[str, str] = field(default_factory=dict)
     """Type of a list or of groups of items → the items' type."""
+    inserts: Mapping[str, str] = field(default_factory=dict)
+    """Entity → the root field that inserts its rows, which says who may."""
+
+    def types_of(self, info: FieldInfo) -> Iterable[str]:
+        """The object types that a field's value may have."""
+        return self.possible.get(info.type_name, (info.type_name,))

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import enum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import strawberry
 from strawberry.schema.name_converter import NameConverter
 from strawberry.types.enum import has_enum_definition
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _NAMES = NameConverter()
 
@@ -28,9 +31,16 @@ def paragraph(text: str | None) -> str | None:
 
 
 def declare_enum(cls: type[enum.Enum]) -> None:
-    """Make a plain Python enum a GraphQL one; its docstring is the description."""
+    """Make a plain Python enum of stored values a GraphQL one; its docstring is the description."""
     if not has_enum_definition(cls):
         strawberry.enum(cls, description=paragraph(cls.__doc__))
+        describe_values(cls, lambda value: f"Stored as `{value}`.")
+
+
+def describe_values(cls: Any, says: Callable[[Any], str]) -> None:
+    """Let the values of a GraphQL enum that say nothing say what `says` makes of their value."""
+    for one in cls.__strawberry_definition__.values:
+        one.description = one.description or says(one.value)
 
 
 def type_name(cls: type) -> str:

@@ -19,7 +19,7 @@ from gateway.schema.shapes import columns_of
 if TYPE_CHECKING:
     from graphql import FragmentDefinitionNode, SelectionSetNode
 
-    from gateway.schema.catalog import Aggregates, Catalog, EntityInfo
+    from gateway.schema.catalog import Aggregates, Catalog, ColumnInfo, EntityInfo, Relation
     from gateway.schema.shapes import GroupShape, OrderKey, PageShape, WhereShape
     from gateway.schema.writes import NewRow, Write
 
@@ -55,8 +55,7 @@ def demanded_by_fields(
                 if info is not None:
                     found.update(dict.fromkeys(info.access))
                 if info is not None and node.selection_set is not None:
-                    types = catalog.possible.get(info.type_name, (info.type_name,))
-                    waiting += [(node.selection_set, name) for name in types]
+                    waiting += [(node.selection_set, name) for name in catalog.types_of(info)]
             elif isinstance(node, InlineFragmentNode):
                 waiting.append((node.selection_set, type_name))
             elif isinstance(node, FragmentSpreadNode):
@@ -136,6 +135,14 @@ def demanded_by_node(catalog: Catalog, entity: str) -> Iterator[Demand]:
         yield Demand("nodeId", catalog.types[entity])
 
 
+def demanded_by_key(
+    catalog: Catalog, entity: EntityInfo, key: Iterable[ColumnInfo]
+) -> Iterator[Demand]:
+    """Of a reference to a row by these columns."""
+    for info in key:
+        yield from _of_field(catalog, entity, info.name, "representations")
+
+
 # Writes ------------------------------------------------------------------------------------------
 
 
@@ -149,15 +156,31 @@ def demanded_by_write(catalog: Catalog, write: Write) -> Iterator[Demand]:
         yield from _of_values(catalog, entity, given, what)
     for row in write.rows or ():
         yield from _of_row(catalog, entity, row, "input")
+    if write.version is not None and write.version[1] is not None:
+        yield from _of_values(catalog, entity, write.version[:1], "version")
 
 
 def _of_row(catalog: Catalog, entity: EntityInfo, row: NewRow, what: str) -> Iterator[Demand]:
     yield from _of_values(catalog, entity, row.values, what)
+    for relation, parent in row.parents:
+        above = f"{what}.{relation.name}"
+        yield from _of_nested(catalog, entity, relation, what)
+        yield from _of_row(catalog, catalog.entities[relation.target], parent, above)
     for relation, rows in row.children:
-        yield from _of_field(catalog, entity, relation.name, what)
+        yield from _of_nested(catalog, entity, relation, what)
         target = catalog.entities[relation.target]
         for child in rows:
             yield from _of_row(catalog, target, child, f"{what}.{relation.name}")
+
+
+def _of_nested(
+    catalog: Catalog, entity: EntityInfo, relation: Relation, what: str
+) -> Iterator[Demand]:
+    """Of rows inserted along: what the relation asks for, and their own insert, if there is one."""
+    yield from _of_field(catalog, entity, relation.name, what)
+    if relation.target in catalog.inserts:
+        insert = catalog.fields["Mutation", catalog.inserts[relation.target]]
+        yield Demand(f"{what}.{relation.name}", insert.access)
 
 
 def _of_values(

@@ -27,6 +27,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, Unpack, dataclass_transform
 
 import strawberry
+from typing_extensions import Format, get_annotations
 
 from gateway.schema.access import directives_of
 from gateway.schema.bindings import Bound, bound
@@ -197,7 +198,7 @@ def directus_collection(  # noqa: PLR0913 - each is an option of a collection
     """
 
     def decorate(cls: type[T]) -> type[T]:
-        for attribute in vars(cls).get("__annotations__", {}):
+        for attribute in get_annotations(cls, format=Format.STRING):
             if vars(cls).get(attribute, dataclasses.MISSING) is dataclasses.MISSING:
                 setattr(cls, attribute, Bound(ItemField()))
         made = strawberry.type(

@@ -17,6 +17,7 @@ from gateway.schema.entity import EntityOptions
 from gateway.schema.federation import required_by
 from gateway.schema.kinds import kind_of
 from gateway.schema.relations import other_key, relation_of
+from gateway.schema.rules import condition
 from gateway.schema.state_fields import StateValue, placeholders
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def read_entity(cls: type, hints: Mapping[str, Any], entities: Sequence[type]) -
                     declare_enum(part)
             column = options.table.c[field.binding.column or field.python_name]
             kind = kind_of(column, inner, where)
-            info = ColumnInfo(public, column, kind, nullable)
+            info = ColumnInfo(public, column, kind, nullable, field.description)
             columns[public] = attributes[field.python_name] = info
         elif isinstance(field.binding, b.BelongsTo | b.HasOne | b.HasMany | b.ManyThrough):
             many = typing.get_origin(inner) is Connection
@@ -69,6 +70,7 @@ def read_entity(cls: type, hints: Mapping[str, Any], entities: Sequence[type]) -
                 f"{where}: a field of another source must be `… | None`, as it may fail."
             )
     _check_needs(cls, attributes)
+    _check_rule(cls, options)
     by_column = {info.column.name: info for info in reversed(columns.values())}
     missing = [column for column in options.key if column not in by_column]
     if missing:
@@ -96,6 +98,17 @@ def entity_options(target: Any, where: str) -> EntityOptions:
     if not isinstance(options, EntityOptions):
         raise ConfigurationError(f"{where}: {target!r} is not an entity.")
     return options
+
+
+def _check_rule(cls: type, options: EntityOptions) -> None:
+    """Make the rule's condition once, as statements will: a slip in it must not wait for them."""
+    if options.rule is None:
+        return
+    try:
+        condition(options.rule, options.table.alias().c)
+    except Exception as error:
+        says = f"{cls.__name__}: its row rule fails: {type(error).__name__}: {error}"
+        raise ConfigurationError(says) from error
 
 
 def _check_needs(cls: type, attributes: Mapping[str, ColumnInfo]) -> None:

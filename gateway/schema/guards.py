@@ -6,7 +6,7 @@ computed from a column (`aggregate { sum { score } }`) for what the column's fie
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -20,11 +20,13 @@ from graphql import (
 from strawberry.utils.str_converters import capitalize_first
 
 from gateway.errors import ConfigurationError
-from gateway.schema.access import Authority, Requirements
+from gateway.schema.access import Authority, Requirement, Requirements
+from gateway.schema.bindings import Vectors
 from gateway.schema.catalog import Aggregates, EntityInfo, FieldInfo
 from gateway.schema.definitions import definition_of
 from gateway.schema.stitching import binding_of
 from gateway.schema.upstream_access import required_by
+from gateway.schema.vector_sync import VectorSync
 
 Fields = dict[tuple[str, str], FieldInfo]
 
@@ -68,6 +70,35 @@ def field_infos(
                     "show; guard the entity instead."
                 )
     return fields
+
+
+def check_synced(
+    syncs: Iterable[VectorSync], entities: Iterable[EntityInfo], fields: Fields
+) -> None:
+    """Refuse a field that searches by columns without asking for what these ask for.
+
+    Raises ConfigurationError naming both.
+    """
+    tables = list(entities)
+    for sync in syncs:
+        asked: dict[str, list[set[Requirement]]] = {}
+        for entity in (one for one in tables if one.table is sync.table):
+            for info in entity.columns.values():
+                if info.column.name in sync.columns:
+                    access = set(fields[entity.name, info.name].access)
+                    asked.setdefault(info.column.name, []).append(access)
+        for (parent, name), field in fields.items():
+            searched = getattr(field.binding, "near", field.binding)
+            if not isinstance(searched, Vectors) or searched.collection is None:
+                continue
+            if (searched.collection.name, searched.source) != (sync.name, sync.source):
+                continue
+            for column, ways in asked.items():
+                if not set.intersection(*ways) <= set(field.access):
+                    raise ConfigurationError(
+                        f"{parent}.{name}: it searches collection {sync.name!r}, which is made of "
+                        f"{sync.table.name}.{column}; ask there for what that column asks for."
+                    )
 
 
 def _object_types(schema: GraphQLSchema) -> Iterator[GraphQLObjectType]:

@@ -37,8 +37,8 @@ class SearchMode(enum.Enum):
 class FusionWeights:
     """Numbers of 0 or more, not both 0."""
 
-    vector: float = 1.0
-    text: float = 1.0
+    vector: float = member("The ranking by vectors.", 1.0)
+    text: float = member("The ranking by words.", 1.0)
 
 
 @strawberry.input(
@@ -47,9 +47,9 @@ class FusionWeights:
 class NearInput:
     """Which rows a list is narrowed to by what they mean."""
 
-    text: str | None = strawberry.UNSET
-    vector: list[float] | None = strawberry.UNSET
-    id: strawberry.ID | None = strawberry.UNSET
+    text: str | None = optional_member("Near what this means.")
+    vector: list[float] | None = optional_member("Near this vector.")
+    id: strawberry.ID | None = optional_member("Near this stored point.")
     limit: int = member("How many points at most.", 100)
     score_threshold: float | None = optional_member("Leave out points scored below this.")
 

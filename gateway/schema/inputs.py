@@ -12,7 +12,7 @@ from strawberry.annotation import StrawberryAnnotation
 from strawberry.scalars import JSON
 from strawberry.types.unset import UNSET
 
-from gateway.schema.definitions import fields_of
+from gateway.schema.definitions import describe_values, fields_of
 from gateway.schema.documents import MEMBERS, PATH
 from gateway.schema.kinds import INT
 from gateway.schema.operators import OPERATORS, operand_type, operands
@@ -23,16 +23,21 @@ if TYPE_CHECKING:
 
     from gateway.schema.catalog import ColumnInfo, Relation
     from gateway.schema.kinds import Kind
+    from gateway.schema.writes import Insertable
 
 
 @strawberry.enum(description="Which way a list is ordered, and where nulls stand.")
 class Direction(enum.Enum):
     """Directions of `orderBy`; by default nulls are last, whichever the direction."""
 
-    ASC = "ASC"
-    DESC = "DESC"
-    ASC_NULLS_FIRST = "ASC_NULLS_FIRST"
-    DESC_NULLS_FIRST = "DESC_NULLS_FIRST"
+    ASC = strawberry.enum_value("ASC", description="The least first, nulls last.")
+    DESC = strawberry.enum_value("DESC", description="The greatest first, nulls last.")
+    ASC_NULLS_FIRST = strawberry.enum_value(
+        "ASC_NULLS_FIRST", description="Nulls first, then the least."
+    )
+    DESC_NULLS_FIRST = strawberry.enum_value(
+        "DESC_NULLS_FIRST", description="Nulls first, then the greatest."
+    )
 
 
 _SAYS = {
@@ -96,11 +101,13 @@ class Inputs:
         }
         order: dict[str, tuple[Any, str]] = {}
         for name, info in columns.items():
-            where[name] = (self.filter_of(info.kind) | None, "")
+            says = info.says or f"By `{name}`."
+            where[name] = (self.filter_of(info.kind) | None, says)
             if info.kind.orderable:
-                order[name] = (Direction | None, "")
+                order[name] = (Direction | None, says)
         says = f"The columns of {entity} that can be ordered."
-        ordered = names_enum(f"{entity}Column", order, says) if order else None
+        named = {name: of_column(columns[name]) for name in order}
+        ordered = names_enum(f"{entity}Column", named, says) if order else None
         for name, relation in relations.items():
             target = relation.target + ("List" if relation.many else "")
             says = f"By the {'rows' if relation.many else 'row'} related to this one."
@@ -126,33 +133,37 @@ class Inputs:
         self,
         entity: str,
         key: Iterable[ColumnInfo],
-        columns: Mapping[str, ColumnInfo],
-        children: Mapping[str, Relation],
+        insertable: Insertable,
     ) -> WriteInputs:
-        """`<Entity>Insert` and the like; children may name entities declared later."""
+        """`<Entity>Insert` and the like; related rows may be of entities declared later."""
+        columns, children, parents = insertable
         new: dict[str, tuple[Any, str]] = {}
         patch: dict[str, tuple[Any, str]] = {}
         for name, info in columns.items():
-            says = info.column.comment or ""
+            says = of_column(info)
             new[name] = (info.kind.annotation if required(info) else None, says)
             patch[name] = (info.kind.annotation | None, says)
             # A nested child gets its foreign key from its parent, so no foreign key is required.
             if new[name][0] is None or info.column.foreign_keys:
                 new[name] = (info.kind.annotation | None, says)
+        for name, relation in parents.items():
+            says = "A row to insert before this one, which refers to it; without its key then."
+            new[name] = (f"Optional[{relation.target}Insert]", says)
         for name, relation in children.items():
-            says = "Rows to insert together with this one."
-            new[name] = (f"Optional[list[{relation.target}Insert]]", says)
+            one = f"{relation.target}Insert"
+            says = f"{'Rows' if relation.many else 'A row'} to insert together with this one."
+            new[name] = (f"Optional[list[{one}]]" if relation.many else f"Optional[{one}]", says)
         operated: dict[str, type] = {}
         for operator in OPERATORS:
             members = {
-                name: (operand_type(operator, info) | None, info.column.comment or "")
+                name: (operand_type(operator, info) | None, of_column(info))
                 for name, info in operands(operator, columns).items()
             }
             if members:
                 named = f"{entity}{operator[0].upper()}{operator[1:]}"
                 says = f"Changes to a {entity} that go by what it has; what is left out stays."
                 operated[operator] = self.make(named, members, says)
-        counted = operands("inc", columns)
+        counted = {name: of_column(info) for name, info in operands("inc", columns).items()}
         made = self.make(f"{entity}Patch", patch, f"Changes to a {entity}; what is left out stays.")
         update: dict[str, tuple[Any, str]] = {
             **{info.name: (info.kind.annotation, f"The row's `{info.name}`.") for info in key},
@@ -222,15 +233,25 @@ class Inputs:
         return made
 
 
-def names_enum(name: str, names: Iterable[str], says: str) -> type[enum.Enum]:
-    """A GraphQL enum of names: `firstSeen` is called `FIRST_SEEN`, its value stays."""
+def of_column(info: ColumnInfo) -> str:
+    """What a member that holds a column's value, or names the column, says."""
+    return info.says or f"The row's `{info.name}`."
+
+
+def names_enum(name: str, names: Mapping[str, str], says: str) -> type[enum.Enum]:
+    """A GraphQL enum of names, each with what it says: `firstSeen` is called `FIRST_SEEN`.
+
+    Its value stays.
+    """
     members: dict[str, str] = {}
     for one in names:
         spelt = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", one).upper()
         members[one if spelt in members else spelt] = one
     functional: Any = enum.Enum  # to a type checker it takes literals alone
     made: type[enum.Enum] = functional(name, members, module=__name__)
-    return strawberry.enum(made, description=says)
+    strawberry.enum(made, description=says)
+    describe_values(made, names.__getitem__)
+    return made
 
 
 def operand(operator: str, kind: Kind) -> tuple[Any, str]:

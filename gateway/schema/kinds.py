@@ -15,7 +15,7 @@ import math
 import re
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from types import NoneType
 from typing import Any, get_args
@@ -60,7 +60,6 @@ class Kind:
     item: Kind | None = None
     sparse: bool = False
     """Of a list: whether nulls may stand among its items."""
-    output: Any = field(default=None, compare=False)
 
 
 _INTEGER = re.compile(r"-?[0-9]{1,19}")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import strawberry
 from strawberry.directive import DirectiveLocation, DirectiveValue
@@ -111,9 +111,15 @@ def delete_many(**options: Any) -> Any:
 class Isolation(enum.Enum):
     """PostgreSQL's isolation levels."""
 
-    READ_COMMITTED = "read_committed"
-    REPEATABLE_READ = "repeatable_read"
-    SERIALIZABLE = "serializable"
+    READ_COMMITTED = strawberry.enum_value(
+        "read_committed", description="Each statement sees what is committed when it begins."
+    )
+    REPEATABLE_READ = strawberry.enum_value(
+        "repeatable_read", description="All see what was committed when the first one began."
+    )
+    SERIALIZABLE = strawberry.enum_value(
+        "serializable", description="As if transactions ran one after another; some then fail."
+    )
 
 
 @strawberry.directive(
@@ -121,7 +127,10 @@ class Isolation(enum.Enum):
     description="All fields of this mutation commit together, or none does.",
 )
 def transaction(
-    value: DirectiveValue[object], isolation: Isolation = Isolation.READ_COMMITTED
+    value: DirectiveValue[object],
+    isolation: Annotated[
+        Isolation, strawberry.argument(description="What they see of other transactions.")
+    ] = Isolation.READ_COMMITTED,
 ) -> object:
     """Read by the engine from the operation; as a field directive it does nothing."""
     del isolation

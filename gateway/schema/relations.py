@@ -57,7 +57,8 @@ def relation_of(  # noqa: PLR0913 - one fact each
         )
     _known(near.table, local, where)
     _known(far.table, remote, where)
-    return Relation(name, target, many, pairs=tuple(zip(local, remote, strict=True)))
+    pairs = tuple(zip(local, remote, strict=True))
+    return Relation(name, target, many, pairs=pairs, refers=isinstance(binding, BelongsTo))
 
 
 @cache

@@ -132,7 +132,7 @@ def remote(
     """An object of an upstream.
 
     For example `owner: Remote | None = remote("people", "Person", "owner_id", by="person(id:)")`.
-    `key` is the column that holds its id, or columns by the names of its key fields. `by` names
+    `key` is the column that holds its `id`, or columns by the names of its key fields. `by` names
     the upstream's root field that finds it, `person(id:)` or `people(ids:)`; where it is not given
     the upstream is asked as a subgraph, by `_entities`.
     """

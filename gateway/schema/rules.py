@@ -11,6 +11,7 @@ values are equal.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
@@ -19,6 +20,7 @@ import orjson
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as pg
 from sqlalchemy.sql import operators
+from sqlalchemy.sql.expression import ColumnCollection
 from sqlalchemy.sql.visitors import replacement_traverse
 
 from gateway.telemetry.propagation import TRACE_HEADERS
@@ -34,6 +36,9 @@ VIEWER_SPEC = -1
 """The place of the viewer's values among those of the argument readers: behind all of them."""
 CONSTANT_SPEC = -2
 """Stands for a value that a rule itself wrote."""
+
+_SHORT = re.compile(r"[a-z]+[0-9]+")
+"""What statements call their tables."""
 
 SUBJECT, TENANT, ROLES, SCOPES, CLAIMS, HEADERS = range(6)
 
@@ -104,13 +109,24 @@ def _texts(index: int) -> Expression:
 def condition(rule: Rule, columns: Any) -> Expression:
     """What a rule demands of a row with these columns.
 
-    `row.state.in_(…)` becomes a comparison with one array, as a statement is compiled but once.
+    `row.state.in_(…)` becomes a comparison with one array, as a statement is compiled but once. A
+    table that the rule calls as statements call theirs (`t1`) gets a name that hides none of those.
     """
-    found: Expression = replacement_traverse(rule(columns, ViewerColumns()), {}, _with_array)
+    own = [one.table for one in columns] if isinstance(columns, ColumnCollection) else []
+    renamed: dict[Any, Any] = {}
+
+    def replaced(element: Any, **_: Any) -> Any:
+        table = getattr(element, "table", element)
+        if not isinstance(table, sa.Alias) or table in own or not _SHORT.fullmatch(table.name):
+            return _with_array(element)
+        other = renamed.setdefault(table, table.element.alias(f"plait_{table.name}"))
+        return other if element is table else other.c[element.key]
+
+    found: Expression = replacement_traverse(rule(columns, ViewerColumns()), {}, replaced)
     return found
 
 
-def _with_array(element: Any, **_: Any) -> Any:
+def _with_array(element: Any) -> Any:
     operator = getattr(element, "operator", None)
     if operator not in {operators.in_op, operators.not_in_op}:
         return None

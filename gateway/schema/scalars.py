@@ -19,19 +19,23 @@ import base64
 import binascii
 import re
 from dataclasses import replace
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NewType, Self
+from uuid import UUID
 
-from graphql import GraphQLError
+from graphql import GraphQLError, value_from_ast_untyped
 from strawberry.schema.types.base_scalars import (
+    DateDefinition,
     DateTimeDefinition,
     DecimalDefinition,
     TimeDefinition,
+    UUIDDefinition,
 )
 from strawberry.types.scalar import scalar
 
 if TYPE_CHECKING:
+    from graphql import ValueNode
     from strawberry.types.scalar import ScalarDefinition
 
 BigInt = NewType("BigInt", int)
@@ -151,10 +155,45 @@ def _base64(value: Any) -> str:
     return value if isinstance(value, str) else base64.b64encode(value).decode()
 
 
-SCALARS: dict[object, ScalarDefinition] = {
+_RIGHT = {
+    "Date": "a date in ISO 8601, such as 2026-01-31",
+    "DateTime": "a date and time in ISO 8601, such as 2026-01-31T12:00:00Z",
+    "Time": "a time in ISO 8601, such as 12:00:00",
+    "Decimal": 'a number, best as text, such as "19.90"',
+    "UUID": "32 hexadecimal digits in five groups",
+}
+"""Strawberry's own scalars: what would be right where a value is wrong."""
+
+
+def _told(definition: ScalarDefinition) -> ScalarDefinition:
+    """The scalar with errors that say what would be right, and of a literal, where it stands."""
+    parse, right = definition.parse_value, _RIGHT.get(definition.name)
+    if parse is None:
+        raise TypeError(f"{definition.name} parses nothing")
+
+    def value(given: Any) -> Any:
+        try:
+            return parse(given)
+        except GraphQLError:
+            if right is None:
+                raise
+            raise _wrong(definition.name, right) from None
+
+    def literal(node: ValueNode, variables: dict[str, Any] | None = None) -> Any:
+        try:
+            return value(value_from_ast_untyped(node, variables))
+        except GraphQLError as error:  # which graphql-core would report without a place
+            raise GraphQLError(error.message, node, extensions=error.extensions) from None
+
+    return replace(definition, parse_value=value, parse_literal=literal)
+
+
+_DEFINITIONS: dict[object, ScalarDefinition] = {
     datetime: replace(DateTimeDefinition, serialize=write_moment),
     time: replace(TimeDefinition, serialize=write_moment),
     Decimal: replace(DecimalDefinition, serialize=_digits),
+    date: DateDefinition,
+    UUID: replace(UUIDDefinition, description="A UUID, as 32 hexadecimal digits in five groups."),
     BigInt: scalar(
         name="BigInt",
         description="A 64-bit integer, as a string of digits.",
@@ -174,4 +213,5 @@ SCALARS: dict[object, ScalarDefinition] = {
         parse_value=parse_duration,
     ),
 }
+SCALARS = {python: _told(definition) for python, definition in _DEFINITIONS.items()}
 """For `StrawberryConfig(scalar_map=…)`."""

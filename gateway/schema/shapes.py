@@ -87,13 +87,27 @@ class PageShape:
 
 
 @dataclass(frozen=True, slots=True)
+class Gaps:
+    """That groups without rows are wanted, too, between spans of time of a column that is cut down.
+
+    `first` and `last` say whether those ends are given, else they are where rows are; together with
+    the groups that have rows there may be at most `most`.
+    """
+
+    column: str
+    first: bool
+    last: bool
+    most: int
+
+
+@dataclass(frozen=True, slots=True)
 class GroupShape:
     """What of the arguments of `groups` decides the SQL.
 
     `by` are columns by their GraphQL names; `having` and `order` are of the computed row. `limit`
     is a literal's, else None, and then it is bound behind the values of `having`. `truncate` says
     which unit of time a column in `by` is cut down to, in the time zone that is bound in front of
-    those values.
+    those values; between the two are bound the ends that `gaps` has.
     """
 
     by: tuple[str, ...]
@@ -101,6 +115,7 @@ class GroupShape:
     order: tuple[OrderKey, ...]
     limit: int | None
     truncate: tuple[tuple[str, str], ...] = ()
+    gaps: Gaps | None = None
 
 
 class Conditions:

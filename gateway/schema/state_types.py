@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import strawberry
 from strawberry.scalars import JSON
@@ -12,6 +12,7 @@ from strawberry.scalars import JSON
 from gateway.errors import ConfigurationError
 from gateway.schema.arguments import argument
 from gateway.schema.connection import PageInfo
+from gateway.schema.definitions import describe_values
 from gateway.schema.scalars import BigInt
 
 
@@ -19,36 +20,36 @@ from gateway.schema.scalars import BigInt
 class StateKind(enum.Enum):
     """Redis's types, by its own names."""
 
-    STRING = "string"
-    HASH = "hash"
-    LIST = "list"
-    SET = "set"
-    SORTED_SET = "zset"
-    STREAM = "stream"
+    STRING = strawberry.enum_value("string", description="A text, or a counter.")
+    HASH = strawberry.enum_value("hash", description="Texts by field.")
+    LIST = strawberry.enum_value("list", description="Texts in an order.")
+    SET = strawberry.enum_value("set", description="Different texts.")
+    SORTED_SET = strawberry.enum_value("zset", description="Different texts by score.")
+    STREAM = strawberry.enum_value("stream", description="Entries in the order they came.")
 
 
 @strawberry.enum(description="From which score a leaderboard begins.")
 class StateOrder(enum.Enum):
     """The direction of ranks."""
 
-    HIGHEST_FIRST = "highest"
-    LOWEST_FIRST = "lowest"
+    HIGHEST_FIRST = strawberry.enum_value("highest", description="From the highest score down.")
+    LOWEST_FIRST = strawberry.enum_value("lowest", description="From the lowest score up.")
 
 
 @strawberry.enum(description="When a value is stored.")
 class StateCondition(enum.Enum):
     """`NX` and `XX`."""
 
-    IF_ABSENT = "NX"
-    IF_PRESENT = "XX"
+    IF_ABSENT = strawberry.enum_value("NX", description="Only where there is none.")
+    IF_PRESENT = strawberry.enum_value("XX", description="Only in place of another.")
 
 
 @strawberry.enum(description="An end of a list.")
 class StateEnd(enum.Enum):
     """Where values are pushed and popped."""
 
-    LEFT = "L"
-    RIGHT = "R"
+    LEFT = strawberry.enum_value("L", description="The beginning.")
+    RIGHT = strawberry.enum_value("R", description="The end.")
 
 
 def part(says: str, *arguments: Any, name: str | None = None) -> Any:
@@ -207,4 +208,6 @@ def namespace_enum(names: Sequence[str]) -> type:
         raise ConfigurationError("The domain offers state but lists no `namespaces`.")
     members = [(name.upper(), name) for name in names]
     made: Any = enum.Enum("StateNamespace", members)  # type: ignore[misc]  # made at run time
-    return strawberry.enum(made, description="The values that clients may reach, as settings say.")
+    strawberry.enum(made, description="The values that clients may reach, as settings say.")
+    describe_values(made, lambda name: f"The namespace `{name}`.")
+    return cast("type", made)

@@ -48,7 +48,7 @@ from gateway.schema.upstream_caching import settle
 from gateway.schema.upstream_defaults import tell_defaults
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from gateway.schema.bindings import Binding
     from gateway.schema.catalog import EntityInfo
@@ -118,16 +118,37 @@ class _Stitching:
         self._core = core
         self._roots = roots
         self._theirs = _schema_of(upstream)
-        # Answers in parts are made here, or not at all.
-        ours = {"stream", *(one.name for one in core.directives)}
-        theirs = set(self._their_roots().values())
-        taken = set(core.type_map).union(*(other.types for other in others))
         self.types: dict[str, Any] = {}
         self.names: dict[str, str] = {}
+        self._name_types(set(core.type_map).union(*(other.types for other in others)))
+        for type_ in self.types.values():
+            self._retype(type_)
+        for type_ in self.types.values():
+            for member in getattr(type_, "fields", {}).values():
+                tell_defaults(member)
+        self.joins: dict[tuple[str, str], EntityInfo] = {}
+        # Answers in parts are made here, or not at all.
+        ours = {"stream", *(one.name for one in core.directives)}
+        self.directives = [
+            self._directive(one)
+            for one in self._theirs.directives
+            if DirectiveLocation.FIELD in one.locations and one.name not in ours
+        ]
+        self._add_roots()
+        where, types = f"upstream {upstream.name}", self._theirs.type_map
+        settle(where, types, upstream.caches)
+        roots_there = [one.name for one in self._their_roots().values() if one is not None]
+        upstream_access.settle(
+            where, types, roots_there, upstream.access, said=not upstream.guards_itself
+        )
+
+    def _name_types(self, taken: Collection[str]) -> None:
+        """Give the upstream's own types the names they have in our schema."""
+        roots, upstream = set(self._their_roots().values()), self.upstream
         for name, type_ in self._theirs.type_map.items():
-            if type_ in theirs or name.startswith(_SPECIFIED) or name in _SUBGRAPH_TYPES:
+            if type_ in roots or name.startswith(_SPECIFIED) or name in _SUBGRAPH_TYPES:
                 continue
-            shared = core.type_map.get(name)
+            shared = self._core.type_map.get(name)
             if is_specified_scalar_type(type_) or (
                 isinstance(type_, GraphQLScalarType) and isinstance(shared, GraphQLScalarType)
             ):
@@ -141,24 +162,6 @@ class _Stitching:
             self.names[own] = name
             self.types[own] = type_
             type_.name = own
-        for type_ in self.types.values():
-            self._retype(type_)
-        for type_ in self.types.values():
-            for member in getattr(type_, "fields", {}).values():
-                tell_defaults(member)
-        self.joins: dict[tuple[str, str], EntityInfo] = {}
-        self.directives = [
-            self._directive(one)
-            for one in self._theirs.directives
-            if DirectiveLocation.FIELD in one.locations and one.name not in ours
-        ]
-        self._add_roots()
-        where, types = f"upstream {upstream.name}", self._theirs.type_map
-        settle(where, types, upstream.caches)
-        named = [name for name, type_ in types.items() if type_ in theirs]
-        upstream_access.settle(
-            where, types, named, upstream.access, said=not upstream.guards_itself
-        )
 
     def _their_roots(self) -> dict[str, GraphQLObjectType | None]:
         """The upstream's root types by the kind of operation."""
@@ -346,11 +349,18 @@ def _object_type(where: str, binding: RemoteObject, made: Mapping[str, _Stitchin
     type_ = stitching.type_for(binding.type)
     if type_ is None:
         raise ConfigurationError(f"{where}: upstream {binding.source} has no type {binding.type}.")
-    finder = finder_name(binding.by)
-    if finder != "_entities" and finder not in stitching.info().finders:
+    name = finder_name(binding.by)
+    finder = stitching.info().finders.get(name)
+    if name != "_entities" and finder is None:
         raise ConfigurationError(
-            f"{where}: upstream {binding.source} has no root field {finder} that takes one key, "
+            f"{where}: upstream {binding.source} has no root field {name} that takes one key, "
             "or a list of them, and nothing else that is required."
+        )
+    field, column = binding.key[0]
+    if finder is not None and finder.many and field not in getattr(type_, "fields", {}):
+        raise ConfigurationError(
+            f"{where}: {binding.type} of upstream {binding.source} has no field {field}, by which "
+            f'its objects are told apart; name another: {{"…": "{column}"}}.'
         )
     return type_
 

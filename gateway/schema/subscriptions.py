@@ -32,8 +32,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 MESSAGE = "StateMessage"
-
-
 LIVE = "live"
 
 

@@ -12,6 +12,7 @@ import strawberry
 
 from gateway.schema.inputs import Inputs, names_enum
 from gateway.schema.vector_collections import ANNOTATIONS, PayloadKind
+from gateway.schema.vector_payloads import stored_at
 from gateway.schema.vectors import CountRange, GeoBox, GeoRadius
 
 if TYPE_CHECKING:
@@ -92,13 +93,14 @@ class VectorInputs:
             "hasId": (list[strawberry.ID] | None, "The point has one of these ids."),
         }
         for field in collection.fields.values():
-            members[field.name] = (self._conditions_on(field) | None, "")
+            says = f"By what is stored at `{field.path}`."
+            members[field.name] = (self._conditions_on(field) | None, says)
         says = "Which points, by what is stored with them; all given members hold."
         return self._inputs.make(name, members, says)
 
     def keys_of(self, collection: VectorCollection, label: str) -> Any:
         """`<label>PayloadKey`: the fields points are counted and grouped by; None without any."""
-        keys = [field.name for field in collection.fields.values() if field.counted]
+        keys = {one.name: stored_at(one) for one in collection.fields.values() if one.counted}
         if not keys:
             return None
         says = "A payload field that has values to count."

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import strawberry
 from strawberry.scalars import JSON
 
+from gateway.schema.definitions import describe_values
 from gateway.schema.scalars import write_moment
 from gateway.schema.vector_collections import ANNOTATIONS
 
@@ -26,6 +27,11 @@ def written_fields(collection: VectorCollection) -> Iterator[PayloadField]:
     return (field for field in collection.fields.values() if _LISTED not in field.path)
 
 
+def stored_at(field: PayloadField) -> str:
+    """What a member that holds or names a payload field says."""
+    return f"What is stored at `{field.path}`."
+
+
 def payload_input(inputs: Inputs, collection: VectorCollection, label: str) -> Any:
     """`<label>PayloadInput`; any JSON object where no payload is declared."""
     if not collection.fields:
@@ -34,7 +40,7 @@ def payload_input(inputs: Inputs, collection: VectorCollection, label: str) -> A
     for field in written_fields(collection):
         value = field.labels if field.labels is not None else ANNOTATIONS[field.kind]
         shown = list[value] if field.many else value  # type: ignore[valid-type]  # made at run time
-        members[field.name] = (shown | None, "")
+        members[field.name] = (shown | None, stored_at(field))
     return inputs.make(
         f"{label}PayloadInput", members, "What is stored with a point; what is left out is absent."
     )
@@ -42,11 +48,13 @@ def payload_input(inputs: Inputs, collection: VectorCollection, label: str) -> A
 
 def payload_names(collection: VectorCollection, label: str) -> Any:
     """`<label>PayloadField`, for naming fields; None where no payload is declared."""
-    names = [field.name for field in written_fields(collection)]
-    if not names:
+    says = {field.name: stored_at(field) for field in written_fields(collection)}
+    if not says:
         return None
-    made: Any = enum.Enum(f"{label}PayloadField", {name: name for name in names})  # type: ignore[misc]  # made of the declaration
-    return strawberry.enum(made, description="A field of the payload.")
+    made: Any = enum.Enum(f"{label}PayloadField", {name: name for name in says})  # type: ignore[misc]  # made of the declaration
+    strawberry.enum(made, description="A field of the payload.")
+    describe_values(made, says.__getitem__)
+    return made
 
 
 def stored_payload(collection: VectorCollection | None, given: Mapping[str, Any]) -> dict[str, Any]:

@@ -54,7 +54,7 @@ class VectorWriteStatus(enum.Enum):
 class VectorWrite:
     """The result of every change of points."""
 
-    status: VectorWriteStatus
+    status: VectorWriteStatus = member("How far it has come.")
     count: int = member("How many points were sent, named by id, or picked by the filter.")
 
 
@@ -70,24 +70,24 @@ class CollectionWrite:
 class VectorMetric(enum.Enum):
     """Qdrant's distances, by name."""
 
-    COSINE = "Cosine"
-    EUCLID = "Euclid"
-    DOT = "Dot"
-    MANHATTAN = "Manhattan"
+    COSINE = strawberry.enum_value("Cosine", description="By the angle between them.")
+    EUCLID = strawberry.enum_value("Euclid", description="By the straight line between them.")
+    DOT = strawberry.enum_value("Dot", description="By their dot product.")
+    MANHATTAN = strawberry.enum_value("Manhattan", description="By the sum over all dimensions.")
 
 
 @strawberry.enum(description="What a payload index takes a field's values for.")
 class PayloadIndexType(enum.Enum):
     """Qdrant's payload schema types."""
 
-    KEYWORD = "keyword"
-    INTEGER = "integer"
-    FLOAT = "float"
-    BOOL = "bool"
-    GEO = "geo"
-    DATETIME = "datetime"
-    TEXT = "text"
-    UUID = "uuid"
+    KEYWORD = strawberry.enum_value("keyword", description="Whole texts.")
+    INTEGER = strawberry.enum_value("integer", description="Whole numbers.")
+    FLOAT = strawberry.enum_value("float", description="Numbers.")
+    BOOL = strawberry.enum_value("bool", description="True and false.")
+    GEO = strawberry.enum_value("geo", description="Places on the globe.")
+    DATETIME = strawberry.enum_value("datetime", description="Moments.")
+    TEXT = strawberry.enum_value("text", description="The words of texts.")
+    UUID = strawberry.enum_value("uuid", description="UUIDs.")
 
 
 @strawberry.type(description="A dense vector of a collection's points.")
@@ -96,28 +96,28 @@ class VectorParams:
 
     name: str | None = member("Null for the one that has no name.")
     size: int = member("Its dimensions.")
-    distance: VectorMetric
+    distance: VectorMetric = member("How it is compared.")
 
 
 @strawberry.type(description="A payload field that is indexed.")
 class PayloadIndexInfo:
     """Field and type, and how many points have it."""
 
-    field: str
-    type: str
-    point_count: BigInt
+    field: str = member("Its path.")
+    type: str = member("What its values are taken for.")
+    point_count: BigInt = member("How many points have it.")
 
 
 @strawberry.type(description="A collection of the vector engine, as it is now.")
 class VectorCollectionInfo:
     """What the engine says of a collection."""
 
-    name: str
+    name: str = member("As the engine calls it.")
     status: str = member("`green` is ready; `yellow` is being optimised.")
-    point_count: BigInt
-    vectors: list[VectorParams]
+    point_count: BigInt = member("How many points it has, about.")
+    vectors: list[VectorParams] = member("Its dense vectors.")
     sparse_vectors: list[str] = member("The names of its sparse vectors.")
-    payload_indexes: list[PayloadIndexInfo]
+    payload_indexes: list[PayloadIndexInfo] = member("The payload fields that are indexed.")
     embedding_model: str | None = member(
         "The model that made its vectors of text; null where nobody said."
     )
@@ -128,8 +128,8 @@ class VectorCollectionInfo:
 class NamedVectorInput:
     """For collections with named vectors."""
 
-    name: str
-    values: Vector
+    name: str = member("As the collection calls it.")
+    values: Vector = member("Its numbers.")
     indices: list[int] | None = optional_member(
         "Of a sparse vector: which dimensions the values are of."
     )
@@ -139,6 +139,6 @@ class NamedVectorInput:
 class NamedVectorParamsInput:
     """Name, size and distance."""
 
-    name: str
+    name: str = member("What points call it.")
     size: int = member("Its dimensions.")
-    distance: VectorMetric = VectorMetric.COSINE
+    distance: VectorMetric = member("How it is compared.", VectorMetric.COSINE)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import strawberry
 from strawberry import ID
 from strawberry.scalars import JSON
-from strawberry.types.unset import UNSET
 
 from gateway.schema.members import member, optional_member
 from gateway.schema.scalars import BigInt
@@ -15,15 +14,15 @@ from gateway.schema.scalars import BigInt
 class GeoPoint:
     """Latitude and longitude."""
 
-    lat: float
-    lon: float
+    lat: float = member("North of the equator; negative to the south.")
+    lon: float = member("East of Greenwich; negative to the west.")
 
 
 @strawberry.input(description="All places within a distance of another.")
 class GeoRadius:
     """A circle."""
 
-    center: GeoPoint
+    center: GeoPoint = member("From where it is measured.")
     radius: float = member("In metres.")
 
 
@@ -31,8 +30,8 @@ class GeoRadius:
 class GeoBox:
     """A rectangle; it may cross the date line."""
 
-    top_left: GeoPoint
-    bottom_right: GeoPoint
+    top_left: GeoPoint = member("The corner in the north-west.")
+    bottom_right: GeoPoint = member("The corner in the south-east.")
 
 
 @strawberry.input(description="A sparse vector: these values, zeros everywhere else.")
@@ -40,7 +39,7 @@ class SparseVector:
     """As many values as indices."""
 
     indices: list[BigInt] = member("Different ones, from 0 to 4294967295.")
-    values: list[float]
+    values: list[float] = member("In the order of the indices.")
 
 
 @strawberry.input(
@@ -55,7 +54,7 @@ class SparseFusion:
     )
     vector: float = member("The weight of `text` or `vector`.", 1.0)
     sparse: float = member("The weight of `sparse`.", 1.0)
-    k: int = 60
+    k: int = member("The constant: the larger, the less the first ranks stand out.", 60)
     candidates: int = member("How many hits of either ranking count.", 100)
 
 
@@ -65,18 +64,18 @@ class VectorExample:
 
     id: ID | None = optional_member("A stored point.")
     text: str | None = optional_member("What means this.")
-    vector: list[float] | None = UNSET
-    sparse: SparseVector | None = UNSET
+    vector: list[float] | None = optional_member("What lies here.")
+    sparse: SparseVector | None = optional_member("What has this sparse vector.")
 
 
 @strawberry.input(description="How many values a payload field has.")
 class CountRange:
     """Bounds, all of which hold."""
 
-    gt: int | None = UNSET
-    gte: int | None = UNSET
-    lt: int | None = UNSET
-    lte: int | None = UNSET
+    gt: int | None = optional_member("More than this.")
+    gte: int | None = optional_member("At least this.")
+    lt: int | None = optional_member("Less than this.")
+    lte: int | None = optional_member("At most this.")
 
 
 @strawberry.input(

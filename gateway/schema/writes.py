@@ -3,40 +3,44 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import sqlalchemy as sa
 from strawberry.utils.str_converters import to_camel_case
 
 from gateway.errors import ConfigurationError, InputError
 from gateway.schema.catalog import ColumnInfo, EntityInfo, Relation, Through
-from gateway.schema.definitions import guarded
+from gateway.schema.definitions import field_name, fields_of, guarded
 from gateway.schema.kinds import key_kind
 from gateway.schema.mutations import Insert, Update
 from gateway.schema.operators import OPERATORS, bind_operand
 from gateway.schema.relations import unique_sets
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 
     from gateway.schema.catalog import Catalog
     from gateway.schema.mutations import WriteBinding
     from gateway.schema.shapes import WhereShape
 
+T = TypeVar("T")
+
 MAX_ROWS = 10_000
 """Rows that one write may insert, children included, or touch."""
-MAX_EACH = 1_000
-"""Rows that one write may change each its own way."""
 MAX_DEPTH = 5
 """Levels of nested children."""
 
 
 @dataclass(slots=True)
 class NewRow:
-    """A row to insert: values by column name, and rows of related entities to insert with it."""
+    """A row to insert: values by column name, and rows of related entities to insert with it.
+
+    `parents` come before it, as it refers to them; `children` after it, as they refer to it.
+    """
 
     values: dict[str, Any]
     children: list[tuple[Relation, list[NewRow]]] = field(default_factory=list)
+    parents: list[tuple[Relation, NewRow]] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -44,8 +48,9 @@ class Write:
     """One write with everything a request gave for it.
 
     `rows`: to insert, None where the write is none of an insert; those that are there by the
-    columns of `conflict` are updated, or left as they are where `ignore` says so. `key` or `where`
-    with its `values`: which rows to update or delete; one of the two is given. `patch`: new values
+    columns of `conflict` are updated where `where` picks them, or left as they are where `ignore`
+    says so. `key` or `where` with its `values`: which rows to update or delete; one of the two is
+    given. `patch`: new values
     by column name, None where the write is no update. `operators`: by column name, how a new value
     is joined to the one that is there instead of replacing it. `version`: the column that counts
     the changes of a row, and the value it must still have, None where any will do. `each`: updates
@@ -63,6 +68,11 @@ class Write:
     operators: Mapping[str, str] = field(default_factory=dict)
     version: tuple[str, int | None] | None = None
     each: list[Write] | None = None
+
+    @property
+    def skips(self) -> bool:
+        """Whether it may leave rows to insert out, as others are there already."""
+        return self.ignore or (self.rows is not None and self.where is not None)
 
 
 def writable(entity: EntityInfo) -> dict[str, ColumnInfo]:
@@ -108,17 +118,78 @@ def _demanded(column: sa.Column[Any]) -> bool:
     return not column.nullable and not has_default
 
 
-def children(entity: EntityInfo) -> dict[str, Relation]:
+class Insertable(NamedTuple):
+    """What an insert may give a row of an entity, by GraphQL names."""
+
+    columns: dict[str, ColumnInfo]
+    children: dict[str, Relation]
+    parents: dict[str, Relation]
+
+
+def insertable(
+    entity: EntityInfo, entities: Iterable[EntityInfo], inserts: Container[str]
+) -> Insertable:
+    """The columns, and the relations whose rows can be inserted along.
+
+    `inserts`: the entities whose rows a root field inserts.
+    """
+    keys = {one.name: _key(one) for one in entities}
+    return Insertable(writable(entity), _children(entity), _parents(entity, keys, inserts))
+
+
+def _children(entity: EntityInfo) -> dict[str, Relation]:
     """The relations whose rows can be inserted together with a row of this entity.
 
-    Not those under a permission, nor those by a table between that asks for more than both keys.
+    They refer to its key. Not those under a permission, nor those by a table between that asks for
+    more than both keys.
+    """
+    closed = guarded(entity.cls)
+    key = _key(entity)
+    return {
+        name: relation
+        for name, relation in entity.relations.items()
+        if not relation.refers
+        and name not in closed
+        and _linkable(relation.through)
+        and key.issuperset(local for local, _ in relation.pairs)
+    }
+
+
+def _parents(
+    entity: EntityInfo, keys: Mapping[str, set[str]], inserts: Container[str]
+) -> dict[str, Relation]:
+    """The relations to a row that can be inserted before a row of this entity, which refers to it.
+
+    By its key; not those under a permission, nor to rows of which no root field says who may
+    insert them.
     """
     closed = guarded(entity.cls)
     return {
         name: relation
         for name, relation in entity.relations.items()
-        if relation.many and name not in closed and _linkable(relation.through)
+        if relation.refers
+        and name not in closed
+        and relation.target in inserts
+        and keys[relation.target].issuperset(remote for _, remote in relation.pairs)
     }
+
+
+def insert_fields(
+    classes: Iterable[type], entity_of: Callable[[type, Any], EntityInfo | None]
+) -> dict[str, str]:
+    """By entity the first root field that inserts its rows and asks for no Python permission."""
+    found: dict[str, str] = {}
+    for cls in classes:
+        for one in fields_of(cls):
+            if isinstance(getattr(one, "binding", None), Insert) and not one.permission_classes:
+                entity = entity_of(cls, one)
+                if entity is not None:
+                    found.setdefault(entity.name, field_name(one))
+    return found
+
+
+def _key(entity: EntityInfo) -> set[str]:
+    return {info.column.name for info in entity.key}
 
 
 def _linkable(through: Through | None) -> bool:
@@ -129,12 +200,16 @@ def _linkable(through: Through | None) -> bool:
 
 
 class Rows:
-    """Reads rows to insert from coerced input; raises InputError naming what is wrong."""
+    """Reads rows to insert from coerced input; raises InputError naming what is wrong.
 
-    def __init__(self, catalog: Catalog) -> None:
+    `skips`: outermost rows may be left out, as others are there already.
+    """
+
+    def __init__(self, catalog: Catalog, *, skips: bool = False) -> None:
         self.catalog = catalog
+        self.skips = skips
         self.count = 0
-        self._open: dict[str, tuple[dict[str, ColumnInfo], dict[str, Relation]]] = {}
+        self._open: dict[str, Insertable] = {}
 
     def read(
         self,
@@ -144,54 +219,93 @@ class Rows:
         implied: frozenset[str] = frozenset(),
         depth: int = 1,
     ) -> NewRow:
-        """One row with its children; `implied` are the columns its parent will fill."""
+        """One row with those nested in it; `implied` are columns that the one around it fills."""
         self.count += 1
         if self.count > MAX_ROWS:
             raise InputError(f"`{where}` inserts more than {MAX_ROWS} rows.")
         if depth > MAX_DEPTH:
             raise InputError(f"`{where}` is nested deeper than {MAX_DEPTH} levels.")
-        columns, relations = self._of(entity)
-        row = NewRow(_values(columns, given, where))
-        for name, info in columns.items():
+        allowed = self._of(entity)
+        row = NewRow(_values(allowed.columns, given, where))
+        filled = implied | self._read_parents(
+            row, allowed, given, where, implied=implied, depth=depth
+        )
+        for name, info in allowed.columns.items():
             column = info.column.name
             if column in implied and column in row.values:
-                raise InputError(
-                    f"`{where}.{name}` comes from the row it is nested in; leave it out.",
-                    extensions={"argument": name},
-                )
-            if column not in row.values and column not in implied and required(info):
-                raise InputError(f"`{where}.{name}` is required.", extensions={"argument": name})
-        for name, relation in relations.items():
+                says = "comes from the row it is nested in; leave it out"
+                raise InputError.about(f"{where}.{name}", says)
+            if column not in row.values and column not in filled and required(info):
+                raise InputError.about(f"{where}.{name}", "is required")
+        for name, relation in allowed.children.items():
             if given.get(name):
                 target = self.catalog.entities[relation.target]
-                filled = frozenset(remote for _, remote in relation.pairs)
-                nested = [
-                    self.read(target, part, f"{where}.{name}", filled, depth + 1)
-                    for part in given[name]
-                ]
+                theirs = frozenset(remote for _, remote in relation.pairs)
+                at = f"{where}.{name}"
+                parts = numbered(at, given[name]) if relation.many else [(at, given[name])]
+                nested = [self.read(target, part, at, theirs, depth + 1) for at, part in parts]
                 row.children.append((relation, nested))
         return row
 
-    def _of(self, entity: EntityInfo) -> tuple[dict[str, ColumnInfo], dict[str, Relation]]:
+    def _read_parents(  # noqa: PLR0913 - what `read` knows
+        self,
+        row: NewRow,
+        allowed: Insertable,
+        given: Mapping[str, Any],
+        where: str,
+        *,
+        implied: frozenset[str],
+        depth: int,
+    ) -> frozenset[str]:
+        """Read the rows that this one is to refer to; the columns that they will fill."""
+        filled: frozenset[str] = frozenset()
+        for name, relation in allowed.parents.items():
+            if given.get(name) is None:
+                continue
+            at = f"{where}.{name}"
+            own = {local for local, _ in relation.pairs}
+            named = " and ".join(f"`{to_camel_case(column)}`" for column in sorted(own))
+            if self.skips and depth == 1:
+                says = f"may be for a row that is there already; insert it first, and give {named}"
+                raise InputError.about(at, says)
+            if not own.isdisjoint(implied):
+                raise InputError.about(at, "comes from the row it is nested in; leave it out")
+            if not own.isdisjoint(filled.union(row.values)):
+                raise InputError.about(at, f"and {named} both say which row it is; give one")
+            filled |= own
+            target = self.catalog.entities[relation.target]
+            parent = self.read(target, given[name], at, depth=depth + 1)
+            row.parents.append((relation, parent))
+        return filled
+
+    def _of(self, entity: EntityInfo) -> Insertable:
         """What may be written of an entity, found once for all of its rows."""
         if entity.name not in self._open:
-            self._open[entity.name] = (writable(entity), children(entity))
+            entities = self.catalog.entities.values()
+            self._open[entity.name] = insertable(entity, entities, self.catalog.inserts)
         return self._open[entity.name]
 
 
+def numbered(where: str, given: Iterable[T]) -> Iterator[tuple[str, T]]:
+    """The members of a list that an argument gives, each with what errors call it."""
+    for place, one in enumerate(given):
+        yield f"{where}[{place}]", one
+
+
 def read_changes(
-    entity: EntityInfo, given: Mapping[str, Any]
+    entity: EntityInfo, given: Mapping[str, Any], place: str = ""
 ) -> tuple[dict[str, Any], dict[str, str]]:
     """What the arguments of an update give columns, by name, and the operators of those not set.
 
-    A value is null where a client said null, absent where it said nothing. Raises InputError.
+    A value is null where a client said null, absent where it said nothing. `place` is what errors
+    begin with, where the arguments are members of another one. Raises InputError.
     """
     columns = writable(entity)
-    patch = _values(columns, given.get("set") or {}, "set")
+    patch = _values(columns, given.get("set") or {}, f"{place}set")
     operators: dict[str, str] = {}
     for operator in OPERATORS:
         for name, value in (given.get(operator) or {}).items():
-            column, where = columns[name].column.name, f"{operator}.{name}"
+            column, where = columns[name].column.name, f"{place}{operator}.{name}"
             if column in patch:
                 other = operators.get(column, "set")
                 raise InputError.about(where, f"must be left out, as `{other}` has `{name}` too")
@@ -200,7 +314,7 @@ def read_changes(
             patch[column] = bind_operand(operator, columns[name], value, where)
             operators[column] = operator
     if not patch:
-        raise InputError("`set` is empty; give at least one column a value.")
+        raise InputError.about(f"{place}set", "is empty; give at least one column a value")
     return patch, operators
 
 

@@ -16,8 +16,8 @@ from strawberry.asgi import GraphQL
 class Person:
     """One desk."""
 
-    id: strawberry.ID
-    name: str
+    id: strawberry.ID = strawberry.field(description="Their id in the directory.")
+    name: str = strawberry.field(description="Their name.")
     role: str = strawberry.field(description="What they look after.")
 
     @classmethod

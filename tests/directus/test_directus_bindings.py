@@ -12,12 +12,14 @@ from strawberry import ID
 
 from gateway import (
     Domain,
+    ItemGroups,
     Items,
     directus_any,
     directus_asset,
     directus_by_id,
     directus_collection,
     directus_field,
+    directus_groups,
     directus_item,
     directus_items,
     directus_local,
@@ -137,7 +139,10 @@ def test_an_entitys_item_that_cannot_be(binding, says):
 
 
 def test_what_needs_a_permission_is_no_argument():
-    """Neither a guarded field nor a relation to a guarded type can be filtered or sorted by."""
+    """Neither a guarded field nor a relation to a guarded type can be filtered or sorted by.
+
+    Nor can words be sought, which the source would look for in the guarded field too.
+    """
     secret = directus_collection("secrets", roles=["editor"])(a_class("Secret", {"id": ID}))
     post = collection(
         "Post",
@@ -151,6 +156,14 @@ def test_what_needs_a_permission_is_no_argument():
     assert "mood" not in inputs
     assert "secret" not in inputs
     assert "mood" not in text[text.index("input PostSort") :].partition("}")[0]
+    assert "search:" not in text
+    assert "search:" in schema_of(TAG)
+    tagged = collection("Tagged", {"posts": list[post] | None}, posts=directus_many("posts"))
+    text = schema_of(tagged, post, secret)
+    assert "search:" in text[text.index("found(") :].partition(")")[0]
+    assert "search:" not in text[text.index("posts(") :].partition(")")[0]
+    groups = (ItemGroups[post] | None, directus_groups())
+    assert "search:" not in schema_of(post, secret, root=groups)
 
 
 def test_a_single_target_of_many_to_any():

@@ -504,3 +504,24 @@ def test_an_unknown_option_names_what_it_was_given_to() -> None:
         with pytest.raises(ConfigurationError) as refused:
             decorate(one)
         assert refused.value.message.startswith(f"{one.__qualname__}: there is no option 'role'")
+
+
+def test_a_row_rule_is_tried() -> None:
+    """What it gets wrong is found before a request does."""
+
+    @entity(tables.animals, rule=lambda row, viewer: row.keeper == viewer.subject)
+    class Kept:
+        id: ID
+
+    with pytest.raises(
+        ConfigurationError, match="Kept: its row rule fails: AttributeError: keeper"
+    ):
+        build(_domain(Kept))
+
+
+def test_a_misspelt_option_is_told_with_all_there_are() -> None:
+    """The entity's own, and those of access."""
+    with pytest.raises(ConfigurationError) as raised:
+        entity(tables.animals, rules=None)(type("Spelt", (), {}))  # type: ignore[call-arg]  # meant
+    for option in ("'rules'; there are key", "rule,", "cache", "policies"):
+        assert option in raised.value.message

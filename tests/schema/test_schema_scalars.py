@@ -8,12 +8,15 @@ import pickle
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from graphql import GraphQLError
+import strawberry
+from graphql import GraphQLError, SourceLocation
 from hypothesis import given
 from hypothesis import strategies as st
+from strawberry.schema.config import StrawberryConfig
 
 from gateway.schema import opaque
 from gateway.schema.scalars import (
+    SCALARS,
     parse_bigint,
     parse_bytes,
     parse_duration,
@@ -125,3 +128,32 @@ def test_foreign_opaque_text_is_none_of_ours(text: str) -> None:
 def test_no_text_breaks_the_decoder(text: str) -> None:
     """A client may send anything."""
     opaque.decode(text)
+
+
+@pytest.mark.parametrize(
+    ("kind", "wrong", "right"),
+    [
+        ("DateTime", '"yesterday"', "such as 2026-01-31T12:00:00Z"),
+        ("Date", "5", "such as 2026-01-31"),
+        ("Time", '"noon"', "such as 12:00:00"),
+        ("Decimal", '"a lot"', 'such as "19.90"'),
+        ("UUID", '"7"', "32 hexadecimal digits"),
+        ("BigInt", '"x"', "a string of digits"),
+    ],
+)
+def test_a_wrong_literal_says_what_is_right_and_where(kind: str, wrong: str, right: str) -> None:
+    """Neither graphql-core nor Strawberry tell the place of such an error by themselves."""
+    (python,) = (one for one, scalar in SCALARS.items() if scalar.name == kind)
+
+    def echo(given: Any) -> bool:
+        return given is not None
+
+    echo.__annotations__["given"] = python
+    query = strawberry.type(type("Query", (), {"echo": strawberry.field(resolver=echo)}))
+    schema = strawberry.Schema(query, config=StrawberryConfig(scalar_map=SCALARS))
+    (error,) = schema.execute_sync(f"{{ echo(given: {wrong}) }}").errors or ()
+    assert error.locations == [SourceLocation(1, 15)]
+    assert right in error.message
+    document = f"query ($given: {kind}!) {{ echo(given: $given) }}"
+    (error,) = schema.execute_sync(document, {"given": wrong}).errors or ()
+    assert right in error.message

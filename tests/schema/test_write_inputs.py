@@ -28,7 +28,7 @@ from gateway.schema.writes import (
     MAX_DEPTH,
     MAX_ROWS,
     Rows,
-    children,
+    insertable,
     read_changes,
     required,
     writable,
@@ -62,6 +62,7 @@ def test_inputs_of_an_insert(api: Api) -> None:
         "rank": "Int",
         "version": "Int",
         "boxes": "[BoxInsert!]",
+        "plate": "PlateInsert",
         "tags": "[TagInsert!]",
     }
     assert fields(api, "TagInsert")["word"] == "String!"
@@ -82,6 +83,16 @@ def test_foreign_keys_can_be_written(api: Api) -> None:
     """A relation that is shown brings its columns, optional as a parent may give them."""
     assert fields(api, "BoxInsert")["shelfId"] == "ID"
     assert {"country", "day"} <= set(fields(api, "OfferInsert"))
+
+
+def test_rows_to_refer_to(api: Api) -> None:
+    """Where a field of their own inserts them; not those that a Python permission guards."""
+    assert fields(api, "BoxInsert")["shelf"] == "ShelfInsert"
+    assert fields(api, "OfferInsert")["price"] == "PriceInsert"
+    assert api.catalog.inserts["Shelf"] == "insertShelf"
+    assert "Rating" not in api.catalog.inserts
+    lonely = build(domain_of(insert(permission_classes=[shop.ClerksOnly])))
+    assert lonely.catalog.inserts == {}
 
 
 def test_what_needs_a_permission_is_not_written(api: Api) -> None:
@@ -187,12 +198,16 @@ def test_a_key_the_database_counts_is_not_required() -> None:
 
 def test_children_under_a_permission_are_not_inserted() -> None:
     """Who may not see a relation may not fill it either."""
-    assert set(children(plain())) == {"children"}
+    assert set(insertable(plain(), [], ()).children) == {"children"}
 
 
 def test_a_table_between_that_asks_for_more(api: Api) -> None:
     """Its rows cannot be made of two keys alone, so its relation offers no rows to insert."""
-    assert set(children(api.catalog.entities["Shelf"])) == {"boxes", "tags"}
+    assert set(insertable(api.catalog.entities["Shelf"], [], ()).children) == {
+        "boxes",
+        "plate",
+        "tags",
+    }
     assert "boxes" not in fields(api, "TagInsert")
     assert "ratings" in fields(api, "TagInsert")
 

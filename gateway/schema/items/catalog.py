@@ -14,13 +14,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ItemColumn:
-    """A field that holds a value: its GraphQL name, and `field`, its name in the source."""
+    """A field that holds a value: its GraphQL name, and `field`, its name in the source.
+
+    `described` is what the class says of it.
+    """
 
     name: str
     field: str
     kind: ItemKind
     nullable: bool
     readonly: bool = False
+    described: str | None = None
+
+    @property
+    def says(self) -> str:
+        """What it holds, in a line."""
+        return self.described or f"The item's `{self.name}`."
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -155,12 +155,13 @@ class CollectionFields:
         if isinstance(binding, ItemListing):
             if name not in self._lists:
                 self._lists[name] = self._types.list_type(collection)
-            return self._lists[name], list_arguments(made, sort)
+            return self._lists[name], self._open_arguments(collection, list_arguments(made, sort))
         if isinstance(binding, ItemGrouping):
             columns = _sortable(self._open(collection)[0])
             if name not in self._groups:
                 self._groups[name] = self._types.group_type(collection, columns)
-            return list[self._groups[name][0]], self._types.group_arguments(name, made, columns)  # type: ignore[misc]  # made at run time
+            given = self._types.group_arguments(name, made, columns)
+            return list[self._groups[name][0]], self._open_arguments(collection, given)  # type: ignore[misc]  # made at run time
         key = collection.key
         says = f"The item's `{key.name}`."
         arguments = [] if collection.singleton else [argument("id", key.kind.annotation, says)]
@@ -187,8 +188,15 @@ class CollectionFields:
             return page_arguments()
         arguments = list_arguments(*self._filters[relation.targets[0]])
         if relation.through is not None:  # words are sought in the junction's own fields
-            return [one for one in arguments if one.python_name != "search"]
-        return arguments
+            return _without_search(arguments)
+        return self._open_arguments(relation.to[0], arguments)
+
+    def _open_arguments(
+        self, collection: Collection, arguments: list[StrawberryArgument]
+    ) -> list[StrawberryArgument]:
+        """Without `search` where it would look into a field that needs a permission."""
+        hides = len(self._open(collection)[0]) < len(collection.columns)
+        return _without_search(arguments) if hides else arguments
 
     # What a class says --------------------------------------------------------------------------
 
@@ -230,7 +238,9 @@ class CollectionFields:
         if isinstance(binding, ItemField):
             own = binding.field or field.python_name.rstrip("_")
             kind = item_kind(inner, where)
-            members.columns[name] = ItemColumn(name, own, kind, nullable, binding.readonly)
+            members.columns[name] = ItemColumn(
+                name, own, kind, nullable, binding.readonly, field.description
+            )
         elif isinstance(binding, ItemLink):
             relation = self._relation(name, binding, inner, where, nullable=nullable)
             members.relations[name] = relation
@@ -348,6 +358,10 @@ class _Members:
         if key is None:
             raise ConfigurationError(f"{cls}: its key {name!r} has no field.")
         return key
+
+
+def _without_search(arguments: list[StrawberryArgument]) -> list[StrawberryArgument]:
+    return [one for one in arguments if one.python_name != "search"]
 
 
 def _definition(cls: type) -> Any:

@@ -74,7 +74,7 @@ class WriteTypes:
         """Values, and related items: by their keys or, where that is declared, nested."""
         columns, relations = self._shown(collection)
         found: Rows = {
-            one.name: (one.kind.annotation | None, "")
+            one.name: (one.kind.annotation | None, one.says)
             for one in columns.values()
             if not one.readonly
         }
@@ -99,8 +99,8 @@ class WriteTypes:
             name = f"{collection.name}{relation.name[0].upper()}{relation.name[1:]}"
             one = f"{name}Reference"
             choices: Rows = {
-                choice: (f"Optional[{made}]", "")
-                for choice, made in zip(relation.choices, references, strict=True)
+                choice: (f"Optional[{made}]", f"One of {target.name}.")
+                for (choice, target), made in zip(relation.choices.items(), references, strict=True)
             }
             self._input(one, choices, "One related item, of one of these.", one_of=True)
         if not relation.many:

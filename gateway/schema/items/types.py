@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 class SortDirection(enum.Enum):
     """Directions of `sort`; where nulls stand is the source's affair."""
 
-    ASC = "ASC"
-    DESC = "DESC"
+    ASC = strawberry.enum_value("ASC", description="The least first.")
+    DESC = strawberry.enum_value("DESC", description="The greatest first.")
 
 
 _PRESENCE = {"isNull": operand("isNull", TEXT)}
@@ -47,13 +47,14 @@ TEXT_MEMBERS: Mapping[str, tuple[Any, str]] = {
 _DATES = frozenset({DATE, MOMENT})
 """Of these Directus (11.17) reads whatever it computes as a date, the number of values as well."""
 
-FUNCTIONS: Mapping[str, str] = {
-    "countDistinct": "How many different values.",
-    "sum": "Sums.",
-    "avg": "Averages.",
-    "min": "The smallest values.",
-    "max": "The largest values.",
+FUNCTIONS: Mapping[str, tuple[str, str]] = {
+    "countDistinct": ("How many different values.", "How many different values of"),
+    "sum": ("Sums.", "The sum of"),
+    "avg": ("Averages.", "The average of"),
+    "min": ("The smallest values.", "The smallest"),
+    "max": ("The largest values.", "The largest"),
 }
+"""By name, what the type of their results says, and how a result begins."""
 
 
 def result_kind(function: str, kind: ItemKind) -> ItemKind:
@@ -88,9 +89,10 @@ class CollectionTypes:
         }
         order: dict[str, tuple[Any, str]] = {}
         for column in columns.values():
-            members[column.name] = (self._filter_of(column.kind) | None, "")
+            says = column.described or f"By `{column.name}`."
+            members[column.name] = (self._filter_of(column.kind) | None, says)
             if column.kind.sortable:
-                order[column.name] = (SortDirection | None, "")
+                order[column.name] = (SortDirection | None, says)
         for relation in relations.values():
             if relation.any:
                 continue
@@ -133,7 +135,7 @@ class CollectionTypes:
     def group_type(self, collection: Collection, columns: Mapping[str, ItemColumn]) -> list[type]:
         """`<Type>Group` and the types of its members."""
         name = collection.name
-        keys = {one.name: Member(one.kind.annotation | None) for one in columns.values()}
+        keys = {one.name: Member(one.kind.annotation | None, one.says) for one in columns.values()}
         members = {
             "count": Member(int, "How many items."),
             "key": Member(
@@ -141,9 +143,11 @@ class CollectionTypes:
                 "What its items have in common: values of `groupBy`, null of all else.",
             ),
         }
-        for function, says in FUNCTIONS.items():
+        for function, (says, each) in FUNCTIONS.items():
             results = {
-                one.name: Member(result_kind(function, one.kind).annotation | None)
+                one.name: Member(
+                    result_kind(function, one.kind).annotation | None, f"{each} `{one.name}`."
+                )
                 for one in columns.values()
                 if one.kind.number or (function == "countDistinct" and one.kind not in _DATES)
             }
@@ -157,7 +161,8 @@ class CollectionTypes:
         self, name: str, made: type, columns: Mapping[str, ItemColumn]
     ) -> list[StrawberryArgument]:
         """The arguments of a root field of groups; `made` is the filter."""
-        names: Any = names_enum(f"{name}GroupBy", columns, f"The fields to group {name} items by.")
+        says = {one.name: one.says for one in columns.values()}
+        names: Any = names_enum(f"{name}GroupBy", says, f"The fields to group {name} items by.")
         return [
             argument(
                 "groupBy",

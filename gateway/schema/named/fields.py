@@ -254,7 +254,8 @@ class NamedFields:
 def _load(cls: type, path: str, where: str) -> SqlFile:
     module = sys.modules[cls.__module__]
     folder = Path(module.__file__ or "").parent / "sql"
-    package = module.__name__.rpartition(".")[0]
+    whole = module.__name__
+    package = whole if hasattr(module, "__path__") else whole.rpartition(".")[0]
     name = "/".join([*package.split("."), "sql", path] if package else ["sql", path])
     try:
         text = (folder / path).read_text("utf-8-sig")

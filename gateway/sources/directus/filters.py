@@ -54,8 +54,7 @@ class Filters:
     hold single parts only; what `some` says else is joined, which is possible once for each path.
     """
 
-    def __init__(self, argument: str = "filter") -> None:
-        self._argument = argument
+    def __init__(self) -> None:
         self._count = 0
         self._joined: set[tuple[str, ...]] = set()
 
@@ -74,7 +73,7 @@ class Filters:
     ) -> list[Condition]:
         """The conditions on items that `path` leads to; all of them hold."""
         if depth > MAX_DEPTH:
-            raise InputError(f"`{self._argument}` is nested deeper than {MAX_DEPTH} levels.")
+            raise InputError(f"`filter` is nested deeper than {MAX_DEPTH} levels.")
         found: list[Condition] = []
         for name, operand in given.items():
             if operand is None:
@@ -130,7 +129,7 @@ class Filters:
             return [_quantified("_some", single[0])]
         if whole in self._joined:
             raise InputError(
-                f"`{self._argument}` has several conditions in one `some` for "
+                f"`filter` has several conditions in one `some` for "
                 f"{'.'.join(whole)} twice; Directus can tell them apart only once."
             )
         self._joined.add(whole)
@@ -145,7 +144,7 @@ class Filters:
             alternatives = []
         if path or not alternatives or not all(map(_is_leaf, alternatives)):
             raise InputError(
-                f"`{self._argument}.{name}.none` takes one condition, or alternatives of one each, "
+                f"`filter.{name}.none` takes one condition, or alternatives of one each, "
                 "and only of what is listed itself; Directus can do no more."
             )
         return [_quantified("_none", leaf) for leaf in alternatives]
@@ -154,7 +153,7 @@ class Filters:
         found: list[Condition] = []
         for operator, value in operand.items():
             self._tally()
-            where = f"{self._argument}.{column.name}.{operator}"
+            where = f"filter.{column.name}.{operator}"
             if value is None:
                 raise InputError(
                     f"`{where}` must not be null; ask for missing values with `isNull: true`.",
@@ -177,7 +176,7 @@ class Filters:
     def _tally(self) -> None:
         self._count += 1
         if self._count > MAX_CONDITIONS:
-            raise InputError(f"`{self._argument}` has more than {MAX_CONDITIONS} conditions.")
+            raise InputError(f"`filter` has more than {MAX_CONDITIONS} conditions.")
 
 
 def sort_of(

@@ -13,7 +13,7 @@ from gateway.errors import InputError
 from gateway.schema.items.asks import MAX_ITEMS
 from gateway.schema.items.kinds import BIGINT
 from gateway.schema.shapes import MAX_DEPTH
-from gateway.sources.directus.selecting import COLLECTION
+from gateway.sources.directus.shapes import COLLECTION
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -13,8 +14,9 @@ from gateway.schema.items.asks import (
     ItemNodes,
     SingleItem,
 )
+from gateway.schema.items.catalog import Collection, ItemColumn, ItemRelation
+from gateway.schema.items.kinds import ItemKind
 from gateway.sources.contract import Prepared
-from gateway.sources.directus.outline import outline
 from gateway.sources.directus.plain import plain_items
 from gateway.sources.directus.requests import items_path
 from gateway.sources.directus.selecting import Selection, compile_selection
@@ -48,7 +50,7 @@ class Read(Prepared):
     @property
     def identity(self) -> Any:
         """What tells it from reads that look the same to Directus."""
-        return outline(self.ask)
+        return _outline(self.ask)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -157,3 +159,22 @@ def _aggregate(ask: ItemGroupsAsk) -> dict[str, list[str]]:
         if measured.function:
             found.setdefault(measured.function, {})[measured.field] = None
     return {function: list(fields) for function, fields in found.items()}
+
+
+_ELSEWHERE = "spec"
+"""A member that tells where arguments are read, which are compared by themselves."""
+
+
+def _outline(value: Any) -> Any:
+    """An ask, or a part of one, as JSON values: response keys, what stands there, how read.
+
+    Answers to asks with equal ones look the same.
+    """
+    if isinstance(value, tuple):
+        return [_outline(part) for part in value]
+    if isinstance(value, Collection | ItemColumn | ItemRelation | ItemKind):
+        return value.name
+    if dataclasses.is_dataclass(value):
+        names = [one.name for one in dataclasses.fields(value) if one.name != _ELSEWHERE]
+        return [type(value).__name__, *(_outline(getattr(value, name)) for name in names)]
+    return value

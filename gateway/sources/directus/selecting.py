@@ -31,11 +31,6 @@ if TYPE_CHECKING:
 ALIAS = "plait_"
 """How aliases of ours begin."""
 
-FILE_KEY = shapes.FILE_KEY
-
-COLLECTION = "collection"
-"""The field of a junction that names the collection of an item, where there are several."""
-
 
 @dataclass(slots=True, eq=False)
 class Level:
@@ -49,7 +44,7 @@ class Level:
         """Ask for a field's value, or where its item is asked for, for the item's key."""
         level = self.below.setdefault(name, None)
         if level is not None:
-            level.value(FILE_KEY)
+            level.value(shapes.FILE_KEY)
 
     def one(self, name: str) -> Level:
         """What is asked of the item that a field leads to."""
@@ -57,7 +52,7 @@ class Level:
         if level is None:
             level = Level()
             if name in self.below:
-                level.value(FILE_KEY)
+                level.value(shapes.FILE_KEY)
             self.below[name] = level
         return level
 
@@ -194,12 +189,12 @@ class _Compiling:
             (item,) = part.items
             read = self._reached(item, inner.one(through))
             return shapes.Part(part.key, name, shapes.through(through, read))
-        inner.value(COLLECTION)
+        inner.value(shapes.COLLECTION)
         reads = {}
         for item in part.items:
             collection = item.collection.collection
             reads[collection] = self._reached(item, inner.one(f"{through}:{collection}"))
-        return shapes.Part(part.key, name, shapes.any_of(through, COLLECTION, reads))
+        return shapes.Part(part.key, name, shapes.any_of(through, reads))
 
     def _reached(self, item: Item, level: Level) -> shapes.Read:
         """A related item: of nothing else the key is asked for, as else Directus leaves it out."""

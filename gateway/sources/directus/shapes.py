@@ -21,6 +21,9 @@ Read: TypeAlias = Callable[[Any, list[PlaitError]], Any]
 FILE_KEY = "id"
 """The key of Directus's own collection of files."""
 
+COLLECTION = "collection"
+"""The field of a junction that names the collection of an item, where there are several."""
+
 _FAILED = b"\0"
 
 
@@ -147,14 +150,14 @@ def through(name: str, read: Read) -> Read:
     return read_all
 
 
-def any_of(name: str, discriminator: str, reads: Mapping[str, Read]) -> Read:
+def any_of(name: str, reads: Mapping[str, Read]) -> Read:
     """The same where the far side may be of several collections; unknown ones are left out."""
 
     def read_all(given: Any, errors: list[PlaitError]) -> list[Any]:
         return [
-            reads[item[discriminator]](item[name], errors)
+            reads[item[COLLECTION]](item[name], errors)
             for item in _junction(given)
-            if item.get(name) is not None and item.get(discriminator) in reads
+            if item.get(name) is not None and item.get(COLLECTION) in reads
         ]
 
     return read_all
