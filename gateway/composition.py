@@ -24,11 +24,13 @@ from gateway.planning.arguments import PageLimits
 from gateway.planning.plan import Planner
 from gateway.planning.subscribing import PreparedEvents
 from gateway.sources.contract import Budget
+from gateway.telemetry import why_away
 from gateway.telemetry.counters import Traffic
 from gateway.wiring import (
     addresses_of,
     cache_store,
     datasources_of,
+    places_of,
     rate_limit_of,
     rate_of,
     registry_of,
@@ -67,7 +69,7 @@ class Gateway:
         self.api = built(self.domain, incremental=settings.serve.incremental > 0)
         self.embedder = embedder_of(settings.embedding, shared_vectors(settings))
         self.registry = registry_of(settings, self.api, self.embedder)
-        self.observed = Observation(settings)
+        self.observed = Observation(settings, places_of(settings))
         self.sources: dict[str, Source] = {source.name: source for source in self.registry.all()}
         self.groups = {name: self._grouped(source) for name, source in self.sources.items()}
         self.fresh = {
@@ -198,8 +200,11 @@ class Gateway:
         described: Mapping[str, Any] = self.sources[prepared.source].describe(prepared)
         return described
 
-    async def open(self) -> None:
+    async def open(self, *, vectors: bool = True) -> None:
         """Open all sources at once, and compare the entities with the live tables.
+
+        `vectors`: whether to warn of collections that are not there or not as they should be; who
+        makes or checks them tells of that better.
 
         A source that cannot be reached is logged and tried again when it is asked. Raises
         ConfigurationError where a table's database is not configured, a source refuses us, or its
@@ -218,7 +223,7 @@ class Gateway:
                 continue
             if wrong:
                 raise ConfigurationError("\n".join(wrong))
-        for name, health in (await self._vectors(budget)).items():
+        for name, health in (await self._vectors(budget)).items() if vectors else ():
             _LOG.warning("%s: %s", name, health.detail)
         if self.datasources is not None:
             await self.datasources.connect()
@@ -233,12 +238,12 @@ class Gateway:
         try:
             async with asyncio.timeout(OPEN_SECONDS):
                 await source.open()
-        except (SourceError, TimeoutError):
-            _LOG.warning("source %s is not reachable yet", source.name)
+        except (SourceError, TimeoutError) as error:
+            _LOG.warning("source %s is not reachable yet%s", source.name, why_away(error))
 
     async def close(self) -> None:
         """Let what is under way finish, then close all sources."""
-        self.engine.compiling.close()
+        self.engine.beside.close()
         groups = [*self.groups.values(), *self.fresh.values()]
         await self.identity.close()
         await self.documents.close()

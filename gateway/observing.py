@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from gateway.caching.cache import Cache
     from gateway.identity.identify import Identity
     from gateway.settings import Settings
+    from gateway.telemetry.places import Place
     from gateway.telemetry.tracing import Tracing
     from gateway.viewer import Viewer
 
@@ -28,10 +29,11 @@ if TYPE_CHECKING:
 class Observation:
     """Makes the parts that are observed where metrics or traces are wanted.
 
-    `counters` is None where neither is, `tracing` where traces are not.
+    `places`: where each source is. `counters` is None where neither is wanted, `tracing` where
+    traces are not.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, places: Mapping[str, Place] | None = None) -> None:
         telemetry = settings.telemetry
         self.counters: Counters | None = None
         self.tracing: Tracing | None = None
@@ -48,7 +50,10 @@ class Observation:
             from gateway.telemetry.tracing import Tracing  # noqa: PLC0415
 
             self.tracing = Tracing(
-                telemetry.traces, service=telemetry.service, ratio=telemetry.traces_ratio
+                telemetry.traces,
+                service=telemetry.service,
+                ratio=telemetry.traces_ratio,
+                places=places,
             )
             wanted = {"tracing": self.tracing}
             self.engine = partial(traced.TracedEngine, counters=self.counters, **wanted)
@@ -170,8 +175,8 @@ def _documents(engine: Engine) -> Iterator[Family]:
     yield Family(
         "plait_plans_compiling",
         "gauge",
-        "Plans under way or in line.",
-        [({}, engine.compiling.figures()["compiling"])],
+        "Plans, and checks of long documents, under way or in line.",
+        [({}, len(engine.beside))],
     )
 
 

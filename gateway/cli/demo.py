@@ -202,11 +202,13 @@ def _tell(folder: Path, places: Mapping[str, str]) -> None:
 
 @contextmanager
 def _stopping_on_sigterm() -> Iterator[None]:
-    """Let SIGTERM end the command as Ctrl-C does, so that the engines are stopped too."""
+    """Let SIGTERM and SIGHUP end the command as Ctrl-C does, and stop the engines too."""
+    from gateway.serving.signals import end_at_hangup
 
     def interrupt(_number: int, _frame: object) -> None:
         raise KeyboardInterrupt
 
+    end_at_hangup()
     before = signal.signal(signal.SIGTERM, interrupt)
     try:
         yield

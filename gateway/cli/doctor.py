@@ -54,7 +54,7 @@ async def _checked(settings: Settings) -> Mapping[str, Health]:
 
     gateway = Gateway(settings)
     try:
-        await gateway.open()
+        await gateway.open(vectors=False)
         found = await gateway.check(Budget(asyncio.get_running_loop().time() + OPEN_SECONDS))
         return {**found, **dict(_documents(gateway))}
     finally:

@@ -12,6 +12,8 @@ from gateway.cli.output import MISUSED, console
 from gateway.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from gateway.settings import Settings
 
 app = typer.Typer(name="migrate", no_args_is_help=True, help="Migrate the database up or down.")
@@ -61,6 +63,42 @@ def current(source: Source = "default") -> None:
     newest = migrate.head(migrations_folder(settings))
     _tell(asyncio.run(migrate.current(database_url(settings, source))))
     console().print(f"newest: {newest or 'none'}")
+
+
+@app.command()
+def sql(source: Source = "default") -> None:
+    """Print what the gateway itself needs in a database, for psql or a migration; asks no source.
+
+    The change feed over the entities' tables and, where the domain has any, the tables of jobs,
+    of workflows and of vector sync. Done again it leaves what is there.
+    """
+    from gateway.settings import load
+
+    typer.echo("".join(f"{one.strip().rstrip(';')};\n\n" for one in _needed(load(), source)))
+
+
+def _needed(settings: Settings, source: str) -> Iterator[str]:
+    from gateway.domain import built, load_domain
+    from gateway.sources.postgres.agreement import ENGINE
+    from gateway.sources.postgres.feed import INSTALL
+    from gateway.sources.postgres.feed.functions import watch
+    from gateway.sync.install import script
+    from gateway.workflows.install import engine_where_absent
+
+    domain = load_domain(settings)
+    syncs = [sync for sync in domain.syncs if sync.rows == source]
+    entities = [one for one in built(domain).catalog.entities.values() if one.source == source]
+    relations = [relation for one in entities for relation in one.relations.values()]
+    between = [relation.through.table for relation in relations if relation.through is not None]
+    tables = [*between, *(one.table for one in entities)]
+    runs = source == "default" and (domain.workflows or domain.nodes)
+    if syncs:
+        yield script(syncs)
+    elif runs or any(table.schema == ENGINE for table in tables):
+        yield engine_where_absent()
+    yield from INSTALL
+    if tables:
+        yield watch(tables)
 
 
 def database_url(settings: Settings, source: str) -> str:

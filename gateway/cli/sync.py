@@ -69,7 +69,7 @@ async def _run(settings: Settings, names: Sequence[str], *, check: bool, repair:
 
     gateway = Gateway(settings)
     try:
-        await gateway.open()
+        await gateway.open(vectors=False)
         fillers = _chosen(gateway.fillers, names)
         if check:
             return _reported([await filler.check() for filler in fillers])

@@ -6,6 +6,7 @@ import os
 import sys
 
 from gateway.errors import ConfigurationError
+from gateway.telemetry import log_refusal
 
 if __name__ == "__main__":
     # The domain may lie in the working directory, which `python -m` has put first already.
@@ -15,7 +16,7 @@ if __name__ == "__main__":
 
         status = run()
     except ConfigurationError as error:
-        sys.stderr.write(f"error: {error.message}\n")
+        log_refusal(error)
         status = 2
     except KeyboardInterrupt:  # Ctrl-C: uvicorn has shut down by then, and passes the signal on
         status = 130

@@ -6,6 +6,7 @@ some networks, two packets. ASGI lets a server keep the head until the body begi
 
 from __future__ import annotations
 
+import asyncio
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -16,10 +17,16 @@ from uvicorn.protocols.http.httptools_impl import (
     RequestResponseCycle,
 )
 
+from gateway.errors import Code, RequestError
+from gateway.execution.exchange import error_body
+
 if TYPE_CHECKING:
     from uvicorn._types import ASGI3Application
 
 Headers: TypeAlias = tuple[tuple[bytes, bytes], ...]
+
+
+_ENDING = error_body([RequestError("The gateway is stopping.", code=Code.SOURCE_UNAVAILABLE)])
 
 
 class WholeResponse:
@@ -33,10 +40,28 @@ class WholeResponse:
         self._start: Any = None
 
     async def __call__(self, scope: Any, receive: Any, _send: Any) -> None:
-        """Answer the request; a head that no body followed is sent at the end."""
-        await self._app(scope, receive, self._send)
+        """Answer the request; a head that no body followed is sent at the end.
+
+        The server cancels what is under way where its time to shut down is over: that is answered
+        503, or breaks off.
+        """
+        try:
+            await self._app(scope, receive, self._send)
+        except asyncio.CancelledError:
+            await self._break_off()
+            return
         if self._start is not None:
             await self._cycle.send(self._start)
+
+    async def _break_off(self) -> None:
+        cycle = self._cycle
+        if cycle.response_started:
+            cycle.transport.close()
+            return
+        length = (b"content-length", b"%d" % len(_ENDING))
+        headers = [(b"content-type", b"application/json"), length, (b"connection", b"close")]
+        await cycle.send({"type": "http.response.start", "status": 503, "headers": headers})
+        await cycle.send({"type": "http.response.body", "body": _ENDING})
 
     async def _send(self, message: Any) -> None:
         """Keep the head; send it with what follows."""

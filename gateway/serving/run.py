@@ -3,29 +3,38 @@
 from __future__ import annotations
 
 import logging
+import multiprocessing
+import signal
+import sys
 from typing import TYPE_CHECKING
 
 from uvicorn import Server
+from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
 from gateway.app import create_app
+from gateway.errors import ConfigurationError
 from gateway.serving.listener import ListenerConfig, bind
+from gateway.serving.signals import end_at_hangup, end_with_parent, hangup_ignored
 from gateway.settings import load
-from gateway.telemetry import configure_logging
+from gateway.telemetry import configure_logging, log_internal, log_refusal
 
 if TYPE_CHECKING:
+    import socket
+
     from starlette.types import ASGIApp
 
-NOT_STARTED = 3
+NOT_STARTED = STARTUP_FAILURE
 """The exit status of a gateway that could not start; the log says why."""
+INTERRUPTED = 130
 
 _LOG = logging.getLogger(__name__)
 
 
 def run() -> int:
     """Serve until told to stop; the exit status. Raises `ConfigurationError`."""
-    settings = load()
     configure_logging()
+    settings = load()
     config = ListenerConfig(
         "gateway.serving.run:application",
         settings.serve,
@@ -37,14 +46,57 @@ def run() -> int:
     with bind(settings.serve.host, settings.serve.port) as listener:
         _LOG.info("starting on %s, port %d", *listener.getsockname()[:2])
         if settings.serve.workers > 1:
-            Multiprocess(config, sockets=[listener]).run()
-            return 0
+            return _Workers(config, listener).serve()
+        end_at_hangup()
+        # uvicorn raises the signal that it was told to stop by anew: a clean end is no failure.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         server = Server(config)
         server.run(sockets=[listener])
         return 0 if server.started else NOT_STARTED
 
 
 def application() -> ASGIApp:
-    """The application, as each worker process makes it: from the file and the environment."""
+    """The application, as each process that serves makes it: from the file and the environment.
+
+    Ends the process where that cannot be; only `run`'s own raises `ConfigurationError`.
+    """
     configure_logging()
-    return create_app(load())
+    worker = multiprocessing.parent_process() is not None
+    if worker:
+        end_at_hangup()
+        end_with_parent()
+    try:
+        return create_app(load())
+    except ConfigurationError as error:
+        if not worker:
+            raise
+        log_refusal(error)
+    except Exception as error:  # noqa: BLE001 - uvicorn would tell its words, or start for ever
+        log_internal(error)
+    sys.exit(NOT_STARTED)
+
+
+class _Workers(Multiprocess):
+    """Several workers. At SIGHUP they end as at SIGTERM, where uvicorn would start them anew."""
+
+    def __init__(self, config: ListenerConfig, listener: socket.socket) -> None:
+        ignored = hangup_ignored()
+        super().__init__(config, sockets=[listener])
+        self._status = 0
+        if ignored:
+            signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+    def serve(self) -> int:
+        """Serve until told to stop, or until a worker cannot start; the exit status."""
+        self.run()
+        failed = any(worker.exitcode == NOT_STARTED for worker in self.processes)
+        return NOT_STARTED if failed else self._status
+
+    def handle_int(self) -> None:
+        """End, as shells expect of Ctrl-C."""
+        super().handle_int()
+        self._status = INTERRUPTED
+
+    def handle_hup(self) -> None:
+        """The terminal was closed."""
+        self.handle_term()

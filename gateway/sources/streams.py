@@ -1,4 +1,4 @@
-"""Long conversations with one HTTP service: WebSockets, and answers that come line by line.
+"""Long conversations with one HTTP service: WebSockets, and answers that come piece by piece.
 
 They have connections of their own, so that the short requests of `gateway.sources.http` never wait
 for one that stays open.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
+from email.message import Message
 from typing import TYPE_CHECKING, Any
 
 from gateway.errors import SourceRefused, SourceTimeout, SourceUnavailable
@@ -19,14 +20,16 @@ if TYPE_CHECKING:
 HEARTBEAT = 20.0
 """Seconds between two pings of a WebSocket; one without an answer is lost."""
 QUIET = 90.0
-"""Seconds of silence after which an answer that comes line by line is taken for lost."""
+"""Seconds of silence after which an answer that comes piece by piece is taken for lost."""
+
+_WAYS = "its setting `subscriptions` says how it sends events: websocket, sse or multipart."
 
 
 class Streams:
     """A service's streams.
 
     `name` is what errors call it; `headers` go with every request. `connect_seconds`: until the
-    service must have taken up a stream. `max_bytes`: of one message, or one line.
+    service must have taken up a stream. `max_bytes`: of one message, line or part.
     """
 
     def __init__(
@@ -70,13 +73,14 @@ class Streams:
             raise self._late() from None
         except client.WSServerHandshakeError as error:
             raise SourceRefused(
-                f"{self.name} does not open a WebSocket.", extensions={"status": error.status}
+                f"{self.name} does not open a WebSocket; {_WAYS}",
+                extensions={"status": error.status},
             ) from None
         except (client.ClientError, OSError):
             raise SourceUnavailable(f"{self.name} cannot be reached.") from None
         try:
             if connected.protocol not in protocols:
-                raise SourceRefused(f"{self.name} does not speak {', '.join(protocols)}.")
+                raise SourceRefused(f"{self.name} does not speak {', '.join(protocols)}; {_WAYS}")
             yield Socket(self.name, connected, client)
         finally:
             await connected.close()
@@ -89,28 +93,52 @@ class Streams:
 
         Raises `SourceUnavailable`, `SourceTimeout` or `SourceRefused`, at once or later.
         """
+        async with self._posted(url, body, headers, "text/event-stream") as response:
+            yield self._pieces(response, b"\n")
+
+    @asynccontextmanager
+    async def parts(
+        self, url: str, body: bytes, headers: Mapping[str, str], accept: str
+    ) -> AsyncIterator[AsyncIterator[bytes]]:
+        """What is between the delimiters of a multipart answer to a POST, each with its head.
+
+        What is before the first and after the last is there too, the latter from its `--` on.
+        Raises as `lines`.
+        """
+        async with self._posted(url, body, headers, accept) as response:
+            told = Message()
+            told["content-type"] = response.headers["content-type"]
+            # With the line's end before it: JSON holds none that `--` follows.
+            yield self._pieces(response, f"\n--{told.get_boundary('-')}".encode(), b"\n")
+
+    @asynccontextmanager
+    async def _posted(
+        self, url: str, body: bytes, headers: Mapping[str, str], accept: str
+    ) -> AsyncIterator[Any]:
         session = await self._opened()
         client = await client_library()
-        wanted = {**headers, "accept": "text/event-stream", "content-type": "application/json"}
+        sent = {**headers, "accept": accept, "content-type": "application/json"}
+        kind = accept.partition(";")[0]
         try:
             async with asyncio.timeout(self._connect_seconds):
-                response = await session.post(url, data=body, headers=wanted, allow_redirects=False)
+                response = await session.post(url, data=body, headers=sent, allow_redirects=False)
         except TimeoutError:
             raise self._late() from None
         except (client.ClientError, OSError):
             raise SourceUnavailable(f"{self.name} cannot be reached.") from None
         try:
-            if response.content_type != "text/event-stream":
+            if response.content_type != kind:
                 raise SourceRefused(
-                    f"{self.name} answers with no event stream.",
+                    f"{self.name} answers with no {kind}; {_WAYS}",
                     extensions={"status": response.status},
                 )
-            yield self._lines_of(response, client)
+            yield response
         finally:
             response.close()
 
-    async def _lines_of(self, response: Any, client: Any) -> AsyncIterator[bytes]:
-        rest = b""
+    async def _pieces(self, response: Any, end: bytes, rest: bytes = b"") -> AsyncIterator[bytes]:
+        """What comes, cut at each `end`; `rest` is taken to have come before."""
+        client = await client_library()
         while True:
             try:
                 async with asyncio.timeout(QUIET):
@@ -120,12 +148,13 @@ class Streams:
             except (client.ClientError, OSError):
                 raise SourceUnavailable(f"{self.name} was lost.") from None
             if not chunk:
+                yield rest
                 return
-            *whole, rest = (rest + chunk).split(b"\n")
+            *whole, rest = (rest + chunk).split(end)
             if len(rest) > self._max_bytes:
                 raise SourceRefused(f"{self.name} sent more than {self._max_bytes} bytes at once.")
-            for line in whole:
-                yield line.removesuffix(b"\r")
+            for piece in whole:
+                yield piece.removesuffix(b"\r")
 
     async def _opened(self) -> Any:
         client = await client_library()

@@ -7,7 +7,9 @@ not ours: such a text may quote any of them. Of an exception it holds the types 
 from __future__ import annotations
 
 import logging
+import os
 import secrets
+import socket
 import sys
 import traceback
 from datetime import UTC, datetime
@@ -79,6 +81,23 @@ def log_internal(error: BaseException) -> str:
     return identity
 
 
+def why_away(error: BaseException) -> str:
+    """What the system says of a service that is not reached: `: Connection refused`, or nothing."""
+    if isinstance(error, TimeoutError):
+        return ": no answer in time"
+    for one in _chain(error, suppressed=True):
+        if isinstance(one, OSError) and one.errno:
+            words = one.strerror if isinstance(one, socket.gaierror) else os.strerror(one.errno)
+            return f": {words}"
+    return ""
+
+
+def log_refusal(error: PlaitError) -> None:
+    """Log why nothing can be started: a line with the code for each thing that is wrong."""
+    for wrong in error.message.splitlines():
+        _LOGGER.error("%s", wrong, extra={"fields": {"code": error.code.value}})
+
+
 def describe(error: BaseException) -> list[dict[str, Any]]:
     """The error and what caused it, outermost first: type and frames, never its arguments.
 
@@ -87,8 +106,11 @@ def describe(error: BaseException) -> list[dict[str, Any]]:
     return [_describe_one(one) for one in _chain(error)]
 
 
-def _chain(error: BaseException) -> Iterator[BaseException]:
-    """The error, its cause (or context) and so on, each once; members of a group in between."""
+def _chain(error: BaseException, *, suppressed: bool = False) -> Iterator[BaseException]:
+    """The error, its cause (or context) and so on, each once; members of a group in between.
+
+    `suppressed`: with the contexts that somebody hid by `from None`.
+    """
     seen: set[int] = set()
     waiting: list[BaseException | None] = [error]
     while waiting:
@@ -97,7 +119,8 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
             continue
         seen.add(id(one))
         yield one
-        waiting.append(one.__cause__ or (None if one.__suppress_context__ else one.__context__))
+        hidden = one.__suppress_context__ and not suppressed
+        waiting.append(one.__cause__ or (None if hidden else one.__context__))
         if isinstance(one, BaseExceptionGroup):
             waiting.extend(reversed(one.exceptions))
 

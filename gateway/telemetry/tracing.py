@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace.export import SpanExporter
     from opentelemetry.trace import Span
 
+    from gateway.telemetry.places import Place
+
 _INCOMING = frozenset({b"traceparent", b"tracestate"})
 _EXPORT_SECONDS = 5.0
 _MOST_HEADER_BYTES = 1_024
@@ -48,8 +50,8 @@ class Tracing:
     """Makes spans and sends them to a collector, from a thread of its own.
 
     `endpoint`: where it takes OTLP over HTTP. `service`: what we are called there. `ratio`: the
-    part of the requests that is traced, of those whose caller did not decide that. `exporter`:
-    where spans go instead.
+    part of the requests that is traced, of those whose caller did not decide that. `places`: where
+    each source is, by its name. `exporter`: where spans go instead.
     """
 
     def __init__(
@@ -58,6 +60,7 @@ class Tracing:
         *,
         service: str,
         ratio: float,
+        places: Mapping[str, Place] | None = None,
         exporter: SpanExporter | None = None,
     ) -> None:
         self._provider = TracerProvider(
@@ -73,6 +76,7 @@ class Tracing:
                 max_queue_size=MAX_SPANS,
             )
         )
+        self._places = places or {}
         self._tracer = self._provider.get_tracer("plait")
         self._propagator = TraceContextTextMapPropagator()
 
@@ -128,7 +132,7 @@ class Tracing:
 
         What reads of a database is named as OpenTelemetry's conventions for those have it.
         """
-        told = {"plait.source": source, **attributes}
+        told = {"plait.source": source, **self._places.get(source, {}), **attributes}
         system = _SYSTEMS.get(source.partition(".")[0])
         name = f"{kind} {source}"
         if system is not None:

@@ -35,7 +35,8 @@ class Clients:
         Without a viewer, as nobody knows yet who it is, that of its address.
         """
         if viewer is not None and viewer.subject is not None:
-            name = f"subject {viewer.tenant or ''} {viewer.subject}"
+            # Neither holds a line break, so no two clients have one name.
+            name = f"subject {viewer.tenant or ''}\n{viewer.subject}"
         else:
             name = f"address {self._address(scope)}"
         return hashlib.blake2b(name.encode(), digest_size=16).hexdigest()

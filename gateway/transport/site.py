@@ -10,8 +10,9 @@ from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from gateway.errors import Code, RequestError
+from gateway.errors import Code, PlaitError, RequestError
 from gateway.execution.exchange import error_body
+from gateway.telemetry import log_internal, log_refusal
 from gateway.transport.health import health_routes
 from gateway.transport.timing import timed
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
     from starlette.routing import BaseRoute
-    from starlette.types import ASGIApp, Receive, Scope, Send
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from gateway.telemetry.counters import Traffic
     from gateway.transport.health import Readiness
@@ -60,7 +61,9 @@ def build_site(  # noqa: PLR0913 - the parts of a site, all by name
     )
 
     async def site(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] != endpoint:
+        if scope["type"] == "lifespan":
+            await _live(rest, scope, receive, send)
+        elif scope["type"] != "http" or scope["path"] != endpoint:
             opens = scope["type"] == "websocket" and scope["path"] == endpoint
             app = socket if opens and socket is not None else rest
             await app(scope, receive, send)
@@ -73,6 +76,20 @@ def build_site(  # noqa: PLR0913 - the parts of a site, all by name
         return site
     paths = {endpoint, *(route.path for route in rest.routes if isinstance(route, Route))}
     return timed(site, traffic, paths)
+
+
+async def _live(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+    """Start up and shut down. What goes wrong is logged by its code, or without its words."""
+
+    async def bare(message: Message) -> None:
+        await send({"type": message["type"]})  # the text of a failure is a traceback
+
+    try:
+        await app(scope, receive, bare)
+    except PlaitError as error:
+        log_refusal(error)
+    except Exception as error:  # noqa: BLE001 - the server was told that it failed
+        log_internal(error)
 
 
 def _wants_page(scope: Scope) -> bool:

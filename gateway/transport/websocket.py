@@ -47,9 +47,13 @@ WRONG_PROTOCOL, INIT_TIMEOUT, TAKEN_ID, TOO_MANY_INITS = 4406, 4408, 4409, 4429
 POLICY, TRY_AGAIN_LATER = 1008, 1013
 MAX_CREDENTIALS = 32
 """Members of the payload of `connection_init` that are looked at."""
+MAX_CREDENTIAL_BYTES = 65_536
+"""Of these together: they are kept as long as the connection."""
 _NAME = "websocket"
 _SHAPE = HttpLimits()
 """What variables may look like, as over HTTP."""
+_FAREWELL = 1.0
+"""Seconds to tell why a connection ends."""
 _MOST_REASON = 120
 """Bytes of a reason: a close frame has room for 123."""
 
@@ -323,9 +327,10 @@ class _Connection:
 async def _close(send: Send, code: int, reason: str) -> None:
     text = reason.encode()[:_MOST_REASON].decode(errors="ignore")
     try:
-        await send({"type": "websocket.close", "code": code, "reason": text})
+        async with asyncio.timeout(_FAREWELL):
+            await send({"type": "websocket.close", "code": code, "reason": text})
     except (OSError, RuntimeError):
-        return  # the client was faster
+        return  # the client was faster, or reads nothing: the server cuts it off
 
 
 def _credentials(payload: dict[str, Any], headers: RawHeaders) -> RawHeaders:
@@ -341,4 +346,6 @@ def _credentials(payload: dict[str, Any], headers: RawHeaders) -> RawHeaders:
         for name, value in list(said.items())[:MAX_CREDENTIALS]
         if isinstance(value, str)
     ]
+    if sum(len(value) for _, value in lines) > MAX_CREDENTIAL_BYTES:
+        raise _Closed(BAD_MESSAGE, f"Credentials have at most {MAX_CREDENTIAL_BYTES} bytes")
     return lines or headers

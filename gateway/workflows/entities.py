@@ -13,6 +13,7 @@ from strawberry.scalars import JSON
 from gateway.errors import InputError
 from gateway.execution.context import reference
 from gateway.schema.bindings import field
+from gateway.schema.definitions import describe_values
 from gateway.schema.entity import entity
 from gateway.schema.roots import mutations
 from gateway.workflows import records
@@ -25,6 +26,17 @@ if TYPE_CHECKING:
 _ANSWERING = 0.02
 """Seconds before the request's end at which a source is given up, so that its error arrives."""
 strawberry.enum(StepState, name="WorkflowStepState", description="How far a step has come.")
+describe_values(
+    StepState,
+    {
+        StepState.PENDING: "Not begun, or to begin again.",
+        StepState.RUNNING: "Begun, and not ended.",
+        StepState.SAVED: "Done, and the context after it is kept.",
+        StepState.DONE: "Done, and not to be saved: resumed, the run goes back before it.",
+        StepState.FAILED: "Ended by an error.",
+        StepState.CANCELLED: "Ended because the run was cancelled.",
+    }.__getitem__,
+)
 
 
 @strawberry.type(name="WorkflowStep", description="A step of a run.")

@@ -76,6 +76,7 @@ class Worker:
         self._lease = lease
         self._beat = lease / 4
         self._poll = poll
+        self._under_way = 0
         self._ended: dict[tuple[int, int], float] = {}
         """Tries that ended here, by the job's id and its tries before, and when."""
         self._connector = procrastinate.PsycopgConnector(
@@ -98,6 +99,16 @@ class Worker:
 
         A database that is away, or has not been migrated yet, is waited for.
         """
+        doing = asyncio.create_task(self._keep_working())
+        try:
+            await asyncio.shield(doing)
+        finally:
+            # `asyncio.wait_for`, by which pools connect, loses some (python/cpython#86296).
+            while not doing.done():
+                doing.cancel()
+                await asyncio.wait({doing}, timeout=1 + self._beat * (self._under_way > 0))
+
+    async def _keep_working(self) -> None:
         pause = _FIRST_PAUSE
         while True:
             started = asyncio.get_running_loop().time()
@@ -133,9 +144,11 @@ class Worker:
 
     def _declare(self, job: Job) -> None:
         async def perform(context: JobContext, /, **arguments: Any) -> None:
+            self._under_way += 1
             try:
                 await self._perform(job, context, arguments)
             finally:
+                self._under_way -= 1
                 now = asyncio.get_running_loop().time()
                 self._ended[context.job.id or 0, context.job.attempts] = now
 

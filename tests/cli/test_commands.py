@@ -3,7 +3,10 @@
 import subprocess
 import sys
 
+import asyncpg
 import pytest
+
+from gateway.sources.postgres.feed.functions import WATCHED
 
 HEAVY = ("strawberry", "graphql", "sqlalchemy", "asyncpg", "qdrant_client", "uvicorn", "numpy")
 
@@ -74,6 +77,65 @@ async def test_migrating_down_asks_first(plait, fresh_database):
     for typed in ("n\n", ""):
         assert plait("migrate", "down", "base", typed=typed, POSTGRES_URL=url).returncode != 0
     assert plait("migrate", "current", POSTGRES_URL=url).stdout == newest
+
+
+OWN = """
+import sqlalchemy as sa
+from gateway import Domain, WorkflowRun, entity, many_through, Connection, queries, listing
+
+tables = sa.MetaData()
+table = sa.Table("Odd's", tables, sa.Column("id", sa.Integer, primary_key=True))
+seen = sa.Table("seen", tables, sa.Column("id", sa.Integer, primary_key=True))
+between = sa.Table(
+    "between_odds", tables, sa.Column("a", sa.ForeignKey(table.c.id), primary_key=True),
+    sa.Column("b", sa.ForeignKey(table.c.id), primary_key=True),
+)
+
+
+@entity(table)
+class Odd:
+    id: int
+    others: Connection["Odd"] = many_through(between, "a")
+
+
+@entity(seen)
+class Seen:
+    id: int
+
+
+@queries
+class Queries:
+    odds: Connection[Odd] | None = listing()
+    seen: Connection[Seen] | None = listing()
+
+
+domain = Domain(entities=[Odd, Seen, WorkflowRun], queries=[Queries])
+"""
+
+
+async def test_what_the_gateway_itself_needs(plait, fresh_database, tmp_path):
+    """A domain without migrations gets runs and the change feed by one script, again and again."""
+    url = await fresh_database()
+    (tmp_path / "own.py").write_text(OWN)
+    done = plait("migrate", "sql", PLAIT_RESOLVERS="own")
+    assert done.returncode == 0, done.stderr
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute(
+            'CREATE TABLE "Odd\'s" (id int PRIMARY KEY); CREATE VIEW seen AS SELECT 1 AS id;'
+            "CREATE TABLE between_odds (a int, b int, PRIMARY KEY (a, b))"
+        )
+        doctor = plait("doctor", PLAIT_RESOLVERS="own", POSTGRES_URL=url)
+        assert "`plait migrate sql` prints what makes it" in doctor.stderr
+        await connection.execute(done.stdout)
+        await connection.execute(done.stdout)
+        watched = {row["name"] for row in await connection.fetch(WATCHED, "plait_changes")}
+        assert watched == {"Odd's", "between_odds", "workflow_runs"}
+        assert (
+            await connection.fetchval("SELECT count(*) FROM plait_engine.procrastinate_jobs") == 0
+        )
+    finally:
+        await connection.close()
 
 
 @pytest.mark.parametrize(

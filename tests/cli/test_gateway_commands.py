@@ -271,6 +271,7 @@ async def test_serve_answers_and_stops(environment, plait, sources):
         process.send_signal(signal.SIGTERM)
         _, logged = process.communicate(timeout=30)
     assert status(f"{url}/health/live") is None
+    assert process.returncode == 0
     for line in logged.splitlines():
         assert {"time", "level", "logger", "message"} <= json.loads(line).keys()
 

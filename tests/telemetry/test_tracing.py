@@ -8,6 +8,7 @@ import subprocess
 import sys
 from contextlib import asynccontextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from telemetry.collector import collecting
@@ -40,7 +41,8 @@ def attributes(span):
 
 async def test_a_request_is_a_tree_of_spans(collector, fresh_database, redis_url):
     """request → document, plan, a fetch for each source; all of the caller's trace."""
-    async with served(await fresh_database(), redis_url, **traced(collector)) as client:
+    database = await fresh_database()
+    async with served(database, redis_url, **traced(collector)) as client:
         headers = {"traceparent": f"00-{TRACE}-{PARENT}-01"}
         body = {"query": DOCUMENT, "variables": {"n": 7}}
         assert (await client.post("/graphql", json=body, headers=headers)).status_code == 200
@@ -60,7 +62,12 @@ async def test_a_request_is_a_tree_of_spans(collector, fresh_database, redis_url
     assert select["db.collection.name"].string_value == "books"
     assert select["db.system.name"].string_value == "postgresql"
     assert select["plait.source"].string_value == "postgres"
+    port = select["server.port"].int_value
+    assert (select["server.address"].string_value, port) == ("127.0.0.1", urlsplit(database).port)
+    assert select["db.namespace"].string_value == urlsplit(database).path[1:]
     fetch = collector.one("redis")
+    assert attributes(fetch)["server.port"].int_value == urlsplit(redis_url).port
+    assert attributes(fetch)["db.namespace"].string_value == urlsplit(redis_url).path[1:]
     assert attributes(fetch)["plait.keys"].int_value == 7
     assert attributes(fetch)["db.system.name"].string_value == "redis"
     assert (request.kind, fetch.kind) == (request.SPAN_KIND_SERVER, request.SPAN_KIND_CLIENT)

@@ -123,7 +123,7 @@ def test_values_may_nest_up_to_the_limit() -> None:
         ("query={a}&variables={", "'variables'"),
         ("query={a}&variables={%22a%22:NaN}", "'variables'"),
         ("query={a}&extensions=%22x%22", "'extensions'"),
-        ("query={a}&variables=" + '{"a":' * 3_000, "deeper"),
+        ("query={a}&variables=" + '{"a":' * 3_000 + "1" + "}" * 3_000, "deeper"),
         ("query={a}&variables=" + '{"a":' * 70 + "1" + "}" * 70, "deeper"),
         ("query=%ff", "UTF-8"),
         ("query=%ed%a0%80", "UTF-8"),

@@ -102,7 +102,7 @@ def engine(kept: Kept) -> Iterator[Engine]:
     store = DocumentStore(api.catalog.schema, DocumentLimits())
     engine = Engine(api, store, planner, {}, lambda _: {}, writers={})
     yield engine
-    engine.compiling.close()
+    engine.beside.close()
 
 
 @pytest.fixture

@@ -61,8 +61,10 @@ async def test_a_subject_is_a_client_wherever_it_is():
         (bob, here, []),
         (Viewer("ann", tenant="t"), here, []),
         (ANONYMOUS, here, []),
+        (Viewer("b ann", tenant="a"), here, []),
+        (Viewer("ann", tenant="a b"), here, []),
     )
-    assert found == [0, 0, 1, 2, 3]
+    assert found == [0, 0, 1, 2, 3, 4, 5]
 
 
 async def test_a_proxy_s_word_counts_and_a_client_s_does_not():

@@ -13,6 +13,7 @@ from telemetry.shelf import ask, served
 from toy_engine import ToyEngine
 from toy_site import client_of, no_sources, site_of
 
+from gateway.errors import ConfigurationError
 from gateway.sources.contract import Budget, Health
 from gateway.transport import health as health_module
 from gateway.transport.http import GraphQLOverHTTP
@@ -196,6 +197,40 @@ async def test_the_lifespan_surrounds_the_service(engine: ToyEngine) -> None:
     await site({"type": "lifespan", "state": {}}, receive, send)
     assert events == ["up", "down"]
     assert outgoing == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
+
+
+@pytest.mark.parametrize(
+    ("error", "logged"),
+    [
+        (ConfigurationError("a is wrong\nb is wrong"), ["a is wrong", "b is wrong"]),
+        (RuntimeError("hunter2"), ["masked error"]),
+    ],
+)
+async def test_a_start_that_fails_is_told_without_a_traceback(
+    engine: ToyEngine, caplog: pytest.LogCaptureFixture, error: Exception, logged: list[str]
+) -> None:
+    """The server learns that it failed and no words; the log has what is meant for it, by code."""
+
+    @asynccontextmanager
+    async def lifespan(_app: Any) -> AsyncIterator[None]:
+        raise error
+        yield
+
+    site = build_site(graphql=GraphQLOverHTTP(engine), readiness=no_sources, lifespan=lifespan)
+    outgoing: list[Any] = []
+
+    async def receive() -> Any:
+        return {"type": "lifespan.startup"}
+
+    async def send(message: Any) -> None:
+        outgoing.append(message)
+
+    await site({"type": "lifespan", "state": {}}, receive, send)
+    assert outgoing == [{"type": "lifespan.startup.failed"}]
+    assert [record.getMessage() for record in caplog.records] == logged
+    if isinstance(error, ConfigurationError):
+        codes = [record.__dict__["fields"]["code"] for record in caplog.records]
+        assert codes == ["CONFIGURATION"] * 2
 
 
 async def test_a_websocket_is_closed(engine: ToyEngine) -> None:

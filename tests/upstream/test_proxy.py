@@ -302,6 +302,10 @@ def test_wrong_declarations_are_refused() -> None:
     assert "twice" in refused(Upstream("people", SDL), Upstream("people", SDL, prefix="X"))
     assert "its SDL is wrong" in refused(Upstream("people", "type Query {"))
     assert "has no type Person" in refused(Upstream("people", "type Query { a: Int }"))
+    keyless = "type Person { name: String } type Query { people(ids: [ID!]): [Person] "
+    message = refused(Upstream("people", keyless + "person(id: ID!): Person }"))
+    assert "Animal.friend: Person of upstream people has no field id, by which" in message
+    assert '{"…": "id"}' in message
     for join, says in (
         (Join("Person", "x", joined.Animal, "id", column="owner"), "has no column 'owner'"),
         (Join("Person", "x", joined.Animal, "key"), "Person has no field key"),

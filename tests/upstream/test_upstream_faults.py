@@ -14,6 +14,7 @@ from upstream.people import SDL, People, reply
 
 from gateway.schema.remote import UpstreamInfo
 from gateway.sources.contract import Budget
+from gateway.sources.upstream.answers import MAX_ERRORS
 from gateway.sources.upstream.source import UpstreamSource
 
 if TYPE_CHECKING:
@@ -155,6 +156,41 @@ async def test_an_error_below_a_null(gateway: Joined) -> None:
         assert body["data"] == failing["data"]
         paths = [error["path"] for error in body["errors"]]
         assert paths == [["a", "friends", 1, "name"], ["people", 0, "team", "members", 0]]
+
+
+async def test_several_errors_below_a_null(gateway: Joined) -> None:
+    """All are told, each at its place, as the upstream told them; what they share is one null."""
+    rows = [["people", 1, "team", "members", 0, "name"], ["people", 1, "team", "title"]]
+    failed = [["a", "name"], ["a", "friends", 0, "name"], *rows, ["people", 0, "name"]]
+    failing = {
+        "data": {"a": None, "people": [{"name": "Ada", "team": None}, {"name": "B", "team": None}]},
+        "errors": [{"message": "No.", "path": path} for path in failed],
+    }
+
+    async def answer(_scope: Any, _receive: Any, send: Any) -> None:
+        await reply(send, 200, json.dumps(failing))
+
+    gateway.people.answer = answer
+    people = "people { name team { title members { name } } }"
+    plain = f"{{ a: person(id: 1) {{ name friends {{ name }} }} {people} }}"
+    for query in (plain, plain.replace("{", "{ hello", 1)):
+        body = await gateway.ask(query)
+        body["data"].pop("hello", None)
+        assert body["data"] == failing["data"]
+        assert [error["path"] for error in body["errors"]] == failed[:-1]
+        assert {error["extensions"]["upstream"] for error in body["errors"]} == {"upstream.people"}
+
+
+async def test_errors_below_a_null_are_bounded(gateway: Joined) -> None:
+    """A hundred of a million tell enough."""
+    errors = [{"message": "No.", "path": ["people", at, "name"]} for at in range(5_000)]
+
+    async def answer(_scope: Any, _receive: Any, send: Any) -> None:
+        await reply(send, 200, json.dumps({"data": {"people": None}, "errors": errors}))
+
+    gateway.people.answer = answer
+    body = await gateway.ask("{ people { name } }")
+    assert len(body["errors"]) == MAX_ERRORS
 
 
 async def test_an_answer_without_data(gateway: Joined) -> None:

@@ -4,11 +4,13 @@ import asyncio
 import os
 import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import asyncpg
+import procrastinate
 import pytest
-from workflows.conftest import until
+from workflows.conftest import running, until
 
 from gateway.errors import InputError
 from gateway.workflows.jobs import Job, defer
@@ -51,6 +53,34 @@ async def test_a_job_is_there_with_its_transaction(connection, working):
 
     assert notes.arguments == [{"n": 2, "text": "ä\u2028'"}]
     await until(lambda: _none_left(connection))
+
+
+async def test_a_lost_cancellation_is_said_again(url, monkeypatch):
+    """As Python 3.11 may lose one while the worker connects; nobody waits for it for ever."""
+    real, lost = procrastinate.App.run_worker_async, asyncio.Event()
+
+    async def deaf(app, **options):
+        with suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+        lost.set()
+        await real(app, **options)
+
+    monkeypatch.setattr(procrastinate.App, "run_worker_async", deaf)
+    async with asyncio.timeout(20), running(url, [Job("note", Notes())], lease=1.0) as task:
+        await until(lambda: _connected(url))
+    assert lost.is_set()
+    assert task.cancelled()
+
+
+async def _connected(url):
+    connection = await asyncpg.connect(url, timeout=10)
+    try:
+        return await connection.fetchval(
+            "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'plait-worker'"
+            " AND datname = current_database()"
+        )
+    finally:
+        await connection.close(timeout=10)
 
 
 async def _none_left(connection):

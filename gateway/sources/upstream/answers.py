@@ -131,7 +131,7 @@ class Errors:
         if whole:
             if raw is not None and raw != b"null":
                 return bytes(raw)
-            located = [((), error) for _, error in located]
+            located = [((), error) for _, error in located[:1]]  # names that no client knows
         return self.value(None if raw is None else bytes(raw), located)
 
     def value(
@@ -140,8 +140,9 @@ class Errors:
         """A part's value with the errors that belong below it."""
         if raw is None or raw == b"null":
             if errors:
-                path, error = errors[0]
-                return _placed(error, path)
+                first, *others = [_placed(error, path) for path, error in errors]
+                first.others = tuple(others)
+                return first
             return self.general if raw is None else self.pathless
         if errors:
             return _with_errors(raw, errors)
@@ -152,7 +153,10 @@ def _with_errors(raw: bytes, errors: Sequence[tuple[tuple[str | int, ...], Sourc
     """The value with its errors where the upstream says they belong, or where null took over."""
     tree: Any = [orjson.loads(raw)]
     for number, (path, error) in enumerate(errors):
-        _placed(error, _mark(tree, (0, *path), f"{_TOKEN}{number};"))
+        first, below = _mark(tree, (0, *path), number)
+        _placed(error, below)
+        if first != number:
+            errors[first][1].others += (error,)
     text = orjson.dumps(tree[0])
     pieces: list[bytes | PlaitError] = []
     for index, part in enumerate(_MARKED.split(text)):
@@ -160,21 +164,22 @@ def _with_errors(raw: bytes, errors: Sequence[tuple[tuple[str | int, ...], Sourc
     return Pieces(pieces)
 
 
-def _mark(tree: Any, path: tuple[str | int, ...], mark: str) -> tuple[str | int, ...]:
-    """Put `mark` at the deepest place of `path` that holds null; what of `path` is below it.
+def _mark(tree: Any, path: tuple[str | int, ...], number: int) -> tuple[int, tuple[str | int, ...]]:
+    """Mark the null on the way of `path` with `number`; whose mark it has, and what is below it.
 
-    Nowhere if none does.
+    Nothing is marked if there is none.
     """
-    for number, step in enumerate(path, 1):
+    for depth, step in enumerate(path, 1):
         try:
             below = tree[step]
         except (KeyError, IndexError, TypeError):
             break
         if below is None:
-            tree[step] = mark
-            return path[number:]
+            below = tree[step] = f"{_TOKEN}{number};"
+        if isinstance(below, str) and below.startswith(_TOKEN):
+            return int(below[len(_TOKEN) : -1]), path[depth:]
         tree = below
-    return ()
+    return number, ()
 
 
 def _placed(error: SourceError, below: tuple[str | int, ...]) -> SourceError:

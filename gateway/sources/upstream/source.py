@@ -66,7 +66,7 @@ class UpstreamSource:
         connect_timeout: float = 2.0,
         max_bytes: int = 16_000_000,
         trusted: bool = False,
-        subscriptions: Literal["websocket", "sse"] = "websocket",
+        subscriptions: Literal["websocket", "sse", "multipart"] = "websocket",
         subscriptions_url: str | None = None,
         required: bool = True,
     ) -> None:

@@ -1,4 +1,4 @@
-"""Subscriptions of an upstream: its events, over graphql-transport-ws or server-sent events.
+"""Subscriptions of an upstream, over graphql-transport-ws, as server-sent events or in parts.
 
 Equal subscriptions of one process are one there: equal documents, variables and headers.
 """
@@ -33,7 +33,17 @@ class _Message(msgspec.Struct):
     payload: msgspec.Raw = msgspec.Raw()
 
 
+class _Part(msgspec.Struct):
+    """A part of a multipart answer; one without anything says that the stream lives."""
+
+    payload: msgspec.Raw = msgspec.Raw()
+    errors: msgspec.Raw = msgspec.Raw()
+
+
 _MESSAGE = msgspec.json.Decoder(_Message)
+_PART = msgspec.json.Decoder(_Part)
+PARTS = 'multipart/mixed;subscriptionSpec="1.0"'
+"""https://www.apollographql.com/docs/graphos/routing/operations/subscriptions/multipart-protocol"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +67,7 @@ class UpstreamSubscriptions:
         streams: Streams,
         url: str,
         *,
-        way: Literal["websocket", "sse"],
+        way: Literal["websocket", "sse", "multipart"],
         init_seconds: float,
         credentials: Mapping[str, str],
         trusted: bool,
@@ -86,7 +96,8 @@ class UpstreamSubscriptions:
         await self._streams.close()
 
     def _listen(self, topic: Topic) -> AsyncGenerator[Envelope, None]:
-        return self._over_socket(topic) if self._way == "websocket" else self._over_lines(topic)
+        ways = {"websocket": self._over_socket, "sse": self._over_lines}
+        return ways.get(self._way, self._in_parts)(topic)
 
     # graphql-transport-ws ------------------------------------------------------------------------
 
@@ -143,6 +154,28 @@ class UpstreamSubscriptions:
                     if data:
                         yield result(self._name, b"\n".join(data))
                     kind, data = b"", list[bytes]()
+        raise SourceUnavailable(f"{self._name} ended the stream without saying so.")
+
+    # multipart/mixed -----------------------------------------------------------------------------
+
+    async def _in_parts(self, topic: Topic) -> AsyncGenerator[Envelope, None]:
+        headers = dict(topic.headers)
+        async with self._streams.parts(self._url, topic.body, headers, PARTS) as parts:
+            async for part in parts:
+                if part.startswith(b"--"):
+                    return
+                body = part.partition(b"\r\n\r\n")[2]
+                if not body:
+                    continue
+                try:
+                    told = _PART.decode(body)
+                except msgspec.MsgspecError:
+                    raise SourceRefused(f"{self._name} sent a part that is no event.") from None
+                payload, errors = bytes(told.payload), bytes(told.errors)
+                if payload not in (b"", b"null"):
+                    yield result(self._name, payload)
+                elif errors:
+                    raise self._refused(b'{"errors":' + errors + b"}")
         raise SourceUnavailable(f"{self._name} ended the stream without saying so.")
 
     def _refused(self, body: bytes) -> Exception:
