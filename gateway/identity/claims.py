@@ -6,7 +6,6 @@ A claim is named as it is (`sub`), or by a JSON pointer (RFC 6901) where it lies
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +19,8 @@ MAX_CHARS = 256
 """Characters of a subject, a role, a scope, a tenant or a kept claim."""
 MAX_NAMES = 1_000
 """Roles, and scopes, of one viewer."""
+_BEYOND_BIGINT = 1 << 63
+"""Numbers are kept up to here: rules read them as JSON."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,8 @@ def _names(value: Any) -> frozenset[str]:
 def _kept(value: Any) -> Claim | None:
     if isinstance(value, str):
         return _text(value)
-    if isinstance(value, float) and not math.isfinite(value):
+    if not isinstance(value, bool | int | float):
+        return None
+    if not -_BEYOND_BIGINT <= value < _BEYOND_BIGINT:
         raise refused(Reason.CLAIMS)
-    return value if isinstance(value, bool | int | float) else None
+    return value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from gateway.identity.apikeys import ApiKeys
     from gateway.identity.tokens import Tokens
 
+_LOG = logging.getLogger(__name__)
 _AUTHORIZATION = b"authorization"
 _BEARER = b"bearer"
 
@@ -97,5 +99,8 @@ class Identity:
         return self._keys.viewer(value.strip())
 
     def _noted(self, error: CredentialsError) -> CredentialsError:
-        self._refusals[error.reason] += 1
+        """Counted, and logged by powers of two, so that a flood of them floods no log."""
+        self._refusals[error.reason] = count = self._refusals[error.reason] + 1
+        if count.bit_count() == 1:
+            _LOG.info("credentials were refused: %s (%d so far)", error.reason, count)
         return error

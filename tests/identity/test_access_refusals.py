@@ -116,6 +116,10 @@ ORACLES = [
     ("people { groups(by: [EMAIL]) { count } }", HR),
     ('people { groups(by: [NAME], having: {max: {email: {like: "c%"}}}) { count } }', HR),
     ("people { groups(by: [NAME], orderBy: [{min: {email: ASC}}]) { key { name } } }", HR),
+    (
+        '_entities(representations: [{__typename: "Person", email: "c"}]) { ... on Person { name } }',
+        HR,
+    ),
 ]
 
 
@@ -160,6 +164,8 @@ async def test_conditions_of_the_document_do_not_hide_a_field(house: Stand) -> N
         assert await house.data(document, {"all": True}, viewer=ADMIN)
 
 
+KEEPER = Viewer(subject="kit", roles=frozenset({"caretaker"}))
+
 # Writes ------------------------------------------------------------------------------------------
 
 INSERT = 'mutation { insertPerson(input: {name: "Dee"}) { name } }'
@@ -181,11 +187,27 @@ async def test_a_refused_write_does_not_happen(house: Stand) -> None:
     await house.connection.execute("delete from people where name = 'Dee'")
 
 
+async def test_rows_inserted_along_ask_for_what_their_own_insert_asks_for(house: Stand) -> None:
+    """Else who may insert a room could insert anybody."""
+    caretaker = Viewer("cat", roles=frozenset({"caretaker"}))
+    document = 'mutation { buildRoom(input: {name: "Cellar"%s}) { name } }'
+    assert await house.data(document % "", viewer=caretaker)
+    nested = document % ', people: [{name: "Dee"}]'
+    body = await house.ask(nested, viewer=caretaker)
+    assert entries(body) == [("FORBIDDEN", None)]
+    assert await house.value("select count(*) from people where name = 'Dee'") == 0
+    assert await house.data(nested, viewer=EVERYBODY)
+    await house.connection.execute("delete from people where name = 'Dee'")
+    await house.connection.execute("delete from rooms where name = 'Cellar'")
+
+
 GUARDED_WRITES = [
     'insertPerson(input: {name: "Dee", email: "d"}) { id }',
     'insertPerson(input: {name: "Dee", pin: "1"}) { id }',
     'insertPerson(input: {name: "Dee", diaries: [{text: "x"}]}) { id }',
     'insertRoom(input: {name: "Dee", people: [{name: "Dee", email: "d"}]}) { id }',
+    'insertPerson(input: {name: "Dee", room: {name: "Dee", code: "1"}}) { id }',
+    'insertPerson(input: {name: "Dee", boss: {name: "Dee", room: {name: "x", code: "1"}}}) { id }',
     'insertRoom(input: {name: "Dee", code: "1"}) { id }',
     'insertDiary(input: {text: "Dee"}) { id }',
     'updatePerson(id: 1, set: {email: "d"}) { id }',
@@ -194,6 +216,7 @@ GUARDED_WRITES = [
     'updatePeople(where: {email: {like: "c%"}}, set: {name: "Dee"}) { id }',
     'deletePeople(where: {email: {eq: "canary-email-3"}}) { id }',
     "deletePeople(where: {boss: {salary: {gt: 1}}}) { id }",
+    'updateKnownPerson(id: 1, version: 7, set: {name: "Dee"}) { id }',
 ]
 
 
@@ -204,6 +227,23 @@ async def test_what_is_guarded_cannot_be_written(house: Stand, write: str) -> No
     body = await house.ask(f"mutation {{ {write} }}", viewer=EDITOR)
     assert {code for code, _ in entries(body)} == {"FORBIDDEN"}
     assert await _everything(house) == before
+
+
+async def test_who_may_insert_a_row_that_another_refers_to(house: Stand) -> None:
+    """Those who may by its own root field; anybody who writes the one may name a row that is there."""
+    new = 'mutation { hire(input: {name: "Dee", %s}) { room { name } } }'
+    refused = new % 'room: {name: "Den"}'
+    (error,) = (await house.ask(refused, viewer=KEEPER))["errors"]
+    assert error["extensions"]["code"] == "FORBIDDEN"
+    assert "input.room" in error["message"]
+    assert await house.value("select count(*) from rooms where name = 'Den'") == 0
+    given = await house.data(new % 'roomId: "1"', viewer=KEEPER)
+    both = Viewer(subject="both", roles=frozenset({"caretaker", "editor"}))
+    made = await house.data(refused, viewer=both)
+    await house.connection.execute("delete from people where name = 'Dee'")
+    await house.connection.execute("delete from rooms where name = 'Den'")
+    assert given == {"hire": {"room": {"name": "Hall"}}}
+    assert made == {"hire": {"room": {"name": "Den"}}}
 
 
 async def _everything(house: Stand) -> list[Any]:

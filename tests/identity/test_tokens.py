@@ -144,6 +144,8 @@ BAD: dict[str, bytes] = {
     "exp true": mint({**claims(), "exp": True}),
     "exp endless": mint({**claims(), "exp": float("inf")}),
     "exp no number": mint({**claims(), "exp": float("nan")}),
+    "exp beyond all floats": mint({**claims(), "exp": 10**400}),
+    "nbf beyond all floats": mint({**claims(), "nbf": -(10**400)}),
     "nbf far ahead": mint(claims(nbf=int(NOW) + 86_400)),
     "nbf just ahead": mint(claims(nbf=int(NOW) + 31)),
     "nbf a text": mint({**claims(), "nbf": "0"}),
@@ -252,6 +254,15 @@ def test_claims_may_lie_deep_and_be_named_like_addresses() -> None:
     assert isinstance(viewer, Viewer)
     assert (viewer.claim("age"), viewer.claim("absent")) == (40, None)
     assert hash(viewer) == hash(tokens(names=names).viewer(mint(said)))
+
+
+@pytest.mark.parametrize("age", [2**63, -(2**63) - 1, 10**30, float("inf")])
+def test_a_number_that_no_rule_could_read_is_no_claim(age: float) -> None:
+    """Rules read claims as JSON, which would fail each of the viewer's requests."""
+    names = ClaimNames(kept=("age",))
+    with pytest.raises(CredentialsError):
+        tokens(names=names).viewer(mint(claims(age=age)))
+    assert tokens(names=names).viewer(mint(claims(age=2**63 - 1)))
 
 
 def test_any_audience_must_be_asked_for() -> None:

@@ -39,7 +39,8 @@ people = sa.Table(
     metadata,
     sa.Column("id", sa.Integer, sa.Identity(), primary_key=True),
     sa.Column("name", sa.Text, nullable=False),
-    sa.Column("email", sa.Text),
+    sa.Column("email", sa.Text, unique=True),
+    sa.Column("version", sa.Integer, nullable=False, server_default="7"),
     sa.Column("phone", sa.Text),
     sa.Column("salary", sa.Integer),
     sa.Column("pin", sa.Text, nullable=False, server_default="0000"),
@@ -84,13 +85,14 @@ class Room:
     people: "Connection[Person]" = has_many("room_id")
 
 
-@entity(people)
+@entity(people, other_keys=["email"])
 class Person:
     """Somebody."""
 
     id: ID
     name: str
     email: str | None = column(roles=["hr", "admin"])
+    version: int = column(roles=["hr"])
     phone: str | None = column(authenticated=True)
     salary: int | None = column(policies=[["grown", "paying"], ["owner"]])
     pin: str = column(scopes=[["pins", "vault"], ["root"]])
@@ -170,10 +172,13 @@ class VaultMutations:
 
     insert_person: Person | None = insert()
     insert_room: Room | None = insert()
+    build_room: Room | None = insert(roles=["caretaker"])
     insert_diary: Diary | None = insert()
     update_person: Person | None = update()
+    update_known_person: Person | None = update(version="version")
     update_people: list[Person] | None = update_many()
     delete_people: list[Person] | None = delete_many()
+    hire: Person | None = insert(roles=["caretaker"])
     rename_room: Room | None = update(roles=["caretaker"])
 
 
@@ -185,6 +190,7 @@ domain = Domain(
     entities=[Room, Person, Diary, Gift],
     queries=[VaultQueries],
     mutations=[VaultMutations],
+    subgraph=True,
     policies={
         "grown": lambda viewer: (viewer.claim("age") or 0) >= 18,
         "paying": lambda viewer: viewer.tenant == "gold",
