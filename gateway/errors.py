@@ -108,6 +108,8 @@ class PlaitError(Exception):
     code: Code = Code.INTERNAL_SERVER_ERROR
     below: tuple[str | int, ...] = ()
     """Where it happened, from the place of the null that took over: keys, and places in lists."""
+    others: tuple[PlaitError, ...] = ()
+    """What else happened below that null, as a source told it."""
 
     def __init__(
         self,

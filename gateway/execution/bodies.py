@@ -8,7 +8,7 @@ import orjson
 
 from gateway.errors import PlaitError, SourceDataError
 from gateway.execution.exchange import codes_of
-from gateway.execution.failures import error_entry
+from gateway.execution.failures import error_entries
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,10 +32,10 @@ def spliced(plan: Plan, answers: Sequence[Value], waves: Waves) -> tuple[bytes, 
             parts += (root.prefix, value, b",")
             continue
         if isinstance(value, PlaitError):
-            errors.append(error_entry(value, [root.field.key], root.field))
+            errors += error_entries(value, [root.field.key], root.field)
         elif not root.nullable:
             missing = SourceDataError("There is no value for this non-null field.")
-            errors.append(error_entry(missing, [root.field.key], root.field))
+            errors += error_entries(missing, [root.field.key], root.field)
         nulled = nulled or not root.nullable
         parts += (root.prefix, b"null,")
     if nulled:

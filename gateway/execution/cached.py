@@ -22,7 +22,7 @@ from gateway.caching.key import (
     entry_keys,
     plan_identity,
 )
-from gateway.caching.tags import of_collections, of_list, of_row
+from gateway.caching.tags import of_collections, of_list
 from gateway.errors import PlaitError
 from gateway.execution.invalidation import Written
 from gateway.execution.marks import unmarked
@@ -66,10 +66,7 @@ class _Known(NamedTuple):
 
     def want(self, name: bytes, key: Key = ()) -> Want:
         """The want of an answer, by its name in the cache; `key` is that of its row."""
-        tags, row, _, guards = self.read
-        if row is not None:
-            tags = (*tags, of_row(row, key) or of_list(row))
-        return Want(name, tags, guards)
+        return Want(name, self.read.of_key(key), self.read.guards)
 
     def loaded(self, values: Sequence[Value]) -> Sequence[Value | Loaded]:
         """Values of the source as they are kept."""
@@ -279,18 +276,18 @@ class FetchReads:
         self._groups = groups
 
     async def single(
-        self, prepared: Prepared, arguments: tuple[Any, ...], scope: Hashable, deadline: float
+        self, prepared: Prepared, arguments: tuple[Any, ...], deadline: float
     ) -> Value:
         """The one value of a plan without keys. Raises as `Groups.single` does."""
         self._request.parts = None
         groups = self._groups
         names = self._names(arguments, None)
         if names is None:
-            return await groups.single(prepared, arguments, scope, deadline)
+            return await groups.single(prepared, arguments, deadline)
         known = self._owner.known(self._fetch)
 
         async def load(_places: Sequence[int], until: float) -> Sequence[Value | Loaded]:
-            return known.loaded([await groups.single(known.prepared, arguments, scope, until)])
+            return known.loaded([await groups.single(known.prepared, arguments, until)])
 
         (value,) = await self._fetched([known.want(names[0])], load, deadline)
         return value
@@ -300,7 +297,6 @@ class FetchReads:
         prepared: Prepared,
         keys: Sequence[Key],
         arguments: tuple[Any, ...],
-        scope: Hashable,
         deadline: float,
     ) -> list[Value]:
         """One value per key; those that are in no level in one call. Raises as `Groups.by_key`."""
@@ -308,7 +304,7 @@ class FetchReads:
         names = self._names(arguments, keys)
         if names is None:
             request.parts = None
-            return await groups.by_key(prepared, keys, arguments, scope, deadline)
+            return await groups.by_key(prepared, keys, arguments, deadline)
         values: list[Value] = []
         missing: Sequence[int] = range(len(keys))
         if not request.refresh and request.told is None:
@@ -325,7 +321,7 @@ class FetchReads:
 
         async def load(places: Sequence[int], until: float) -> Sequence[Value | Loaded]:
             asked = [keys[missing[place]] for place in places]
-            return known.loaded(await groups.by_key(known.prepared, asked, arguments, scope, until))
+            return known.loaded(await groups.by_key(known.prepared, asked, arguments, until))
 
         found = await self._fetched(wants, load, deadline)
         if len(found) == len(keys):

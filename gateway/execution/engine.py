@@ -7,6 +7,7 @@ spliced among the walked ones (`gateway.execution.executor`).
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -14,7 +15,6 @@ import orjson
 from gateway.caching.function import CURRENT
 from gateway.errors import Code, InputError, PlaitError, RequestError
 from gateway.execution.bodies import spliced, traced
-from gateway.execution.compiling import Compiling
 from gateway.execution.context import RequestContext
 from gateway.execution.exchange import Answer, codes_of, refusal
 from gateway.execution.executor import execute_walked
@@ -32,7 +32,7 @@ from gateway.schema.rules import VIEWER_SPEC, viewer_values
 from gateway.schema.selection import Reader, condition_variables
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Hashable, Iterable, Mapping
 
     from gateway.context.registry import Datasources
     from gateway.documents.cost import Costs, Priced
@@ -113,7 +113,7 @@ class Engine:
         self._anonymous_writes = anonymous_writes
         self._authority = api.catalog.authority
         self.tactics = Tactics()
-        self.compiling = Compiling()
+        self.beside = store.beside
         self.cached: CachedReads | None = None
         """The cache, where anything may be kept; set once, before the first request."""
         self.datasources: Datasources | None = None
@@ -128,10 +128,16 @@ class Engine:
         """What operations may cost, and which documents; said once, before the first request."""
         self._costs, self._named, self._texts = costs, named, not named.required
 
+    def _known(self, request: GraphQLRequest) -> Document | None:
+        """The kept document of a request that only gives its text."""
+        if request.extensions is not None or not self._texts:
+            return None
+        return self.store.known(request.document)
+
     async def load(self, request: GraphQLRequest, deadline: float) -> Document:
         """The document that a request gives or names. Raises RequestError."""
         if self._named is None:
-            return self.store.load(request.document)
+            return await self.store.find(request.document, deadline)
         return await self._named.load(request, deadline)
 
     async def answer(  # noqa: PLR0913 - the hot path is written out; all but two are named
@@ -151,9 +157,7 @@ class Engine:
         """
         try:
             operation = operation or (
-                self.store.load(request.document)
-                if request.document and request.extensions is None and self._texts
-                else await self.load(request, deadline)
+                self._known(request) or await self.load(request, deadline)
             ).operation(request.operation_name)
             if operation.kind != "query":
                 _refuse_kind(operation, allow_mutations=allow_mutations)
@@ -166,11 +170,11 @@ class Engine:
             variables = planned.coercer.coerce(request.variables or _NO_VARIABLES)
             outline, reader = self.outline(operation, planned, variables, viewer)
             shapes, values = outline.read(variables)
-            plan = outline.known(shapes) or await self.compiling.plan(outline, shapes, deadline)
+            plan = outline.known(shapes) or await self.plan(outline, shapes, deadline)
             if plan.demands:
                 self.require(plan.demands, viewer)
             groups = self.fresh if operation.kind == "mutation" else self.groups
-            waves = Waves(groups, (*values, viewer_values(viewer)), (), deadline)
+            waves = Waves(groups, (*values, viewer_values(viewer)), deadline)
             waves.tactics = self.tactics
             waves.cache = self._cache(operation, request, waves, refresh=refresh)
             if request.extensions and (told := self._extensions(request.extensions, plan, waves)):
@@ -227,6 +231,11 @@ class Engine:
         # A resolver's JSON may be more than JSON can hold: that is masked by the caller.
         body = orjson.dumps({"data": data, "errors": errors} if errors else {"data": data})
         return body, codes_of(errors)
+
+    async def plan(self, outline: Outline, shapes: tuple[Hashable, ...], deadline: float) -> Plan:
+        """The plan of an outline for shapes that it does not know. Raises as `Beside.made`."""
+        make, keep = partial(outline.compiled, shapes), partial(outline.keep, shapes)
+        return await self.beside.made((outline, shapes), make, keep, deadline)
 
     def _refuse_writer(self, viewer: Viewer) -> None:
         if viewer.subject is None and not self._anonymous_writes:

@@ -29,7 +29,7 @@ from gateway.execution.kept import Place
 from gateway.execution.walk import Spliced
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, Iterator, Mapping
+    from collections.abc import AsyncIterable, Iterable, Iterator, Mapping
 
     from graphql import DocumentNode, GraphQLResolveInfo
 
@@ -191,7 +191,7 @@ async def execute_walked(
         return None, [{"message": late.message, "extensions": late.extensions}]
     finally:
         await context.walk.close()
-    errors = [_entry(error) for error in result.errors or ()]
+    errors = _entries(result.errors or ())
     return result.data, errors + context.walk.errors
 
 
@@ -244,12 +244,12 @@ async def source_events(
         operation_extensions=None,
     )
     if isinstance(built, list):
-        return [_entry(error) for error in built]
+        return _entries(built)
     stream: Any = create_source_event_stream(built)
     if isawaitable(stream):
         stream = await stream
     if isinstance(stream, ExecutionResult):
-        return [_entry(error) for error in stream.errors or ()]
+        return _entries(stream.errors or ())
     return cast("AsyncIterable[Any]", stream)
 
 
@@ -265,11 +265,29 @@ def _with_extensions(schema: Any, extensions: list[SchemaExtension]) -> Any:
     return twin
 
 
-def _entry(error: GraphQLError) -> dict[str, Any]:
-    """An error of graphql-core as it may leave: with a code, and masked unless it is meant."""
+def _entries(errors: Iterable[GraphQLError]) -> list[dict[str, Any]]:
+    """Errors of graphql-core as they may leave, and what else their nulls took."""
+    entries = []
+    for error in errors:
+        original = _original(error)
+        entry = _entry(error, original)
+        entries.append(entry)
+        for other in original.others if isinstance(original, PlaitError) else ():
+            path = [*(error.path or ()), *other.below]
+            told = {"message": other.message, "path": path, "extensions": other.extensions}
+            entries.append({**entry, **told})
+    return entries
+
+
+def _original(error: GraphQLError) -> Exception | None:
     original = error.original_error
     while isinstance(original, GraphQLError):
         original = original.original_error
+    return original
+
+
+def _entry(error: GraphQLError, original: Exception | None) -> dict[str, Any]:
+    """An error of graphql-core as it may leave: with a code, and masked unless it is meant."""
     entry: dict[str, Any] = {"message": error.message}
     extensions = dict(error.extensions or {})
     below: tuple[str | int, ...] = ()

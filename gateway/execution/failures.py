@@ -53,8 +53,7 @@ class Failures:
     def _walk(self, value: Any, path: list[str | int], errors: list[dict[str, Any]]) -> None:
         if isinstance(value, str) and value.startswith(_TOKEN):
             error, field = self._marked[int(value.rpartition(":")[2])]
-            if len(errors) < MAX_ERRORS:
-                errors.append(error_entry(error, path, field))
+            errors += error_entries(error, path, field)[: MAX_ERRORS - len(errors)]
         elif isinstance(value, dict):
             for key, part in value.items():
                 self._walk(part, [*path, key], errors)
@@ -63,8 +62,12 @@ class Failures:
                 self._walk(part, [*path, place], errors)
 
 
-def error_entry(error: PlaitError, path: list[str | int], field: Field) -> dict[str, Any]:
-    """A field error as the GraphQL specification writes it, section 7.1.2."""
+def error_entries(error: PlaitError, path: list[str | int], field: Field) -> list[dict[str, Any]]:
+    """A field error, and what else its null took, as the specification writes them: 7.1.2."""
+    return [_entry(one, path, field) for one in (error, *error.others)]
+
+
+def _entry(error: PlaitError, path: list[str | int], field: Field) -> dict[str, Any]:
     entry: dict[str, Any] = {"message": error.message}
     location = field.nodes[0].loc
     if location is not None:

@@ -37,10 +37,6 @@ class Call:
             return keys
         return [_converted(convert, key or ()) for key in keys]
 
-    def all_keys(self) -> list[Key]:
-        """The keys of a request that takes them as they are."""
-        return [key for key in self.keys() if key is not None]
-
 
 def believing(row: bytes, believed: Mapping[str, Any]) -> bytes:
     """A row with what its representation says, as its resolvers find it."""

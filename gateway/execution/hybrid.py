@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from gateway.errors import PlaitError
 from gateway.execution.hybrid_hits import Hit, HitWriter
-from gateway.execution.narrowing import Narrowed, Targets, both
+from gateway.execution.narrowing import Narrowed, Targets, both, hits_of, located
 from gateway.planning.hybrid import Mode
 
 if TYPE_CHECKING:
@@ -78,6 +77,7 @@ class Fused:
         self._words = ranked.words
         self._wish = wish
         self._path = path
+        self._targets = Targets(request, ranked, None)
         self._fusion: Fusion = request.values[ranked.fusion][0]
         self._writer = HitWriter(ranked.hit)
 
@@ -118,7 +118,7 @@ class Fused:
         if not fusion.text and self._ranked.mode is Mode.HYBRID:
             return {}
         arguments = self._words.arguments(fusion.words, fusion.candidates, self._request.values)
-        found = orjson.loads(await self._request.single(self._words.ranking, arguments))
+        found = orjson.loads(await self._request.ask(self._words.ranking, arguments))
         return _ranked((self._native(key), rank) for key, rank in found)
 
     async def _by_vectors(self) -> list[Row]:
@@ -126,36 +126,23 @@ class Fused:
         if self._ranked.mode is Mode.TEXT or not fusion.vector:
             return []
         if rankings.shown:
-            await self._locate()
+            self._wish = await located(self._request, rankings, self._wish)
         if self._ranked.rows is not None:
             narrowed = Narrowed(self._request, self._ranked, self._wish, None, self._path)
-            (rows,) = await narrowed.found(fusion.candidates)
-        else:
-            wish = rankings.first(self._wish, fusion.candidates, exact=False)
-            (rows,) = await Targets(self._request, self._ranked, None).rows(rankings.ranking, wish)
-        if isinstance(rows, PlaitError):
-            raise rows
-        return rows or []
-
-    async def _locate(self) -> None:
-        """Embed the text once, for the ranking and for what is shown of its hits."""
-        rankings = self._ranked.rankings
-        if rankings.by_text(self._wish) is not None:
-            vector = await self._request.single(rankings.target, (self._wish,))
-            self._wish = rankings.at(self._wish, vector)
+            return hits_of(await narrowed.found(fusion.candidates))
+        wish = rankings.first(self._wish, fusion.candidates, exact=False)
+        return hits_of(await self._targets.rows(rankings.ranking, wish))
 
     async def _details(self, keys: Sequence[Any]) -> dict[Any, Row]:
         """Payload and vector of the hits, where they are shown; of rows without a point nothing."""
         rankings = self._ranked.rankings
         if not rankings.shown or not keys:
             return {}
-        await self._locate()
+        self._wish = await located(self._request, rankings, self._wish)
         plain = [key if isinstance(key, int) else str(key) for key in keys]
         wish = rankings.among(self._wish, plain, count=len(keys))
-        (rows,) = await Targets(self._request, self._ranked, None).rows(rankings.details, wish)
-        if isinstance(rows, PlaitError):
-            raise rows
-        return {self._native(row[2]): row for row in rows or ()}
+        rows = hits_of(await self._targets.rows(rankings.details, wish))
+        return {self._native(row[2]): row for row in rows}
 
 
 def fuse(vectors: Ranks, words: Ranks, fusion: Fusion) -> list[tuple[Any, float]]:

@@ -129,7 +129,7 @@ class Incremental:
         variables = planned.coercer.coerce(request.variables or {})
         outline, _ = engine.outline(operation, planned, variables, viewer)
         shapes, _ = outline.read(variables)
-        plan = outline.known(shapes) or await engine.compiling.plan(outline, shapes, deadline)
+        plan = outline.known(shapes) or await engine.plan(outline, shapes, deadline)
         engine.require(plan.demands, viewer)
         share = self._split(operation, planned.conditions, variables)
         return None if share is None else (share, variables)

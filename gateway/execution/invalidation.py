@@ -75,7 +75,8 @@ class Written:
 
     def _children(self, rows: Iterable[NewRow]) -> None:
         for row in rows:
-            for relation, children in row.children:
+            nested = [(relation, [parent]) for relation, parent in row.parents]
+            for relation, children in (*nested, *row.children):
                 target = self._catalog.entities[relation.target].table.fullname
                 self._note(self._dependencies.of_change(target))
                 if relation.through is not None:

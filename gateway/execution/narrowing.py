@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from gateway.execution.asking import Request
     from gateway.execution.narrowing_tactics import Choice
-    from gateway.planning.narrowing import Ranked, RowSide
+    from gateway.planning.narrowing import Ranked, Rankings, RowSide
     from gateway.sources.contract import Bound, Key, Prepared, Value
 
 Row = list[Any]
@@ -59,12 +59,12 @@ class Targets:
     async def answers(self, prepared: Prepared, wish: Any, size: int = 1) -> list[Value]:
         """The value of each; `size` is how many points one question about a target names."""
         if self.keys is None:
-            return [await self._request.single(prepared, (wish,))]
+            return [await self._request.ask(prepared, (wish,))]
         most = max(1, self._request.tactics.most_named // max(1, size))
         parts = [self.keys[start : start + most] for start in range(0, self.count, most)]
         values: list[Value] = []
         for part in parts:
-            values += await self._request.by_key(prepared, part, wish)
+            values += await self._request.by_key(prepared, part, (wish,), self._request.deadline)
         return values
 
     async def rows(self, prepared: Prepared, wish: Any, size: int = 1) -> Found:
@@ -107,7 +107,10 @@ class Narrowed:
         return _rows(await self._run(count, _Final(self._rankings.ranking, count)))
 
     async def _run(self, depth: int, final: _Final) -> list[Value]:
+        if not depth:
+            return await self._among([], [], final)
         portion = self._rows.rows.portion
+        await self._check_named()
         choice = await self._choose(depth)
         seen: list[Any] | None = None
         if choice.way is Way.ROWS_FIRST:
@@ -115,7 +118,7 @@ class Narrowed:
             if len(seen) < portion:
                 self._request.trace.record(self._path, choice, Way.ROWS_FIRST, rows=len(seen))
                 return await self._among(seen, [], final)
-        await self._locate()
+        self._wish = await located(self._request, self._rankings, self._wish)
         sides = self._rankings.sides(self._wish)
         if sides:
             return await self._fused(sides, final)
@@ -142,16 +145,9 @@ class Narrowed:
         arguments = self._rows.arguments(statement, self._request.values)
 
         async def ask() -> float:
-            return float(orjson.loads(await self._request.single(statement, arguments)))
+            return float(orjson.loads(await self._request.ask(statement, arguments)))
 
         return await self._request.tactics.remembered(statement, arguments, ask)
-
-    async def _locate(self) -> None:
-        """Embed the text of a search once, where several requests are to come."""
-        rankings = self._rankings
-        if rankings.by_text(self._wish) is not None:
-            vector = await self._request.single(rankings.target, (self._wish,))
-            self._wish = rankings.at(self._wish, vector)
 
     # The two sources
 
@@ -161,18 +157,31 @@ class Narrowed:
         statement = rows.keys if after is None else rows.further
         arguments = self._rows.arguments(statement, self._request.values)
         given = () if after is None else (self._native(after),)
-        keys: list[Any] = orjson.loads(await self._request.single(statement, (*arguments, *given)))
+        keys: list[Any] = orjson.loads(await self._request.ask(statement, (*arguments, *given)))
         return keys
 
-    async def _matching(self, keys: Iterable[Any]) -> set[Any]:
-        """Those of the keys whose rows may be hits."""
+    async def _check_named(self) -> None:
+        """Take a point whose row is hidden for one that is not stored: its neighbours tell of it.
+
+        Raises `PlaitError`.
+        """
+        named, visible = self._rankings.named(self._wish), self._rows.visible
+        if named is None or visible is None:
+            return
+        found = orjson.loads(await self._request.ask(self._rankings.stored, (named,)))
+        keys = {row[2] for row in found}
+        if len(found) < len(named.ids) or await self._matching(keys, visible) < keys:
+            raise self._rankings.absent(self._wish)
+
+    async def _matching(self, keys: Iterable[Any], statement: Bound | None = None) -> set[Any]:
+        """Those of the keys whose rows may be hits, or that another statement lets through."""
         natives = {self._native(key): key for key in keys}
         natives.pop(None, None)
         if not natives:
             return set()
-        statement = self._rows.rows.which
+        statement = statement or self._rows.rows.which
         arguments = self._rows.arguments(statement, self._request.values)
-        answer = await self._request.single(statement, (*arguments, tuple(natives)))
+        answer = await self._request.ask(statement, (*arguments, tuple(natives)))
         return {natives.get(self._native(key)) for key in orjson.loads(answer)}
 
     async def _among(self, keys: Sequence[Any], ids: Sequence[Any], final: _Final) -> list[Value]:
@@ -264,13 +273,26 @@ async def found_keys(
 async def _keys_near(request: Request, ranked: Ranked, wish: Any, path: str) -> tuple[Any, ...]:
     ranking = ranked.rankings.ranking
     if ranked.rows is None:
-        (rows,) = await Targets(request, ranked, None).rows(ranking, wish)
+        found = await Targets(request, ranked, None).rows(ranking, wish)
     else:
-        (rows,) = await Narrowed(request, ranked, wish, None, path).window(ranking)
+        found = await Narrowed(request, ranked, wish, None, path).window(ranking)
+    keys = (ranked.native(row[2]) for row in hits_of(found))
+    return tuple(dict.fromkeys(key for key in keys if key is not None))
+
+
+async def located(request: Request, rankings: Rankings, wish: Any) -> Any:
+    """A search with its text embedded, once, where several requests are to come."""
+    if rankings.by_text(wish) is None:
+        return wish
+    return rankings.at(wish, await request.ask(rankings.target, (wish,)))
+
+
+def hits_of(found: Found) -> list[Row]:
+    """The hits of the only target; raises the error that they are."""
+    (rows,) = found
     if isinstance(rows, PlaitError):
         raise rows
-    keys = (ranked.native(row[2]) for row in rows or ())
-    return tuple(dict.fromkeys(key for key in keys if key is not None))
+    return rows or []
 
 
 def _rows(answers: Iterable[Value]) -> Found:

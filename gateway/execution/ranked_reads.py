@@ -13,7 +13,7 @@ from gateway.execution.hybrid import ranked_hits
 from gateway.execution.narrowing import found_keys
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from gateway.execution.groups import Groups
     from gateway.execution.narrowing_tactics import Tactics, Trace
@@ -36,7 +36,7 @@ class RankedReads:
         self._requests = requests
 
     async def single(
-        self, prepared: Prepared, _arguments: tuple[Any, ...], scope: Hashable, deadline: float
+        self, prepared: Prepared, _arguments: tuple[Any, ...], deadline: float
     ) -> Value:
         """The hits of one search, or the list that one narrows. Raises `PlaitError`."""
         request, path = self._requests(deadline), self._fetch.field.key
@@ -44,7 +44,7 @@ class RankedReads:
         if self._ranked.narrows:
             found = await found_keys(request, self._ranked, given, path)
             groups = request.groups[prepared.source]
-            return await groups.single(prepared, found, scope, deadline)
+            return await groups.single(prepared, found, deadline)
         return (await ranked_hits(request, self._ranked, given[0], None, path))[0]
 
     async def by_key(
@@ -52,7 +52,6 @@ class RankedReads:
         _prepared: Prepared,
         keys: Sequence[Key],
         _arguments: tuple[Any, ...],
-        _scope: Hashable,
         deadline: float,
     ) -> list[Value]:
         """The neighbours of each key's point."""
@@ -68,7 +67,7 @@ def requests_of(
     trace: Trace,
 ) -> Requests:
     """Requests of their own, at these queues."""
-    return lambda deadline: Request(groups, values, (), deadline, tactics, trace)
+    return lambda deadline: Request(groups, values, deadline, tactics, trace)
 
 
 def arguments_of(fetch: Fetch, values: tuple[tuple[Any, ...], ...]) -> tuple[Any, ...]:

@@ -49,7 +49,7 @@ class NamedQuery:
         given = {0: values, VIEWER_SPEC: viewer_values(ANONYMOUS)}
         arguments = tuple([given[spec][index] for spec, index in slots])
         deadline = asyncio.get_running_loop().time() + self._seconds
-        answer = await self._groups[prepared.source].single(prepared, arguments, (), deadline)
+        answer = await self._groups[prepared.source].single(prepared, arguments, deadline)
         row: dict[str, Any] | None = orjson.loads(answer) if isinstance(answer, bytes) else None
         return row
 

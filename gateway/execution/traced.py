@@ -11,14 +11,13 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from gateway.documents.store import DocumentStore
-from gateway.execution.compiling import Compiling
 from gateway.execution.groups import Groups
 from gateway.execution.metered import MeteredEngine
 from gateway.sources.contract import Bound
 from gateway.telemetry.tracing import fail
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Sequence
+    from collections.abc import Sequence
 
     from gateway.documents.store import Document
     from gateway.execution.exchange import Answer, GraphQLRequest
@@ -40,7 +39,6 @@ class TracedEngine(MeteredEngine):
     def __init__(self, *collaborators: Any, tracing: Tracing, **options: Any) -> None:
         super().__init__(*collaborators, **options)
         self._tracing = tracing
-        self.compiling = TracedCompiling(tracing)
 
     async def answer(self, request: GraphQLRequest, viewer: Viewer, **options: Any) -> Answer:
         """As of `Engine`."""
@@ -64,31 +62,23 @@ class TracedEngine(MeteredEngine):
         with self._tracing.step("plan"):
             return super().outline(*asked)
 
+    async def plan(self, *asked: Any) -> Plan:
+        """As of `Engine`."""
+        with self._tracing.step("compile"):
+            return await super().plan(*asked)
+
 
 class TracedStore(DocumentStore):
-    """A store of documents whose look-ups are traced."""
+    """A store of documents whose look-ups are traced, but for those that it knows at once."""
 
     def __init__(self, *given: Any, tracing: Tracing, **options: Any) -> None:
         super().__init__(*given, **options)
         self._tracing = tracing
 
-    def load(self, text: str) -> Document:
+    async def find(self, text: str, deadline: float) -> Document:
         """As of `DocumentStore`."""
         with self._tracing.step("document"):
-            return super().load(text)
-
-
-class TracedCompiling(Compiling):
-    """Makes plans, and traces those that are made anew."""
-
-    def __init__(self, tracing: Tracing) -> None:
-        super().__init__()
-        self._tracing = tracing
-
-    async def plan(self, *asked: Any) -> Plan:
-        """As of `Compiling`."""
-        with self._tracing.step("compile"):
-            return await super().plan(*asked)
+            return await super().find(text, deadline)
 
 
 class TracedGroups(Groups):
@@ -100,24 +90,23 @@ class TracedGroups(Groups):
         self._tracing = tracing
 
     async def single(
-        self, prepared: Prepared, arguments: tuple[Any, ...], scope: Hashable, deadline: float
+        self, prepared: Prepared, arguments: tuple[Any, ...], deadline: float
     ) -> Value:
         """As of `Groups`."""
         with self._tracing.call(self._name, _read(prepared)):
-            return await super().single(prepared, arguments, scope, deadline)
+            return await super().single(prepared, arguments, deadline)
 
     async def by_key(
         self,
         prepared: Prepared,
         keys: Sequence[Key],
         arguments: tuple[Any, ...],
-        scope: Hashable,
         deadline: float,
     ) -> list[Value]:
         """As of `Groups`."""
         told = {**_read(prepared), "plait.keys": len(keys)}
         with self._tracing.call(self._name, told):
-            return await super().by_key(prepared, keys, arguments, scope, deadline)
+            return await super().by_key(prepared, keys, arguments, deadline)
 
     def _admit(self, *call: Any) -> Member:
         """Remember the trace of the first who waits; the execution for all will belong to it."""

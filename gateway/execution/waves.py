@@ -17,13 +17,12 @@ from gateway.execution.groups.identity import identity
 from gateway.execution.holes import Call, believing, joined, split
 from gateway.execution.narrowing_tactics import NO_TRACE, Tactics
 from gateway.execution.ranked_reads import RankedReads, arguments_of, requests_of
-from gateway.execution.together import Bundle, Wanted, bundles
 from gateway.schema.rules import VIEWER_SPEC
 from gateway.sources.contract import Pieces
 from gateway.turns import fair
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from gateway.execution.cached import CacheRequest, FetchReads
     from gateway.execution.groups import Groups
@@ -52,14 +51,12 @@ class Waves:
     """
 
     __slots__ = (
-        "bundles",
         "cache",
         "deadline",
         "failures",
         "groups",
         "mutations",
         "request",
-        "scope",
         "shared",
         "tactics",
         "trace",
@@ -70,13 +67,11 @@ class Waves:
         self,
         groups: Mapping[str, Groups],
         values: Values,
-        scope: Hashable,
         deadline: float,
         failures: Failures | None = None,
     ) -> None:
         self.groups = groups
         self.values = values
-        self.scope = scope
         self.deadline = deadline
         self.failures = Failures() if failures is None else failures
         self.mutations: Mutations | None = None
@@ -84,12 +79,11 @@ class Waves:
         self.trace = NO_TRACE
         self.cache: CacheRequest | None = None
         self.request: Request | None = None
-        self.bundles: dict[Hashable, Bundle] = {}
         self.shared: dict[Prepared, asyncio.Future[list[Value]]] = {}
 
     def with_values(self, values: Values) -> Waves:
         """The same execution for another outline's values; failures are collected together."""
-        twin = Waves(self.groups, values, self.scope, self.deadline, self.failures)
+        twin = Waves(self.groups, values, self.deadline, self.failures)
         twin.tactics, twin.trace, twin.cache = self.tactics, self.trace, self.cache
         return twin
 
@@ -101,39 +95,16 @@ class Waves:
         holes = any(root.fetch is not None and root.fetch.holes for root in fetched)
         if len(fetched) == 1:
             answers = [await self._root(fetched[0])]
+            if holes:
+                answers = await self._completed(fetched, answers)
         else:
-            answers = await self._all(fetched, holes=holes)
-        if holes and len(fetched) == 1:
-            answers = await self._completed(fetched, answers)
+            self._request()
+            answers = await (self._patiently(fetched) if holes else self._all(fetched))
         given = iter(answers)
         return [next(given) if root.asks else root.constant for root in plan.roots]
 
-    async def _all(self, roots: list[Root], *, holes: bool) -> list[Value]:
-        """Several roots; those that a source answers together are one request."""
-        self.bundles |= bundles(
-            self.groups,
-            [
-                Wanted(
-                    root,
-                    root.fetch.prepared,
-                    () if root.key_spec is None else (self.values[root.key_spec],),
-                    root.fetch.arguments(self.values),
-                )
-                for root in roots
-                if root.fetch is not None and root.part is None and _is_plain(root.fetch)
-            ],
-            self.scope,
-            self.deadline,
-        )
-        try:
-            if holes:
-                return await self._patiently(roots)
-            return list(await asyncio.gather(*map(self._root, roots)))
-        finally:
-            for root in roots:
-                bundle = self.bundles.pop(root, None)
-                if bundle is not None:
-                    bundle.close()
+    async def _all(self, roots: list[Root]) -> list[Value]:
+        return await asyncio.gather(*map(self._root, roots))
 
     async def _patiently(self, roots: list[Root]) -> list[Value]:
         """All roots at once; the holes of those that came in time do not wait for the others."""
@@ -186,13 +157,12 @@ class Waves:
         fetch = root.fetch
         if fetch is None:
             return root.constant
-        if root in self.bundles:
-            return (await self._bundled(self.bundles[root], root, fetch))[0]
         try:
             if fetch.guard is not None:
                 fetch.guard(self.values[VIEWER_SPEC])
             if fetch.ranked is not None:
-                return await self._root_ranked(fetch)
+                given = arguments_of(fetch, self.values)
+                return await self._reads(fetch).single(fetch.prepared, given, self.deadline)
             if root.part is not None:
                 return self.whole((await self._parts(fetch, root.parts))[root.part], fetch)
             if root.key_spec is None:
@@ -202,10 +172,6 @@ class Waves:
         except Exception as error:  # noqa: BLE001 - one root's failure is that root's alone
             return ours(error)
 
-    async def _bundled(self, bundle: Bundle, owner: Root | Call, fetch: Fetch) -> list[Value]:
-        """The values of one of several requests that a source answers together."""
-        return [self.whole(value, fetch) for value in await bundle.values(owner)]
-
     async def _single(self, fetch: Fetch) -> Value:
         """The one value of a fetch without keys."""
         arguments = fetch.arguments(self.values)
@@ -213,9 +179,7 @@ class Waves:
             found = self.cache.at_hand(fetch, arguments)
             if found is not None:
                 return found[0]
-        value = await self._reads(fetch).single(
-            fetch.prepared, arguments, self.scope, self.deadline
-        )
+        value = await self._reads(fetch).single(fetch.prepared, arguments, self.deadline)
         return self.whole(value, fetch)
 
     async def _entities(
@@ -263,19 +227,20 @@ class Waves:
 
     async def _by_key(self, fetch: Fetch, keys: Sequence[Key]) -> list[Value]:
         given = arguments_of(fetch, self.values)
-        values = await self._reads(fetch).by_key(
-            fetch.prepared, keys, given, self.scope, self.deadline
-        )
+        values = await self._reads(fetch).by_key(fetch.prepared, keys, given, self.deadline)
         if fetch.holes and any(type(value) is Pieces for value in values):
             return [self.whole(value, fetch) for value in values]
         return values
 
-    def _reads(self, fetch: Fetch) -> Groups | FetchReads | RankedReads:
-        """Where a fetch is read: the cache, where it may be kept and there is one."""
+    def _reads(self, fetch: Fetch) -> Groups | Request | FetchReads | RankedReads:
+        """Where a fetch is read: the cache, where it may be kept and there is one.
+
+        Else its source, to which it may travel with others once a wave has had several.
+        """
         if fetch.ranked is not None:
             return self._ranked(fetch, fetch.ranked)
         if fetch.caching is None or self.cache is None:
-            return self.groups[fetch.prepared.source]
+            return self.request or self.groups[fetch.prepared.source]
         return self.cache.reads(fetch)
 
     def _ranked(self, fetch: Fetch, ranked: Ranked) -> FetchReads | RankedReads:
@@ -286,18 +251,10 @@ class Waves:
         requests = requests_of(self.cache.groups, self.values, tactics, self.trace)
         return self.cache.reads(fetch, RankedReads(fetch, ranked, requests))
 
-    async def _root_ranked(self, fetch: Fetch) -> Value:
-        """A search at the root, or a list that is narrowed by one."""
-        return await self._reads(fetch).single(
-            fetch.prepared, arguments_of(fetch, self.values), self.scope, self.deadline
-        )
-
     def _request(self) -> Request:
         if self.request is None:
             tactics = self.tactics or Tactics()
-            self.request = Request(
-                self.groups, self.values, self.scope, self.deadline, tactics, self.trace
-            )
+            self.request = Request(self.groups, self.values, self.deadline, tactics, self.trace)
         return self.request
 
     async def _fill(self, level: Sequence[tuple[Fetch, list[Value]]]) -> list[list[Value]]:
@@ -313,7 +270,8 @@ class Waves:
         if len(asked) == 1:
             results = [await self._ask(asked[0])]
         else:
-            results = await self._ask_all(asked)
+            self._request()
+            results = await asyncio.gather(*map(self._ask, asked))
         await fair()
         deeper = await self._fill(
             [(call.fetch, result) for call, result in zip(asked, results, strict=True)]
@@ -339,28 +297,6 @@ class Waves:
         if call is None:
             call = calls[same] = Call(hole, arguments)
         return call
-
-    async def _ask_all(self, asked: list[Call]) -> list[list[Value]]:
-        """Several calls; those that a source answers together are one request."""
-        bundled = bundles(
-            self.groups,
-            [
-                Wanted(call, call.fetch.prepared, call.all_keys(), call.arguments)
-                for call in asked
-                if _is_plain(call.fetch) and call.fetch.convert is None
-            ],
-            self.scope,
-            self.deadline,
-        )
-        waiting = [
-            self._bundled(bundled[call], call, call.fetch) if call in bundled else self._ask(call)
-            for call in asked
-        ]
-        try:
-            return list(await asyncio.gather(*waiting))
-        finally:
-            for bundle in bundled.values():
-                bundle.close()
 
     async def _ask(self, call: Call) -> list[Value]:
         try:
@@ -389,8 +325,3 @@ class Waves:
         if isinstance(value, PlaitError):
             return self.failures.mark(value, fetch.field)
         return value if isinstance(value, bytes) else b"null"
-
-
-def _is_plain(fetch: Fetch) -> bool:
-    """Whether a fetch is its one request, for everybody."""
-    return fetch.ranked is None and fetch.guard is None and fetch.caching is None

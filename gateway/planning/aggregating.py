@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from gateway.errors import InputError
-from gateway.planning.arguments import Arguments, Spec
+from gateway.planning.arguments import ArgumentsSpec
 from gateway.schema import asks
 from gateway.schema.demands import demanded_by_groups
 from gateway.schema.kinds import DATE, must_be
@@ -14,6 +14,7 @@ from gateway.schema.shapes import (
     MAX_COLUMNS,
     MAX_DEPTH,
     Conditions,
+    Gaps,
     GroupShape,
     OrderKey,
     columns_named,
@@ -24,10 +25,13 @@ if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator, Mapping, Sequence
 
     from gateway.planning.arguments import PageLimits
-    from gateway.planning.variables import Variables
     from gateway.schema.catalog import Aggregates, Catalog
     from gateway.schema.demands import Demand
     from gateway.schema.selection import Field, Reader
+
+
+FILL_ENDS = ("from", "to")
+"""Members of `fill`, in the order in which they are bound."""
 
 
 def computed(
@@ -61,7 +65,7 @@ def selected_keys(
     return frozenset(name.removeprefix("key.") for name in names if name.startswith("key."))
 
 
-class GroupSpec(Spec):
+class GroupSpec(ArgumentsSpec):
     """The arguments of `groups`: `by`, `truncate`, `timeZone`, `having`, `orderBy`, `first`."""
 
     def __init__(
@@ -72,15 +76,14 @@ class GroupSpec(Spec):
         limits: PageLimits,
         selected: frozenset[str],
     ) -> None:
-        self._arguments = Arguments(field)
+        super().__init__(field)
         self._aggregates = aggregates
         self._catalog = catalog
         self._limits = limits
         self._selected = selected
 
-    def read(self, variables: Variables) -> tuple[Hashable, tuple[Any, ...]]:
+    def split(self, values: Mapping[str, Any]) -> tuple[Hashable, tuple[Any, ...]]:
         """The groups' shape; time zone, values of having, and the limit unless it is literal."""
-        values = self._arguments.read(variables)
         by = self._by(values["by"])
         having, bound = None, []
         truncate = self._truncate(values.get("truncate") or {}, by)
@@ -91,9 +94,10 @@ class GroupSpec(Spec):
             bound = conditions.values
         order = self._order(values.get("orderBy") or (), by)
         size = self._limits.size("first", values.get("first"))
+        gaps, ends = self._gaps(values.get("fill") or {}, truncate)
         if "first" in self._arguments.literal:
-            return GroupShape(by, having, order, size, truncate), (zone, *bound)
-        return GroupShape(by, having, order, None, truncate), (zone, *bound, size)
+            return GroupShape(by, having, order, size, truncate, gaps), (zone, *ends, *bound)
+        return GroupShape(by, having, order, None, truncate, gaps), (zone, *ends, *bound, size)
 
     def demands(self, shape: GroupShape) -> Iterator[Demand]:
         """What the arguments ask of the viewer."""
@@ -121,6 +125,29 @@ class GroupSpec(Spec):
             if unit == "hour" and self._aggregates.keys[name][0].kind is DATE:
                 raise must_be(f"truncate.{name}", "DAY or longer, for it is a date without a time")
         return tuple(units.items())
+
+    def _gaps(
+        self, given: Mapping[str, Any], truncate: tuple[tuple[str, str], ...]
+    ) -> tuple[Gaps | None, list[Any]]:
+        """Which groups without rows there are to be, and the ends that are given."""
+        asked = [(name, ends) for name, ends in given.items() if ends is not None]
+        if not asked:
+            return None, []
+        if len(asked) > 1:
+            raise InputError.about("fill", "must name one column")
+        ((name, ends),) = asked
+        if name not in dict(truncate):
+            raise InputError.about(f"fill.{name}", "needs a unit in `truncate`")
+        kind = self._aggregates.keys[name][0].kind
+        bound = {
+            end: kind.bind(value, f"fill.{name}.{end}")
+            for end, value in ends.items()
+            if value is not None
+        }
+        if len(bound) == len(FILL_ENDS) and bound["from"] > bound["to"]:
+            raise must_be(f"fill.{name}.to", "no earlier than `from`")
+        gaps = Gaps(name, "from" in bound, "to" in bound, self._limits.most)
+        return gaps, [bound[end] for end in FILL_ENDS if end in bound]
 
     def _order(self, given: Sequence[Mapping[str, Any]], by: tuple[str, ...]) -> tuple[Any, ...]:
         """A total order: what was asked for, then the key."""

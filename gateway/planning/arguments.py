@@ -20,7 +20,7 @@ from gateway.schema.orders import cursor_head, cursor_kinds
 from gateway.schema.shapes import Conditions, OrderKey, PageShape, columns_named, order_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterable, Mapping
+    from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
 
     from graphql import GraphQLArgument
 
@@ -57,10 +57,7 @@ class PageLimits:
 
 
 class Spec(ABC):
-    """One field's arguments, to be read for each request."""
-
-    _arguments: Arguments
-    """Of those that read the arguments of a field."""
+    """A reader: what it gives is read for each request."""
 
     @abstractmethod
     def read(self, variables: Variables) -> tuple[Hashable, tuple[Any, ...]]:
@@ -76,19 +73,21 @@ class Spec(ABC):
 
     def located(self, error: InputError) -> InputError:
         """The error, with the place in the document of the argument that it is about."""
-        if not error.locations and hasattr(self, "_arguments"):
-            error.locations = self._arguments.location(error.details.get("argument", ""))
         return error
 
 
 class Arguments:
-    """The coerced arguments of one field, by name; literals are coerced once."""
+    """The coerced arguments of one field by name, or those among `only`; literals once."""
 
-    def __init__(self, field: Field) -> None:
+    def __init__(self, field: Field, only: Collection[str] | None = None) -> None:
         if field.info is None:
             raise TypeError("A field without definition has no arguments to read.")
         self._node = field.nodes[0]
-        definitions = field.info.definition.args
+        definitions = {
+            name: definition
+            for name, definition in field.info.definition.args.items()
+            if only is None or name in only
+        }
         given = {argument.name.value: argument for argument in self._node.arguments or ()}
         self._constant: dict[str, Any] = {}
         self._variable: list[tuple[str, str, GraphQLArgument]] = []
@@ -153,20 +152,52 @@ class Arguments:
             raise input_error(error) from None
 
 
-class SplitSpec(Spec):
-    """Arguments that a function splits into shape and values; it raises InputError."""
+class ArgumentsSpec(Spec):
+    """One field's arguments, or those among `only`, split into shape and values."""
+
+    keeps = True
+    """Whether what literals alone give serves every request: not where something changes it."""
+
+    def __init__(self, field: Field, only: Collection[str] | None = None) -> None:
+        self._arguments = Arguments(field, only)
+        self._kept: tuple[Hashable, tuple[Any, ...]] | None = None
+
+    @abstractmethod
+    def split(self, values: Mapping[str, Any]) -> tuple[Hashable, tuple[Any, ...]]:
+        """The shape, and the values to bind, of coerced arguments. Raises InputError."""
+
+    def read(self, variables: Variables) -> tuple[Hashable, tuple[Any, ...]]:
+        """See `Spec`."""
+        if self._kept is not None:
+            return self._kept
+        found = self.split(self._arguments.read(variables))
+        if self.keeps and self._arguments.fixed:
+            self._kept = found
+        return found
+
+    def located(self, error: InputError) -> InputError:
+        """See `Spec`."""
+        if not error.locations:
+            error.locations = self._arguments.location(error.details.get("argument", ""))
+        return error
+
+
+class SplitSpec(ArgumentsSpec):
+    """Arguments that a function splits; it raises InputError."""
+
+    keeps = False
 
     def __init__(
         self,
         field: Field,
         split: Callable[[Mapping[str, Any]], tuple[Hashable, tuple[Any, ...]]],
     ) -> None:
-        self._arguments = Arguments(field)
+        super().__init__(field)
         self._split = split
 
-    def read(self, variables: Variables) -> tuple[Hashable, tuple[Any, ...]]:
-        """What the function makes of the arguments."""
-        return self._split(self._arguments.read(variables))
+    def split(self, values: Mapping[str, Any]) -> tuple[Hashable, tuple[Any, ...]]:
+        """What the function makes of them."""
+        return self._split(values)
 
 
 class CheckedSpec(SplitSpec):
@@ -176,30 +207,28 @@ class CheckedSpec(SplitSpec):
         super().__init__(field, lambda given: ((), (check(given),)))
 
 
-class KeySpec(Spec):
+class KeySpec(ArgumentsSpec):
     """The key of `trend(id:)`."""
 
     def __init__(self, field: Field, entity: EntityInfo) -> None:
-        self._arguments = Arguments(field)
+        super().__init__(field)
         self._columns = [(info.name, info.kind.bind) for info in entity.key]
 
-    def read(self, variables: Variables) -> tuple[Hashable, tuple[Any, ...]]:
+    def split(self, values: Mapping[str, Any]) -> tuple[Hashable, tuple[Any, ...]]:
         """No shape; the key's values."""
-        values = self._arguments.read(variables)
         return (), tuple(bind(values[name], name) for name, bind in self._columns)
 
 
-class NodeSpec(Spec):
+class NodeSpec(ArgumentsSpec):
     """The type and key of `node(nodeId:)`: the type is the shape."""
 
     def __init__(self, field: Field, catalog: Catalog) -> None:
-        self._arguments = Arguments(field)
+        super().__init__(field)
         self._catalog = catalog
 
-    def read(self, variables: Variables) -> tuple[Hashable, tuple[Any, ...]]:
+    def split(self, values: Mapping[str, Any]) -> tuple[Hashable, tuple[Any, ...]]:
         """The entity's name, and its key."""
-        text = self._arguments.read(variables)["nodeId"]
-        decoded = opaque.decode(text)
+        decoded = opaque.decode(values["nodeId"])
         entity = self._catalog.entities.get(decoded[0]) if decoded else None
         if decoded is None or entity is None or len(decoded[1]) != len(entity.key):
             raise InputError.about("nodeId", "is not an id of this API; use the `nodeId` of a row")
@@ -217,7 +246,7 @@ class NodeSpec(Spec):
 _BEST_FIRST = OrderKey((), RANK.name, descending=True, nulls_first=False)
 
 
-class PageSpec(Spec):
+class PageSpec(ArgumentsSpec):
     """The arguments of a connection: of its page, `where`, `orderBy`, `distinctOn`, `search`."""
 
     def __init__(
@@ -229,28 +258,13 @@ class PageSpec(Spec):
         near: Callable[[Mapping[str, Any]], Hashable] | None = None,
     ) -> None:
         """`near` makes one value of the vector search that narrows the list."""
-        self._arguments = Arguments(field)
+        super().__init__(field)
         self._near = near
         self._entity = entity
         self._catalog = catalog
         self._limits = limits
         self._order = order_of(catalog, entity, None)
-        self._fixed: tuple[PageShape, tuple[Any, ...]] | None = None
-        self._simple: dict[tuple[int, bool], PageShape] = {}
-        if self._arguments.fixed:
-            try:
-                self._fixed = self._split(self._arguments.read(None))  # type: ignore[arg-type]  # no variable is read
-            except InputError as error:
-                raise self.located(error) from None
-
-    def read(self, variables: Variables) -> tuple[Hashable, tuple[Any, ...]]:
-        """The page's shape; the values of where, search, cursors and limit, in this order."""
-        if self._fixed is not None:
-            return self._fixed
-        values = self._arguments.read(variables)
-        if len(values) == 1 and "first" in values:
-            return self._only_first(values["first"])
-        return self._split(values)
+        self._simple: dict[int, PageShape] = {}
 
     def demands(self, shape: PageShape) -> Iterable[Demand]:
         """What the arguments ask of the viewer."""
@@ -258,15 +272,18 @@ class PageSpec(Spec):
 
     def _only_first(self, first: Any) -> tuple[PageShape, tuple[Any, ...]]:
         """The commonest variable argument, without building its shape again."""
-        size, _ = self._size({"first": first})
+        size = self._limits.size("first", first)
         bound = 1 << (size - 1).bit_length() if size else 1
-        shape = self._simple.get((bound, True))
+        shape = self._simple.get(bound)
         if shape is None:
             shape = PageShape(None, bound, False, None, None, None, self._order)  # noqa: FBT003 - positional dataclass
-            self._simple[bound, True] = shape
+            self._simple[bound] = shape
         return shape, (size,)
 
-    def _split(self, values: Mapping[str, Any]) -> tuple[PageShape, tuple[Any, ...]]:
+    def split(self, values: Mapping[str, Any]) -> tuple[PageShape, tuple[Any, ...]]:
+        """The page's shape; the values of where, search, cursors and limit, in this order."""
+        if len(values) == 1 and "first" in values and not self._arguments.fixed:
+            return self._only_first(values["first"])
         size, backward = self._size(values)
         order = self._order
         if values.get("orderBy"):

@@ -129,7 +129,7 @@ class CachePolicies:
                 yield self.of_plain(info)
             if not info.leaf:
                 within = inside or info.plain
-                for name in reader.catalog.possible.get(info.type_name, (info.type_name,)):
+                for name in reader.catalog.types_of(info):
                     yield from self.of_walked(reader, reader.below(field, name), inside=within)
 
     def of_upstream(self, reader: Reader, root: Field) -> Policy:
@@ -148,7 +148,7 @@ class CachePolicies:
         elif not (holder or (inside and info.leaf) or (inside and self._inherits(place, info))):
             yield self._types.get(info.type_name, NEVER)
         if not info.leaf:
-            for name in reader.catalog.possible.get(info.type_name, (info.type_name,)):
+            for name in reader.catalog.types_of(info):
                 for below in reader.below(field, name):
                     yield from self._of_upstream(reader, below, inside=not holder)
 

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from gateway.errors import InputError
-from gateway.planning.arguments import Arguments, Spec
+from gateway.planning.arguments import ArgumentsSpec
 from gateway.schema.demands import demanded_by_page
 from gateway.schema.fulltext import MAX_WORDS
 from gateway.schema.kinds import TEXT
@@ -57,21 +57,22 @@ class Fusion:
     candidates: int
 
 
-class FusionSpec(Spec):
+class FusionSpec(ArgumentsSpec):
     """The mode of a search, and how its two rankings are fused."""
 
     def __init__(self, field: Field, entity: EntityInfo, catalog: Catalog) -> None:
-        self._arguments = Arguments(field)
+        super().__init__(field)
         self._entity = entity
         self._catalog = catalog
         literal = self._arguments.literal
         self._plain = "mode" in literal and _mode(self._arguments.constant("mode")) is None
 
     def read(self, variables: Variables) -> tuple[Hashable, tuple[Any, ...]]:
-        """The mode as the shape, None for vectors alone; the fusion. Raises InputError."""
-        if self._plain:
-            return None, ()
-        values = self._arguments.read(variables)
+        """See `Spec`; without a look at the arguments where the document says vectors alone."""
+        return (None, ()) if self._plain else super().read(variables)
+
+    def split(self, values: Mapping[str, Any]) -> tuple[Hashable, tuple[Any, ...]]:
+        """The mode as the shape, None for vectors alone; the fusion."""
         mode = _mode(values.get("mode"))
         if mode is None:
             return None, ()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from gateway.errors import InputError
-from gateway.planning.arguments import Arguments, Spec
+from gateway.planning.arguments import ArgumentsSpec
 from gateway.schema.items.asks import MAX_ITEMS, WriteValues
 from gateway.schema.kinds import must_be
 
@@ -13,27 +13,27 @@ if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping, Sequence
 
     from gateway.planning.making import Making
-    from gateway.planning.variables import Variables
     from gateway.schema.items.bindings import ItemWriteField
     from gateway.schema.items.catalog import Collection
     from gateway.schema.selection import Field
 
 
-class ItemWriteSpec(Spec):
+class ItemWriteSpec(ArgumentsSpec):
     """The arguments of one write field."""
+
+    keeps = False
 
     def __init__(
         self, field: Field, binding: ItemWriteField, collection: Collection, making: Making
     ) -> None:
-        self._arguments = Arguments(field)
+        super().__init__(field)
         self._binding = binding
         self._collection = collection
         self._source = making.planner.sources.item_source(collection.source)
 
-    def read(self, variables: Variables) -> tuple[Hashable, tuple[Any, ...]]:
-        """No shape; the `WriteValues`. Raises InputError naming what is wrong."""
-        given = self._arguments.read(variables)
-        return (), (getattr(self, f"_{self._binding.verb}")(given),)
+    def split(self, values: Mapping[str, Any]) -> tuple[Hashable, tuple[Any, ...]]:
+        """No shape; the `WriteValues`."""
+        return (), (getattr(self, f"_{self._binding.verb}")(values),)
 
     def _create(self, given: Mapping[str, Any]) -> WriteValues:
         if not self._binding.many:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from gateway.errors import InputError
-from gateway.planning.arguments import Arguments, CheckedSpec, Spec
+from gateway.planning.arguments import ArgumentsSpec, CheckedSpec
 from gateway.planning.steps import Verb
 from gateway.planning.walked import Walked
 from gateway.schema.asks import Constant, Fact
@@ -44,7 +44,6 @@ if TYPE_CHECKING:
     from gateway.planning.arguments import PageLimits
     from gateway.planning.making import Making
     from gateway.planning.steps import Step
-    from gateway.planning.variables import Variables
     from gateway.schema.catalog import Catalog, ColumnInfo, EntityInfo
     from gateway.schema.items.asks import ItemAsk
     from gateway.schema.items.catalog import Collection
@@ -58,7 +57,7 @@ _COUNTS = {"totalCount", "filterCount"}
 # Arguments ---------------------------------------------------------------------------------------
 
 
-class ListSpec(Spec):
+class ListSpec(ArgumentsSpec):
     """The arguments of a list of `collection`; `path` leads to it from what is listed there.
 
     `collection` None: of a list of several collections, which has a page only.
@@ -71,23 +70,16 @@ class ListSpec(Spec):
         making: Making,
         path: tuple[str, ...] = (),
     ) -> None:
-        self._arguments = Arguments(field)
+        super().__init__(field)
         self._collection = collection
         self._planner = making.planner
         self._path = path
-        try:
-            fixed = self._arguments.fixed
-            self._known = self._read(self._arguments.read(_NONE)) if fixed else None
-        except InputError as error:
-            raise self.located(error) from None
 
-    def read(self, variables: Variables) -> tuple[Hashable, tuple[Any, ...]]:
-        """No shape; the one value. Raises InputError."""
-        if self._known is not None:
-            return (), (self._known,)
-        return (), (self._read(self._arguments.read(variables)),)
+    def split(self, values: Mapping[str, Any]) -> tuple[Hashable, tuple[Any, ...]]:
+        """No shape; the one value."""
+        return (), (self._narrowed(values),)
 
-    def _read(self, given: Mapping[str, Any]) -> Any:
+    def _narrowed(self, given: Mapping[str, Any]) -> ListValues:
         values = _listed(given, self._planner.limits)
         collection = self._collection
         if collection is None or not (given.get("filter") or given.get("sort")):
@@ -104,14 +96,11 @@ class GroupSpec(ListSpec):
         self._columns = collection.columns
         super().__init__(field, collection, making)
 
-    def _read(self, given: Mapping[str, Any]) -> Any:
-        names = [getattr(one, "value", one) for one in given.get("groupBy") or ()]
+    def split(self, values: Mapping[str, Any]) -> tuple[Hashable, tuple[Any, ...]]:
+        """No shape; the one value."""
+        names = [getattr(one, "value", one) for one in values.get("groupBy") or ()]
         by = tuple(dict.fromkeys(self._columns[name].field for name in names))
-        return GroupValues(by, super()._read(given))
-
-
-_NONE: Any = None
-"""Stands for the variables where every argument is a literal."""
+        return (), (GroupValues(by, self._narrowed(values)),)
 
 
 def _listed(given: Mapping[str, Any], limits: PageLimits) -> ListValues:
@@ -235,7 +224,7 @@ def ask_of(selection: ItemSelection, field: Field, binding: Any) -> tuple[Verb, 
     return Verb.ITEMS_BY_KEY, ItemLookup(item, item.collection.key.field)
 
 
-def item_key(binding: Any, field: Field, catalog: Catalog) -> Spec | None:
+def item_key(binding: Any, field: Field, catalog: Catalog) -> CheckedSpec | None:
     """The reader of a root field's key, None where it has none."""
     if not isinstance(binding, ItemById) or catalog.collections[field.type_name].singleton:
         return None

@@ -68,8 +68,7 @@ def _below(reader: Reader, field: Field) -> list[Field]:
         one = waiting.pop()
         if one.info is None or one.info.leaf:
             continue
-        named = one.info.type_name
-        for name in reader.catalog.possible.get(named, (named,)):
+        for name in reader.catalog.types_of(one.info):
             children = reader.below(one, name)
             found += children
             waiting += children

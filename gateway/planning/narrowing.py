@@ -10,7 +10,7 @@ import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from gateway.planning.arguments import Arguments, Spec
+from gateway.planning.arguments import ArgumentsSpec
 from gateway.planning.hybrid import Mode
 from gateway.schema import asks
 from gateway.schema.demands import demanded_by_where
@@ -22,9 +22,9 @@ from gateway.schema.vector_reading import Reading
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 
+    from gateway.errors import PlaitError
     from gateway.planning.registry import Registry
     from gateway.planning.steps import Step
-    from gateway.planning.variables import Variables
     from gateway.schema.bindings import Vectors
     from gateway.schema.catalog import Catalog, EntityInfo
     from gateway.schema.demands import Demand
@@ -37,14 +37,15 @@ if TYPE_CHECKING:
 
         `ranking` and `details` give hits as rows `[id, score, key, shown]`; what they show of
         payload and vectors is in `details` alone, where anything of it is `shown`. `hits` is the
-        whole as one request, `target` gives the vector of a search by text. A wish is the source's
-        one value of a field's arguments.
+        whole as one request, `target` gives the vector of a search by text, `stored` the rows of
+        points by their ids. A wish is the source's one value of a field's arguments.
         """
 
         hits: Prepared
         ranking: Prepared
         details: Prepared
         target: Prepared
+        stored: Prepared
         shown: bool
 
         def window(self, wish: Any) -> tuple[int, int]:
@@ -52,6 +53,12 @@ if TYPE_CHECKING:
 
         def by_text(self, wish: Any) -> str | None:
             """The text of a search, None where it is by something else."""
+
+        def named(self, wish: Any) -> Any | None:
+            """The argument of `stored` for the points that a search is near to; None without."""
+
+        def absent(self, wish: Any) -> PlaitError:
+            """What a search near to a point that is not stored is answered."""
 
         def sides(self, wish: Any) -> Sequence[tuple[Any, int]]:
             """The rankings that a search near a vector fuses, and how far; none where it is one."""
@@ -101,45 +108,40 @@ _NATIVES: Mapping[str, Callable[[Any], Any]] = {
 }
 
 
-class WhereSpec(Spec):
+class WhereSpec(ArgumentsSpec):
     """The `where` of a vector search; its shape is None where there is none."""
 
     def __init__(self, field: Field, entity: EntityInfo, catalog: Catalog) -> None:
-        self._arguments = Arguments(field)
+        super().__init__(field, only=("where",))
         self._entity = entity
         self._catalog = catalog
-        self._fixed: tuple[Hashable, tuple[Any, ...]] | None = None
-        if "where" in self._arguments.literal:
-            self._fixed = self._split(self._arguments.constant("where"))
 
-    def read(self, variables: Variables) -> tuple[Hashable, tuple[Any, ...]]:
-        """The shape, and the values in its order. Raises InputError."""
-        if self._fixed is not None:
-            return self._fixed
-        return self._split(self._arguments.read(variables).get("where"))
-
-    def demands(self, shape: WhereShape | None) -> Iterator[Demand]:
-        """What the condition asks of the viewer."""
-        if shape is not None:
-            yield from demanded_by_where(self._catalog, self._entity, shape, "where")
-
-    def _split(self, where: Mapping[str, Any] | None) -> tuple[Hashable, tuple[Any, ...]]:
+    def split(self, values: Mapping[str, Any]) -> tuple[Hashable, tuple[Any, ...]]:
+        """The shape, and the values in its order."""
+        where = values.get("where")
         if not where:
             return None, ()
         conditions = Conditions(self._catalog)
         shape = conditions.where(self._entity, where)
         return shape, tuple(conditions.values)
 
+    def demands(self, shape: WhereShape | None) -> Iterator[Demand]:
+        """What the condition asks of the viewer."""
+        if shape is not None:
+            yield from demanded_by_where(self._catalog, self._entity, shape, "where")
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RowSide:
     """The rows that may be among the hits.
 
-    `spec` is the reader of their `where`, None where there can be none.
+    `spec` is the reader of their `where`, None where there can be none. `visible` says which rows
+    of given keys the entity's row rule shows, None where it has no rule.
     """
 
     rows: MatchingRows
     spec: int | None
+    visible: Bound | None = None
 
     @property
     def source(self) -> str:
@@ -214,7 +216,8 @@ def near(sources: Registry, binding: Vectors, entity: EntityInfo) -> Ranked:
     native, _ = sources.prepare(Reading.SEARCH, binding.source, hits, {0: ()})
     rows = None
     if entity.rule is not None:
-        rows = RowSide(sources.row_source(entity.source).prepare_matching(entity, None), None)
+        seen = sources.row_source(entity.source).prepare_matching(entity, None)
+        rows = RowSide(seen, None, seen.which)
     key = entity.key[0].kind.name
     return Ranked(sources.rankings(native), hits, key, rows=rows, narrows=True)
 
@@ -272,7 +275,9 @@ def ranked(
     rows = words = None
     source = sources.row_source(wish.entity.source)
     if narrows and mode is not Mode.TEXT:
-        rows = RowSide(source.prepare_matching(wish.entity, where), wish.where)
+        ruled = wish.entity.rule is not None
+        visible = source.prepare_matching(wish.entity, None).which if ruled else None
+        rows = RowSide(source.prepare_matching(wish.entity, where), wish.where, visible)
     if mode is not None:
         ranking = source.prepare_ranked_by_words(wish.entity, where)
         words = WordSide(ranking, wish.where, mode)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from gateway.errors import InputError
@@ -74,6 +74,7 @@ class Outline:
         *,
         whole: bool,
         plain: tuple[Policy, ...] = (),
+        marks: bool = False,
     ) -> None:
         self.roots = roots
         self.specs = specs
@@ -82,8 +83,23 @@ class Outline:
         self._sources = sources
         self._policies = policies
         self._plain = plain
+        self._marks = marks
         self.places: Places = {}
         self._plans: OrderedDict[tuple[Hashable, ...], Plan] = OrderedDict()
+
+    @cached_property
+    def marked(self) -> Outline:
+        """The same, for plans whose answers say which rows they show (`Registry.marked`)."""
+        return Outline(
+            self.roots,
+            self.specs,
+            self._sources,
+            self.walked,
+            self._policies,
+            whole=self.whole,
+            plain=self._plain,
+            marks=True,
+        )
 
     def read(
         self, variables: Variables
@@ -209,13 +225,15 @@ class Outline:
             convert = (partial(_foreign, step.ask.column.kind.bind),)
         constants = getattr(native, "constants", ())
         ranked = prepared[native, step.ranking]
-        caching = self._policies.caching(step)
-        if caching is not None and ranked is None:
-            caching.marked = self._sources.marked(step.verb, step.source, step.ask, own)
+        caching, marked = self._policies.caching(step), None
+        if ranked is None and (caching is not None or self._marks):
+            marked = self._sources.marked(step.verb, step.source, step.ask, own)
+        if caching is not None:
+            caching.marked = marked
         return Fetch(
             step.verb,
             step.source,
-            native,
+            marked if self._marks and marked is not None else native,
             slots,
             holes,
             step.field,

@@ -17,13 +17,12 @@ from graphql import (
 )
 
 from gateway.errors import InputError
-from gateway.planning.arguments import Arguments, Spec
-from gateway.schema.demands import demanded_by_node
+from gateway.planning.arguments import ArgumentsSpec
+from gateway.schema.demands import demanded_by_key, demanded_by_node
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator, Mapping
 
-    from gateway.planning.variables import Variables
     from gateway.schema.catalog import Catalog, ColumnInfo, EntityInfo, Fields
     from gateway.schema.demands import Demand
     from gateway.schema.selection import Field
@@ -54,11 +53,11 @@ def keys_of(entity: EntityInfo) -> dict[str, tuple[ColumnInfo, ...]]:
     return {entity.name: (), **others}
 
 
-class RepresentationsSpec(Spec):
+class RepresentationsSpec(ArgumentsSpec):
     """The types that occur, and the keys of theirs, are the shape."""
 
     def __init__(self, field: Field, catalog: Catalog, possible: frozenset[str]) -> None:
-        self._arguments = Arguments(field)
+        super().__init__(field)
         self._catalog = catalog
         self._possible = possible
         self._types: Mapping[str, Any] = catalog.schema.type_map
@@ -72,9 +71,9 @@ class RepresentationsSpec(Spec):
         }
         """Of types with one key of one field, and nothing to believe, that field."""
 
-    def read(self, variables: Variables) -> tuple[Hashable, tuple[Any, ...]]:
-        """The keys' labels, sorted; the representations, in order. Raises InputError."""
-        given = self._arguments.read(variables)["representations"]
+    def split(self, values: Mapping[str, Any]) -> tuple[Hashable, tuple[Any, ...]]:
+        """The keys' labels, sorted; the representations, in order."""
+        given = values["representations"]
         if len(given) > MOST:
             raise InputError.about(
                 "representations", f"holds {len(given)}, more than the {MOST} that are allowed"
@@ -86,9 +85,13 @@ class RepresentationsSpec(Spec):
         return tuple(sorted(labels)), found
 
     def demands(self, shape: tuple[str, ...]) -> Iterator[Demand]:
-        """What the types ask of the viewer."""
-        for name in dict.fromkeys(label.partition(" ")[0] for label in shape):
+        """What the types ask of the viewer, and the columns of their other keys."""
+        for label in shape:
+            name = label.partition(" ")[0]
             yield from demanded_by_node(self._catalog, name)
+            yield from demanded_by_key(
+                self._catalog, self._catalog.entities[name], self._keys[name][label]
+            )
 
     def _known(self, given: Any) -> Representation | None:
         """The short way, which most take; None where it does not lead there."""

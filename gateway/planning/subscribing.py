@@ -60,7 +60,7 @@ def event_step(making: Making, field: Field, binding: EventBinding) -> Step:
     entity = _entity_of(making, field.type_name)
     spec = making.spec(SplitSpec(field, partial(_changed_key, entity)))
     holes: list[Step] = []
-    guarded = entity.rule is not None or _asks_for(field, "where")
+    guarded = entity.rule is not None or _has_where(field)
     if guarded:
         where = making.spec(WhereSpec(field, entity, making.catalog))
         probe = Field(VISIBLE, VISIBLE, None, field.nodes)
@@ -94,8 +94,8 @@ def _entity_of(making: Making, type_name: str) -> EntityInfo:
     raise TypeError(f"{type_name} tells of no entity")
 
 
-def _asks_for(field: Field, name: str) -> bool:
-    return any(argument.name.value == name for argument in field.nodes[0].arguments or ())
+def _has_where(field: Field) -> bool:
+    return any(argument.name.value == "where" for argument in field.nodes[0].arguments or ())
 
 
 def _changed_key(entity: EntityInfo, values: Mapping[str, Any]) -> tuple[Hashable, tuple[Any, ...]]:

@@ -226,9 +226,9 @@ def _converter(schema: GraphQLSchema, node: TypeNode) -> Callable[[Any], Any] | 
 
 
 def input_error(error: GraphQLError) -> InputError:
-    """An InputError that says what a graphql-core coercion error says."""
+    """An InputError that says what a graphql-core coercion error says, of null by its own name."""
     locations = tuple((place.line, place.column) for place in error.locations or ())
-    failure = InputError(error.message)
+    failure = InputError(error.message.replace(" not to be None", " not to be null"))
     failure.locations = locations
     return failure
 

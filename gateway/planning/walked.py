@@ -28,8 +28,7 @@ class Walked:
         """Whether graphql-core must walk into this field's value, whoever gives it."""
         below = False
         if field.info is not None and not field.info.leaf:
-            named = field.info.type_name
-            for type_name in self.catalog.possible.get(named, (named,)):
+            for type_name in self.catalog.types_of(field.info):
                 below |= self.reader.cuts_below(field, type_name)
                 for child in self.reader.below(field, type_name):
                     below |= self.walks(child)

@@ -5,36 +5,36 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from gateway.errors import InputError
-from gateway.planning.arguments import Arguments, Spec
+from gateway.planning.arguments import ArgumentsSpec
 from gateway.schema.demands import demanded_by_write
 from gateway.schema.mutations import Delete, Insert, Update, WriteBinding
 from gateway.schema.shapes import Conditions
-from gateway.schema.writes import MAX_EACH, Rows, Write, read_changes, read_counted
+from gateway.schema.writes import MAX_ROWS, Rows, Write, numbered, read_changes, read_counted
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator, Mapping, Sequence
 
-    from gateway.planning.variables import Variables
     from gateway.schema.catalog import Catalog, EntityInfo
     from gateway.schema.demands import Demand
     from gateway.schema.selection import Field
     from gateway.schema.shapes import WhereShape
 
 
-class WriteSpec(Spec):
+class WriteSpec(ArgumentsSpec):
     """The arguments of one write field."""
+
+    keeps = False
 
     def __init__(
         self, field: Field, binding: WriteBinding, entity: EntityInfo, catalog: Catalog
     ) -> None:
-        self._arguments = Arguments(field)
+        super().__init__(field)
         self._binding = binding
         self._entity = entity
         self._catalog = catalog
 
-    def read(self, variables: Variables) -> tuple[Hashable, tuple[Any, ...]]:
+    def split(self, values: Mapping[str, Any]) -> tuple[Hashable, tuple[Any, ...]]:
         """No shape, since writes are compiled as they come; the write."""
-        values = self._arguments.read(variables)
         binding = self._binding
         if isinstance(binding, Insert):
             return (), (self._insert(binding, values),)
@@ -45,6 +45,7 @@ class WriteSpec(Spec):
             write.patch, write.operators = read_changes(self._entity, values)
             if binding.version is not None:
                 write.version = (binding.version, values.get("version"))
+                self._check_counted(write.patch, binding.version)
         elif not isinstance(binding, Delete):
             raise TypeError(f"not a write: {binding!r}")
         self._aim(write, values)
@@ -56,48 +57,65 @@ class WriteSpec(Spec):
         return demanded_by_write(self._catalog, write)
 
     def _insert(self, binding: Insert, values: Mapping[str, Any]) -> Write:
-        rows = Rows(self._catalog)
-        given = values["inputs"] if binding.many else [values["input"]]
-        name = "inputs" if binding.many else "input"
-        return Write(
+        skips = binding.ignore or values.get("where") is not None
+        rows = Rows(self._catalog, skips=skips)
+        many = binding.many
+        given = numbered("inputs", values["inputs"]) if many else [("input", values["input"])]
+        write = Write(
             self._entity,
-            rows=[rows.read(self._entity, one, name) for one in given],
+            rows=[rows.read(self._entity, new, where) for where, new in given],
             conflict=binding.conflict,
             ignore=binding.ignore,
             operators=read_counted(self._entity, values.get("inc") or (), binding.conflict),
         )
+        if values.get("where") is not None:
+            self._pick(write, values["where"])
+        return write
 
     def _each(self, updates: Sequence[Mapping[str, Any]]) -> Write:
-        if len(updates) > MAX_EACH:
-            raise InputError.about("updates", f"has more than {MAX_EACH} members")
+        if len(updates) > MAX_ROWS:
+            raise InputError.about("updates", f"has more than {MAX_ROWS} members")
         parts = []
-        for given in updates:
-            patch, operators = read_changes(self._entity, given)
-            parts.append(
-                Write(self._entity, key=self._key(given), patch=patch, operators=operators)
-            )
+        for where, given in numbered("updates", updates):
+            patch, operators = read_changes(self._entity, given, f"{where}.")
+            key = self._key(given, f"{where}.")
+            parts.append(Write(self._entity, key=key, patch=patch, operators=operators))
         return Write(
             self._entity,
             patch={name: value for one in parts for name, value in (one.patch or {}).items()},
             each=parts,
         )
 
-    def _key(self, values: Mapping[str, Any]) -> tuple[Any, ...]:
-        return tuple(info.kind.bind(values[info.name], info.name) for info in self._entity.key)
+    def _check_counted(self, patch: Mapping[str, Any], version: str) -> None:
+        """Refuse a value for the lock's own column: an old one would let a lost update pass."""
+        if version in patch:
+            raise InputError(
+                f"`{version}` is counted with every update and cannot be set; the argument "
+                "`version` takes the one that you read."
+            )
+
+    def _key(self, values: Mapping[str, Any], place: str = "") -> tuple[Any, ...]:
+        return tuple(
+            info.kind.bind(values[info.name], f"{place}{info.name}") for info in self._entity.key
+        )
 
     def _aim(self, write: Write, values: Mapping[str, Any]) -> None:
         """Which rows: one key, or all that a condition picks."""
         if not self._binding.many:
             write.key = self._key(values)
             return
-        conditions = Conditions(self._catalog)
-        write.where = conditions.where(self._entity, values["where"])
-        self._check_whole(self._entity, values["where"], "where")
-        write.values = tuple(conditions.values)
-        if _verdict(write.where) is True and not values["all"]:
+        if _verdict(self._pick(write, values["where"])) is True and not values["all"]:
             raise InputError.about(
                 "where", "is empty, which means every row; say `all: true` where you mean it"
             )
+
+    def _pick(self, write: Write, where: Mapping[str, Any]) -> WhereShape:
+        """Give the write a condition; what it is."""
+        conditions = Conditions(self._catalog)
+        write.where = shape = conditions.where(self._entity, where)
+        self._check_whole(self._entity, where, "where")
+        write.values = tuple(conditions.values)
+        return shape
 
     def _check_whole(self, entity: EntityInfo, where: Mapping[str, Any], path: str) -> None:
         """Refuse a condition that is null: a list ignores it, but a write would touch more rows."""

@@ -132,8 +132,8 @@ class Upstream(Section, frozen=True, kw_only=True):
     """Seconds to connect."""
     max_bytes: Annotated[int, Meta(ge=1_000, le=1_000_000_000)] = 16_000_000
     """The size of an answer, in bytes."""
-    subscriptions: Literal["websocket", "sse"] = "websocket"
-    """How it sends events: graphql-transport-ws, or server-sent events."""
+    subscriptions: Literal["websocket", "sse", "multipart"] = "websocket"
+    """How it sends events: graphql-transport-ws, server-sent events, or as Apollo's router."""
     subscriptions_url: HttpUrl = Secret()
     """Where it does, if not at its endpoint."""
     required: bool = True
@@ -209,6 +209,6 @@ class Embedding(Section, frozen=True, kw_only=True):
     cache_redis: str = ""
     """The `[redis.<name>]` that processes share vectors in."""
     warm: bool = False
-    """Start the local model's process, of about 110 MB, with a gateway that has a vector source;
+    """Start the local model's process, of about 85 MB, with a gateway that has a vector source;
     else the first text does, and waits a second for it.
     """

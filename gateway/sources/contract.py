@@ -111,12 +111,11 @@ class Batch:
 
     `keys`: the keys to look up, each once (empty unless `by_key`). `arguments`: bind values,
     already coerced to what the source's client takes, so that equal ones are equal in type too.
-    `scope`: the viewer attributes the plan reads; batches of different scopes never mix.
+    What a plan reads of the viewer is among them, so batches of different viewers never mix.
     """
 
     keys: Sequence[Key] = ()
     arguments: tuple[Any, ...] = ()
-    scope: Hashable = ()
 
 
 @dataclass(frozen=True, slots=True)

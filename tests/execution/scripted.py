@@ -40,9 +40,9 @@ class Execution:
 
     def values(self) -> list[Value]:
         """What an honest source gives: each value tells what it was asked for."""
-        asked = (self.batch.arguments, self.batch.scope)
+        asked = self.batch.arguments
         if self.prepared.by_key:
-            return [repr((key, *asked)).encode() for key in self.batch.keys]
+            return [repr((key, asked)).encode() for key in self.batch.keys]
         return [repr(asked).encode()]
 
     def answer(self) -> None:
@@ -112,14 +112,13 @@ class Bench:
                 more.get("prepared", ROWS),
                 [(key,) for key in keys],
                 more.get("arguments", ()),
-                more.get("scope", ()),
                 self.start + after,
             )
         )
 
-    async def list(self, *arguments: Any, after: float = 100.0, scope: Any = ()) -> Call:
+    async def list(self, *arguments: Any, after: float = 100.0) -> Call:
         """Ask for the one value of a plan without keys."""
-        return await self.ask(self.groups.single(LIST, arguments, scope, self.start + after))
+        return await self.ask(self.groups.single(LIST, arguments, self.start + after))
 
     async def ask(self, work: Any) -> Call:
         call = asyncio.create_task(work)
@@ -163,9 +162,9 @@ async def until(holds: Callable[[], bool]) -> None:
     pytest.fail("it never held")
 
 
-def row(key: Any, arguments: tuple[Any, ...] = (), scope: Any = ()) -> bytes:
-    return repr(((key,), arguments, scope)).encode()
+def row(key: Any, arguments: tuple[Any, ...] = ()) -> bytes:
+    return repr(((key,), arguments)).encode()
 
 
-def listing(*arguments: Any, scope: Any = ()) -> bytes:
-    return repr((arguments, scope)).encode()
+def listing(*arguments: Any) -> bytes:
+    return repr(arguments).encode()

@@ -8,7 +8,7 @@ import orjson
 from graphql import parse
 
 from gateway.errors import Code, PlaitError, SourceTimeout
-from gateway.execution.failures import MAX_ERRORS, Failures, error_entry, ours
+from gateway.execution.failures import MAX_ERRORS, Failures, error_entries, ours
 from gateway.schema.selection import Field
 
 DOCUMENT: Any = parse("{\n  animal { visits }\n}").definitions[0]
@@ -33,7 +33,7 @@ def test_markers_become_nulls_with_paths() -> None:
     assert errors[1]["locations"] == [{"line": 2, "column": 12}]
     assert failures.locate(first, ["x"]) == (
         b"null",
-        [error_entry(late, ["x"], FIELD)],
+        error_entries(late, ["x"], FIELD),
     )
 
 

@@ -17,8 +17,8 @@ async def test_an_idle_system_sends_in_the_call_itself() -> None:
     """The source is called before the caller gives way even once; no task is made for it."""
     bench = Bench()
     for work in (
-        bench.groups.single(LIST, (1,), (), bench.start + 9),
-        bench.groups.by_key(ROWS, [(1,)], (), (), bench.start + 9),
+        bench.groups.single(LIST, (1,), bench.start + 9),
+        bench.groups.by_key(ROWS, [(1,)], (), bench.start + 9),
     ):
         before = len(bench.source.executions)
         work.send(None)
@@ -29,17 +29,16 @@ async def test_an_idle_system_sends_in_the_call_itself() -> None:
 
 
 async def test_the_request_reaches_the_source_as_it_is() -> None:
-    """Plan, keys, arguments, scope and deadline arrive unchanged."""
+    """Plan, keys, arguments and deadline arrive unchanged."""
     bench = Bench()
-    call = await bench.rows(1, 2, arguments=("x",), scope=("me",), after=7.0)
+    call = await bench.rows(1, 2, arguments=("x",), after=7.0)
     (execution,) = bench.under_way
     assert execution.prepared is ROWS
     assert list(execution.batch.keys) == [(1,), (2,)]
     assert execution.batch.arguments == ("x",)
-    assert execution.batch.scope == ("me",)
     assert execution.deadline == bench.start + 7.0
     await bench.answer()
-    assert await call == [row(1, ("x",), ("me",)), row(2, ("x",), ("me",))]
+    assert await call == [row(1, ("x",)), row(2, ("x",))]
     assert bench.is_empty()
 
 
@@ -174,24 +173,23 @@ async def test_equal_in_python_is_not_the_same_key() -> None:
     assert [await call for call in calls] == [[row(0)], [row(1)], [row(key)], [row(1.0)]]
 
 
-async def test_scopes_plans_and_arguments_never_mix() -> None:
-    """Each viewer scope, plan and set of arguments has executions of its own."""
+async def test_plans_and_arguments_never_mix() -> None:
+    """Each plan and set of arguments, the viewer's among them, has executions of its own."""
     bench = Bench(concurrency=1)
     other = Prepared(source="scripted", by_key=True)
     calls = [
         await bench.rows(1),
-        await bench.rows(2, scope=("a",)),
-        await bench.rows(3, scope=("b",)),
-        await bench.rows(4, scope=(1,)),
-        await bench.rows(5, scope=(True,)),
+        await bench.rows(2, arguments=("a",)),
+        await bench.rows(3, arguments=("b",)),
+        await bench.rows(4, arguments=(1,)),
+        await bench.rows(5, arguments=(True,)),
         await bench.rows(6, prepared=other),
-        await bench.rows(7, arguments=("x",)),
     ]
     await bench.answer_all()
     assert len(bench.source.executions) == len(calls)
-    for call, scope in zip(calls, [(), ("a",), ("b",), (1,), (True,), (), ()], strict=True):
+    for call, given in zip(calls, [(), ("a",), ("b",), (1,), (True,), ()], strict=True):
         (value,) = await call
-        assert value.endswith(f"{scope!r})".encode())
+        assert value.endswith(f"{given!r})".encode())
 
 
 # Different arguments wait for a slot only.

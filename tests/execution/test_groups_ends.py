@@ -171,8 +171,8 @@ async def test_keys_may_join_until_the_moment_of_sending() -> None:
     first = await bench.rows(1)
     bench.under_way[0].answer()
     await until(lambda: bool(bench.groups._tasks))
-    joined = asyncio.create_task(bench.groups.by_key(ROWS, [(2,)], (), (), bench.start + 9))
-    joining = bench.groups.by_key(ROWS, [(3,)], (), (), bench.start + 9)
+    joined = asyncio.create_task(bench.groups.by_key(ROWS, [(2,)], (), bench.start + 9))
+    joining = bench.groups.by_key(ROWS, [(3,)], (), bench.start + 9)
     joining.send(None)
     await settle()
     assert bench.under_way[0].keys[:2] == [1, 3]
@@ -310,7 +310,7 @@ async def test_closing_fails_the_waiting_and_waits_for_those_under_way() -> None
     bench = Bench(concurrency=2, in_flight=1)
     lone = await bench.list("lone")
     waiting = [await bench.list("lone"), await bench.rows(1), await bench.rows(2)]
-    behind = [await bench.rows(3, scope=("other",)), await bench.list("more")]
+    behind = [await bench.rows(3, arguments=("other",)), await bench.list("more")]
     closing = asyncio.create_task(bench.groups.close())
     await settle()
     later = await bench.list("later")

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.execution.groups.identity import identity, scope_identity
+from gateway.execution.groups.identity import identity
 from gateway.schema.rules import Passed
 from gateway.viewer import Viewer
 
@@ -58,22 +58,15 @@ def test_what_may_be_encoded_differently_is_not_the_same(one: Any, other: Any) -
     assert identity((one,)) != identity((other,))
     assert identity(("x", one)) != identity(("x", other))
     assert identity((("x", (one,)),)) != identity((("x", (other,)),))
-    assert scope_identity(one) != scope_identity(other)
 
 
-def test_a_scope_is_not_the_tuple_of_itself() -> None:
-    """A scope that is a tuple and one that is its only member do not meet."""
-    assert scope_identity("a") != scope_identity(("a",))
-    assert scope_identity(()) != scope_identity(((),))
-
-
-def test_viewers_of_equal_attributes_are_one_scope() -> None:
-    """A whole viewer as scope is shared by its requests, and by nobody else's."""
+def test_viewers_of_equal_attributes_are_the_same() -> None:
+    """A whole viewer among the values is shared by its requests, and by nobody else's."""
     viewer = Viewer("ann", frozenset({"editor", "author"}), frozenset({"read"}), "t1")
     same = Viewer("ann", frozenset({"author", "editor"}), frozenset({"read"}), "t1")
     other = Viewer("ann", frozenset({"author"}), frozenset({"read"}), "t1")
-    assert scope_identity(viewer) == scope_identity(same)
-    assert scope_identity(viewer) != scope_identity(other)
+    assert identity((viewer,)) == identity((same,))
+    assert identity((viewer,)) != identity((other,))
 
 
 PLAIN = st.one_of(

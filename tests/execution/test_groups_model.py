@@ -20,8 +20,7 @@ if TYPE_CHECKING:
 
 MORE_ROWS = Prepared(source="scripted", by_key=True)
 KEYS = st.sampled_from([0, 1, 2, 3, True, 1.0, "1"])
-ARGUMENTS = st.sampled_from([(1,), (1,), (True,)])
-SCOPES = st.sampled_from([(), (), ("ann",)])
+ARGUMENTS = st.sampled_from([(1,), (1,), (1,), (True,), (1, "ann")])
 
 
 @dataclass(eq=False)
@@ -98,22 +97,19 @@ class GroupsMachine(RuleBasedStateMachine):
         plan=st.sampled_from([ROWS, MORE_ROWS]),
         keys=st.lists(KEYS, max_size=6),
         arguments=ARGUMENTS,
-        scope=SCOPES,
         seconds=st.integers(1, 50),
     )
-    def rows(
-        self, plan: Prepared, keys: list[Any], arguments: Any, scope: Any, seconds: int
-    ) -> None:
+    def rows(self, plan: Prepared, keys: list[Any], arguments: Any, seconds: int) -> None:
         deadline = self.origin + self.clock + seconds
-        work = self.groups.by_key(plan, [(key,) for key in keys], arguments, scope, deadline)
-        expected = [repr((plan is ROWS, (key,), arguments, scope)) for key in keys]
+        work = self.groups.by_key(plan, [(key,) for key in keys], arguments, deadline)
+        expected = [repr((plan is ROWS, (key,), arguments)) for key in keys]
         self.arrive(work, expected, seconds)
 
-    @rule(arguments=ARGUMENTS, scope=SCOPES, seconds=st.integers(1, 50))
-    def single(self, arguments: Any, scope: Any, seconds: int) -> None:
+    @rule(arguments=ARGUMENTS, seconds=st.integers(1, 50))
+    def single(self, arguments: Any, seconds: int) -> None:
         deadline = self.origin + self.clock + seconds
-        work = self.groups.single(LIST, arguments, scope, deadline)
-        self.arrive(work, repr((False, None, arguments, scope)), seconds)
+        work = self.groups.single(LIST, arguments, deadline)
+        self.arrive(work, repr((False, None, arguments)), seconds)
 
     @precondition(lambda self: self.source.under_way)
     @rule(pick=st.integers(0, 10))
@@ -207,9 +203,7 @@ class GroupsMachine(RuleBasedStateMachine):
         assert all(len(each.batch.keys) <= self.batch for each in under_way)
         assert self.groups.figures()["waiting"] <= self.max_waiting
         if self.enabled:
-            groups = [
-                (each.prepared, repr(each.batch.arguments), each.batch.scope) for each in under_way
-            ]
+            groups = [(each.prepared, repr(each.batch.arguments)) for each in under_way]
             assert all(groups.count(group) <= self.in_flight for group in groups)
 
     @invariant()
@@ -242,9 +236,9 @@ class NumberedSource(ScriptedSource):
     async def execute(self, prepared: Any, batch: Any, budget: Any) -> Sequence[Any]:
         number = len(self.executions)
         await super().execute(prepared, batch, budget)
-        asked = (batch.arguments, batch.scope)
+        asked = batch.arguments
         keys: Sequence[Any] = batch.keys if prepared.by_key else [None]
-        return [f"{number}#{(prepared is ROWS, key, *asked)!r}".encode() for key in keys]
+        return [f"{number}#{(prepared is ROWS, key, asked)!r}".encode() for key in keys]
 
 
 GroupsMachine.TestCase.settings = settings(

@@ -127,7 +127,7 @@ async def run(
 ) -> list[Value]:
     """The values of a plan's roots."""
     roots, values = plan
-    waves = Waves({}, values, (), 0.0)
+    waves = Waves({}, values, 0.0)
     return await Mutations({"ledger": ledger}, waves).run(roots, isolation)
 
 

@@ -88,7 +88,7 @@ async def run(
     shelf: Shelf, *fetches: Fetch, values: Any = (), seconds: float = 20
 ) -> tuple[list[Value], Waves]:
     deadline = asyncio.get_running_loop().time() + seconds
-    waves = Waves({"shelf": Groups(shelf)}, values, (), deadline)
+    waves = Waves({"shelf": Groups(shelf)}, values, deadline)
     return await waves.run(Plan(tuple(map(root, fetches)))), waves
 
 

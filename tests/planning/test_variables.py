@@ -108,6 +108,8 @@ def test_an_error_names_the_variable_and_its_place() -> None:
     told = VariableCoercer(SCHEMA, definition.variable_definitions or (), suggestions=True)
     with pytest.raises(InputError, match="Did you mean the enum value 'CALM'"):
         told.coerce({"name": "x", "mood": "CALMM"})
+    with pytest.raises(InputError, match="not to be null"):
+        coercer.coerce({"name": None, "mood": "CALM"})
 
 
 def test_variables_are_found_inside_values() -> None:

@@ -74,6 +74,7 @@ async def running(
     domain: Domain = zoo_domain,
     *,
     document_limits: Any = None,
+    limits: PageLimits = LIMITS,
 ) -> AsyncIterator[Zoo]:
     """A zoo with a database of its own, filled."""
     url = await make_database()
@@ -93,7 +94,7 @@ async def running(
         engine = Engine(
             api,
             DocumentStore(api.catalog.schema, document_limits),
-            Planner(api.catalog, registry, LIMITS),
+            Planner(api.catalog, registry, limits),
             groups,
             lambda prepared: sources[prepared.source].describe(prepared),
             writers={"postgres": postgres},

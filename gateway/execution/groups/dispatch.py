@@ -28,7 +28,7 @@ from gateway.errors import (
     SourceUnavailable,
 )
 from gateway.execution.groups.deadlines import Deadlines
-from gateway.execution.groups.identity import identity, scope_identity
+from gateway.execution.groups.identity import identity
 from gateway.execution.groups.schedule import Schedule
 from gateway.execution.groups.waiting import Failed, Group, Member, Pending
 from gateway.sources.contract import Batch, Budget
@@ -80,7 +80,7 @@ class Groups:
         self._landed: asyncio.Event | None = None
 
     async def single(
-        self, prepared: Prepared, arguments: tuple[Any, ...], scope: Hashable, deadline: float
+        self, prepared: Prepared, arguments: tuple[Any, ...], deadline: float
     ) -> Value:
         """The one value of a plan without keys; shared with identical reads only.
 
@@ -88,7 +88,7 @@ class Groups:
         raised, `SourceTimeout` at the deadline, `SourceOverloaded` when too many wait,
         `SourceUnavailable` after `close`.
         """
-        group = self._group(prepared, arguments, scope)
+        group = self._group(prepared, arguments)
         if self._may_start(group):
             values = await self._alone(group, (), deadline)
         else:
@@ -101,19 +101,18 @@ class Groups:
         prepared: Prepared,
         keys: Sequence[Key],
         arguments: tuple[Any, ...],
-        scope: Hashable,
         deadline: float,
     ) -> list[Value]:
         """One value per key, in the order of `keys`, which may repeat.
 
-        Shares an execution with other keys of the same plan, arguments and scope. More than
-        `batch` different keys are split over several executions. Raises as `single` does.
+        Shares an execution with other keys of the same plan and arguments. More than `batch`
+        different keys are split over several executions. Raises as `single` does.
         """
         identities = [identity(key) for key in keys]
         wanted = dict(zip(identities, keys, strict=True))
         if not wanted:
             return []
-        group = self._group(prepared, arguments, scope)
+        group = self._group(prepared, arguments)
         if len(wanted) > self._batch:
             values = await self._split(group, wanted, deadline)
         elif self._may_start(group):
@@ -157,19 +156,19 @@ class Groups:
 
     # A call comes in.
 
-    def _group(self, prepared: Prepared, arguments: tuple[Any, ...], scope: Hashable) -> Group:
+    def _group(self, prepared: Prepared, arguments: tuple[Any, ...]) -> Group:
         """The group such a read belongs to; a new one where there is none, or grouping is off."""
         if self._closed:
             raise SourceUnavailable(_CLOSING)
         key: Hashable
         if self._enabled:
-            key = (prepared, identity(arguments), scope_identity(scope))
+            key = (prepared, identity(arguments))
             group = self._groups.get(key)
             if group is not None:
                 return group
         else:
             key = object()
-        group = self._groups[key] = Group(key, prepared, arguments, scope)
+        group = self._groups[key] = Group(key, prepared, arguments)
         return group
 
     def _may_start(self, group: Group) -> bool:
@@ -325,7 +324,7 @@ class Groups:
 
     async def _execute(self, group: Group, keys: Sequence[Key], deadline: float) -> Sequence[Value]:
         self._sent += 1
-        batch = Batch(keys, group.arguments, group.scope)
+        batch = Batch(keys, group.arguments)
         values = await self._source.execute(group.prepared, batch, Budget(deadline))
         if len(values) != (len(keys) or 1):
             raise SourceRefused("The source gave a wrong number of answers.")

@@ -48,13 +48,6 @@ def identity(values: tuple[Any, ...]) -> Hashable:
     return (tuple(map(_told_apart, values)), kinds)
 
 
-def scope_identity(scope: Hashable) -> Hashable:
-    """The same for a scope, which need not be a tuple."""
-    if type(scope) is tuple:
-        return identity(scope)
-    return (identity((scope,)),)
-
-
 def _told_apart(value: Any) -> Hashable:
     """What stands for `value` beside its type."""
     kind = type(value)

@@ -1,6 +1,6 @@
 """The records of group commit: who waits, for which execution, of which group.
 
-    Group     reads that may share: one plan, one scope, one set of arguments
+    Group     reads that may share: one plan, one set of arguments
     Pending   one execution of a group that is to be sent, or under way for several members
     Member    one call that waits for it
 
@@ -29,15 +29,12 @@ class Group:
     that wait for one of the group's own to finish; `open`: the one that newcomers join.
     """
 
-    __slots__ = ("arguments", "flying", "key", "open", "prepared", "queue", "ready", "scope")
+    __slots__ = ("arguments", "flying", "key", "open", "prepared", "queue", "ready")
 
-    def __init__(
-        self, key: Hashable, prepared: Any, arguments: tuple[Any, ...], scope: Hashable
-    ) -> None:
+    def __init__(self, key: Hashable, prepared: Any, arguments: tuple[Any, ...]) -> None:
         self.key = key
         self.prepared = prepared
         self.arguments = arguments
-        self.scope = scope
         self.flying = 0
         self.ready = 0
         self.open: Pending | None = None

@@ -61,7 +61,7 @@ async def test_what_others_write_is_heard(
     caplog.set_level(logging.INFO, "gateway")
     async with shop(await fresh_database(), redis_url, "shelves", "boxes") as stand:
         (line,) = [one for one in caplog.messages if "listens to" in one]
-        assert "listens to 2 of 9 tables; unwatched: offers" in line
+        assert "listens to 2 of 10 tables; unwatched: offers" in line
         with stand.gateway.changes["default"].subscribe(["shelves"]) as events:
             key = await stand.connection.fetchval(ADD, "outside")
             event = await following(events)

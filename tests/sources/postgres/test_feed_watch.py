@@ -40,6 +40,21 @@ async def test_names_that_need_quotes(writer, events) -> None:
     assert change.keys == ((1, "ü"),)
 
 
+async def test_keys_called_as_what_the_function_calls_its_own(writer, events) -> None:
+    """Its variables, its aliases, and what a trigger is given."""
+    names = ["keys", "key", "n", "part", "number", "changed", "tg_op", "new", "plait_rows"]
+    columns = ", ".join(f"{name} int" for name in names)
+    await writer.execute(
+        f"CREATE TABLE odd_keys ({columns}, note text, PRIMARY KEY ({', '.join(names)}));"
+        "SELECT plait_watch('odd_keys')"
+    )
+    await writer.execute("INSERT INTO odd_keys VALUES (1, 2, 3, 4, 5, 6, 7, 8, 9)")
+    await writer.execute("UPDATE odd_keys SET note = 'x'")
+    found = await changes(events, writer)
+    assert [change.keys for change in found] == [((1, 2, 3, 4, 5, 6, 7, 8, 9),)] * 2
+    assert found[1].changed == ("note",)
+
+
 async def test_keys_of_every_type_do_not_hang_on_the_writer(writer, events) -> None:
     """The same key reads the same whatever the writing session has set; only integers and
     booleans are not text."""
@@ -164,10 +179,67 @@ async def test_a_changed_key_never_fails_a_write(writer, events) -> None:
     ]
 
 
+async def test_tables_that_pass_on_their_names(writer, events) -> None:
+    """Each keeps its own function, also where another table has the name since."""
+    await writer.execute(
+        "ALTER TABLE things RENAME TO items;"
+        "CREATE TABLE things (code text PRIMARY KEY, id int); SELECT plait_watch('things')"
+    )
+    for watches in ("SELECT 1", "SELECT plait_watch('items')", "SELECT plait_watch('things')"):
+        await writer.execute(watches)
+        await writer.execute("INSERT INTO items VALUES (DEFAULT, 'x')")
+        await writer.execute("INSERT INTO things VALUES (gen_random_uuid(), 7)")
+        one, two = await changes(events, writer)
+        assert (one.table, one.columns, two.table, two.columns) == (
+            *("items", ("id",)),
+            *("things", ("code",)),
+        )
+        assert isinstance(one.keys[0][0], int)
+        assert isinstance(two.keys[0][0], str)
+
+
+async def test_functions_go_with_what_is_watched(writer, events) -> None:
+    """At once where a table is unwatched; those of dropped ones when it is installed again."""
+    count = "SELECT count(*) FROM pg_proc WHERE starts_with(proname, 'plait_changed')"
+    before = await writer.fetchval(count)
+    await writer.execute(
+        "CREATE TABLE brief (id int PRIMARY KEY); SELECT plait_watch('brief');"
+        "CREATE TABLE short (id int PRIMARY KEY); SELECT plait_watch('short')"
+    )
+    assert await writer.fetchval(count) == before + 2
+    await writer.execute("SELECT plait_unwatch('brief'); DROP TABLE short")
+    assert await writer.fetchval(count) == before + 1
+    for statement in INSTALL:
+        await writer.execute(statement)
+    assert await writer.fetchval(count) == before
+    await writer.execute("INSERT INTO things VALUES (1, 'x')")
+    assert [change.keys for change in await changes(events, writer)] == [((1,),)]
+
+
+async def test_who_watches_needs_not_own_what_another_made(writer, events) -> None:
+    """The right TRIGGER is enough to watch a table anew, under a function of one's own."""
+    await writer.execute(
+        "CREATE ROLE feed_watcher; GRANT INSERT, TRIGGER ON things TO feed_watcher;"
+        "GRANT CREATE ON SCHEMA public TO feed_watcher"
+    )
+    try:
+        await writer.execute("SET ROLE feed_watcher")
+        assert await writer.fetchval("SELECT plait_watch('things')") == ["id"]
+        await writer.execute("INSERT INTO things (id) VALUES (9)")
+        await writer.execute("RESET ROLE")
+        assert [change.keys for change in await changes(events, writer)] == [((9,),)]
+        for statement in INSTALL:
+            await writer.execute(statement)
+    finally:
+        await writer.execute("RESET ROLE; SELECT plait_unwatch('things')")
+        await writer.execute("DROP OWNED BY feed_watcher; DROP ROLE feed_watcher")
+
+
 async def test_a_writer_without_rights_to_the_functions(writer, events) -> None:
     """Who may write the table is heard; who may not alter it can neither watch nor unwatch it."""
     await writer.execute(
-        "REVOKE ALL ON FUNCTION plait_changed() FROM PUBLIC;"
+        "REVOKE ALL ON ALL FUNCTIONS IN SCHEMA public FROM PUBLIC;"
+        "GRANT EXECUTE ON FUNCTION plait_watch, plait_unwatch, plait_source TO PUBLIC;"
         "CREATE ROLE feed_writer; GRANT INSERT ON things TO feed_writer"
     )
     try:
