@@ -41,7 +41,12 @@ async def load(asked: Mapping[str, Any]) -> dict[str, Any]:
             measured = await _round(client, searches, asked["seconds"], asked["connections"])
     finally:
         await client.close()
-    return {**measured, "found": [[point.id for point in one.points] for one in found]}
+    return {**measured, "found": [_in_order(one.points) for one in found]}
+
+
+def _in_order(points: Sequence[models.ScoredPoint]) -> list[Any]:
+    """The ids of hits, as the gateway has them: those of equal score by id."""
+    return [point.id for point in sorted(points, key=lambda point: (-point.score, point.id))]
 
 
 def prepared(collection: str, search: Mapping[str, Any]) -> dict[str, Any]:
