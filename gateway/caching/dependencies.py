@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from gateway.schema.catalog import EntityInfo
+    from gateway.sources.changes import Change
 
 _CHANGED = frozenset({"CASCADE", "SET NULL", "SET DEFAULT"})
 
@@ -101,6 +102,12 @@ class Dependencies:
             tuple(types),
             tuple(map(of_list, named)),
         )
+
+    def of_told(self, told: Change) -> list[str]:
+        """What a change that a feed told of invalidates; nothing where no value is another."""
+        if told.changed == ():
+            return []
+        return self.of_change(told.table, told.columns, told.keys, changed=told.changed)
 
     def of_change(
         self,

@@ -59,9 +59,7 @@ class FeedInvalidation:
     def _tags(self, event: Event) -> list[str]:
         known = self._dependencies
         if isinstance(event, Change):
-            if event.changed == ():  # it set what was there before
-                return []
-            return known.of_change(event.table, event.columns, event.keys, changed=event.changed)
+            return known.of_told(event)
         if event.tables is None:
             return [EVERYTHING]
         return [tag for table in event.tables for tag in known.of_change(table)]

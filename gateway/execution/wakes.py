@@ -129,12 +129,8 @@ class Wakes:
         """The tags that a change bumps; None where that cannot be told."""
         if not isinstance(event, Change):
             return None
-        if event.changed == ():  # it set what was there before
-            return ()
         try:
-            return self._dependencies.of_change(
-                event.table, event.columns, event.keys, changed=event.changed
-            )
+            return self._dependencies.of_told(event)
         except Exception:  # noqa: BLE001 - anybody may announce nonsense; it ends nobody's hearing
             _LOG.warning("a change could not be followed", exc_info=True)
             return None
