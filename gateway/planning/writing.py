@@ -39,13 +39,10 @@ class WriteSpec(ArgumentsSpec):
         if isinstance(binding, Insert):
             return (), (self._insert(binding, values),)
         if isinstance(binding, Update) and binding.each:
-            return (), (self._each(values["updates"]),)
+            return (), (self._each(values["updates"], binding.version),)
         write = Write(self._entity)
         if isinstance(binding, Update):
-            write.patch, write.operators = read_changes(self._entity, values)
-            if binding.version is not None:
-                write.version = (binding.version, values.get("version"))
-                self._check_counted(write.patch, binding.version)
+            self._change(write, values, binding.version)
         elif not isinstance(binding, Delete):
             raise TypeError(f"not a write: {binding!r}")
         self._aim(write, values)
@@ -72,26 +69,37 @@ class WriteSpec(ArgumentsSpec):
             self._pick(write, values["where"])
         return write
 
-    def _each(self, updates: Sequence[Mapping[str, Any]]) -> Write:
+    def _each(self, updates: Sequence[Mapping[str, Any]], version: str | None) -> Write:
         if len(updates) > MAX_ROWS:
             raise InputError.about("updates", f"has more than {MAX_ROWS} members")
         parts = []
         for where, given in numbered("updates", updates):
-            patch, operators = read_changes(self._entity, given, f"{where}.")
-            key = self._key(given, f"{where}.")
-            parts.append(Write(self._entity, key=key, patch=patch, operators=operators))
+            parts.append(Write(self._entity))
+            self._change(parts[-1], given, version, f"{where}.")
+            parts[-1].key = self._key(given, f"{where}.")
+        locked = [one for one in parts if one.version is not None and one.version[1] is not None]
         return Write(
             self._entity,
             patch={name: value for one in parts for name, value in (one.patch or {}).items()},
+            version=locked[0].version if locked else None,
             each=parts,
         )
 
-    def _check_counted(self, patch: Mapping[str, Any], version: str) -> None:
-        """Refuse a value for the lock's own column: an old one would let a lost update pass."""
-        if version in patch:
+    def _change(
+        self, write: Write, values: Mapping[str, Any], version: str | None, place: str = ""
+    ) -> None:
+        """Give an update what it changes. `place` is what errors begin with.
+
+        A value for the lock's own column is refused: an old one would let a lost update pass.
+        """
+        write.patch, write.operators = read_changes(self._entity, values, place)
+        if version is None:
+            return
+        write.version = (version, values.get("version"))
+        if version in write.patch:
             raise InputError(
-                f"`{version}` is counted with every update and cannot be set; the argument "
-                "`version` takes the one that you read."
+                f"`{version}` is counted with every update and cannot be set; "
+                f"`{place}version` takes the one that you read."
             )
 
     def _key(self, values: Mapping[str, Any], place: str = "") -> tuple[Any, ...]:

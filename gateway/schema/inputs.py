@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import enum
-import re
 from typing import TYPE_CHECKING, Any, NamedTuple, Optional, get_args
 
 import strawberry
@@ -12,18 +11,18 @@ from strawberry.annotation import StrawberryAnnotation
 from strawberry.scalars import JSON
 from strawberry.types.unset import UNSET
 
-from gateway.schema.definitions import describe_values, fields_of
+from gateway.schema.definitions import fields_of, names_enum
 from gateway.schema.documents import MEMBERS, PATH
+from gateway.schema.insertable import required
 from gateway.schema.kinds import INT
 from gateway.schema.operators import OPERATORS, operand_type, operands
-from gateway.schema.writes import required
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from gateway.schema.catalog import ColumnInfo, Relation
+    from gateway.schema.insertable import Insertable
     from gateway.schema.kinds import Kind
-    from gateway.schema.writes import Insertable
 
 
 @strawberry.enum(description="Which way a list is ordered, and where nulls stand.")
@@ -39,6 +38,8 @@ class Direction(enum.Enum):
         "DESC_NULLS_FIRST", description="Nulls first, then the greatest."
     )
 
+
+LOCK = "The version that was read; another one by now is a conflict."
 
 _SAYS = {
     "eq": "Equal.",
@@ -73,13 +74,15 @@ class ListInputs(NamedTuple):
 class WriteInputs(NamedTuple):
     """What writes of an entity take.
 
-    A new row; an update's `set` and its operators; one of several updates; an upsert's numbers.
+    A new row; an update's `set` and its operators; one of several updates, without and with the
+    version that was read; an upsert's numbers.
     """
 
     new: type
     patch: type
     operated: Mapping[str, type]
     update: type
+    versioned: type
     numbers: type[enum.Enum] | None
 
 
@@ -87,7 +90,6 @@ class Inputs:
     """Makes and remembers the input types of one schema."""
 
     def __init__(self) -> None:
-        self._filters: dict[str, type] = {}
         self._namespace: dict[str, Any] = {"Optional": Optional}
 
     def declare(
@@ -141,7 +143,7 @@ class Inputs:
         patch: dict[str, tuple[Any, str]] = {}
         for name, info in columns.items():
             says = of_column(info)
-            new[name] = (info.kind.annotation if required(info) else None, says)
+            new[name] = (info.kind.annotation if required(info.column) else None, says)
             patch[name] = (info.kind.annotation | None, says)
             # A nested child gets its foreign key from its parent, so no foreign key is required.
             if new[name][0] is None or info.column.foreign_keys:
@@ -170,11 +172,13 @@ class Inputs:
             "set": (made | None if operated else made, "The new values."),
             **{name: (of | None, OPERATORS[name].says) for name, of in operated.items()},
         }
+        says = f"Which {entity} changes, and how."
         return WriteInputs(
             self.make(f"{entity}Insert", new, f"A new {entity}."),
             made,
             operated,
-            self.make(f"{entity}Update", update, f"Which {entity} changes, and how."),
+            self.make(f"{entity}Update", update, says),
+            self.make(f"{entity}VersionedUpdate", {**update, "version": (int | None, LOCK)}, says),
             names_enum(f"{entity}Number", counted, "Columns of numbers.") if counted else None,
         )
 
@@ -185,13 +189,11 @@ class Inputs:
             name = f"{kind.item.name}ListFilter"
         if kind.name in {"IntID", "TextID", "UUIDID"}:
             name = "IDFilter"
-        if name not in self._filters:
-            self._filters[name] = self.make(
-                name,
-                {one: operand(one, kind) for one in kind.operators} | self._path(kind),
-                f"Conditions on {_article(kind)}; all given members hold.",
-            )
-        return self._filters[name]
+        return self.known(name) or self.make(
+            name,
+            {one: operand(one, kind) for one in kind.operators} | self._path(kind),
+            f"Conditions on {_article(kind)}; all given members hold.",
+        )
 
     def _path(self, kind: Kind) -> dict[str, tuple[Any, str]]:
         """The member for conditions within a document, where the kind is one."""
@@ -200,6 +202,10 @@ class Inputs:
         says = "Conditions on what lies at a path; all given members hold."
         made = self.make("JSONPathFilter", MEMBERS, says)
         return {PATH: (list[made] | None, "By what lies at a path within it.")}  # type: ignore[valid-type]  # made at run time
+
+    def known(self, name: str) -> type | None:
+        """The input type of that name, if it was made."""
+        return self._namespace.get(name)
 
     def make(
         self,
@@ -236,22 +242,6 @@ class Inputs:
 def of_column(info: ColumnInfo) -> str:
     """What a member that holds a column's value, or names the column, says."""
     return info.says or f"The row's `{info.name}`."
-
-
-def names_enum(name: str, names: Mapping[str, str], says: str) -> type[enum.Enum]:
-    """A GraphQL enum of names, each with what it says: `firstSeen` is called `FIRST_SEEN`.
-
-    Its value stays.
-    """
-    members: dict[str, str] = {}
-    for one in names:
-        spelt = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", one).upper()
-        members[one if spelt in members else spelt] = one
-    functional: Any = enum.Enum  # to a type checker it takes literals alone
-    made: type[enum.Enum] = functional(name, members, module=__name__)
-    strawberry.enum(made, description=says)
-    describe_values(made, names.__getitem__)
-    return made
 
 
 def operand(operator: str, kind: Kind) -> tuple[Any, str]:

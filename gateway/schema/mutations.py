@@ -47,7 +47,6 @@ class Update(WriteBinding):
     each: bool = False
 
 
-@dataclass(frozen=True, slots=True)
 class Delete(WriteBinding):
     """Deleted rows, by key or by `where`; they are returned as they were."""
 
@@ -92,9 +91,13 @@ def update_many(**options: Any) -> Any:
     return bound(Update(many=True), options)
 
 
-def update_each(**options: Any) -> Any:
-    """Changes to several rows by their keys, to each its own, in one transaction."""
-    return bound(Update(many=True, each=True), options)
+def update_each(*, version: str | None = None, **options: Any) -> Any:
+    """Changes to several rows by their keys, to each its own, in one transaction.
+
+    `version` as for `update`: each row takes the one that was read, and one that has another by now
+    refuses them all.
+    """
+    return bound(Update(version=version, many=True, each=True), options)
 
 
 def delete(**options: Any) -> Any:

@@ -10,7 +10,8 @@ How each is written in JSON is one decision, taken here for input and output and
 | `Duration` | ISO 8601, e.g. `P1DT2H30M`                      | `timedelta`; a `Span` with months |
 
 Strawberry's own `DateTime`, `Time` and `Decimal` are written as PostgreSQL writes them, too: no
-zeros at the end of a fraction of a second, and no exponents.
+zeros at the end of a fraction of a second, and no exponents. What a column can hold beyond Python's
+habits may be given as it is written: `24:00:00`, `NaN`, `Infinity`, `-Infinity`.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import binascii
 import re
 from dataclasses import replace
 from datetime import date, datetime, time, timedelta
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any, NewType, Self
 from uuid import UUID
 
@@ -43,6 +44,13 @@ Bytes = NewType("Bytes", bytes)
 Duration = NewType("Duration", timedelta)
 
 MAX_DURATION = 64
+MAX_DIGITS = 1_000
+"""Digits that an exponent may stand for: a text of a few letters would else make a long answer."""
+NUMBERS = ("NaN", "Infinity", "-Infinity")
+"""What a decimal may be beside a number, as SQL writes it."""
+
+_BEFORE, _BEHIND = 131_072, 16_383
+"""Digits before and behind the point that PostgreSQL's `numeric` holds."""
 
 
 class Span(timedelta):
@@ -68,6 +76,70 @@ def in_months(value: timedelta) -> tuple[int, timedelta]:
     if isinstance(value, Span):
         return value.months, value - timedelta(days=30 * value.months)
     return 0, value
+
+
+class EndOfDay(time):
+    """24:00: SQL has it, and Python takes it for the last microsecond; equal to itself alone."""
+
+    def __new__(cls) -> Self:
+        """The one that there is is `END_OF_DAY`."""
+        return super().__new__(cls, 23, 59, 59, 999_999)
+
+    def isoformat(self, timespec: str = "auto") -> str:
+        """As SQL writes it."""
+        del timespec
+        return "24:00:00"
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+    __hash__ = time.__hash__
+
+    def __reduce_ex__(self, _: object) -> str:
+        return "END_OF_DAY"
+
+
+END_OF_DAY = EndOfDay()
+_END_OF_DAY = re.compile(r"T?24:?00(:?00([.,]0+)?)?")
+
+
+def read_time(given: Any) -> time:
+    """A time in ISO 8601, 24:00 included. Raises ValueError saying what would be right."""
+    try:
+        if _END_OF_DAY.fullmatch(given):
+            return END_OF_DAY
+        if not given.removeprefix("T").startswith("24"):  # which newer Pythons take for midnight
+            return time.fromisoformat(given)
+    except (TypeError, ValueError):
+        pass
+    raise ValueError("a time in ISO 8601, from 00:00:00 up to 24:00:00")
+
+
+def read_decimal(given: Any) -> Decimal:
+    """A number or its text, as PostgreSQL's `numeric` holds it; NaN and the infinities by name.
+
+    Raises ValueError saying what would be right.
+    """
+    if isinstance(given, Decimal):
+        return given
+    text = str(given)
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        number = Decimal("sNaN")
+    if not number.is_finite():
+        if str(number) in NUMBERS:
+            return number
+        raise ValueError(
+            'a number, best as text, such as "19.90"; or "NaN", "Infinity", "-Infinity"'
+        )
+    before, behind = number.adjusted() + 1, -int(number.as_tuple().exponent)
+    if before > _BEFORE or behind > _BEHIND or max(before, behind) > max(MAX_DIGITS, len(text)):
+        raise ValueError(
+            f"a number of at most {_BEFORE} digits before its point and {_BEHIND} behind it, or of "
+            f"{MAX_DIGITS} by an exponent"
+        )
+    return number
 
 
 _DURATION = re.compile(
@@ -158,8 +230,6 @@ def _base64(value: Any) -> str:
 _RIGHT = {
     "Date": "a date in ISO 8601, such as 2026-01-31",
     "DateTime": "a date and time in ISO 8601, such as 2026-01-31T12:00:00Z",
-    "Time": "a time in ISO 8601, such as 12:00:00",
-    "Decimal": 'a number, best as text, such as "19.90"',
     "UUID": "32 hexadecimal digits in five groups",
 }
 """Strawberry's own scalars: what would be right where a value is wrong."""
@@ -174,6 +244,8 @@ def _told(definition: ScalarDefinition) -> ScalarDefinition:
     def value(given: Any) -> Any:
         try:
             return parse(given)
+        except ValueError as error:
+            raise _wrong(definition.name, str(error)) from None
         except GraphQLError:
             if right is None:
                 raise
@@ -190,8 +262,8 @@ def _told(definition: ScalarDefinition) -> ScalarDefinition:
 
 _DEFINITIONS: dict[object, ScalarDefinition] = {
     datetime: replace(DateTimeDefinition, serialize=write_moment),
-    time: replace(TimeDefinition, serialize=write_moment),
-    Decimal: replace(DecimalDefinition, serialize=_digits),
+    time: replace(TimeDefinition, serialize=write_moment, parse_value=read_time),
+    Decimal: replace(DecimalDefinition, serialize=_digits, parse_value=read_decimal),
     date: DateDefinition,
     UUID: replace(UUIDDefinition, description="A UUID, as 32 hexadecimal digits in five groups."),
     BigInt: scalar(

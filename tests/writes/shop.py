@@ -200,6 +200,14 @@ class Sample:
         lists: list[Any] = [self.gaps, self.big_gaps, self.size_gaps]
         return [sum(one is None for one in of or ()) for of in lists]
 
+    @field(needs=("exact",))
+    def exact_again(self) -> Decimal | None:
+        return self.exact
+
+    @field(needs=("hour",))
+    def hour_again(self) -> dt.time | None:
+        return self.hour
+
     @field(needs=("doc",))
     def doubled(self) -> str:
         doc: Any = self.doc
@@ -235,6 +243,7 @@ class ShelfMutations:
     update_shelf_locked: Shelf | None = update(version="version")
     update_shelves: list[Shelf] | None = update_many()
     update_each_shelf: list[Shelf] | None = update_each()
+    update_each_shelf_locked: list[Shelf] | None = update_each(version="version")
     delete_shelf: Shelf | None = delete()
     delete_shelves: list[Shelf] | None = delete_many()
     must_insert_shelf: Shelf = insert()

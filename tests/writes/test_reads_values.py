@@ -83,6 +83,75 @@ async def test_an_hour_or_a_span_without_a_name_ends_a_page(
     await check_pages(stand, column)
 
 
+SHOWN = [
+    ("exact", "NaN"),
+    ("exact", "Infinity"),
+    ("exact", "-Infinity"),
+    ("exact", f"1{'0' * 3_000}.5"),
+    ("exact", f"0.{'0' * 3_000}5"),
+    ("hour", "24:00:00"),
+]
+
+
+@pytest.mark.parametrize(("column", "value"), SHOWN, ids=lambda given: given[:12])
+async def test_what_was_shown_can_be_asked_for_and_written(
+    stand: Stand, column: str, value: str
+) -> None:
+    """As a condition, by every sort of write, in a list, to a resolver, and at the end of a page."""
+    common = {"exact": "1.5", "hour": "12:00"}[column]
+    await stand.connection.execute(
+        f"INSERT INTO samples ({column}) VALUES ('{value}'), ('{common}'), (NULL)"
+    )
+    data = await stand.data(f"{{ sample(id: 1) {{ shown: {column} {column}Again }} }}")
+    shown = data["sample"]["shown"]
+    assert (shown, data["sample"][f"{column}Again"]) == (value, value)
+    query = "query ($where: SampleWhere) { samples(where: $where) { nodes { id } } }"
+    for where, ids in (
+        ({"eq": shown}, [1]),
+        ({"ne": shown}, [2]),
+        ({"in": [shown, common]}, [1, 2]),
+        ({"notIn": [shown]}, [2]),
+        ({"gte": shown, "lte": shown}, [1]),
+    ):
+        data = await stand.data(query, {"where": {column: where}})
+        assert [row["id"] for row in data["samples"]["nodes"]] == ids, where
+    document = f'{{ samples(where: {{{column}: {{eq: "{shown}"}}}}) {{ nodes {{ id }} }} }}'
+    assert (await stand.data(document))["samples"]["nodes"] == [{"id": 1}]
+    for change in (
+        f"insertSample(input: {{{column}: $value}}) {{ {column} }}",
+        f"updateSample(id: 2, set: {{{column}: $value}}) {{ {column} }}",
+        f"updateEachSample(updates: [{{id: 3, set: {{{column}: $value}}}}]) {{ {column} }}",
+    ):
+        kind = {"exact": "Decimal", "hour": "Time"}[column]
+        found = await stand.data(f"mutation ($value: {kind}) {{ at: {change} }}", {"value": shown})
+        assert found["at"] in ({column: value}, [{column: value}])
+    stored = await stand.rows(f"SELECT DISTINCT {column}::text FROM samples")
+    assert stored == [(value,)]
+    await stand.connection.execute(f"UPDATE samples SET {column} = '{common}' WHERE id = 2")
+    await check_pages(stand, column)
+
+
+async def test_numbers_beside_numbers_in_lists(stand: Stand) -> None:
+    """They are written, shown and found there, too."""
+    given = ["NaN", "1.5", "-Infinity"]
+    new = "mutation ($new: SampleInsert!) { insertSample(input: $new) { exacts } }"
+    assert await stand.data(new, {"new": {"exacts": given}}) == {"insertSample": {"exacts": given}}
+    query = "query ($where: SampleWhere) { samples(where: $where) { nodes { exacts } } }"
+    for where in ({"contains": ["NaN"]}, {"eq": given}, {"overlaps": ["2", "-Infinity"]}):
+        data = await stand.data(query, {"where": {"exacts": where}})
+        assert data["samples"]["nodes"] == [{"exacts": given}]
+
+
+async def test_a_column_that_cannot_hold_it(stand: Stand) -> None:
+    """A scale leaves no room for infinity, as the database says; NaN has no digits."""
+    new = "mutation ($new: SampleInsert!) { insertSample(input: $new) { money } }"
+    assert code_of(await stand.error(new, {"new": {"money": "Infinity"}})) == "SOURCE_DATA"
+    assert await stand.data(new, {"new": {"money": "NaN"}}) == {"insertSample": {"money": "NaN"}}
+    error = await stand.error(new, {"new": {"exact": "sNaN"}})
+    assert code_of(error) == "BAD_USER_INPUT"
+    assert '"NaN", "Infinity"' in error["message"]
+
+
 async def check_pages(stand: Stand, column: str) -> None:
     """Pages of one row, in both directions, are the rows of the whole list."""
     rows = await stand.connection.fetch(f"SELECT id FROM samples ORDER BY {column}, id")

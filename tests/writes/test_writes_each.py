@@ -172,3 +172,75 @@ async def test_keys_of_several_columns(stand: Stand) -> None:
         {"day": "2024-01-02", "cents": 7},
         {"day": "2024-01-01", "cents": 7},
     ]
+
+
+LOCKED = """
+mutation ($updates: [ShelfVersionedUpdate!]!) {
+  updateEachShelfLocked(updates: $updates) { id rank version }
+}
+"""
+VERSIONS = "select id, rank, version from shelves order by id"
+
+
+async def test_versions_that_were_read(stand: Stand) -> None:
+    """Each row may name its own; all are counted up, once for each change, in one statement."""
+    await stand.data(EACH, {"updates": []})
+    updates: list[dict[str, Any]] = [
+        {"id": 3, "set": {"rank": 30}, "version": 1},
+        {"id": 1, "set": {"rank": 10}},
+        {"id": 2, "set": {"rank": 20}, "version": None},
+        {"id": 9, "set": {"rank": 90}, "version": 7},
+    ]
+    with stand.statements() as heard:
+        data = await stand.data(LOCKED, {"updates": updates})
+    assert sum(one.startswith("UPDATE") for one in heard) == 1
+    assert data["updateEachShelfLocked"] == [
+        {"id": str(number), "rank": 10 * number, "version": 2} for number in (3, 1, 2)
+    ]
+    again = [
+        {"id": 3, "inc": {"rank": 1}, "version": 2},
+        {"id": 3, "inc": {"rank": 1}, "version": 2},
+    ]
+    data = await stand.data(LOCKED, {"updates": again})
+    assert data["updateEachShelfLocked"] == 2 * [{"id": "3", "rank": 32, "version": 4}]
+    assert await stand.data(LOCKED, {"updates": []}) == {"updateEachShelfLocked": []}
+
+
+async def test_one_that_has_another_version_refuses_all(stand: Stand) -> None:
+    """Which ones is told by their keys, each once; nothing is written."""
+    await stand.connection.execute("update shelves set version = 5 where id > 1")
+    good = {"id": 1, "set": {"rank": 10}, "version": 1}
+    old = {"id": 3, "set": {"rank": 30}, "version": 4}
+    error = await stand.error(LOCKED, {"updates": [good, old]})
+    assert error["message"] == "The row has another version by now; read it again."
+    assert error["extensions"] == {"code": "VERSION_CONFLICT", "keys": [{"id": "3"}]}
+    older = {"id": 2, "inc": {"rank": 1}, "version": 1}
+    error = await stand.error(LOCKED, {"updates": [old, older, good, old]})
+    assert error["message"].startswith("2 of the rows have another version by now")
+    assert error["extensions"]["keys"] == [{"id": "2"}, {"id": "3"}]
+    assert await stand.rows(VERSIONS) == [(1, 1, 1), (2, 2, 5), (3, 3, 5)]
+
+
+async def test_the_first_of_two_that_read_the_same_version_wins(stand: Stand) -> None:
+    """However they meet: the other waits for it, sees what it wrote, and is refused."""
+    ways = ([1, 2, 3], [3, 2, 1])
+    each = [
+        [{"id": number, "inc": {"rank": 1}, "version": 1} for number in way] for way in ways * 5
+    ]
+    answers = await asyncio.gather(*(stand.ask(LOCKED, {"updates": one}) for one in each))
+    codes = [code_of(one["errors"][0]) for one in answers if "errors" in one]
+    assert codes == ["VERSION_CONFLICT"] * 9
+    assert await stand.rows(VERSIONS) == [(1, 2, 2), (2, 3, 2), (3, 4, 2)]
+
+
+async def test_the_version_itself_is_not_written(stand: Stand) -> None:
+    """Neither set nor counted; the error says where the one that was read goes."""
+    for change in ({"set": {"version": 9}}, {"inc": {"version": 1}}):
+        error = await stand.error(LOCKED, {"updates": [{"id": 1, **change}]})
+        assert code_of(error) == "BAD_USER_INPUT"
+        assert "`updates[0].version` takes the one" in error["message"]
+    error = await stand.error(LOCKED, {"updates": [{"id": 1, "set": {"rank": 5}, "version": "1"}]})
+    assert code_of(error) == "BAD_USER_INPUT"
+    error = await stand.error(EACH, {"updates": [{"id": 1, "set": {"rank": 5}, "version": 1}]})
+    assert "version" in error["message"]
+    assert await stand.rows(VERSIONS) == [(1, 1, 1), (2, 2, 1), (3, 3, 1)]

@@ -120,7 +120,7 @@ BAD: dict[str, tuple[str, Mapping[str, Any], str]] = {
     "an integer beyond 32 bits": (SAMPLE, {"small": 1 << 31}, "small"),
     "an integer beyond 64 bits": (SAMPLE, {"big": str(1 << 63)}, "input.big"),
     "a number beyond a float": (SAMPLE, {"ratio": 10**400}, "ratio"),
-    "a number that is none": (SAMPLE, {"exact": "NaN"}, "input.exact"),
+    "a number that is none": (SAMPLE, {"exact": "NaNs"}, ".exact: Decimal must be a number"),
     "an enum's label, not its name": (SAMPLE, {"size": "l"}, "size"),
     "an enum's label in a list": (SAMPLE, {"sizes": ["LARGE", "s"]}, "sizes"),
     "what is no UUID": (SAMPLE, {"ref": "x"}, "ref"),

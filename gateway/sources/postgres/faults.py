@@ -38,18 +38,18 @@ _CROWDED = (
     "`fill` makes more groups than a list may have; narrow it by `from` and `to` or by `where`, or "
     "truncate to a longer unit."
 )
-_LATE = "The database did not answer in time."
-_GONE = "The database cannot be reached."
+LATE = "The database did not answer in time."
+GONE = "The database cannot be reached."
 _FULL = "The database is at its limits; try again later."
 _BARRED = "The database does not allow this."
 _REFUSED = "The database refused the request."
 
 _BY_STATE: dict[str, tuple[type[SourceError], str]] = {
-    "57014": (SourceTimeout, _LATE),  # query_canceled: by us, or by statement_timeout
-    "57P": (SourceUnavailable, _GONE),  # shutting down, crashed, starting up, dropped
-    "08": (SourceUnavailable, _GONE),  # connection exceptions
-    "28": (SourceUnavailable, _GONE),  # the login is refused: nothing a client could mend
-    "40": (SourceUnavailable, _GONE),  # rolled back: deadlock, recovery conflict of a standby
+    "57014": (SourceTimeout, LATE),  # query_canceled: by us, or by statement_timeout
+    "57P": (SourceUnavailable, GONE),  # shutting down, crashed, starting up, dropped
+    "08": (SourceUnavailable, GONE),  # connection exceptions
+    "28": (SourceUnavailable, GONE),  # the login is refused: nothing a client could mend
+    "40": (SourceUnavailable, GONE),  # rolled back: deadlock, recovery conflict of a standby
     "53": (SourceOverloaded, _FULL),  # too many connections, out of memory or disk
     "21": (SourceDataError, _DATA),  # a subselect met more rows than one
     "22001": (SourceDataError, _LONG),
@@ -73,11 +73,11 @@ def fault(error: Exception) -> SourceError:
     if isinstance(error, asyncpg.PostgresError):
         return _of_state(error.sqlstate or "", str(error))
     if isinstance(error, TimeoutError):  # before OSError, of which it is one
-        return SourceTimeout(_LATE)
+        return SourceTimeout(LATE)
     if isinstance(error, asyncpg.DataError):  # the driver could not encode an argument
         return SourceDataError(_DATA)
     if isinstance(error, OSError):
-        return SourceUnavailable(_GONE)
+        return SourceUnavailable(GONE)
     return SourceRefused(_REFUSED)
 
 
@@ -85,7 +85,7 @@ def fault_on(error: Exception, connection: Connection) -> SourceError:
     """The same, given what has become of its connection."""
     found = fault(error)
     if connection.is_closed() and not isinstance(found, SourceTimeout):
-        return SourceUnavailable(_GONE, extensions=found.details)
+        return SourceUnavailable(GONE, extensions=found.details)
     return found
 
 
@@ -101,7 +101,7 @@ def connect_fault(error: Exception) -> PlaitError:
             extensions={"sqlstate": state} if state else None,
         )
     found = fault(error)
-    return found if isinstance(found, SourceOverloaded) else SourceUnavailable(_GONE)
+    return found if isinstance(found, SourceOverloaded) else SourceUnavailable(GONE)
 
 
 def _of_state(state: str, said: str) -> SourceError:

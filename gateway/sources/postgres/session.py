@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
 
 from gateway.errors import Code, SourceRefused, SourceTimeout
+from gateway.schema.scalars import write_moment
 from gateway.schema.writes import MAX_ROWS
 from gateway.sources.postgres.named.calls import run_call
 from gateway.sources.postgres.updates import turns
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
     from gateway.sources.postgres.named.calls import Call
     from gateway.sources.postgres.statements import Statement
     from gateway.sources.postgres.writes import Compiled, Writes
+
+_TOLD = 100
+"""Keys that an error names."""
 
 
 def seconds_left(deadline: float) -> float:
@@ -107,11 +112,14 @@ class Session:
         return known if len(known) == len(changed) else sorted(changed)
 
     async def _update_each(self, writes: Sequence[Write], viewer: tuple[Any, ...]) -> list[Key]:
-        """Locked first, too; the rows come in the order given, without those not there."""
-        locked = await self._fetch(self._writes.lock_each(writes, viewer)) if writes else []
+        """Locked first, too; the rows come in the order given, without those not there.
+
+        The versions that they are to have are those before the first of them is changed.
+        """
+        locked = await self._lock_each(writes, viewer) if writes else []
         keys: dict[int, Key] = {}
         changed: set[str] = set()
-        for part in turns(writes, ((place - 1, tuple(key)) for place, *key in locked)):
+        for part in turns(writes, locked):
             places, named = zip(*part, strict=True)
             compiled = self._writes.update_each([writes[place] for place in places], named)
             made = {}
@@ -122,6 +130,23 @@ class Session:
             keys |= made
         self.changed = frozenset(changed)
         return [keys[place] for place in sorted(keys)]
+
+    async def _lock_each(
+        self, writes: Sequence[Write], viewer: tuple[Any, ...]
+    ) -> list[tuple[int, Key]]:
+        """Of each update whose row is there its place, and the key, in the order of the keys."""
+        width = len(writes[0].entity.key)
+        found: list[tuple[int, Key]] = []
+        stale: dict[Key, None] = {}
+        for place, *row in await self._fetch(self._writes.lock_each(writes, viewer)):
+            key = tuple(row[:width])
+            found.append((place - 1, key))
+            version = writes[place - 1].version
+            if version is not None and version[1] not in {None, row[width]}:
+                stale[key] = None
+        if stale:
+            raise _stale(writes[0].entity, [*stale])
+        return found
 
     async def _update(self, compiled: Compiled) -> list[Key]:
         found = await self._keys(compiled)
@@ -182,10 +207,8 @@ class Session:
     async def _explain_nothing(self, write: Write, viewer: tuple[Any, ...]) -> None:
         """Whether an update found no row because another version of it is there."""
         expected = None if write.version is None else write.version[1]
-        if expected is not None and await self.lock(write, viewer):
-            raise SourceRefused(
-                "The row has another version by now; read it again.", code=Code.VERSION_CONFLICT
-            )
+        if expected is not None and (keys := await self.lock(write, viewer)):
+            raise _stale(write.entity, keys)
 
     async def _keys(self, compiled: Compiled) -> list[Key]:
         return [tuple(row) for row in await self._fetch(compiled)]
@@ -202,6 +225,21 @@ def _twice() -> SourceRefused:
         "Two of the rows are the same by the key of this upsert; give each once.",
         code=Code.BAD_USER_INPUT,
     )
+
+
+def _stale(entity: EntityInfo, keys: Sequence[Key]) -> SourceRefused:
+    """What an optimistic lock says; of many rows it tells the keys of some."""
+    names = [info.name for info in entity.key]
+    told = [dict(zip(names, map(_text, key), strict=True)) for key in keys[:_TOLD]]
+    one = "The row has another version by now; read it again."
+    many = f"{len(keys)} of the rows have another version by now; read them again."
+    return SourceRefused(
+        one if len(keys) == 1 else many, code=Code.VERSION_CONFLICT, extensions={"keys": told}
+    )
+
+
+def _text(part: Any) -> str:
+    return write_moment(part) if isinstance(part, datetime) else str(part)
 
 
 def _forbidden(entity: EntityInfo) -> SourceRefused:

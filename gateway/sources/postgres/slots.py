@@ -23,15 +23,13 @@ import asyncpg
 
 from gateway.errors import SourceError, SourceTimeout, SourceUnavailable
 from gateway.sources.breaker import ProbedBreaker
-from gateway.sources.postgres.faults import connect_fault, fault, fault_on
+from gateway.sources.postgres.faults import GONE, LATE, connect_fault, fault, fault_on
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Mapping, Sequence
 
     from gateway.sources.postgres.connect import Connection, Connector
 
-_LATE = "The database did not answer in time."
-_GONE = "The database cannot be reached."
 _CLOSED = "The gateway is shutting down."
 
 _MENDING, _FAREWELL = 1.0, 1.0
@@ -93,7 +91,7 @@ class Slots:
         self._seen: OrderedDict[str, None] = OrderedDict()
         self._tasks: set[asyncio.Task[None]] = set()
         self._pause = self._retry_at = 0.0
-        self._fault: SourceError = SourceUnavailable(_GONE)
+        self._fault: SourceError = SourceUnavailable(GONE)
         self._closed = False
         self._emptied: asyncio.Event | None = None
         self._counts = {"opened": 0, "lost": 0, "timeouts": 0, "prepared": 0}
@@ -161,9 +159,9 @@ class Slots:
     async def _run(self, verb: str, text: str, arguments: Sequence[Any], deadline: float) -> Any:
         loop = asyncio.get_running_loop()
         if self.breaker.open:
-            raise SourceUnavailable(_GONE)
+            raise SourceUnavailable(GONE)
         if deadline <= loop.time():
-            raise SourceTimeout(_LATE)
+            raise SourceTimeout(LATE)
         slot = self._at_hand() or await self._awaited(deadline)
         try:
             if slot.connection.local:
@@ -257,7 +255,7 @@ class Slots:
         loop = asyncio.get_running_loop()
         waiter: asyncio.Future[_Slot | SourceError] = loop.create_future()
         self._waiters[waiter] = None
-        timer = loop.call_at(deadline, _answer, waiter, SourceTimeout(_LATE))
+        timer = loop.call_at(deadline, _answer, waiter, SourceTimeout(LATE))
         self._replenish()
         try:
             given = await waiter

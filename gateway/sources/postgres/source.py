@@ -13,6 +13,7 @@ from gateway.sources.contract import Health
 from gateway.sources.postgres.agreement import disagreements
 from gateway.sources.postgres.candidates import Estimate, estimated, matching, ranked_by_words
 from gateway.sources.postgres.connect import Connector
+from gateway.sources.postgres.faults import GONE
 from gateway.sources.postgres.feed.functions import WATCHED
 from gateway.sources.postgres.feed.listener import CHANNEL
 from gateway.sources.postgres.feed.tending import TendedFeed
@@ -33,8 +34,6 @@ if TYPE_CHECKING:
     from gateway.sources.postgres.statements import Statement
 
 _LOG = logging.getLogger(__name__)
-
-_GONE = "The database cannot be reached."
 
 
 class PostgresSource:
@@ -132,10 +131,11 @@ class PostgresSource:
     async def verify(self, source: str, budget: Budget) -> list[str]:
         """What the live tables of entities bound to `source` contradict, a line each.
 
-        Then what is wrong with the named statements bound to it.
+        Rights that the role lacks among it. Then what is wrong with the named statements bound to
+        it.
         """
         lines, self._further = await disagreements(
-            self._slots, self._catalog, source, budget.deadline
+            self._slots, self._catalog, source, budget.deadline, self._replica
         )
         for line in self._further:
             _LOG.warning("%s", line)
@@ -218,7 +218,7 @@ class PostgresSource:
     async def transaction(self, deadline: float, isolation: str | None) -> AsyncIterator[Session]:
         """A transaction on a connection of the writers'; see `Writer.transaction`."""
         if self._slots.breaker.open:
-            raise SourceUnavailable(_GONE)
+            raise SourceUnavailable(GONE)
         try:
             async with self._writer.transaction(deadline, isolation) as session:
                 yield session

@@ -88,7 +88,7 @@ class Statements:
         """The same rows or page, and which rows they show beside those read by key; None: none.
 
         Behind a row that others refer to stands its key as the member `~n`, where `marks[n]` is its
-        entity, and in a row of a list its own; `gateway.execution.marks` takes them out. `exact`
+        entity, and in a row of a list its own; `execution.cache.marks` takes them out. `exact`
         are the tables that are read for such rows, each as often, with the columns by which a list
         finds and orders them, None for a row that is referred to.
         """

@@ -11,7 +11,7 @@ import datetime as dt
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from gateway.schema.beyond import Endless
-from gateway.schema.scalars import Span, in_months
+from gateway.schema.scalars import END_OF_DAY, Span, in_months
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,10 +67,8 @@ def _to_date(number: Number) -> dt.date | Number:
         return number
 
 
-def _from_time(value: dt.time | Endless | Number) -> Number:
-    if isinstance(value, tuple):
-        return value
-    if isinstance(value, Endless):  # midnight at the end of the day, 24:00
+def _from_time(value: dt.time) -> Number:
+    if value is END_OF_DAY:
         return (_DAYLONG // _MICROSECOND,)
     since = dt.timedelta(
         hours=value.hour,
@@ -81,9 +79,9 @@ def _from_time(value: dt.time | Endless | Number) -> Number:
     return (since // _MICROSECOND,)
 
 
-def _to_time(number: Number) -> dt.time | Number:
+def _to_time(number: Number) -> dt.time:
     since = number[0] * _MICROSECOND
-    return number if since >= _DAYLONG else (_LOCAL + since).time()
+    return END_OF_DAY if since >= _DAYLONG else (_LOCAL + since).time()
 
 
 def _from_span(value: dt.timedelta | Endless | Interval) -> Interval:

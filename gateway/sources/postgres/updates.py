@@ -47,14 +47,11 @@ def change(write: Write, before: Any, conditions: Sequence[Expression]) -> Any:
         for name in write.patch or ()
     }
     conditions = [*conditions]
-    if write.version is not None:
-        column, expected = write.version
-        changes[rows.c[column]] = rows.c[column] + sa.literal_column("1")
-        if expected is not None:
-            wanted = sa.bindparam("plait_version", type_=rows.c[column].type)
-            conditions.append(before.c[column] == wanted)
+    if write.version is not None and write.version[1] is not None:
+        column = before.c[write.version[0]]
+        conditions.append(column == sa.bindparam("plait_version", type_=column.type))
     old = sa.select(*before.c).where(*conditions).with_for_update(of=before).subquery("o")
-    return _update(write.entity, rows, old, changes)
+    return _update(write, rows, old, changes)
 
 
 def change_each(write: Write) -> Any:
@@ -83,13 +80,17 @@ def change_each(write: Write) -> Any:
         rows.c[name]: joined(operators.get(name), rows.c[name], old.c[label.name])
         for name, label in zip(patch, new, strict=True)
     }
-    return _update(entity, rows, old, changes).returning(old.c[PLACE])
+    return _update(write, rows, old, changes).returning(old.c[PLACE])
 
 
-def _update(entity: EntityInfo, rows: Any, old: Any, changes: Any) -> Any:
-    same = [rows.c[info.column.name] == old.c[info.column.name] for info in entity.key]
+def _update(write: Write, rows: Any, old: Any, changes: dict[Any, Any]) -> Any:
+    if write.version is not None:
+        version = rows.c[write.version[0]]
+        changes[version] = version + sa.literal_column("1")
+    keys = key_of(write.entity, rows)
+    same = [key == old.c[key.name] for key in keys]
     statement = sa.update(rows).values(changes).where(*same)
-    return statement.returning(*key_of(entity, rows), _changed(rows, old))
+    return statement.returning(*keys, _changed(rows, old))
 
 
 def _changed(rows: Any, old: Any) -> Expression:

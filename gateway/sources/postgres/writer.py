@@ -17,6 +17,7 @@ from gateway.errors import (
     SourceUnavailable,
 )
 from gateway.sources.postgres.connect import Connection, Connector
+from gateway.sources.postgres.faults import GONE, LATE
 from gateway.sources.postgres.session import Session, seconds_left
 from gateway.sources.postgres.violations import write_fault
 from gateway.sources.postgres.writes import Writes
@@ -42,8 +43,6 @@ _FAULTS = (
     asyncpg.InternalClientError,
     OSError,  # a TimeoutError among them
 )
-_LATE = "The database did not answer in time."
-_GONE = "The database cannot be reached."
 
 
 class Writer:
@@ -126,10 +125,10 @@ class Writer:
                     await connection.execute("COMMIT")
             committed = True
         except TimeoutError:
-            raise SourceTimeout(_LATE) from None
+            raise SourceTimeout(LATE) from None
         except _FAULTS as error:
             if _lost(connection) or isinstance(error, asyncpg.InternalClientError):
-                raise SourceUnavailable(_GONE) from error
+                raise SourceUnavailable(GONE) from error
             raise write_fault(error) from error
         finally:
             ending = asyncio.ensure_future(self._put_back(connection, clean=committed))
@@ -159,10 +158,10 @@ class Writer:
             return await self._pool.acquire(timeout=min(left, self._wait))
         except TimeoutError:
             if left <= self._wait:
-                raise SourceTimeout(_LATE) from None
+                raise SourceTimeout(LATE) from None
             raise SourceOverloaded("No connection came free in time; try again later.") from None
         except OSError:
-            raise SourceUnavailable(_GONE) from None
+            raise SourceUnavailable(GONE) from None
         except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             raise write_fault(error) from error
         finally:

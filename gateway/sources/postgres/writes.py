@@ -228,27 +228,28 @@ class Writes:
         """Set on each of these rows a patch of its own, all of the same columns."""
         entity, operators = writes[0].entity, writes[0].operators
         given = tuple((name, operators.get(name)) for name in writes[0].patch or ())
-        form = self._form(("each", entity.name, given), change_each, writes[0])
+        form = self._form(("each", entity.name, given, _counted(writes)), change_each, writes[0])
         rows = [{**(one.patch or {}), PLACE: place} for place, one in enumerate(writes, 1)]
         return form.filled({"rows": rows_json(rows, entity), **_arrays(keys)})
 
     def lock_each(self, writes: Sequence[Write], viewer: tuple[Any, ...]) -> Compiled:
         """The rows that these writes name by key, in the keys' order, locked.
 
-        Of each the place among the writes, from 1 on, and its key.
+        Of each the place among the writes, from 1 on, its key, and its version if they have any.
         """
-        entity = writes[0].entity
-        form = self._form(("lock each", entity.name), self._locking, entity)
+        entity, version = writes[0].entity, _counted(writes)
+        form = self._form(("lock each", entity.name, version), self._locking, entity, version)
         return form.filled({**_arrays([one.key or () for one in writes]), **_viewer(viewer)})
 
-    def _locking(self, entity: EntityInfo) -> Any:
+    def _locking(self, entity: EntityInfo, version: str | None) -> Any:
         build = Build(self.catalog, {})
         rows = build.alias(entity.table, "t")
         wanted, names = keys_as_rows(entity.key)
         keys = key_of(entity, rows)
         same = [key == wanted.c[name] for key, name in zip(keys, names, strict=True)]
         visible = build.predicates.visible(entity, rows)
-        statement = sa.select(wanted.c.n, *keys).where(*same, *visible)
+        read = [] if version is None else [rows.c[version]]
+        statement = sa.select(wanted.c.n, *keys, *read).where(*same, *visible)
         return statement.order_by(*keys, wanted.c.n).with_for_update(of=rows)
 
     def lock(self, write: Write, viewer: tuple[Any, ...]) -> Compiled:
@@ -311,6 +312,11 @@ def fill_in(
     for row, key in zip(rows, keys, strict=True):
         known = dict(zip(names, key, strict=True))
         row.values |= {own: known[name] for own, name in pairs}
+
+
+def _counted(writes: Sequence[Write]) -> str | None:
+    """The column that counts the versions of the rows that these updates of a field change."""
+    return None if writes[0].version is None else writes[0].version[0]
 
 
 def _among(entity: EntityInfo, rows: Any) -> Expression:

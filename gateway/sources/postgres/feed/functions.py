@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import resources
 from typing import TYPE_CHECKING
 
-from sqlalchemy.dialects.postgresql import dialect
+from gateway.sources.postgres.statements import DIALECT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -38,7 +38,7 @@ SELECT c.oid::regclass AS watched, plait_watch(c.oid) AS key
 FROM pg_class AS c
 WHERE c.oid = ANY (ARRAY[{tables}]) AND c.relkind IN ('r', 'p')
 """
-_QUOTING = dialect().identifier_preparer  # type: ignore[no-untyped-call]  # SQLAlchemy leaves it untyped
+_QUOTING = DIALECT.identifier_preparer
 
 
 def watch(tables: Iterable[sa.Table]) -> str:

@@ -9,6 +9,7 @@ from sqlalchemy.dialects import postgresql as pg
 
 from gateway.errors import ConfigurationError
 from gateway.schema import kinds
+from gateway.schema.column_kinds import kind_of
 from gateway.sources.postgres.introspection.catalogue import ColumnType, EnumType, Name
 
 if TYPE_CHECKING:
@@ -137,7 +138,7 @@ class Types:
             return _unbindable(sql, known, _WHY.get(name, _NO_SCALAR))
         try:
             # What suits keys may be an ID; whether this is a key is not for the type to say.
-            kind = kinds.UUID if name == "uuid" else kinds.kind_of(sa.Column("c", type_), None, sql)
+            kind = kinds.UUID if name == "uuid" else kind_of(sa.Column("c", type_), None, sql)
         except ConfigurationError:
             return _unbindable(sql, model, _NO_SCALAR)
         return ColumnType(sql, model, kind)

@@ -1,7 +1,7 @@
 """Statements that let a database note which rows' points are out of date.
 
-They need the job engine's tables (`gateway.workflows.install`) and the catalogue; all together are
-in `gateway.sync.install`. Done again they leave what is there.
+They need the job engine's tables (`gateway.workflows.install`) and the catalogue; `plait migrate
+sql` prints them all. Done again they leave what is there.
 """
 
 from __future__ import annotations
@@ -13,13 +13,23 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from gateway.schema.vector_sync import VectorSync
 
+SYNC = "plait_sync"
+"""The schema of the changes."""
+
 _FOLDER = resources.files(__package__) / "sql"
 
 CATALOGUE = (_FOLDER / "catalogue.sql").read_text(encoding="utf-8")
 """A script that creates `collections`, `vector_metadata` and `embedding_jobs` where absent."""
 
+RECORDS = {
+    "collections": {"name", "vector_size", "distance", "embedding_model", "point_count"},
+    "vector_metadata": {"collection_id", "point_id", "entity_id", "content_hash", "embedded_at"},
+    "embedding_jobs": {"collection_id", "status", "total", "done", "failed", "last_error"},
+}
+"""Columns by which its tables are known from others of their names, which a shop may have, too."""
+
 INSTALL: tuple[str, ...] = (
-    "CREATE SCHEMA IF NOT EXISTS plait_sync",
+    f"CREATE SCHEMA IF NOT EXISTS {SYNC}",
     *(
         (_FOLDER / f"{name}.sql").read_text(encoding="utf-8")
         for name in ("vector_changes", "plait_sync_watch")

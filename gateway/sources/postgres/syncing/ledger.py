@@ -205,10 +205,11 @@ class Ledger:
         found = await self.value(WATCHED, sync.table.fullname, sync.name)
         if found is not None and watched_columns(found) == set(sync.columns):
             return
+        source = "" if sync.rows == "default" else f" --source {sync.rows}"
         other = "" if found is None else f", or: {watch(sync)}"
         raise ConfigurationError(
             f"collection {sync.name!r}: changes of table {sync.table.fullname} are not noted "
-            f"as its declaration needs it; run what `plait sync --sql` prints{other}"
+            f"as its declaration needs it; run what `plait migrate sql{source}` prints{other}"
         )
 
     async def lock(self) -> bool:
