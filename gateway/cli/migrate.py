@@ -74,6 +74,7 @@ def sql(source: Source = "default") -> None:
     """
     from gateway.settings import load
 
+    typer.echo("-- What the gateway needs: psql -1 -v ON_ERROR_STOP=1, or a migration.\n")
     typer.echo("".join(f"{one.strip().rstrip(';')};\n\n" for one in _needed(load(), source)))
 
 
@@ -82,7 +83,7 @@ def _needed(settings: Settings, source: str) -> Iterator[str]:
     from gateway.sources.postgres.agreement import ENGINE
     from gateway.sources.postgres.feed import INSTALL
     from gateway.sources.postgres.feed.functions import watch
-    from gateway.sync.install import script
+    from gateway.sources.postgres.syncing import install as syncing
     from gateway.workflows.install import engine_where_absent
 
     domain = load_domain(settings)
@@ -92,10 +93,10 @@ def _needed(settings: Settings, source: str) -> Iterator[str]:
     between = [relation.through.table for relation in relations if relation.through is not None]
     tables = [*between, *(one.table for one in entities)]
     runs = source == "default" and (domain.workflows or domain.nodes)
-    if syncs:
-        yield script(syncs)
-    elif runs or any(table.schema == ENGINE for table in tables):
+    if syncs or runs or any(table.schema == ENGINE for table in tables):
         yield engine_where_absent()
+    if syncs:
+        yield from (syncing.CATALOGUE, *syncing.INSTALL, *map(syncing.watch, syncs))
     yield from INSTALL
     if tables:
         yield watch(tables)

@@ -66,13 +66,22 @@ def pull(  # noqa: PLR0913 - one parameter per option
     selection = _selection(folder, source, schema, tables, key)
     database = _read(settings, selection)
     selection = selection.for_tables(table.name for table in database.tables)
+    _tell_left_out(database, selection)
     files = files_of(plan(database, selection), selection)
     found = compare(folder, files, {path.resolve() for path in force or ()})
-    for name in database.barred:
-        console().print(
-            f"left out, as the role may not read it: {'.'.join(name)}", markup=False, soft_wrap=True
-        )
     finish(folder, found, write=write, check=check)
+
+
+def _tell_left_out(database: Database, selection: Selection) -> None:
+    """Say which tables are not pulled although nobody asked for that."""
+    lines = [f"left out, as the role may not read it: {'.'.join(name)}" for name in database.barred]
+    if own := selection.kept_back(database.tables):
+        lines.append(
+            f"left out, as the gateway's own: {', '.join(own)}; "
+            f"--tables '*' --tables {own[0]} takes one in"
+        )
+    for line in lines:
+        console().print(line, markup=False, soft_wrap=True)
 
 
 def _selection(

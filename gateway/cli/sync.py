@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from gateway.settings import Settings
     from gateway.sync.figures import Figures
     from gateway.sync.filling import Drifted, Filler
-
-_One = TypeVar("_One")
 
 _MEANINGS = {
     "missing": "rows without a point",
@@ -41,10 +39,6 @@ def sync(
         bool,
         typer.Option("--repair", help="Look at every point, try failed rows again, and mend all."),
     ] = False,
-    sql: Annotated[
-        bool,
-        typer.Option("--sql", help="Print the SQL that prepares the database, for psql, and end."),
-    ] = False,
 ) -> None:
     """Embed the rows whose points are missing or out of date, and store them.
 
@@ -53,13 +47,9 @@ def sync(
     """
     from gateway.settings import load
 
-    if check + repair + sql > 1:
-        raise ConfigurationError("--check, --repair and --sql exclude each other")
-    settings = load()
-    if sql:
-        typer.echo(_script(settings, collections or []))
-        return
-    if not asyncio.run(_run(settings, collections or [], check=check, repair=repair)):
+    if check and repair:
+        raise ConfigurationError("--check and --repair exclude each other")
+    if not asyncio.run(_run(load(), collections or [], check=check, repair=repair)):
         raise typer.Exit(FAILED)
 
 
@@ -78,19 +68,7 @@ async def _run(settings: Settings, names: Sequence[str], *, check: bool, repair:
         await gateway.close()
 
 
-def _script(settings: Settings, names: Sequence[str]) -> str:
-    """The SQL for the database of these collections. Raises ConfigurationError for several."""
-    from gateway.domain import load_domain
-    from gateway.sync.install import script
-
-    chosen = _chosen({sync.name: sync for sync in load_domain(settings).syncs}, names)
-    if len(databases := {sync.rows for sync in chosen}) > 1:
-        several = ", ".join(sorted(databases))
-        raise ConfigurationError(f"name collections of one database; these are of {several}")
-    return script(chosen)
-
-
-def _chosen(known: Mapping[str, _One], names: Sequence[str]) -> list[_One]:
+def _chosen(known: Mapping[str, Filler], names: Sequence[str]) -> list[Filler]:
     """Those of these collections. Raises ConfigurationError for one that is not synced."""
     if not known:
         raise ConfigurationError("no collection is synced; list some in the domain's `syncs`")

@@ -13,6 +13,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from gateway.errors import ConfigurationError
+from gateway.sources.postgres.agreement import ENGINE
+from gateway.sources.postgres.syncing.install import RECORDS, SYNC
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -22,6 +24,15 @@ if TYPE_CHECKING:
 _BEGINS = "# plait pull --"
 BOOKKEEPING = "alembic_version"
 """The table in which `plait migrate` writes where it stands."""
+
+
+def _is_own(table: Table) -> bool:
+    """Whether a table is one that `plait migrate` makes for the gateway itself."""
+    schema, name = table.name
+    if name == BOOKKEEPING or schema in {ENGINE, SYNC}:
+        return True
+    record = RECORDS.get(name) if schema == "public" else None
+    return record is not None and record.issubset(column.name for column in table.columns)
 
 
 def matches(pattern: str, name: Name) -> bool:
@@ -86,8 +97,22 @@ class Selection:
 
     def picks(self, table: Table) -> bool:
         """Whether a table is among those asked for."""
-        fits = partial(matches, name=table.name)
-        return table.name.own != BOOKKEEPING and picked(self.tables, fits)
+        return self._fits(table) and not self._is_kept_back(table)
+
+    def kept_back(self, tables: Iterable[Table]) -> list[str]:
+        """The gateway's own tables that a pattern fits, but none names."""
+        return [
+            ".".join(table.name)
+            for table in tables
+            if self._fits(table) and self._is_kept_back(table)
+        ]
+
+    def _fits(self, table: Table) -> bool:
+        return picked(self.tables, partial(matches, name=table.name))
+
+    def _is_kept_back(self, table: Table) -> bool:
+        named = {table.name.own, ".".join(table.name)}
+        return _is_own(table) and named.isdisjoint(self.tables)
 
     def comment(self) -> list[str]:
         """The options as lines of comment, one each, which `remembered` reads back."""

@@ -15,8 +15,7 @@ import orjson
 
 from gateway.errors import InputError, PlaitError
 from gateway.sources.postgres.syncing.ledger import Failure, Ledger, Row
-from gateway.sources.qdrant.ids import parse_point_id, point_id
-from gateway.sources.qdrant.points import Point
+from gateway.sources.qdrant.points import Point, parse_point_id, point_id
 from gateway.sync.choosing import Need, fitting, need
 from gateway.sync.isolating import isolated
 
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
 
     from gateway.embedding.contract import Embedder
     from gateway.schema.vector_sync import VectorSync
-    from gateway.sources.qdrant.ids import PointId
+    from gateway.sources.qdrant.points import PointId
     from gateway.sync.figures import Figures
 
 T = TypeVar("T")

@@ -35,7 +35,7 @@ def test_it_knows_its_key_and_its_columns():
             ),
             "the row's own columns",
         ),
-        (lambda: synced("notes", payload={"title": table.c.title}), "differ in score"),
+        (lambda: synced("notes", payload={"title": table.c.title}), "it lacks score"),
         (lambda: synced("notes", indexed=("body",)), "'body' cannot be indexed"),
         (
             lambda: VectorSync(

@@ -1,4 +1,4 @@
-"""`plait sync --sql`: a database of one's own, prepared for vector sync."""
+"""`plait migrate sql`: a database of one's own, prepared for vector sync."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from notes import DDL
 from typer.testing import CliRunner
 
 from gateway.cli import app
-from gateway.sync.install import script
 
 _SHAPES = """
 SELECT attrelid::regclass::text, attname, format_type(atttypid, atttypmod),
@@ -52,7 +51,7 @@ async def own(fresh_database, notes):
 
 @pytest.fixture
 def plait(own, monkeypatch):
-    """Runs `plait sync` over the notes' domain and that database; gives what it printed."""
+    """Runs a command over the notes' domain and that database; gives what it printed."""
     monkeypatch.setenv("PLAIT_RESOLVERS", "notes_domain")
     monkeypatch.setenv("NOTES_COLLECTION", own.sync.name)
     monkeypatch.setenv("POSTGRES_URL", own.url)
@@ -61,7 +60,7 @@ def plait(own, monkeypatch):
     monkeypatch.delitem(sys.modules, "notes_domain", raising=False)
 
     async def run(*arguments):
-        result = await asyncio.to_thread(CliRunner().invoke, app, ["sync", *arguments])
+        result = await asyncio.to_thread(CliRunner().invoke, app, [*arguments])
         assert result.exit_code == 0, result.output
         return result.output
 
@@ -71,8 +70,8 @@ def plait(own, monkeypatch):
 async def test_from_an_empty_database_to_a_found_vector(own, plait):
     """Three steps: declare, run the SQL, fill. What changes then is noted, with a job to do it."""
     await own.add("volcanoes and lava", "tax law")
-    await own.connection.execute(await plait("--sql"))
-    await plait()
+    await own.connection.execute(await plait("migrate", "sql"))
+    await plait("sync")
     assert await own.nearest("lava") == 1
 
     await own.add("glaciers and ice", first=3)
@@ -81,13 +80,13 @@ async def test_from_an_empty_database_to_a_found_vector(own, plait):
         "SELECT args->>'collection' FROM plait_engine.procrastinate_jobs WHERE task_name = $1"
     )
     assert await own.connection.fetchval(deferred, "vector-sync") == own.sync.name
-    await plait()
+    await plait("sync")
     assert await own.nearest("ice") == 3
 
 
 async def test_done_again_nothing_is_changed(own, plait):
     """Neither tables nor what waits."""
-    text = await plait("--sql")
+    text = await plait("migrate", "sql")
     await own.connection.execute(text)
     before = await shapes(own.connection)
     await own.add("one")
@@ -96,9 +95,9 @@ async def test_done_again_nothing_is_changed(own, plait):
     assert await own.due() == ["1"]
 
 
-async def test_the_shapes_are_those_of_the_migrations(own, notes):
+async def test_the_shapes_are_those_of_the_migrations(own, notes, plait):
     """What the script makes, the bundled domain has just so, and there it changes nothing."""
-    prepared = script([notes.sync])
+    prepared = await plait("migrate", "sql")
     migrated = await shapes(notes.connection)
     await notes.connection.execute(prepared)
     assert await shapes(notes.connection) == migrated
