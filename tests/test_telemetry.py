@@ -24,6 +24,7 @@ def lines():
     before = [(one.level, one.propagate, one.handlers[:]) for one in loggers]
     configure_logging(stream)
     yield lambda: [orjson.loads(line) for line in stream.getvalue().splitlines()]
+    configure_logging(stream)
     for one, (level, propagate, handlers) in zip(loggers, before, strict=True):
         one.setLevel(level)
         one.propagate = propagate
@@ -47,6 +48,17 @@ def test_a_masked_error_is_found_by_its_id(lines):
     assert line["error"][0]["type"] == "builtins.ValueError"
     assert line["error"][0]["frames"][-1].endswith(" fail")
     assert SECRET not in str(line)
+
+
+@pytest.mark.usefixtures("lines")
+def test_a_text_is_told_where_that_is_asked_for():
+    """While a domain is developed the line says what the exception said, up to a bound."""
+    stream = io.StringIO()
+    configure_logging(stream, texts=True)
+    log_internal(fail(ValueError("no such shelf" + "x" * 5_000)))
+    line = orjson.loads(stream.getvalue())
+    assert line["error"][0]["text"].startswith("no such shelf")
+    assert len(line["error"][0]["text"]) == 1_000
 
 
 def test_ids_differ(lines):

@@ -32,12 +32,25 @@ app.command("worker")(worker.worker)
 app.add_typer(pull.app)
 
 
+def _say_version(asked: bool) -> None:  # noqa: FBT001 - called by typer with the option's value
+    """Print the version and end, where that was asked for."""
+    if asked:
+        from importlib.metadata import version
+
+        typer.echo(f"plait {version('plait')}")
+        raise typer.Exit
+
+
 @app.callback()
 def settings_file(
     config: Annotated[
         Path | None,
         typer.Option(help="The settings file; plait.toml of this folder where there is one."),
     ] = None,
+    _version: Annotated[  # noqa: FBT002 - an option of the command line
+        bool,
+        typer.Option("--version", callback=_say_version, is_eager=True, help="Print the version."),
+    ] = False,
 ) -> None:
     """Serve, explore and look after a Plait gateway."""
     see_working_directory()

@@ -19,7 +19,9 @@ from gateway.errors import ConfigurationError
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from rich.console import Console
 
     from gateway.embedded import EngineUrls
     from gateway.settings import Settings
@@ -47,7 +49,10 @@ def demo(
 
     out = console()
     with suppress(KeyboardInterrupt), _stopping_on_sigterm(), bind(HOST, port) as listener:
-        with out.status("starting PostgreSQL, Valkey and Qdrant's engine"):
+        beginning = "starting PostgreSQL, Valkey and Qdrant's engine"
+        if not out.is_terminal:
+            out.print(beginning)
+        with out.status(beginning):
             engines = start(folder)
         try:
             with engines, ExitStack() as services:
@@ -101,7 +106,7 @@ def _serve(settings: Settings, listener: socket.socket, key: str, folder: Path) 
     from gateway.serving.listener import ListenerConfig
     from gateway.telemetry import configure_logging
 
-    configure_logging()
+    configure_logging(texts=settings.telemetry.error_texts)
     queries = load_domain(settings).examples
 
     class Announced(uvicorn.Server):
@@ -109,7 +114,7 @@ def _serve(settings: Settings, listener: socket.socket, key: str, folder: Path) 
             await super().startup(sockets)
             if self.started:
                 _announce(listener.getsockname()[1], queries)
-                _announce_lines(settings, key, folder)
+                _announce_lines(settings, listener.getsockname()[1], key, folder)
 
     config = ListenerConfig(
         create_app(settings), settings.serve, settings.limits, log_level="warning"
@@ -127,17 +132,19 @@ def _announce(port: int, queries: Mapping[str, str]) -> None:
     out.print(f"\n[bold green]Plait is ready:[/] open http://{HOST}:{port}/graphql\n")
     for title, query in list(queries.items())[:PRINTED]:
         out.print(f"[bold]{title}[/]")
-        out.print(
-            Syntax(
-                query.strip(), "graphql", background_color="default", padding=(0, 2), word_wrap=True
+        text = query.strip()
+        if out.is_terminal:
+            out.print(
+                Syntax(text, "graphql", background_color="default", padding=(0, 2), word_wrap=True)
             )
-        )
+        else:  # where it would be filled up with blanks
+            _print_lines(out, text.splitlines())
         out.print()
     if len(queries) > PRINTED:
         out.print(f"{len(queries) - PRINTED} more are open in GraphiQL's tabs.\n")
 
 
-def _announce_lines(settings: Settings, key: str, folder: Path) -> None:
+def _announce_lines(settings: Settings, port: int, key: str, folder: Path) -> None:
     """How to write, what else to try, and how another terminal finds the engines; to copy."""
     header = settings.identity.key_header
     command = f". {shlex.quote(str(folder / 'env'))} && .venv/bin/plait doctor"
@@ -154,13 +161,21 @@ def _announce_lines(settings: Settings, key: str, folder: Path) -> None:
             f"{command}    # or sync --check, psql $POSTGRES_URL",
         ),
     }
+    if settings.mcp.enabled:
+        agents = "[bold]For agents[/], by the Model Context Protocol:"
+        told[agents] = (f"http://{HOST}:{port}{settings.mcp.path}",)
     out = console()
     for title, lines in told.items():
         out.print(title)
-        for line in lines:
-            out.print(f"  {line}", highlight=False, soft_wrap=True, markup=False)
+        _print_lines(out, lines)
         out.print()
     out.print("Ctrl-C stops the gateway and its engines.")
+
+
+def _print_lines(out: Console, lines: Iterable[str]) -> None:
+    """To be copied: as they are, indented."""
+    for line in lines:
+        out.print(f"  {line}", highlight=False, soft_wrap=True, markup=False)
 
 
 def _loader(settings: Settings) -> Any:

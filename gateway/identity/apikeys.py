@@ -18,10 +18,14 @@ from gateway.identity.refusing import Reason, refused
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
+    from starlette.types import Scope
+
+    from gateway.identity.guesses import Guesses
     from gateway.viewer import Viewer
 
 MIN_CHARS, MAX_CHARS = 20, 512
 REMEMBERED = 10_000
+"""Keys whose owners are remembered, and keys that are nobody's."""
 _ROW = ClaimNames(subject="subject", scopes="scopes")
 
 Lookup: TypeAlias = "Callable[[str], Awaitable[Mapping[str, Any] | None]]"
@@ -43,6 +47,7 @@ class ApiKeys:
 
     `known`: the settings' keys, viewers by hash. `lookup`: asks the domain, where it keeps keys.
     `remember`: seconds for which its answer is believed, also when it is that there is no such key.
+    `guesses` bounds questions about keys that were nobody's so far; without it nothing does.
     """
 
     def __init__(
@@ -51,16 +56,19 @@ class ApiKeys:
         lookup: Lookup | None = None,
         *,
         remember: float = 30.0,
+        guesses: Guesses | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._known = dict(known)
         self._lookup = lookup
         self._remember = remember
         self._clock = clock
-        self._answers: dict[str, tuple[Viewer | None, float]] = {}
+        self._guesses = guesses
+        self._owners: dict[str, tuple[Viewer, float]] = {}
+        self._nobodys: dict[str, float] = {}
 
-    def viewer(self, key: bytes) -> Viewer | Awaitable[Viewer]:
-        """Whose key it is; to be awaited only where the domain must be asked.
+    def viewer(self, key: bytes, scope: Scope) -> Viewer | Awaitable[Viewer]:
+        """Whose key it is that came in `scope`; to be awaited only where the domain must be asked.
 
         Raises CredentialsError, at once or when awaited.
         """
@@ -72,25 +80,38 @@ class ApiKeys:
                 return viewer
         if self._lookup is None:
             raise refused(Reason.API_KEY)
-        answer = self._answers.get(digest)
-        if answer is not None and self._clock() < answer[1]:
-            return _somebody(answer[0])
-        return self._ask(self._lookup, digest)
+        now = self._clock()
+        owner = self._owners.get(digest)
+        if owner is not None and now < owner[1]:
+            return owner[0]
+        if now < self._nobodys.get(digest, now):
+            raise refused(Reason.API_KEY)
+        if owner is not None or self._guesses is None:
+            return self._ask(self._lookup, digest)
+        return self._guess(self._guesses, scope, self._lookup, digest)
+
+    async def _guess(self, guesses: Guesses, scope: Scope, lookup: Lookup, digest: str) -> Viewer:
+        async with guesses.guess(scope):
+            return await self._ask(lookup, digest)
 
     async def _ask(self, lookup: Lookup, digest: str) -> Viewer:
         try:
             row = await lookup(digest)
         except Exception:  # noqa: BLE001 - the source's own figures and log tell what it was
             raise refused(Reason.UNAVAILABLE) from None
-        found = None if row is None else viewer_of(row, _ROW)
-        self._answers.pop(digest, None)
-        if len(self._answers) >= REMEMBERED:
-            del self._answers[next(iter(self._answers))]
-        self._answers[digest] = (found, self._clock() + self._remember)
-        return _somebody(found)
+        until = self._clock() + self._remember
+        if row is None:
+            self._owners.pop(digest, None)
+            _keep(self._nobodys, digest, until)
+            raise refused(Reason.API_KEY)
+        found = viewer_of(row, _ROW)
+        _keep(self._owners, digest, (found, until))
+        return found
 
 
-def _somebody(found: Viewer | None) -> Viewer:
-    if found is None:
-        raise refused(Reason.API_KEY)
-    return found
+def _keep(kept: dict[str, Any], digest: str, answer: Any) -> None:
+    """The oldest gives way; made-up keys never take the place of good ones, which are elsewhere."""
+    kept.pop(digest, None)
+    if len(kept) >= REMEMBERED:
+        del kept[next(iter(kept))]
+    kept[digest] = answer

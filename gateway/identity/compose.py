@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from gateway.errors import ConfigurationError
 from gateway.identity.apikeys import ApiKeys
+from gateway.identity.clients import Clients
+from gateway.identity.guesses import Guesses
 from gateway.identity.identify import Identity
 from gateway.viewer import Viewer
 
@@ -21,7 +23,9 @@ def identity_of(settings: Settings, lookup: Lookup | None) -> Identity:
     known = dict(_known(name, key) for name, key in settings.api_key.items())
     keys = None
     if known or lookup is not None:
-        keys = ApiKeys(known, lookup, remember=identity.key_seconds)
+        clients = Clients(settings.rate_limit.client_header)
+        guesses = Guesses(identity.unknown_keys, clients) if identity.unknown_keys else None
+        keys = ApiKeys(known, lookup, remember=identity.key_seconds, guesses=guesses)
     return Identity(
         _tokens(settings) if settings.jwt else None,
         keys,

@@ -13,6 +13,8 @@ from gateway.viewer import ANONYMOUS, Viewer
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Mapping, Sequence
 
+    from starlette.types import Scope
+
     from gateway.identity.apikeys import ApiKeys
     from gateway.identity.tokens import Tokens
 
@@ -22,7 +24,7 @@ _BEARER = b"bearer"
 
 
 class Identity:
-    """What the transport calls with the raw headers of every request.
+    """What the transport calls with the raw headers of every request, and what they came in.
 
     Without `tokens` the header `Authorization` is not looked at, as it may be meant for a proxy;
     without `keys` there are no API keys. `key_header` is in lower case. `anonymous` says whether a
@@ -47,7 +49,9 @@ class Identity:
         )
         self._refusals: Counter[str] = Counter()
 
-    def __call__(self, headers: Sequence[tuple[bytes, bytes]]) -> Viewer | Awaitable[Viewer]:
+    def __call__(
+        self, headers: Sequence[tuple[bytes, bytes]], scope: Scope
+    ) -> Viewer | Awaitable[Viewer]:
         """The viewer; to be awaited only where somebody must be asked first.
 
         Raises CredentialsError, at once or when awaited.
@@ -63,7 +67,7 @@ class Identity:
             if self._anonymous:
                 return ANONYMOUS
             raise self._noted(refused(Reason.MISSING))
-        return self._identified(*found)
+        return self._identified(*found, scope)
 
     def figures(self) -> Mapping[str, int]:
         """How many credentials were refused so far, by reason."""
@@ -74,9 +78,9 @@ class Identity:
         if self._tokens is not None:
             await self._tokens.close()
 
-    def _identified(self, name: bytes, value: bytes) -> Viewer | Awaitable[Viewer]:
+    def _identified(self, name: bytes, value: bytes, scope: Scope) -> Viewer | Awaitable[Viewer]:
         try:
-            viewer = self._by_token(value) if name == _AUTHORIZATION else self._by_key(value)
+            viewer = self._by_token(value) if name == _AUTHORIZATION else self._by_key(value, scope)
         except CredentialsError as error:
             raise self._noted(error) from None
         return viewer if isinstance(viewer, Viewer) else self._awaited(viewer)
@@ -93,10 +97,10 @@ class Identity:
             raise refused(Reason.MALFORMED)
         return self._tokens.viewer(token.strip())
 
-    def _by_key(self, value: bytes) -> Viewer | Awaitable[Viewer]:
+    def _by_key(self, value: bytes, scope: Scope) -> Viewer | Awaitable[Viewer]:
         if self._keys is None:
             raise refused(Reason.API_KEY)
-        return self._keys.viewer(value.strip())
+        return self._keys.viewer(value.strip(), scope)
 
     def _noted(self, error: CredentialsError) -> CredentialsError:
         """Counted, and logged by powers of two, so that a flood of them floods no log."""

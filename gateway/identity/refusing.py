@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from gateway.errors import CredentialsError
+from gateway.errors import Code, CredentialsError
 
 
 class Reason(StrEnum):
@@ -23,6 +23,7 @@ class Reason(StrEnum):
     AUDIENCE = "other audience"
     CLAIMS = "unusable claims"
     API_KEY = "unknown API key"
+    GUESSES = "too many unknown API keys"
     UNAVAILABLE = "cannot be checked now"
 
 
@@ -39,7 +40,7 @@ _TOLD = {
 _FAULTS = dict.fromkeys(Reason, "invalid_token") | {
     Reason.AMBIGUOUS: "invalid_request",
     # Nothing is wrong with a token where there is none, or nobody could look at it.
-    **dict.fromkeys((Reason.MISSING, Reason.API_KEY, Reason.UNAVAILABLE), ""),
+    **dict.fromkeys((Reason.MISSING, Reason.API_KEY, Reason.GUESSES, Reason.UNAVAILABLE), ""),
 }
 """What RFC 6750 calls them."""
 
@@ -48,3 +49,13 @@ def refused(reason: Reason) -> CredentialsError:
     """The error for credentials that are no good."""
     told = _TOLD.get(reason, _INVALID)
     return CredentialsError(told, reason=reason.value, fault=_FAULTS[reason])
+
+
+def too_many_guesses(seconds: int) -> CredentialsError:
+    """The error for a key that is not looked up, for so many seconds more."""
+    return CredentialsError(
+        f"Too many unknown API keys came from your address; try again in {seconds} seconds.",
+        reason=Reason.GUESSES.value,
+        code=Code.RATE_LIMITED,
+        extensions={"retryAfter": seconds},
+    )

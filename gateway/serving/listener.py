@@ -17,6 +17,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from gateway.errors import ConfigurationError
 from gateway.serving.response import WholeResponse
+from gateway.serving.starting import PromptLifespan, Starting
 from gateway.serving.websockets import QuietWebSocketProtocol
 from gateway.transport.event_streams import DRAINING
 
@@ -87,9 +88,16 @@ class ListenerConfig(uvicorn.Config):
             timeout_graceful_shutdown=int(serve.drain_seconds),
             **options,
         )
+        self.starting = Starting()
         self.header_seconds = serve.header_seconds
         self.send_seconds = serve.send_seconds
         self.max_header_bytes = limits.max_header_bytes
+
+    def load(self) -> None:
+        """Make the application; until that has started, a signal ends the process at once."""
+        self.starting.begin()
+        super().load()
+        self.lifespan_class = PromptLifespan
 
 
 class BoundedHttpProtocol(HttpToolsProtocol):
@@ -104,6 +112,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         super().__init__(*args, **options)
         # A request's target may hold a document; whoever sets up logging cannot turn this on.
         self.access_log = False
+        self._answering: RequestResponseCycle | None = None
         self._late: asyncio.TimerHandle | None = None
         self._untaken: asyncio.TimerHandle | None = None
         self._in_head = False
@@ -120,9 +129,15 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._expect_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the timers with the connection."""
+        """Forget the timers with the connection, and tell the request that is being answered.
+
+        uvicorn tells the last one that came, which may wait behind it.
+        """
         self._head_came()
         self._taken()
+        if self._answering is not None and not self._answering.response_complete:
+            self._answering.disconnected = True
+            self._answering.message_event.set()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -203,6 +218,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         super().handle_websocket_upgrade()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        self._answering = cycle
         super()._start_asgi_task(cycle, WholeResponse(cycle, app))
 
     def _size_of_head(self) -> int:

@@ -27,12 +27,17 @@ if TYPE_CHECKING:
 NOT_STARTED = STARTUP_FAILURE
 """The exit status of a gateway that could not start; the log says why."""
 INTERRUPTED = 130
+RELOAD = "--reload"
+"""The argument of the process for `run(reload=True)`."""
 
 _LOG = logging.getLogger(__name__)
 
 
-def run() -> int:
-    """Serve until told to stop; the exit status. Raises `ConfigurationError`."""
+def run(*, reload: bool = False) -> int:
+    """Serve until told to stop; the exit status. Raises `ConfigurationError`.
+
+    `reload`: by one worker, which starts anew when the domain or the settings file changes.
+    """
     configure_logging()
     settings = load()
     config = ListenerConfig(
@@ -45,11 +50,14 @@ def run() -> int:
     )
     with bind(settings.serve.host, settings.serve.port) as listener:
         _LOG.info("starting on %s, port %d", *listener.getsockname()[:2])
+        if reload:
+            from gateway.serving.reloading import Reloading  # noqa: PLC0415 - only where wanted
+
+            end_at_hangup()
+            return INTERRUPTED if Reloading(config, listener, settings.resolvers).serve() else 0
         if settings.serve.workers > 1:
             return _Workers(config, listener).serve()
         end_at_hangup()
-        # uvicorn raises the signal that it was told to stop by anew: a clean end is no failure.
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         server = Server(config)
         server.run(sockets=[listener])
         return 0 if server.started else NOT_STARTED
@@ -66,7 +74,9 @@ def application() -> ASGIApp:
         end_at_hangup()
         end_with_parent()
     try:
-        return create_app(load())
+        settings = load()
+        configure_logging(texts=settings.telemetry.error_texts)
+        return create_app(settings)
     except ConfigurationError as error:
         if not worker:
             raise

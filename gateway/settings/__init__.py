@@ -7,6 +7,7 @@ never repeat what was given.
 """
 
 from gateway.configuration import Secret
+from gateway.settings.agents import Mcp
 from gateway.settings.callers import ApiKey, Identity, Jwt
 from gateway.settings.datasources import Datasource
 from gateway.settings.operating import RateLimit, Telemetry
@@ -31,6 +32,7 @@ __all__ = [
     "Jobs",
     "Jwt",
     "Limits",
+    "Mcp",
     "Postgres",
     "Qdrant",
     "RateLimit",

@@ -16,6 +16,8 @@ class Identity(Section, frozen=True, kw_only=True):
     """The header of an API key."""
     key_seconds: Annotated[float, Meta(ge=0, le=3600)] = 30.0
     """Seconds the domain's word on an API key is believed."""
+    unknown_keys: Annotated[int, Meta(ge=0, le=1_000_000)] = 60
+    """Unknown API keys of one address, in a minute, that it is asked about; 0 sets no bound."""
     max_token_bytes: Annotated[int, Meta(ge=256, le=1 << 16)] = 8192
     """Bytes of a bearer token."""
 

@@ -21,6 +21,8 @@ class Telemetry(Section, frozen=True, kw_only=True):
     """The part of requests traced where the caller leaves it open."""
     service: Text = "plait"
     """What the gateway is called in traces."""
+    error_texts: bool = False
+    """Log what exceptions say, which may quote clients; not in production."""
 
 
 class RateLimit(Section, frozen=True, kw_only=True):

@@ -10,6 +10,7 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints
 from msgspec import Meta
 
 from gateway.configuration import Reading, Setting, declared, parse
+from gateway.settings.agents import Mcp
 from gateway.settings.callers import ApiKey, Identity, Jwt
 from gateway.settings.datasources import Datasource, check_datasource
 from gateway.settings.operating import RateLimit, Telemetry
@@ -44,6 +45,7 @@ class Settings(Section, frozen=True, kw_only=True):
     telemetry: Telemetry = Telemetry()
     rate_limit: RateLimit = RateLimit()
     identity: Identity = Identity()
+    mcp: Mcp = Mcp()
     postgres: Mapping[str, Postgres] = MappingProxyType({})
     qdrant: Mapping[str, Qdrant] = MappingProxyType({})
     redis: Mapping[str, Redis] = MappingProxyType({})
@@ -123,6 +125,9 @@ def _check_operating(reading: Reading, settings: Settings) -> None:
     if settings.telemetry.metrics and settings.serve.workers > 1:
         metrics = _settings_of("telemetry")["metrics"]
         reading.wrong(metrics.problem("expected serve.workers = 1; run several gateways instead"))
+    if settings.telemetry.error_texts and settings.serve.production:
+        texts = _settings_of("telemetry")["error_texts"]
+        reading.wrong(texts.problem("expected false, as serve.production is true"))
 
 
 def _check_origins(reading: Reading, settings: Settings) -> None:

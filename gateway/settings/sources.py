@@ -126,6 +126,8 @@ class Upstream(Section, frozen=True, kw_only=True):
     """The request headers that go on to it, in lower case, between blanks."""
     trusted: bool = False
     """Whether its error messages reach our clients."""
+    log_errors: bool = False
+    """Log its errors, code, path and message, which may quote what clients sent."""
     concurrency: Annotated[int, Meta(ge=1, le=10_000)] = 64
     """Requests under way at once, each on a connection."""
     connect_timeout: Annotated[float, Meta(gt=0, le=60)] = 2.0

@@ -18,6 +18,8 @@ class Subscriptions(Section, frozen=True, kw_only=True):
     """WebSockets of one process."""
     per_client: Annotated[int, Meta(ge=0, le=1_000_000)] = 100
     """WebSockets and event streams of one client; 0 sets no bound."""
+    operations_per_client: Annotated[int, Meta(ge=0, le=1_000_000)] = 1_000
+    """Operations at once of one client, on all of them; 0 sets no bound."""
     init_seconds: Annotated[float, Meta(gt=0, le=600)] = 3.0
     """Seconds until a WebSocket must be initialised."""
     ping_seconds: Annotated[float, Meta(gt=0, le=600)] = 12.0

@@ -6,6 +6,9 @@ from msgspec import Meta
 
 from gateway.settings.section import Section, Text
 
+RUN_READERS = "workflows.read"
+"""The role of the schema that the roles stand for which may see runs."""
+
 
 class Jobs(Section, frozen=True, kw_only=True):
     """Doing jobs; their tables are in `[postgres.default]`."""
@@ -19,13 +22,15 @@ class Jobs(Section, frozen=True, kw_only=True):
 
 
 class Workflows(Section, frozen=True, kw_only=True):
-    """Which workflows there are, and who may run them."""
+    """Which workflows there are, who may run them, and who may see runs."""
 
     enabled: Text = ""
     """The domain's workflows to offer, by spaces; `*` is all."""
     documents: Text = ""
     """Files with workflows as JSON documents, by spaces."""
     run: Text = ""
-    """The roles that may start, resume and cancel runs, by spaces; `*` is anybody."""
+    """The roles that may start, end and see runs, by spaces; `*` is who has signed in."""
+    read: Text = ""
+    """The roles that may see runs, beside those, by spaces; `*` is who has signed in."""
     keep_seconds: Annotated[float, Meta(ge=0, le=316_224_000)] = 2_592_000.0
     """How long runs that ended, and their contexts, are kept; 0 for ever."""

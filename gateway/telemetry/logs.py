@@ -1,7 +1,8 @@
 """What operators see: one JSON object a line, and masked errors under an id.
 
 A log line never holds a document, a variable, a credential or the text of an exception that is
-not ours: such a text may quote any of them. Of an exception it holds the types and the frames.
+not ours: such a text may quote any of them. Of an exception it holds the types and the frames; and
+the text while a domain is developed, where `telemetry.error_texts` asks for it.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import secrets
 import socket
 import sys
 import traceback
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -28,6 +30,18 @@ _OURS = ("gateway", "plait", "resolvers", "uvicorn")
 """Loggers heard from INFO on, and trusted with more than the first line of a message."""
 
 _MOST_FRAMES = 40
+_MOST_TEXT = 1_000
+"""Characters of an exception's text."""
+
+
+@dataclass(slots=True)
+class _Told:
+    """What this process tells beyond the rule above, by its settings."""
+
+    texts: bool = False
+
+
+_told = _Told()
 
 
 class JsonFormatter(logging.Formatter):
@@ -55,14 +69,15 @@ class JsonFormatter(logging.Formatter):
         return orjson.dumps(line, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
 
 
-def configure_logging(stream: TextIO | None = None) -> None:
+def configure_logging(stream: TextIO | None = None, *, texts: bool = False) -> None:
     """Send every log line of this process to `stream` (standard error) as JSON.
 
-    Ours and the server's from INFO on, everybody else's from WARNING on. Replaces what was
-    configured before.
+    Ours and the server's from INFO on, everybody else's from WARNING on; `texts`: with what
+    exceptions say. Replaces what was configured before.
     """
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(JsonFormatter())
+    _told.texts = texts
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
@@ -99,9 +114,10 @@ def log_refusal(error: PlaitError) -> None:
 
 
 def describe(error: BaseException) -> list[dict[str, Any]]:
-    """The error and what caused it, outermost first: type and frames, never its arguments.
+    """The error and what caused it, outermost first: type and frames.
 
-    Errors of ours keep their code and message, which are written for clients.
+    Errors of ours keep their code and message, which are written for clients; of others the text is
+    told where `configure_logging` was asked for `texts`.
     """
     return [_describe_one(one) for one in _chain(error)]
 
@@ -134,4 +150,6 @@ def _describe_one(error: BaseException) -> dict[str, Any]:
     }
     if isinstance(error, PlaitError):
         told |= {"code": error.code.value, "message": error.message}
+    elif _told.texts:
+        told["text"] = str(error)[:_MOST_TEXT]
     return told

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from gateway.errors import Code, RequestError
+from gateway.errors import RequestError
 from gateway.execution.exchange import refusal
 from gateway.execution.failures import ours
 from gateway.telemetry.counters import Traffic
-from gateway.transport.clients import TOO_MANY, Clients, Places
 from gateway.transport.framing import SSE, UNGATHERED
+from gateway.transport.shares import Shares
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -50,7 +50,7 @@ class Followed:
 class EventStreams:
     """Answers operations event for event. A client that does not read for too long is left.
 
-    `places`: those that clients have, of event streams and of whatever else stays open.
+    `shares`: those of clients, of event streams and of whatever else stays open.
     """
 
     def __init__(
@@ -58,13 +58,12 @@ class EventStreams:
         engine: Streams,
         limits: StreamLimits,
         traffic: Traffic | None = None,
-        places: Places | None = None,
+        shares: Shares | None = None,
     ) -> None:
         self._engine = engine
         self._limits = limits
         self._traffic = traffic or Traffic()
-        self._clients = Clients(limits.client_header)
-        self._places = places or Places(limits.per_client)
+        self._shares = shares or Shares(limits)
 
     async def takes(self, followed: Followed) -> bool:
         """Whether it is answered as a stream: by multipart only where it is a subscription."""
@@ -74,15 +73,12 @@ class EventStreams:
         """Send the answers to one operation until they end, the client leaves or we stop.
 
         Raises RequestError (SUBSCRIPTION_LIMIT_EXCEEDED), before anything was sent, where the
-        client has as many streams as it may.
+        client has as much open as it may.
         """
-        client = self._clients.name(followed.viewer, scope)
-        if not self._places.take(client):
-            raise RequestError(f"{TOO_MANY}.", code=Code.SUBSCRIPTION_LIMIT_EXCEEDED)
-        try:
+        shares = self._shares
+        client = shares.clients.name(followed.viewer, scope)
+        with shares.connections.held(client), shares.operations.held(client):
             await self._serve(followed, scope, receive, send)
-        finally:
-            self._places.leave(client)
 
     async def _serve(self, followed: Followed, scope: Scope, receive: Receive, send: Send) -> None:
         framing = followed.framing

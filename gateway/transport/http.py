@@ -46,9 +46,10 @@ if TYPE_CHECKING:
 RawHeaders: TypeAlias = "Sequence[tuple[bytes, bytes]]"
 """Header lines as they came, names in lower case."""
 
-Identify: TypeAlias = "Callable[[RawHeaders], Viewer | Awaitable[Viewer]]"
-"""Tells who sends a request; to be awaited only where somebody must be asked first.
+Identify: TypeAlias = "Callable[[RawHeaders, Scope], Viewer | Awaitable[Viewer]]"
+"""Tells who sends a request, by its credentials and what they came in.
 
+To be awaited only where somebody must be asked first.
 Raises `RequestError` for credentials that are no good, at once or when awaited.
 """
 
@@ -83,7 +84,7 @@ class Engine(Protocol):
         """
 
 
-def anonymous(_headers: RawHeaders) -> Viewer:
+def anonymous(_headers: RawHeaders, _scope: Scope) -> Viewer:
     """Everybody is nobody in particular."""
     return ANONYMOUS
 
@@ -224,7 +225,7 @@ class GraphQLOverHTTP:
         live: Framing | None = None,
     ) -> Answer | ASGIApp:
         """Tell who asks, and answer."""
-        viewer = self._identify(scope["headers"])
+        viewer = self._identify(scope["headers"], scope)
         if not isinstance(viewer, Viewer):
             viewer = await viewer
         if self._forward:
@@ -263,7 +264,7 @@ class GraphQLOverHTTP:
             raise RequestError("An event stream answers one request; send them singly.")
         if self._events is None or isinstance(received, list):
             return None
-        caller = Caller(self._identify, self._forward, scope["headers"])
+        caller = Caller(self._identify, self._forward, scope["headers"], scope)
         followed = Followed(received, live, viewer, caller)
         return partial(self._events.serve, followed) if await self._events.takes(followed) else None
 

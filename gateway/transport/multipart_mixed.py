@@ -10,7 +10,7 @@ import asyncio
 from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING, Protocol
 
-from gateway.execution.increments import Form
+from gateway.execution.incremental.formats import Form
 from gateway.transport.framing import LAST, PART_HEAD, UNGATHERED
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from gateway.errors import HTTP_STATUS, Code, RequestError
-from gateway.execution.increments import Form
+from gateway.execution.incremental.formats import Form
 from gateway.transport.framing import MULTIPART, SSE
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ import math
 from typing import TYPE_CHECKING, Protocol
 
 from gateway.errors import Code, RequestError, SourceError
+from gateway.identity.clients import Clients
 from gateway.sources.breaker import Breaker
-from gateway.transport.clients import Clients
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -11,6 +11,8 @@ from gateway.viewer import Viewer
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 
+    from starlette.types import Scope
+
     from gateway.execution.exchange import Answer, GraphQLRequest
     from gateway.transport.http import Identify, RawHeaders
 
@@ -22,8 +24,10 @@ class StreamLimits:
     """Bounds of what stays open. Times in seconds.
 
     `connections`: WebSockets of this process; `per_client`: WebSockets and event streams of one
-    client, 0 for any number, told by its address in `client_header` where a proxy puts it;
-    `operations`: those of one WebSocket. `init_seconds`: until one has said who it is.
+    client, and `operations_per_client` on them, 0 for any number; who is one is told by its address
+    in `client_header` where a proxy puts it. `operations`: those of one WebSocket.
+
+    `init_seconds`: until a WebSocket has said who it is.
     `ping_seconds`: between two signs of life on an event stream. `send_seconds`: for a client to
     take what it is sent. `recheck_seconds`: after which credentials are looked at anew, where no
     event made us do it. `origins`: sites whose pages may open a WebSocket, beside our
@@ -32,6 +36,7 @@ class StreamLimits:
 
     connections: int = 1_000
     per_client: int = 100
+    operations_per_client: int = 1_000
     client_header: str = ""
     operations: int = 100
     init_seconds: float = 3.0
@@ -60,17 +65,21 @@ class Streams(Protocol):
 class Caller:
     """Who a long connection speaks for, as of now: asked anew for each event.
 
-    `lines` are its credentials as header lines; those in `forward` may go on to upstreams.
+    `lines` are its credentials as header lines, of the connection `scope`; those in `forward` may
+    go on to upstreams.
     """
 
-    def __init__(self, identify: Identify, forward: frozenset[bytes], lines: RawHeaders) -> None:
+    def __init__(
+        self, identify: Identify, forward: frozenset[bytes], lines: RawHeaders, scope: Scope
+    ) -> None:
         self._identify = identify
         self._forward = forward
         self._lines = lines
+        self._scope = scope
 
     def __call__(self) -> Viewer | Awaitable[Viewer]:
         """The viewer. Raises `RequestError` where the credentials are no good any more."""
-        viewer = self._identify(self._lines)
+        viewer = self._identify(self._lines, self._scope)
         if isinstance(viewer, Viewer):
             return self._whole(viewer)
         return self._awaited(viewer)

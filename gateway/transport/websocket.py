@@ -8,7 +8,7 @@ operations wait at their sources and nobody else's; one that does not read at al
 from __future__ import annotations
 
 import asyncio
-from contextlib import aclosing
+from contextlib import ExitStack, aclosing, asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from gateway.errors import Code, CredentialsError, RequestError
@@ -16,7 +16,6 @@ from gateway.execution.exchange import refusal
 from gateway.execution.failures import ours
 from gateway.telemetry import log_internal
 from gateway.telemetry.counters import Traffic
-from gateway.transport.clients import TOO_MANY, Clients, Places
 from gateway.transport.limits import HttpLimits
 from gateway.transport.messages import (
     ACK,
@@ -31,9 +30,12 @@ from gateway.transport.messages import (
     pong,
 )
 from gateway.transport.request import require_shallow
+from gateway.transport.shares import Shares
 from gateway.transport.streaming import Caller, StreamLimits, is_foreign
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from starlette.types import Receive, Scope, Send
 
     from gateway.execution.exchange import GraphQLRequest
@@ -69,7 +71,7 @@ class _Closed(Exception):  # noqa: N818 - a condition to act on, not a failure
 class GraphQLOverWebSocket:
     """Accepts connections at one endpoint. `forward` are headers that may go on to upstreams.
 
-    `places`: as of `EventStreams`.
+    `shares`: as of `EventStreams`.
     """
 
     def __init__(  # noqa: PLR0913 - one parameter each
@@ -81,7 +83,7 @@ class GraphQLOverWebSocket:
         limits: StreamLimits | None = None,
         rate: RateLimit | None = None,
         traffic: Traffic | None = None,
-        places: Places | None = None,
+        shares: Shares | None = None,
     ) -> None:
         self._engine = engine
         self._rate = rate
@@ -90,8 +92,7 @@ class GraphQLOverWebSocket:
         self._limits = limits or StreamLimits()
         self.traffic = traffic or Traffic()
         self._open = self.traffic.connections
-        self.clients = Clients(self._limits.client_header)
-        self.places = places or Places(self._limits.per_client)
+        self.shares = shares or Shares(self._limits)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection to its end."""
@@ -108,15 +109,18 @@ class GraphQLOverWebSocket:
             await _close(send, TRY_AGAIN_LATER, "Too many connections")
             return
         connection = _Connection(self, scope, receive, send)
-        if not self.places.take(connection.client):
-            await _close(send, POLICY, TOO_MANY)
+        try:
+            self.shares.connections.take(connection.client)
+        except RequestError as error:
+            self.traffic.refused[error.code] += 1
+            await _close(send, POLICY, error.message)
             return
         self._open[_NAME] += 1
         try:
             await connection.serve()
         finally:
             self._open[_NAME] -= 1
-            self.places.leave(connection.client)
+            self.shares.connections.leave(connection.client)
 
     @property
     def engine(self) -> Streams:
@@ -128,19 +132,28 @@ class GraphQLOverWebSocket:
         """The bounds of every connection."""
         return self._limits
 
-    async def admit(self, request: GraphQLRequest, caller: Caller, scope: Scope) -> None:
-        """Let an operation begin. Raises RequestError: its shape, or the client asks too often."""
-        try:
-            require_shallow(request, _SHAPE)
-            if self._rate is not None:
-                await self._rate.require(await caller.now(), scope)
-        except RequestError as error:
-            self.traffic.refused[error.code] += 1
-            raise
+    @asynccontextmanager
+    async def admitted(
+        self, request: GraphQLRequest, caller: Caller, scope: Scope, client: str
+    ) -> AsyncIterator[None]:
+        """An operation of `client`, for as long as the block lasts.
 
-    def caller(self, lines: RawHeaders) -> Caller:
+        Raises RequestError: its shape, or the client asks too often, or has too many.
+        """
+        with ExitStack() as place:
+            try:
+                require_shallow(request, _SHAPE)
+                if self._rate is not None:
+                    await self._rate.require(await caller.now(), scope)
+                place.enter_context(self.shares.operations.held(client))
+            except RequestError as error:
+                self.traffic.refused[error.code] += 1
+                raise
+            yield
+
+    def caller(self, lines: RawHeaders, scope: Scope) -> Caller:
         """Who sends these credentials."""
-        return Caller(self._identify, self._forward, lines)
+        return Caller(self._identify, self._forward, lines, scope)
 
 
 class _Connection:
@@ -152,7 +165,7 @@ class _Connection:
         self._endpoint = endpoint
         self._limits = endpoint.limits
         self._scope = scope
-        self.client = endpoint.clients.name(None, scope)
+        self.client = endpoint.shares.clients.name(None, scope)
         self._headers: RawHeaders = scope["headers"]
         self._receive = receive
         self._send_raw = send
@@ -225,21 +238,25 @@ class _Connection:
     async def _initialise(self, payload: dict[str, Any]) -> None:
         if self._caller is not None:
             raise _Closed(TOO_MANY_INITS, "Too many initialisation requests")
-        caller = self._endpoint.caller(_credentials(payload, self._headers))
+        caller = self._endpoint.caller(_credentials(payload, self._headers), self._scope)
         try:
             viewer = await caller.now()
         except RequestError as error:
             raise _Closed(FORBIDDEN, error.message) from None
-        self._count_for(self._endpoint.clients.name(viewer, self._scope))
+        self._count_for(self._endpoint.shares.clients.name(viewer, self._scope))
         await self._send(ACK)
         self._caller = caller
 
     def _count_for(self, client: str) -> None:
         """Take the connection from its address to the client that it turned out to be."""
         if client != self.client:
-            if not self._endpoint.places.take(client):
-                raise _Closed(POLICY, TOO_MANY)
-            self._endpoint.places.leave(self.client)
+            places = self._endpoint.shares.connections
+            try:
+                places.take(client)
+            except RequestError as error:
+                self._endpoint.traffic.refused[error.code] += 1
+                raise _Closed(POLICY, error.message) from None
+            places.leave(self.client)
             self.client = client
 
     async def _subscribe(self, message: Subscribe) -> None:
@@ -277,8 +294,10 @@ class _Connection:
     async def _answered(self, identity: str, request: GraphQLRequest, caller: Caller) -> str:
         """Send the answers; the message that ends the operation. Raises CredentialsError."""
         try:
-            await self._endpoint.admit(request, caller, self._scope)
-            async with aclosing(self._endpoint.engine.stream(request, caller)) as answers:
+            async with (
+                self._endpoint.admitted(request, caller, self._scope, self.client),
+                aclosing(self._endpoint.engine.stream(request, caller)) as answers,
+            ):
                 async for answer in answers:
                     message = answer_message(identity, answer)
                     if not answer.executed:

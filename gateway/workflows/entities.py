@@ -16,6 +16,7 @@ from gateway.schema.bindings import field
 from gateway.schema.definitions import describe_values
 from gateway.schema.entity import entity
 from gateway.schema.roots import mutations
+from gateway.settings.workflows import RUN_READERS
 from gateway.workflows import records
 from gateway.workflows.records import StepState, steps_of
 from gateway.workflows.tables import WorkflowStatus, workflow_runs
@@ -65,7 +66,7 @@ class WorkflowStep:
         return cast("JSON | None", await workflows.context(target, self.record.key, deadline))
 
 
-@entity(workflow_runs, key="id", roles=("editor", "admin"))
+@entity(workflow_runs, key="id", roles=(RUN_READERS,))
 class WorkflowRun:
     """One run of a workflow."""
 

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from gateway.workflows.declaring import Workflow
     from gateway.workflows.jobs import Job
 
-ANYBODY = "*"
 MAX_VARIABLES = 100_000
 """Bytes of the JSON that a run is started with."""
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
@@ -63,7 +62,7 @@ class Workflows:
 
     def permit(self, viewer: Viewer) -> None:
         """Raises PlaitError where the viewer may not run workflows."""
-        if ANYBODY not in self._runners and self._runners.isdisjoint(viewer.roles):
+        if not viewer.is_among(self._runners):
             raise PlaitError("You may not run workflows.", code=Code.FORBIDDEN)
 
     async def start(self, name: str, request_id: str | None = None, variables: Any = None) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from gateway.context.pruning import prune
+from gateway.context.registry import prune
 from gateway.errors import SourceError
 from gateway.workflows.jobs import Job
 

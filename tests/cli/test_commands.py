@@ -1,7 +1,9 @@
 """Commands say what they did, and what is wrong in one line, with an exit code that means it."""
 
+import re
 import subprocess
 import sys
+from importlib.metadata import version
 
 import asyncpg
 import pytest
@@ -17,6 +19,13 @@ def test_help_names_every_command(plait):
     assert done.returncode == 0
     for command in ("serve", "demo", "schema", "migrate", "explain", "doctor"):
         assert f" {command} " in done.stdout
+
+
+def test_the_version_is_told(plait):
+    """`plait --version` prints the name and the version that is installed, and does nothing else."""
+    done = plait("--version")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == f"plait {version('plait')}\n"
 
 
 def test_help_loads_nothing_heavy(environment):
@@ -127,6 +136,17 @@ async def test_what_the_gateway_itself_needs(plait, fresh_database, tmp_path):
         )
         doctor = plait("doctor", PLAIT_RESOLVERS="own", POSTGRES_URL=url)
         assert "`plait migrate sql` prints what makes it" in doctor.stderr
+        await connection.execute("CREATE ROLE odd_reader LOGIN PASSWORD 'reads'")
+        try:
+            reader = re.sub(r"//[^@]*@", "//odd_reader:reads@", url)
+            doctor = plait("doctor", PLAIT_RESOLVERS="own", POSTGRES_URL=reader)
+        finally:
+            await connection.execute("DROP OWNED BY odd_reader; DROP ROLE odd_reader")
+        assert doctor.returncode == 2
+        assert (
+            "Odd.others: role odd_reader lacks SELECT on table between_odds; "
+            "run: GRANT SELECT ON between_odds TO odd_reader;" in doctor.stderr
+        )
         await connection.execute(done.stdout)
         await connection.execute(done.stdout)
         watched = {row["name"] for row in await connection.fetch(WATCHED, "plait_changes")}

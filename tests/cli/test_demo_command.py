@@ -90,9 +90,13 @@ def folder(tmp_path):
 
 
 def test_the_demo_serves_stops_and_serves_again(environment, folder):
-    """Filled once; every example answers; Ctrl-C and a closed terminal leave no process behind."""
+    """Filled once; every example answers; Ctrl-C and a closed terminal leave no process behind.
+
+    What it says without a terminal are plain lines, none filled up with blanks.
+    """
     with demo(environment, folder) as first:
         assert first.ask("{ __typename }") == {"__typename": "Query"}
+        assert re.search(rf"^ *{first.url}/mcp$", first.said, re.MULTILINE)
         titles = first.ask("{ trends(first: 3) { edges { node { title } } } }")
         assert len(titles["trends"]["edges"]) == 3
         headers = json.loads(re.search(r"^ *(\{\"X-API-Key\".*\})$", first.said, re.MULTILINE)[1])
@@ -114,7 +118,10 @@ def test_the_demo_serves_stops_and_serves_again(environment, folder):
         assert first.stop(signal.SIGINT) == 0
         assert not first.leftovers()
     with demo(environment, folder) as second:
-        assert "embed" in first.said
+        assert first.said.startswith("starting PostgreSQL")
+        assert re.search(r"^embed: [\d,]+ done in [\d.]+ s$", first.said, re.MULTILINE)
+        assert re.search(r"^migrate: done in [\d.]+ s$", first.said, re.MULTILINE)
+        assert not re.search(r" $", first.said, re.MULTILINE)
         assert "embed" not in second.said
         assert second.ask("{ trends(first: 3) { edges { node { title } } } }") == titles
         assert headers["X-API-Key"] in second.said

@@ -8,12 +8,13 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 
 import httpx
 import psutil
 import pytest
+from cli.processes import SECONDS, free_port, listens, until
 
 DOMAIN = """
 import asyncio
@@ -42,25 +43,7 @@ class S:
 
 domain = Domain(entities=[], queries=[Q], subscriptions=[S])
 """
-SECONDS = 60
-
 pytestmark = pytest.mark.timeout(2 * SECONDS)
-
-
-def until(condition) -> None:
-    """Poll; give up after a minute."""
-    give_up = time.monotonic() + SECONDS
-    while not condition():
-        assert time.monotonic() < give_up, "it never came true"
-        time.sleep(0.02)
-
-
-def listens(port: int) -> bool:
-    try:
-        socket.create_connection(("127.0.0.1", port), timeout=5).close()
-    except OSError:
-        return False
-    return True
 
 
 class Served:
@@ -68,8 +51,7 @@ class Served:
 
     def __init__(self, folder, environment, *arguments, before=()):
         self.folder = folder
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         command = [sys.executable, "-m", "gateway.cli", "serve", "--port", str(self.port)]
         self.process = subprocess.Popen(
             [*before, *command, *arguments],
@@ -220,3 +202,33 @@ def test_a_worker_without_work_says_so_in_its_log(plait, tmp_path):
     (line,) = map(json.loads, done.stderr.splitlines())
     assert line["code"] == "CONFIGURATION"
     assert line["message"].startswith("there are no jobs")
+
+
+WAITING = """
+import time
+from pathlib import Path
+Path("importing").touch()
+{pause}
+"""
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("pause", ["", "time.sleep(600)"], ids=["opening", "importing"])
+def test_one_that_has_not_started_ends_at_once(serve, tmp_path, number, workers, pause):
+    """Before its sources answer or are given up, or its domain is imported, with no error said."""
+    (tmp_path / "mine.py").write_text(WAITING.format(pause=pause) + DOMAIN)
+    with ExitStack() as closing, socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"redis://127.0.0.1:{silent.getsockname()[1]}/0"
+        waits = {"REDIS_CONNECT_TIMEOUT": "60", "REDIS_SOCKET_TIMEOUT": "60"}
+        served = serve("--workers", workers, REDIS_URL=url, **waits)
+        silent.settimeout(SECONDS)
+        if pause:
+            until((tmp_path / "importing").exists)
+        else:
+            closing.enter_context(silent.accept()[0])
+        os.killpg(served.process.pid, number)
+        status, lines = served.end()
+    assert status == (130 if number == signal.SIGINT else 0)
+    assert {line["level"] for line in lines} == {"info"}
+    assert not any("startup complete" in line["message"] for line in lines)

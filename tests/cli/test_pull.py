@@ -16,6 +16,8 @@ from anyio import to_thread
 
 from gateway.cli import app
 from gateway.cli.output import failing_plainly
+from gateway.sources.postgres.syncing.install import CATALOGUE, INSTALL
+from gateway.workflows.install import engine_where_absent
 
 FIXTURE = Path(__file__).parents[1] / "fixtures" / "media_shop.sql"
 SOURCES = ("POSTGRES_", "QDRANT_", "REDIS_", "PLAIT_")
@@ -295,6 +297,48 @@ async def test_what_the_role_may_not_read_is_left_out(shop):
     assert "    title: str\n" in films
     assert "description: " not in films
     assert "staff.py" not in shop.files()
+
+
+OWN = [
+    "plait_engine.procrastinate_jobs",
+    "plait_engine.workflow_runs",
+    "plait_sync.vector_changes",
+    "public.alembic_version",
+    "public.embedding_jobs",
+    "public.vector_metadata",
+]
+
+
+async def test_the_gateways_own_tables_are_left_out(shop):
+    """Whatever it made for itself, with a line that says how to have one; others stay."""
+    await shop.execute(
+        "CREATE TABLE alembic_version (version_num text PRIMARY KEY)",
+        engine_where_absent(),
+        CATALOGUE,
+        *INSTALL,
+        "ALTER TABLE vector_metadata DROP CONSTRAINT fk_vector_metadata_collection_id",
+        "ALTER TABLE embedding_jobs DROP CONSTRAINT fk_embedding_jobs_collection_id",
+        "DROP TABLE collections",
+        "CREATE TABLE collections (name text PRIMARY KEY, season text)",
+    )
+    schemas = ("--schema", "public", "--schema", "plait_engine", "--schema", "plait_sync")
+    done = await shop.pull(*schemas, "--write")
+    assert done.returncode == 0, done.stderr
+    (line,) = [one for one in done.stderr.splitlines() if "the gateway's own" in one]
+    told = line.partition(": ")[2].partition("; ")[0].split(", ")
+    assert {*OWN} <= {*told}
+    assert all(one in OWN or one.startswith("plait_engine.procrastinate_") for one in told)
+    assert line.endswith(f"--tables '*' --tables {told[0]} takes one in")
+    models = shop.files()["models.py"]
+    assert '"collections"' in models
+    for name in told:
+        assert f'"{name.partition(".")[2]}"' not in models
+    done = await shop.pull("--tables", "*", "--tables", "vector_metadata", "--write")
+    assert "public.embedding_jobs" in done.stderr
+    assert "public.vector_metadata" not in done.stderr
+    assert '"vector_metadata"' in shop.files()["models.py"]
+    done = await shop.pull("--tables", "film*", "--check")
+    assert "the gateway's own" not in done.stderr
 
 
 @pytest.mark.parametrize(

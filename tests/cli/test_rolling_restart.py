@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
+from cli.processes import free_port, listens, until
 
 GATED = """
 import asyncio
@@ -34,26 +33,10 @@ QUERY = "query ($name: String!) { gated(name: $name) }"
 ROUNDS, REQUESTS = 2, 20
 
 
-def until(condition) -> None:
-    """Poll; give up after a minute."""
-    give_up = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < give_up, "it never came true"
-        time.sleep(0.02)
-
-
 def asked(port: int, name: str) -> object:
     """The body of an answer, on a connection of its own."""
     body = {"query": QUERY, "variables": {"name": name}}
     return httpx.post(f"http://127.0.0.1:{port}/graphql", json=body, timeout=60).json()
-
-
-def listens(port: int) -> bool:
-    try:
-        socket.create_connection(("127.0.0.1", port), timeout=5).close()
-    except OSError:
-        return False
-    return True
 
 
 @pytest.fixture
@@ -65,8 +48,7 @@ def replica(environment, tmp_path):
     started = []
 
     def start():
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            port = probe.getsockname()[1]
+        port = free_port()
         process = subprocess.Popen(
             [sys.executable, "-m", "gateway.cli", "serve", "--port", str(port)],
             cwd=tmp_path,

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 KEY = b"a-key-of-more-than-twenty-letters"
 CI = Viewer("ci", frozenset({"editor"}), frozenset({"read"}), "red")
+SCOPE: dict[str, Any] = {"client": ("203.0.113.5", 40_000), "headers": []}
 
 
 class Table:
@@ -42,7 +43,7 @@ class Table:
 
 async def who(identity: Identity, *headers: tuple[bytes, bytes]) -> Viewer:
     """The viewer, awaited where that is needed."""
-    found = identity(headers)
+    found = identity(headers, SCOPE)
     return found if isinstance(found, Viewer) else await found
 
 
@@ -60,17 +61,18 @@ def by_keys(**options: Any) -> Identity:
 
 def test_without_credentials_one_is_nobody_at_once() -> None:
     """Unless nobody is let in; nothing is awaited."""
-    assert by_keys()([(b"host", b"x"), (b"accept", b"*/*")]) is ANONYMOUS
+    assert by_keys()([(b"host", b"x"), (b"accept", b"*/*")], SCOPE) is ANONYMOUS
     with pytest.raises(CredentialsError) as caught:
-        by_keys(anonymous=False)([(b"host", b"x")])
+        by_keys(anonymous=False)([(b"host", b"x")], SCOPE)
     assert caught.value.reason == "missing"
 
 
 def test_a_key_of_the_settings_is_known_at_once() -> None:
     """Spaces around it do not matter, anything else does."""
     identity = by_keys()
-    assert identity([(b"x-api-key", KEY)]) is identity([(b"x-api-key", b" " + KEY + b" ")]) is CI
-    assert by_keys(key_header=b"x-other")([(b"x-api-key", KEY)]) is ANONYMOUS
+    assert identity([(b"x-api-key", KEY)], SCOPE) is CI
+    assert identity([(b"x-api-key", b" " + KEY + b" ")], SCOPE) is CI
+    assert by_keys(key_header=b"x-other")([(b"x-api-key", KEY)], SCOPE) is ANONYMOUS
 
 
 @pytest.mark.parametrize(
@@ -95,7 +97,7 @@ def test_reasons_are_logged_ever_more_rarely(caplog: pytest.LogCaptureFixture) -
     with caplog.at_level("INFO", "gateway.identity"):
         for _ in range(5):
             with pytest.raises(CredentialsError):
-                identity([])
+                identity([], SCOPE)
     assert caplog.messages == [
         f"credentials were refused: missing ({count} so far)" for count in (1, 2, 4)
     ]
@@ -195,7 +197,7 @@ async def test_settings_name_issuers_and_keys(
 async def test_without_issuers_authorization_is_a_proxys() -> None:
     """It makes nobody somebody."""
     identity = made({"PLAIT_API_KEY_HASH": "a" * 64, "PLAIT_API_KEY_SUBJECT": "x"})
-    assert identity([(b"authorization", b"Basic YTpi")]) is ANONYMOUS
+    assert identity([(b"authorization", b"Basic YTpi")], SCOPE) is ANONYMOUS
 
 
 WRONG = [

@@ -178,3 +178,18 @@ async def test_a_batch_has_one_caller(client: httpx.AsyncClient) -> None:
     assert first == third
     assert len(first["data"]["users"]["nodes"]) == 1
     assert second["errors"][0]["extensions"]["code"] == "FORBIDDEN"
+
+
+async def test_a_flood_of_made_up_keys_is_told_to_wait(client: httpx.AsyncClient) -> None:
+    """A good key that was used before goes on; whoever is nobody may ask as nobody."""
+    assert (await post(client, ME, x_api_key=KEYS["ada"])).status_code == 200
+    answers = [await post(client, ME, x_api_key=f"{number:040}") for number in range(80)]
+    assert {answer.status_code for answer in answers[:50]} == {401}
+    last = answers[-1]
+    assert last.status_code == 429
+    assert 0 < int(last.headers["retry-after"]) <= 60
+    (error,) = last.json()["errors"]
+    assert error["extensions"]["code"] == "RATE_LIMITED"
+    assert "www-authenticate" not in last.headers
+    assert (await post(client, ME, x_api_key=KEYS["ada"])).status_code == 200
+    assert (await post(client, ME)).status_code == 200

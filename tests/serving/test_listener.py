@@ -4,9 +4,12 @@ import asyncio
 import contextlib
 import io
 import logging
+import socket
+import struct
 
 import pytest
 import uvicorn
+import uvloop
 
 from gateway.errors import ConfigurationError
 from gateway.serving.listener import MAX_HEADERS, ListenerConfig, bind
@@ -267,6 +270,46 @@ async def test_requests_under_way_are_answered_at_shutdown():
             assert (await everything(reader)).endswith(b"0")
             writer.close()
         other.close()
+
+
+class Deaf:
+    """Answers a client that has left, and not before."""
+
+    def __init__(self):
+        self.begun = 0
+        self.answered = asyncio.Event()
+
+    async def __call__(self, scope, receive, send):
+        if scope["type"] == "http":
+            self.begun += 1
+            while (await receive())["type"] != "http.disconnect":
+                pass
+            scope = {**scope, "path": "/early"}
+        await echo(scope, receive, send)
+        self.answered.set()
+
+
+@pytest.mark.parametrize("loop", [asyncio.new_event_loop, uvloop.new_event_loop], ids=["a", "uv"])
+def test_a_reset_with_requests_in_line_is_told(loop, caplog):
+    """To the one being answered, whose answer goes nowhere; the others are never begun."""
+
+    async def reset():
+        deaf = Deaf()
+        async with serving(deaf) as connect:
+            _, writer = await connect()
+            writer.write(REQUEST * 3)
+            while not deaf.begun:  # noqa: ASYNC110 - the application has no event for it
+                await asyncio.sleep(0.005)
+            await asyncio.sleep(0.05)  # the others are in line by now, or the test shows less
+            linger = struct.pack("ii", 1, 0)
+            writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+            writer.transport.abort()
+            await asyncio.wait_for(deaf.answered.wait(), 10)
+            assert deaf.begun == 1
+
+    with asyncio.Runner(loop_factory=loop) as runner:
+        runner.run(reset())
+    assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
 
 
 async def test_an_answer_to_head_has_no_body():

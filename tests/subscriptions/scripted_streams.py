@@ -11,9 +11,9 @@ from subscriptions.speaking import served
 from gateway.errors import CredentialsError, PlaitError, RequestError
 from gateway.execution.exchange import Answer
 from gateway.telemetry.counters import Traffic
-from gateway.transport.clients import Places
 from gateway.transport.event_streams import DRAINING, EventStreams
 from gateway.transport.http import GraphQLOverHTTP
+from gateway.transport.shares import Shares
 from gateway.transport.site import build_site
 from gateway.transport.streaming import StreamLimits
 from gateway.transport.websocket import GraphQLOverWebSocket
@@ -39,7 +39,7 @@ class Script:
         self.wake = asyncio.Event()
         self.traffic = Traffic()
 
-    def identify(self, lines: Any) -> Viewer:
+    def identify(self, lines: Any, _scope: Any) -> Viewer:
         """Whoever says `authorization: good`, for as long as that is valid."""
         said = dict(lines).get(b"authorization", b"").decode()
         if said not in {"", GOOD} or not self.valid:
@@ -107,7 +107,7 @@ async def speaking(
 ) -> AsyncIterator[Served]:
     """A server that speaks both protocols for the script."""
     bounds = StreamLimits(**limits)
-    places = Places(bounds.per_client)
+    shares = Shares(bounds)
 
     @asynccontextmanager
     async def lifespan(_: Any) -> AsyncIterator[dict[str, Any]]:
@@ -117,7 +117,7 @@ async def speaking(
         graphql=GraphQLOverHTTP(
             script,  # type: ignore[arg-type]  # nobody asks it a query here
             identify=script.identify,
-            events=EventStreams(script, bounds, script.traffic, places),
+            events=EventStreams(script, bounds, script.traffic, shares),
             traffic=script.traffic,
         ),
         socket=GraphQLOverWebSocket(
@@ -125,7 +125,7 @@ async def speaking(
             identify=script.identify,
             limits=bounds,
             traffic=script.traffic,
-            places=places,
+            shares=shares,
         ),
         readiness=_no_sources,
         lifespan=lifespan,

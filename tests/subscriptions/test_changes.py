@@ -10,7 +10,7 @@ import pytest
 from subscriptions.newsroom import KEYS
 from subscriptions.speaking import Stream
 
-from gateway.execution.subscribing import MAX_KEPT_BYTES
+from gateway.execution.subscriptions.subscriptions import MAX_KEPT_BYTES
 
 if TYPE_CHECKING:
     from subscriptions.newsroom import Newsroom

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from subscriptions.speaking import Served
 
+LIMIT = "SUBSCRIPTION_LIMIT_EXCEEDED"
+
 
 @pytest.fixture
 def script() -> Script:
@@ -100,8 +102,9 @@ async def test_streams_of_a_client_are_bounded(script: Script) -> None:
                 assert second.status == 429
                 (error,) = (await second.json())["errors"]
                 assert error["extensions"]["code"] == "SUBSCRIPTION_LIMIT_EXCEEDED"
+                assert error["message"] == "A client has at most 1 connections at once."
             async with await server.socket() as third:
-                assert (await Talk(third).closed())[0] == 1008
+                assert await Talk(third).closed() == (1008, error["message"])
             async with server.stream("count 1", headers=known) as own:
                 assert await Stream(own).event() == ("next", {"data": 0})
         await until(lambda: script.traffic.connections["sse"] == 0)
@@ -110,7 +113,40 @@ async def test_streams_of_a_client_are_bounded(script: Script) -> None:
         await until(lambda: script.traffic.connections["websocket"] == 0)
         async with server.stream("count 1") as again:
             assert await Stream(again).event() == ("next", {"data": 0})
-    assert script.traffic.refused == {"SUBSCRIPTION_LIMIT_EXCEEDED": 2}
+    assert script.traffic.refused == {"SUBSCRIPTION_LIMIT_EXCEEDED": 3}
+
+
+async def test_operations_of_a_client_are_bounded(
+    script: Script, caplog: pytest.LogCaptureFixture
+) -> None:
+    """On all that it has open together, streams and WebSockets; each refused one says the bound.
+
+    Somebody else has room of their own; where one ends there is room again. The log says which
+    setting it was, ever more rarely.
+    """
+    async with speaking(script, operations_per_client=2) as server, server.talk() as talk:
+        first = await talk.begin("wait")
+        async with server.stream("wait"):
+            await until(lambda: script.running == 2)
+            async with server.stream("count 1") as third:
+                (error,) = (await third.json())["errors"]
+                assert (third.status, error["extensions"]["code"]) == (429, LIMIT)
+                assert error["message"] == "A client has at most 2 operations at once."
+            for _ in range(3):
+                refused = await talk.begin("count 1")
+                message = await talk.hear()
+                assert (message["id"], message["type"]) == (refused, "error")
+                assert message["payload"][0]["extensions"]["code"] == LIMIT
+            async with server.stream("count 1", headers={"authorization": GOOD}) as other:
+                assert await Stream(other).event() == ("next", {"data": 0})
+        await until(lambda: script.running == 1)
+        await talk.say("complete", id=first)
+        await until(lambda: script.running == 0)
+        await talk.begin("count 1")
+        assert await talk.next() == 0
+    assert script.traffic.refused == {LIMIT: 4}
+    noted = [line for line in caplog.messages if "subscriptions.operations_per_client" in line]
+    assert [line.partition("(")[2].partition(" ")[0] for line in noted] == ["1", "2", "4"]
 
 
 async def test_signs_of_life(script: Script) -> None:

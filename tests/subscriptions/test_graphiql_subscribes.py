@@ -64,3 +64,33 @@ async def test_a_live_query_is_shown_as_it_changes(room: Newsroom, tmp_path: Pat
     finally:
         await asyncio.to_thread(browser.close)
     assert browser.complaints() == []
+
+
+async def test_parts_are_put_into_the_answer_as_they_come(room: Newsroom, tmp_path: Path) -> None:
+    """A deferred fragment is asked for as an event stream, and stands where it belongs."""
+    await room.write("INSERT INTO stories VALUES (762, 'in parts', 'page')")
+    browser = await asyncio.to_thread(Chromium, tmp_path)
+    try:
+        url = f"http://{LOOPBACK}:{room.server.port}/graphql"
+        page = await asyncio.to_thread(browser.open, url)
+        editor, shown = ".graphiql-query-editor .view-lines", ".graphiql-response .view-lines"
+        await asyncio.to_thread(page.wait_for_text, editor, "beats")
+        await asyncio.to_thread(page.click, "[aria-label='New tab']")
+        await asyncio.to_thread(page.click, ".graphiql-query-editor .monaco-editor")
+        document = '{ story(id: "762") { id ... @defer { title } } }'
+        await asyncio.to_thread(page.call, "Input.insertText", text=document)
+        await asyncio.to_thread(page.click, ".graphiql-execute-button")
+        await asyncio.to_thread(page.wait_for_text, shown, "in parts")
+        answer = await asyncio.to_thread(
+            page.evaluate, f"document.querySelector('{shown}').innerText"
+        )
+        assert "incremental" not in answer
+        accepted = [
+            event["params"]["request"]["headers"].get("accept")
+            for event in browser.events
+            if event["method"] == "Network.requestWillBeSent"
+        ]
+        assert "text/event-stream" in accepted
+    finally:
+        await asyncio.to_thread(browser.close)
+    assert browser.complaints() == []

@@ -329,7 +329,7 @@ async def test_the_viewer_comes_from_the_headers() -> None:
             self.viewer = viewer
             return Answer(b'{"data":{}}')
 
-    def identify(headers: Any) -> Viewer:
+    def identify(headers: Any, _scope: Any) -> Viewer:
         subject = dict(headers).get(b"x-subject", b"").decode()
         if not subject:
             raise RequestError("Who are you?", code=Code.UNAUTHENTICATED)

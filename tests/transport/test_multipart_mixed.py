@@ -10,8 +10,8 @@ import pytest
 from toy.running import Zoo, running
 
 from gateway.errors import Code, RequestError
-from gateway.execution.incremental import Incremental
-from gateway.execution.increments import Form
+from gateway.execution.incremental.delivery import Incremental
+from gateway.execution.incremental.formats import Form
 from gateway.transport.framing import MULTIPART, SSE
 from gateway.transport.http import GraphQLOverHTTP
 from gateway.transport.limits import HttpLimits

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import asyncpg
 
-from gateway.context.compose import datasources_of
+from gateway.context.registry import datasources_of
 from gateway.settings import Datasource as Settings
 from gateway.settings import Secret
 from gateway.sources.postgres.pool import Pool

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import asyncpg
 import pytest
 
-from gateway.context.compose import datasources_of
+from gateway.context.registry import datasources_of
 from gateway.settings import Datasource as Settings
 from gateway.settings import Secret
 from gateway.sources.postgres import migrate

@@ -18,7 +18,7 @@ from context.servers import s3
 from workflows.chunk_worker import chunked
 from workflows.conftest import Bench, ended
 
-from gateway.context.compose import datasources_of
+from gateway.context.registry import datasources_of
 from gateway.settings import Datasource as Settings
 from gateway.settings import Secret
 

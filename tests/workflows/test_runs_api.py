@@ -17,6 +17,7 @@ from gateway.working import working
 
 EDITOR = Viewer("ed", frozenset({"editor"}))
 ADMIN = Viewer("al", frozenset({"admin"}))
+AUDITOR = Viewer("au", frozenset({"auditor"}))
 DOCUMENT = """{
   "name": "spoken", "version": 3, "datasources": ["notes"],
   "persistence": {"targets": ["notes"], "keyPattern": "${request.id}/${stepName}"},
@@ -38,6 +39,7 @@ async def serving(url, folder, **more):
         "DATASOURCE_NOTES_PATH": str(folder / "notes"),
         "PLAIT_WORKFLOWS_ENABLED": "count",
         "PLAIT_WORKFLOWS_RUN": "editor",
+        "PLAIT_WORKFLOWS_READ": "auditor",
         "PLAIT_JOBS_INSIDE": "true",
         "PLAIT_JOBS_LEASE_SECONDS": "2",
         **more,
@@ -73,7 +75,7 @@ async def ask(gateway, query, viewer=EDITOR, **variables):
     return orjson.loads(answer.body)
 
 
-async def finished(gateway, request_id):
+async def finished(gateway, request_id, viewer=EDITOR):
     """The run's fields once it has ended."""
 
     async def look():
@@ -82,6 +84,7 @@ async def finished(gateway, request_id):
             """query($id: ID!) { workflowRun(id: $id) {
                 id workflow version status error variables endedAt
                 steps { name state tries done total savedAt context } } }""",
+            viewer,
             id=request_id,
         )
         run = body["data"]["workflowRun"]
@@ -154,9 +157,10 @@ async def test_a_failed_start_says_why(served):
     cases = [
         ('startWorkflow(name: "hidden")', EDITOR, "BAD_USER_INPUT", "there is count, spoken."),
         ('startWorkflow(name: "count")', ANONYMOUS, "UNAUTHENTICATED", "Sign in"),
-        ('startWorkflow(name: "count")', ADMIN, "FORBIDDEN", "You may not run workflows."),
+        ('startWorkflow(name: "count")', ADMIN, "FORBIDDEN", "You may not use `startWorkflow`."),
+        ('startWorkflow(name: "count")', AUDITOR, "FORBIDDEN", "You may not run workflows."),
         ('resumeWorkflow(id: "none")', EDITOR, "BAD_USER_INPUT", "There is no run 'none'."),
-        ('cancelWorkflow(id: "none")', ADMIN, "FORBIDDEN", "You may not run workflows."),
+        ('cancelWorkflow(id: "none")', AUDITOR, "FORBIDDEN", "You may not run workflows."),
     ]
     for field, viewer, code, said in cases:
         body = await ask(served, f"mutation {{ {field} {{ id }} }}", viewer)
@@ -165,7 +169,7 @@ async def test_a_failed_start_says_why(served):
         assert error["extensions"]["code"] == code
 
 
-async def test_runs_are_for_editors_whichever_way_they_are_asked_for(served):
+async def test_runs_are_for_who_may_run_them_whichever_way_they_are_asked_for(served):
     """A run may hold anything: the type itself is closed, not just its root fields."""
     await ask(served, 'mutation { startWorkflow(name: "count", requestId: "n1") { id } }')
     seen = await ask(served, '{ workflowRun(id: "n1") { nodeId variables } }')
@@ -174,10 +178,45 @@ async def test_runs_are_for_editors_whichever_way_they_are_asked_for(served):
         '{ workflowRun(id: "n1") { variables } }',
         f'{{ node(nodeId: "{node}") {{ ... on WorkflowRun {{ variables }} }} }}',
     ):
-        for viewer in (ANONYMOUS, Viewer("x", frozenset({"reader"}))):
+        for viewer in (ANONYMOUS, ADMIN):
             body = await ask(served, query, viewer)
             assert body["errors"]
             assert "variables" not in str(body.get("data"))
+
+
+@pytest.mark.parametrize(
+    ("run", "read", "seeing"),
+    [
+        ("clerk", "", {"clerk"}),
+        ("clerk boss", "auditor", {"clerk", "boss", "auditor"}),
+        ("*", "", {"clerk", "boss", "auditor", "editor", "admin", "*"}),
+        ("", "*", {"clerk", "boss", "auditor", "editor", "admin", "*"}),
+        ("", "", set()),
+    ],
+)
+@pytest.mark.usefixtures("connection")
+async def test_the_settings_say_who_sees_runs(url, tmp_path, run, read, seeing):
+    """Who may start them, and who may read; never strangers. The engine knows no role by its name."""
+    settings = {"PLAIT_WORKFLOWS_RUN": run, "PLAIT_WORKFLOWS_READ": read}
+    async with serving(url, tmp_path, **settings) as gateway:
+        for role in ("clerk", "boss", "auditor", "editor", "admin", "*", None):
+            viewer = ANONYMOUS if role is None else Viewer("v", frozenset({role}))
+            body = await ask(gateway, "{ workflowRuns(first: 1) { nodes { id } } }", viewer)
+            assert ("errors" not in body) is (role in seeing), (role, body)
+
+
+@pytest.mark.parametrize("run", ["clerk", "*"])
+@pytest.mark.usefixtures("connection")
+async def test_who_starts_a_run_sees_it(url, tmp_path, run):
+    """At once, in the answer to the mutation, and when it has ended."""
+    async with serving(url, tmp_path, PLAIT_WORKFLOWS_RUN=run) as gateway:
+        body = await ask(
+            gateway,
+            'mutation { startWorkflow(name: "count", requestId: "c1") { id workflow } }',
+            Viewer("c", frozenset({"clerk"})),
+        )
+        assert body == {"data": {"startWorkflow": {"id": "c1", "workflow": "count"}}}
+        await finished(gateway, "c1", Viewer("c", frozenset({"clerk"})))
 
 
 async def test_without_workflows_there_are_none(url, connection, tmp_path):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import TYPE_CHECKING
 
@@ -15,8 +14,6 @@ if TYPE_CHECKING:
 _IPV6_PREFIX = 64
 """Bits of an IPv6 address that tell clients apart: one of them has all the rest."""
 _UNKNOWN = "unknown"
-TOO_MANY = "Too many connections of one client"
-"""What one is told for whom there is no place."""
 
 
 class Clients:
@@ -55,24 +52,3 @@ class Clients:
         if isinstance(address, IPv6Address) and address.ipv4_mapped is None:
             return str(ip_network((address, _IPV6_PREFIX), strict=False))
         return str(address)
-
-
-class Places:
-    """At most `most` at once for each client; 0 sets no bound."""
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._taken: Counter[str] = Counter()
-
-    def take(self, client: str) -> bool:
-        """Whether the client had room for one more, which it has taken then."""
-        if self._most and self._taken[client] >= self._most:
-            return False
-        self._taken[client] += 1
-        return True
-
-    def leave(self, client: str) -> None:
-        """One that was taken is free again."""
-        self._taken[client] -= 1
-        if not self._taken[client]:
-            del self._taken[client]
