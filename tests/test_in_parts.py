@@ -16,7 +16,7 @@ from operations.stage import Addresses, Stage, fill, served
 from toy.clients import parts_of, put_together
 
 from gateway.execution.exchange import GraphQLRequest
-from gateway.execution.increments import Form
+from gateway.execution.incremental.formats import Form
 from gateway.viewer import Viewer
 
 if TYPE_CHECKING:

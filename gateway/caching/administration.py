@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Annotated
 
 import strawberry
 
@@ -22,8 +23,8 @@ MOST = 1_000
 class CachedRow:
     """A type and the values of its key, in their order, as text."""
 
-    type: str
-    key: list[str]
+    type: str = strawberry.field(description="The name of the row's type.")
+    key: list[str] = strawberry.field(description="The values of its key, in their order, as text.")
 
 
 @mutations
@@ -37,9 +38,16 @@ class CacheMutations:
     )
     async def invalidate(
         self,
-        tags: list[str] | None = None,
-        rows: list[CachedRow] | None = None,
-        pattern: str | None = None,
+        tags: Annotated[
+            list[str] | None,
+            strawberry.argument(description="Tags: a type, `Type:key`, or those declared."),
+        ] = None,
+        rows: Annotated[
+            list[CachedRow] | None, strawberry.argument(description="Rows by their type and key.")
+        ] = None,
+        pattern: Annotated[
+            str | None, strawberry.argument(description="A pattern of tags, as in `Trend:*`.")
+        ] = None,
     ) -> int:
         """See the description; raises InputError for what cannot be a tag."""
         named = list(tags or ())

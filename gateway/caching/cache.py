@@ -8,20 +8,21 @@ from __future__ import annotations
 import asyncio
 import fnmatch
 import logging
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, overload
 
+from gateway.caching.answers import Answer, State, joined
 from gateway.caching.filling import Fill
-from gateway.caching.outcome import Answer, State, joined
-from gateway.caching.tags import EVERYTHING, of_list, with_lists
+from gateway.caching.tags import of_list, with_lists
 from gateway.errors import SourceError, SourceTimeout
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from gateway.caching.answers import Want
     from gateway.caching.coherence import Coherence
     from gateway.caching.filling import Clocks, Due, Filling, Load
     from gateway.caching.flight import Flight, Flights
-    from gateway.caching.memory import Memory, Slot, Whole, WholeName
+    from gateway.caching.memory import Memory, Response, ResponseName, Slot
     from gateway.caching.policy import Policy
     from gateway.caching.shared import SharedLevel
     from gateway.sources.cache import SharedStore
@@ -30,23 +31,8 @@ _LOG = logging.getLogger(__name__)
 
 MOST_BY_PATTERN = 10_000
 """Tags that one pattern may invalidate."""
-
-
-class Want(NamedTuple):
-    """One answer that is asked for: its key, and the tags that invalidate it.
-
-    `guards`: what would tell that one of the tags which only its answer names was invalidated
-    while it was on its way.
-    """
-
-    key: bytes
-    tags: tuple[str, ...]
-    guards: tuple[str, ...] = ()
-
-    @property
-    def begin(self) -> tuple[tuple[str, ...], int]:
-        """All tags that a fill begins with, and how many of them are guards."""
-        return (EVERYTHING, *self.tags, *self.guards), len(self.guards)
+_UNKNOWN = Answer(None, State.MISS)
+"""Stands for an answer that is to come."""
 
 
 class Cache:
@@ -118,29 +104,23 @@ class Cache:
             "flights": len(self._flights),
         }
 
-    def whole_at_hand(self, name: WholeName) -> tuple[Whole, float] | None:
-        """The finished answer that memory may serve under a name at this moment, and its age."""
-        coherence = self._coherence
-        if coherence is not None and not coherence.leased:
-            return None
-        whole = self.memory.find(name)
-        now = self._clock()
-        if whole is None or now >= whole.early_at:
-            return None
-        self._counts[State.MEMORY] += whole.parts
-        return whole, now - whole.made_at
+    @overload
+    def at_hand(self, name: bytes) -> tuple[Slot, float] | None: ...
 
-    def at_hand(self, key: bytes) -> tuple[Slot, float] | None:
-        """What memory may serve under a key at this moment, and its age; else None: `fetch` it."""
+    @overload
+    def at_hand(self, name: ResponseName) -> tuple[Response, float] | None: ...
+
+    def at_hand(self, name: Any) -> tuple[Any, float] | None:
+        """What memory may serve under a name at this moment, and its age; else None."""
         coherence = self._coherence
         if coherence is not None and not coherence.leased:
             return None
-        slot = self.memory.find(key)
+        found = self.memory.find(name)
         now = self._clock()
-        if slot is None or now >= slot.early_at:
+        if found is None or now >= found.early_at:
             return None
-        self._counts[State.MEMORY] += 1
-        return slot, now - slot.made_at
+        self._counts[State.MEMORY] += found.parts
+        return found, now - found.made_at
 
     def rows_at_hand(self, keys: Sequence[bytes]) -> tuple[list[Slot | None], list[int], float]:
         """What memory may serve under these keys at this moment.
@@ -184,31 +164,32 @@ class Cache:
         """
         fill = Fill(policy, load, deadline, local)
         if refresh:
-            return await self._anew(wants, fill)
+            return await self._missing(wants, range(len(wants)), fill, anew=True) if wants else []
         now = self._clock()
         coherence = self._coherence
         leased = coherence is None or coherence.leased
-        due: list[tuple[Due, Slot]] = []
-        answers: list[Answer | None] = []
+        due: list[Due] = []
+        answers: list[Answer] = []
         missing: list[int] = []
         for place, want in enumerate(wants):
             slot = self.memory.find(want.key) if leased else None
             if slot is None or now >= slot.stale_until:
-                answers.append(None)
+                answers.append(_UNKNOWN)
                 missing.append(place)
                 continue
             if now >= slot.early_at and not slot.refreshing:
-                due.append(((want.key, *want.begin, place), slot))
+                due.append((want, place, slot))
             state = State.MEMORY if now < slot.fresh_until else State.STALE
             answers.append(Answer(slot.value, state, now - slot.made_at))
         if due:
             self._filling.refresh(due, fill)
         if missing:
-            await self._missing(wants, missing, fill, answers)
-        found = [answer for answer in answers if answer is not None]
-        for answer in found:
+            found = await self._missing(wants, missing, fill)
+            for place, answer in zip(missing, found, strict=True):
+                answers[place] = answer
+        for answer in answers:
             self._counts[answer.state] += 1
-        return found
+        return answers
 
     async def invalidate(self, tags: Iterable[str]) -> bool:
         """From its return on no replica serves what was read before it, under any of these tags.
@@ -246,61 +227,34 @@ class Cache:
     # Misses ------------------------------------------------------------------------------------
 
     async def _missing(
-        self,
-        wants: Sequence[Want],
-        places: Sequence[int],
-        fill: Fill,
-        answers: list[Answer | None],
-    ) -> None:
-        """Fill in the answers of these places."""
+        self, wants: Sequence[Want], places: Sequence[int], fill: Fill, *, anew: bool = False
+    ) -> list[Answer]:
+        """The answers of these places, filled; `anew`: whatever is there, and each key once."""
         if self._coherence is not None:
             self._coherence.start()
         leased = self.leased
-        waiting: dict[int, Flight] = {}
-        mine: list[Flight] = []
+        waiting: list[Flight] = []
+        mine: dict[bytes, Flight] = {}
         for place in places:
             key = wants[place].key
-            flight = self._flights.under_lease(key) if leased else self._flights.unbegun(key)
+            flight = mine.get(key)
+            if flight is None and not anew:
+                flight = self._flights.under_lease(key) if leased else self._flights.unbegun(key)
             if flight is None:
-                flight = self._flights.take_off(key, *wants[place].begin, place)
-                mine.append(flight)
-            waiting[place] = flight
+                flight = mine[key] = self._flights.take_off(wants[place], place)
+                flight.newer_than = self._filling.now_ms() if anew else 0
+            waiting.append(flight)
         if mine:
-            self._filling.start(mine, fill)
-        await self._wait(waiting, mine, fill.deadline, answers)
+            self._filling.start([*mine.values()], fill)
+        left = fill.deadline - asyncio.get_running_loop().time()
+        await asyncio.wait({flight.future for flight in waiting}, timeout=max(0.0, left))
+        own = set(mine.values())
+        return [_landed(flight, own=flight in own) for flight in waiting]
 
-    async def _wait(
-        self,
-        waiting: Mapping[int, Flight],
-        mine: Sequence[Flight],
-        deadline: float,
-        answers: list[Answer | None],
-    ) -> None:
-        futures = {flight.future for flight in waiting.values()}
-        left = deadline - asyncio.get_running_loop().time()
-        await asyncio.wait(futures, timeout=max(0.0, left))
-        own = set(mine)
-        for place, flight in waiting.items():
-            if not flight.future.done():
-                late = SourceTimeout("The source did not answer in time.")
-                answers[place] = Answer(late, State.MISS)
-                continue
-            answer = flight.future.result()
-            answers[place] = answer if flight in own else joined(answer)
 
-    async def _anew(self, wants: Sequence[Want], fill: Fill) -> list[Answer]:
-        """Fill whatever is there, each key once."""
-        waiting: dict[int, Flight] = {}
-        mine: dict[bytes, Flight] = {}
-        for place, want in enumerate(wants):
-            key = want.key
-            if key not in mine:
-                mine[key] = self._flights.take_off(key, *want.begin, place)
-                mine[key].newer_than = self._filling.now_ms()
-            waiting[place] = mine[key]
-        own = list(mine.values())
-        if own:
-            self._filling.start(own, fill)
-        answers: list[Answer | None] = [None] * len(wants)
-        await self._wait(waiting, own, fill.deadline, answers)
-        return [answer for answer in answers if answer is not None]
+def _landed(flight: Flight, *, own: bool) -> Answer:
+    """The answer of a flight; of another's as one's own."""
+    if not flight.future.done():
+        return Answer(SourceTimeout("The source did not answer in time."), State.MISS)
+    answer = flight.future.result()
+    return answer if own else joined(answer)

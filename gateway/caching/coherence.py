@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import secrets
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -39,6 +40,8 @@ _OWN_SHARE = 0.9
 _RENEWALS = 4
 """Renewals within the length of a lease."""
 _PAUSE = 0.5
+_UNTOLD = 1.0
+"""Seconds without the store that are told to nobody: memory is not served from, that is all."""
 _MOST_OWED = 10_000
 MOST_TAGS = 2_000
 """Tags of one invalidation; of more, everything is invalidated."""
@@ -161,19 +164,22 @@ class Coherence:
     # Listening ---------------------------------------------------------------------------------
 
     async def _run(self) -> None:
-        told = False
+        lost, told = math.inf, False
         # A group of tasks loses a cancellation that comes as one of them fails.
         while not self._closed:
             try:
                 async with self._store.listen(self.node) as news:
                     self._joining = True
-                    told = False
+                    if told:
+                        _LOG.info("cache: in touch with the shared store again")
+                    lost, told = math.inf, False
                     await self._attend(news)
             except* SourceError as errors:
-                if not told:  # without it memory is not served from; that is all
+                lost = min(lost, self._clock())
+                if not told and self._clock() >= lost + _UNTOLD:
                     reason = errors.exceptions[0]
                     _LOG.warning("cache: out of touch with the shared store: %s", reason)
-                told = True
+                    told = True
             except* Exception:  # noqa: BLE001 - nothing of the cache is anybody else's fault
                 if not told:
                     _LOG.exception("cache: out of touch with the shared store")

@@ -13,10 +13,10 @@ import random
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
+from gateway.caching.answers import Answer, Loaded, State
 from gateway.caching.entry import Entry
-from gateway.caching.outcome import Answer, State
 from gateway.caching.shared import CacheFault, Kept, Search
 from gateway.errors import SourceUnavailable
 from gateway.sources.cache import Lock
@@ -24,6 +24,7 @@ from gateway.sources.cache import Lock
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from gateway.caching.answers import Want
     from gateway.caching.coherence import Coherence
     from gateway.caching.flight import Flight, Flights
     from gateway.caching.memory import Memory, Slot
@@ -33,9 +34,8 @@ if TYPE_CHECKING:
 Load: TypeAlias = Callable[[Sequence[int], float], Awaitable[Sequence[Any]]]
 """(places of wants, deadline) → a value of each: JSON, `Loaded`, None, or what is wrong with it."""
 
-Due: TypeAlias = tuple[bytes, tuple[str, ...], int, int]
-"""What is to be read anew: a key, its tags and how many of them are guards, and which of its
-caller's wants it is."""
+Due: TypeAlias = "tuple[Want, int, Slot]"
+"""What is to be read anew: a want, which of its caller's it is, and what there is of it."""
 
 SKEW = 1.0
 """Seconds by which an entry may come from the future, as clocks differ."""
@@ -46,16 +46,6 @@ _CLOSE_SECONDS = 1.0
 _PATIENCE = 0.75
 """The part of its time that a reader waits for another replica's answer."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.003, 0.05
-
-
-class Loaded(NamedTuple):
-    """JSON, and the tags of what it shows: such as only the answer says.
-
-    Each of them is bumped only together with one of the guards that the answer was wanted with.
-    """
-
-    value: bytes | None
-    tags: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,13 +103,13 @@ class Filling:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def refresh(self, due: Sequence[tuple[Due, Slot]], fill: Fill) -> None:
+    def refresh(self, due: Sequence[Due], fill: Fill) -> None:
         """Read anew in the background what is served meanwhile, unless that is under way."""
         mine: list[Flight] = []
-        for one, slot in due:
-            if self._flights.unbegun(one[0]) or self._flights.under_lease(one[0]):
+        for want, place, slot in due:
+            if self._flights.unbegun(want.key) or self._flights.under_lease(want.key):
                 continue
-            flight = self._flights.take_off(*one)
+            flight = self._flights.take_off(want, place)
             flight.newer_than = _ms(slot.entry.created)
             slot.refreshing = True
             mine.append(flight)
@@ -183,13 +173,13 @@ class Filling:
     ) -> tuple[list[Flight], list[Flight]]:
         """Give what is there; of the rest what to load here, and what another replica loads."""
         coherence = self._coherence
-        if coherence is not None and any(coherence.owes(flight.tags) for flight in flights):
+        if coherence is not None and any(coherence.owes(flight.all_tags) for flight in flights):
             return list(flights), []
         try:
             found = await shared.look([self._search(flight, fill.policy) for flight in flights])
         except CacheFault:
             return list(flights), []
-        due: list[tuple[Due, Slot]] = []
+        due: list[Due] = []
         left = [
             (flight, one)
             for flight, one in zip(flights, found, strict=True)
@@ -214,15 +204,15 @@ class Filling:
     def _search(self, flight: Flight, policy: Policy) -> Search:
         lifetime = policy.max_age + max(policy.stale_while_revalidate, policy.stale_if_error)
         return Search(
-            flight.key,
-            flight.carried,
-            flight.guarding,
+            flight.want.key,
+            flight.tags,
+            flight.want.guards,
             flight.newer_than,
             tag_ms=_ms(lifetime + self._seconds + _TAG_MARGIN),
             lock_ms=_ms(self._seconds),
         )
 
-    def _landed(self, flight: Flight, found: Found, due: list[tuple[Due, Slot]]) -> bool:
+    def _landed(self, flight: Flight, found: Found, due: list[Due]) -> bool:
         """Give what was found, if it counts; else it may stand in should the source fail."""
         entry = found.entry
         age = None if entry is None else self._age(entry)
@@ -234,7 +224,7 @@ class Filling:
             self._flights.landed(flight)
             flight.land(Answer(entry.value, state, age))
             if self._clocks.steady() >= slot.early_at:
-                due.append(((flight.key, flight.tags, flight.guards, flight.place), slot))
+                due.append((flight.want, flight.place, slot))
             return True
         if age < entry.fresh_for + entry.error_for:
             flight.spare = (entry, age)
@@ -242,16 +232,16 @@ class Filling:
 
     def _put(self, flight: Flight, entry: Entry, age: float) -> Slot:
         return self._memory.put(
-            flight.key,
+            flight.want.key,
             entry,
             age=age,
             since=flight.since,
             cells=flight.cells,
-            guards=flight.guards,
+            guards=len(flight.want.guards),
         )
 
     def _keep_own_spare(self, flight: Flight) -> None:
-        slot = self._memory.find(flight.key)
+        slot = self._memory.find(flight.want.key)
         now = self._clocks.steady()
         if slot is not None and now < slot.error_until:
             flight.spare = (slot.entry, now - slot.made_at)
@@ -284,36 +274,16 @@ class Filling:
                 flight.land(_spare(flight, value, state))
             else:
                 if versions is not None:
-                    carried = _versions(flight.carried, versions)
-                    entry = self._entry(Loaded(value, found), created, cost, fill.policy, carried)
+                    own = _versions(flight.tags, versions)
+                    times = fill.policy.times(self._most_seconds, 1 - self._jitter * self._chance())
+                    entry = Entry(value, created, *times, cost, own, found)
                     self._put(flight, entry, cost)
                 flight.land(Answer(value, state))
             if flight.token is not None:
-                guards = _versions(flight.guarding, versions or {})
-                kept[flight.key] = Kept(entry, flight.token, guards)
+                guards = _versions(flight.want.guards, versions or {})
+                kept[flight.want.key] = Kept(entry, flight.token, guards)
         if self._shared is not None and kept:
             self._shared.keep(kept)
-
-    def _entry(
-        self,
-        loaded: Loaded,
-        created: float,
-        cost: float,
-        policy: Policy,
-        versions: Mapping[str, bytes],
-    ) -> Entry:
-        fresh = min(policy.max_age, self._most_seconds) * (1 - self._jitter * self._chance())
-        rest = self._most_seconds - fresh
-        return Entry(
-            value=loaded.value,
-            created=created,
-            fresh_for=fresh,
-            stale_for=min(policy.stale_while_revalidate, rest),
-            error_for=min(policy.stale_if_error, rest),
-            cost=cost,
-            versions=versions,
-            found=loaded.tags,
-        )
 
     # What other replicas load ------------------------------------------------------------------
 

@@ -11,26 +11,27 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from gateway.caching.outcome import joined
+from gateway.caching.answers import joined
+from gateway.caching.tags import EVERYTHING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from gateway.caching.answers import Answer, Want
     from gateway.caching.entry import Entry
     from gateway.caching.memory import Memory
-    from gateway.caching.outcome import Answer
 
 
 class Flight:
     """One answer on its way.
 
-    `place`: which of its caller's wants it is. `tags`: the last `guards` of them only tell whether
-    its answer may be kept. `since`, `cells`: the moment it began and its tags' in memory.
-    `versions`: those it began with in the shared store, once they are known; `begun`
-    says that they have been asked for, `token` that the lock there is ours. `newer_than`: when the
-    answer that it replaces was made, in milliseconds of the wall clock. `before`: the flight whose
-    place it took; `follows`: it will land as that one does. `spare`: what to give, of what age,
-    should the source fail.
+    `place`: which of its caller's wants it is. `tags`: those that it is kept under; the `guards` of
+    its want only tell whether it may be. `since`, `cells`: the moment it began and those of all of
+    these in memory. `versions`: those it began with in the shared store, once they are known;
+    `begun` says that they have been asked for, `token` that the lock there is ours. `newer_than`:
+    when the answer that it replaces was made, in milliseconds of the wall clock. `before`: the
+    flight whose place it took; `follows`: it will land as that one does. `spare`: what to give, of
+    what age, should the source fail.
     """
 
     __slots__ = (
@@ -39,8 +40,6 @@ class Flight:
         "cells",
         "follows",
         "future",
-        "guards",
-        "key",
         "newer_than",
         "place",
         "since",
@@ -48,17 +47,15 @@ class Flight:
         "tags",
         "token",
         "versions",
+        "want",
     )
 
-    def __init__(
-        self, key: bytes, tags: tuple[str, ...], guards: int, place: int, memory: Memory
-    ) -> None:
-        self.key = key
-        self.tags = tags
-        self.guards = guards
+    def __init__(self, want: Want, place: int, memory: Memory) -> None:
+        self.want = want
         self.place = place
+        self.tags = (EVERYTHING, *want.tags)
         self.since = memory.moment
-        self.cells = memory.cells(tags)
+        self.cells = memory.cells(self.all_tags)
         self.newer_than = 0
         self.begun = False
         self.before: Flight | None = None
@@ -69,14 +66,9 @@ class Flight:
         self.future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
 
     @property
-    def carried(self) -> tuple[str, ...]:
-        """The tags that its answer is kept under."""
-        return self.tags[: len(self.tags) - self.guards]
-
-    @property
-    def guarding(self) -> tuple[str, ...]:
-        """The tags that only tell whether its answer may be kept."""
-        return self.tags[len(self.tags) - self.guards :]
+    def all_tags(self) -> tuple[str, ...]:
+        """Its tags, and behind them its guards."""
+        return (*self.tags, *self.want.guards)
 
     def land(self, answer: Answer) -> None:
         """Give the answer to all who wait."""
@@ -95,11 +87,11 @@ class Flights:
     def __len__(self) -> int:
         return len(self._flights)
 
-    def take_off(self, key: bytes, tags: tuple[str, ...], guards: int, place: int) -> Flight:
+    def take_off(self, want: Want, place: int) -> Flight:
         """A new flight, from this moment on the one that is joined."""
-        flight = Flight(key, tags, guards, place, self._memory)
-        flight.before = self._flights.get(key)
-        self._flights[key] = flight
+        flight = Flight(want, place, self._memory)
+        flight.before = self._flights.get(want.key)
+        self._flights[want.key] = flight
         return flight
 
     def under_lease(self, key: bytes) -> Flight | None:
@@ -123,7 +115,7 @@ class Flights:
         own = None if before is None else before.versions
         if before is None or own is None or flight.newer_than:
             return False
-        if any(versions[tag] is None or own.get(tag) != versions[tag] for tag in flight.tags):
+        if any(versions[tag] is None or own.get(tag) != versions[tag] for tag in flight.all_tags):
             return False
 
         def land(future: asyncio.Future[Answer]) -> None:
@@ -136,5 +128,5 @@ class Flights:
 
     def landed(self, flight: Flight) -> None:
         """Forget it."""
-        if self._flights.get(flight.key) is flight:
-            del self._flights[flight.key]
+        if self._flights.get(flight.want.key) is flight:
+            del self._flights[flight.want.key]

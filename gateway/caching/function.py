@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import orjson
 
-from gateway.caching.cache import Want
+from gateway.caching.answers import Want
 from gateway.caching.key import entry_key, plan_identity
 from gateway.caching.policy import declared
 from gateway.schema.caching import Cache as Declaration

@@ -19,7 +19,7 @@ from uuid import UUID
 
 import msgspec
 
-from gateway.schema.scalars import Span
+from gateway.schema.scalars import EndOfDay, Span
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping, Sequence
@@ -149,6 +149,7 @@ _TEXTS: Mapping[type, Callable[[Any], str]] = {
     datetime: datetime.isoformat,
     date: date.isoformat,
     time: time.isoformat,
+    EndOfDay: str,
     timedelta: lambda value: f"{value.days},{value.seconds},{value.microseconds}",
     Span: lambda value: f"{value.months},{value.days},{value.seconds},{value.microseconds}",
 }

@@ -5,8 +5,8 @@ last invalidation, and a slot has the moment at which its answer was begun: it i
 of its own is younger. So an answer that was begun before an invalidation and put in after it is
 dead on arrival, and invalidating costs the same for ten entries and ten thousand.
 
-A *whole* is the finished answer of an operation. It has the cells of all slots that it was made of,
-and each slot has one of its own among them, which moves when another slot takes its place.
+A *response* is the finished answer of an operation. It has the cells of all slots that it was made
+of, and each slot has one of its own among them, which moves when another slot takes its place.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from gateway.caching.entry import Entry
     from gateway.caching.policy import Policy
 
-WholeName: TypeAlias = "tuple[Hashable, bytes, Hashable]"
+ResponseName: TypeAlias = "tuple[Hashable, bytes, Hashable]"
 """Of which operation, under which variables, for whom."""
 
 _OVERHEAD = 400
@@ -61,6 +61,9 @@ class Slot:
         "value",
     )
 
+    parts = 1
+    """Of a response there may be many."""
+
     def __init__(self, entry: Entry, age: float, now: float, since: int) -> None:
         self.entry = entry
         self.value = entry.value
@@ -76,7 +79,7 @@ class Slot:
         self.size = len(entry.value or b"") + _OVERHEAD + 64 * tags
 
 
-class Whole:
+class Response:
     """A finished answer: its bytes, and what all its parts together allow.
 
     `policy`: that of the answer. `parts`: how many there are; `made_at`: the moment of the oldest.
@@ -113,7 +116,7 @@ class Memory:
         self._clock = clock
         self._early = early
         self._chance = chance
-        self._slots: OrderedDict[Hashable, Slot | Whole] = OrderedDict()
+        self._slots: OrderedDict[Hashable, Slot | Response] = OrderedDict()
         self._cells: WeakValueDictionary[str, Cell] = WeakValueDictionary()
         self._bytes = 0
         self._floor = 0
@@ -148,7 +151,7 @@ class Memory:
     def find(self, key: bytes) -> Slot | None: ...
 
     @overload
-    def find(self, key: WholeName) -> Whole | None: ...
+    def find(self, key: ResponseName) -> Response | None: ...
 
     def find(self, key: Hashable) -> Any:
         """The answer under that key unless it was invalidated; it may be stale."""
@@ -203,15 +206,15 @@ class Memory:
         self._add(key, slot)
         return slot
 
-    def join(self, name: WholeName, value: bytes, policy: Policy, parts: Sequence[Slot]) -> None:
+    def join(self, name: ResponseName, value: bytes, policy: Policy, parts: Sequence[Slot]) -> None:
         """Keep a finished answer for as long as each of the slots that it is made of is good."""
-        whole = Whole(value, policy, parts)
-        whole.size += len(name[1])
-        small = whole.size * _LARGEST <= self._max_bytes
-        if small and self.current(whole.since, whole.cells):
-            self._add(name, whole)
+        response = Response(value, policy, parts)
+        response.size += len(name[1])
+        small = response.size * _LARGEST <= self._max_bytes
+        if small and self.current(response.since, response.cells):
+            self._add(name, response)
 
-    def _add(self, key: Hashable, slot: Slot | Whole) -> None:
+    def _add(self, key: Hashable, slot: Slot | Response) -> None:
         if key in self._slots:
             self._drop(key)
         self._slots[key] = slot

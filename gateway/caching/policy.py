@@ -26,6 +26,15 @@ class Policy:
         """Whether anything may be kept at all."""
         return self.max_age > 0
 
+    def times(self, most: float, part: float) -> tuple[float, float, float]:
+        """How long an entry is fresh, and behind that may be served stale, or for an error.
+
+        Seconds: of its fresh time only this `part`, of all three no more than `most`.
+        """
+        fresh = min(self.max_age, most) * part
+        left = most - fresh
+        return fresh, min(self.stale_while_revalidate, left), min(self.stale_if_error, left)
+
     def header(self, *, shared: bool = True) -> str:
         """The value of HTTP's `Cache-Control` (RFC 9111, and RFC 5861 for the stale ones).
 

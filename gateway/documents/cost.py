@@ -217,9 +217,8 @@ class _Pricing:
     visits: int = 0
 
     def total(self) -> float:
-        schema, node = self.costs.schema, self.node
-        root = schema.get_root_type(node.operation)
-        return self._selected(root, [node.selection_set], 1, frozenset())
+        root = self.costs.schema.get_root_type(self.node.operation)
+        return self._selected(root, [self.node.selection_set], 1, frozenset())
 
     def _selected(
         self, parent: Any, sets: Sequence[SelectionSetNode], size: float, sized: frozenset[str]
@@ -248,12 +247,11 @@ class _Pricing:
     ) -> float:
         total = 0.0
         for nodes in fields.values():
-            definition = parent.fields.get(nodes[0].name.value)
-            if definition is None:  # __typename, __schema, __type
-                continue
-            price = self.costs.price(definition, parent)
-            inherited = size if nodes[0].name.value in sized else None
-            total += self._field(nodes, definition, price, inherited)
+            name = nodes[0].name.value
+            if name in parent.fields:  # not __typename, __schema, __type
+                definition = parent.fields[name]
+                price = self.costs.price(definition, parent)
+                total += self._field(nodes, definition, price, size if name in sized else None)
         return total
 
     def _field(
@@ -271,12 +269,10 @@ class _Pricing:
             inherited if inherited is not None else size if price.listed and not price.sized else 1
         )
         sets = [node.selection_set for node in nodes if node.selection_set is not None]
-        inner = (
-            self._selected(get_named_type(definition.type), sets, size, price.sized)
-            if sets
-            else 0.0
-        )
-        return own + times * (price.each + inner)
+        each = price.each
+        if sets:
+            each += self._selected(get_named_type(definition.type), sets, size, price.sized)
+        return own + times * each
 
     def _length(
         self,

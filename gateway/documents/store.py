@@ -19,7 +19,7 @@ from graphql import (
 )
 
 from gateway.beside import Beside
-from gateway.documents.incremental import may_be_incremental, without, written
+from gateway.documents.incremental.directives import may_be_incremental, without, written
 from gateway.documents.limits import DocumentLimits, enforce, scan
 from gateway.documents.refusal import InvalidDocument, reported
 from gateway.documents.validation import Validator
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from graphql import DocumentNode, GraphQLSchema, VariableDefinitionNode
 
-    from gateway.documents.incremental import Written
+    from gateway.documents.incremental.directives import Written
 
 _BYTES_PER_TOKEN = 550
 """Memory of a parsed token with its node and location, measured; the most that was seen."""
@@ -62,6 +62,7 @@ class Operation:
         "document",
         "fragments",
         "kind",
+        "name",
         "node",
         "plans",
         "variable_definitions",
@@ -73,6 +74,7 @@ class Operation:
     ) -> None:
         self.document = document  # not the `Document`: that would make a cycle
         self.node = node
+        self.name = node.name.value if node.name else None
         self.kind: Literal["query", "mutation", "subscription"] = node.operation.value
         self.fragments = document.fragments
         self.variable_definitions: tuple[VariableDefinitionNode, ...] = (
@@ -98,8 +100,8 @@ class Document:
         self._operations: dict[str | None, Operation] = {}
         for each, own in zip(whole.definitions, node.definitions, strict=True):
             if isinstance(each, OperationDefinitionNode):
-                name = each.name.value if each.name else None
-                self._operations[name] = Operation(parsed, each, written(own, fragments))
+                operation = Operation(parsed, each, written(own, fragments))
+                self._operations[operation.name] = operation
 
     def operation(self, name: str | None) -> Operation:
         """The operation of that name; without a name, the only one there is.
@@ -220,7 +222,11 @@ class DocumentStore:
     def _parse(self, text: str) -> DocumentNode | RequestError:
         """The tree, or what is wrong: raised from here it would keep the parser's tokens alive."""
         try:
-            return parse(text, max_lexical_tokens=self._limits.max_tokens)
+            return parse(
+                text,
+                max_lexical_tokens=self._limits.max_tokens,
+                allow_empty_selection_sets=False,
+            )
         except GraphQLSyntaxError as error:
             return reported(error, Code.GRAPHQL_PARSE_FAILED)
 

@@ -14,17 +14,18 @@ import orjson
 
 from gateway.caching.function import CURRENT
 from gateway.errors import Code, InputError, PlaitError, RequestError
-from gateway.execution.bodies import spliced, traced
+from gateway.execution.cache.fields import CachedFields
+from gateway.execution.cache.responses import CachedResponses, freshness_of
 from gateway.execution.context import RequestContext
 from gateway.execution.exchange import Answer, codes_of, refusal
 from gateway.execution.executor import execute_walked
 from gateway.execution.failures import ours
-from gateway.execution.kept import KeptFields
 from gateway.execution.mutations import Mutations, allowed_isolation
-from gateway.execution.narrowing_tactics import Tactics, Trace
+from gateway.execution.planned import MAX_OUTLINES, PLANNED, PlannedOperation, PlannedRequest
+from gateway.execution.response import spliced, traced
+from gateway.execution.vector_search.tactics import Tactics, Trace
 from gateway.execution.walk import Walk
 from gateway.execution.waves import Waves
-from gateway.execution.wholes import Wholes, freshness_of
 from gateway.planning.explanation import explanation
 from gateway.planning.variables import VariableCoercer
 from gateway.schema.demands import demanded_by_fields
@@ -35,10 +36,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Mapping
 
     from gateway.context.registry import Datasources
-    from gateway.documents.cost import Costs, Priced
+    from gateway.documents.cost import Costs
     from gateway.documents.persisted import NamedDocuments
     from gateway.documents.store import Document, DocumentStore, Operation
-    from gateway.execution.cached import CachedReads, CacheRequest
+    from gateway.execution.cache.reads import CachedReads, CacheRequest
     from gateway.execution.exchange import GraphQLRequest
     from gateway.execution.groups import Groups
     from gateway.planning.outline import Outline
@@ -51,33 +52,16 @@ if TYPE_CHECKING:
     from gateway.sources.contract import Prepared
     from gateway.viewer import Viewer
 
-PLANNED = "planned"
-"""The key of what is planned for an operation, among its `plans`."""
-_NO_VARIABLES: dict[str, Any] = {}
 _NOBODY_WRITES = "Sign in to write: the request has no token or API key that this gateway reads."
+_WISHES = frozenset({"explain", "trace", "cache"})
+_NAMED = 100
+"""Characters of what a client sent that an error repeats."""
+_NEEDS_POST = "A mutation needs a POST request; GET is for queries."
+_NEEDS_A_STREAM = (
+    "A subscription needs `Accept: text/event-stream`, or a WebSocket that speaks "
+    "graphql-transport-ws."
+)
 _NOTHING: frozenset[Requirement] = frozenset()
-
-
-class _Planned:
-    """What an operation needs at every request; kept in `Operation.plans`."""
-
-    __slots__ = ("coercer", "conditions", "demands", "outlines", "priced", "root", "wholes")
-
-    def __init__(
-        self,
-        coercer: VariableCoercer,
-        conditions: tuple[str, ...],
-        root: str,
-        demands: tuple[Requirement, ...],
-        priced: Priced | None = None,
-    ) -> None:
-        self.coercer = coercer
-        self.priced = priced
-        self.conditions = conditions
-        self.root = root
-        self.demands = demands
-        self.outlines: dict[tuple[Any, ...], tuple[Outline, Reader]] = {}
-        self.wholes: Wholes | None = None
 
 
 class Engine:
@@ -160,52 +144,26 @@ class Engine:
                 self._known(request) or await self.load(request, deadline)
             ).operation(request.operation_name)
             if operation.kind != "query":
-                _refuse_kind(operation, allow_mutations=allow_mutations)
-                self._refuse_writer(viewer)
-            planned = operation.plans.get(PLANNED) or self.prepare(operation)
-            wholes = None if refresh else planned.wholes
+                self._check_kind(operation, viewer, allow_mutations=allow_mutations)
+            known = operation.plans.get(PLANNED) or self.prepare(operation)
+            responses = None if refresh else known.responses
             tells = not allow_mutations
-            if wholes and (kept := wholes.find(request, viewer, operation, tells=tells)):
+            if responses and (kept := responses.find(request, viewer, operation, tells=tells)):
                 return kept
-            variables = planned.coercer.coerce(request.variables or _NO_VARIABLES)
-            outline, reader = self.outline(operation, planned, variables, viewer)
-            shapes, values = outline.read(variables)
-            plan = outline.known(shapes) or await self.plan(outline, shapes, deadline)
-            if plan.demands:
-                self.require(plan.demands, viewer)
-            groups = self.fresh if operation.kind == "mutation" else self.groups
-            waves = Waves(groups, (*values, viewer_values(viewer)), deadline)
+            planned = await self.planned(operation, request.variables or {}, viewer, deadline)
+            writes = operation.kind == "mutation"
+            waves = Waves(self.fresh if writes else self.groups, planned.values, deadline)
             waves.tactics = self.tactics
-            waves.cache = self._cache(operation, request, waves, refresh=refresh)
-            if request.extensions and (told := self._extensions(request.extensions, plan, waves)):
-                told |= self._price(operation, variables)
+            waves.cache = self._cache(planned, request, refresh=refresh)
+            if request.extensions and (told := self._told(request.extensions, planned, waves)):
                 return Answer(orjson.dumps({"data": None, "extensions": told}))
-            isolation = mutations = None
-            if operation.kind == "mutation":
-                self.require(outline.demanded(values), viewer)
-                refused = bool(reader.refused)
-                isolation = allowed_isolation(operation, whole=outline.whole, refused=refused)
-                mutations = Mutations(self._writers, waves)
-                mutations.written = self.cached.written() if self.cached else None
-            if outline.whole:
-                run = waves.run(plan) if mutations is None else mutations.run(plan, isolation)
-                answers = await run
-                body, codes = spliced(plan, answers, waves)
-                if wholes and not codes:
-                    wholes.keep(request, viewer, plan, waves, body)
-            else:
-                waves.mutations = mutations
-                walk = Walk(
-                    planner=self.planner,
-                    reader=reader,
-                    outline=outline,
-                    plan=plan,
-                    waves=waves,
-                    variables=variables,
-                )
-                walk.kept = self._kept(waves, reader, outline)
-                given = request.variables or _NO_VARIABLES
-                body, codes = await self.walked(walk, operation, given, viewer)
+            writing = self._mutations(planned, waves) if writes else None
+            if self.cached is not None and not planned.outline.whole:
+                CURRENT.set(self.cached.cache)  # functions that resolvers call (`@cached`) find it
+            body, codes = await self.executed(planned, waves, writing)
+            plan = planned.plan
+            if responses and planned.outline.whole and not codes:
+                responses.keep(request, viewer, plan, waves, body)
             fresh = freshness_of(plan, waves, viewer, codes) if tells else None
             return Answer(traced(body, waves), freshness=fresh, operation=operation, codes=codes)
         except PlaitError as error:
@@ -213,22 +171,54 @@ class Engine:
         except Exception as error:  # noqa: BLE001 - nothing of a library's may leave unmasked
             return refusal(ours(error))
 
-    async def walked(
+    async def planned(
         self,
-        walk: Walk,
         operation: Operation,
         given: Mapping[str, Any],
         viewer: Viewer,
+        deadline: float,
+        *,
+        marked: bool = False,
+    ) -> PlannedRequest:
+        """An operation with these variables, planned and permitted for a viewer.
+
+        `marked`: its answers tell what they show, so far as they can. Raises PlaitError.
+        """
+        known = operation.plans.get(PLANNED) or self.prepare(operation)
+        variables = known.coercer.coerce(given)
+        outline, reader = self.outline(operation, known, variables, viewer)
+        if marked and outline.whole:
+            outline = outline.marked
+        shapes, read = outline.read(variables)
+        plan = outline.known(shapes) or await self.plan(outline, shapes, deadline)
+        if plan.demands:
+            self._require(plan.demands, viewer)
+        values = (*read, viewer_values(viewer))
+        return PlannedRequest(operation, given, viewer, outline, reader, plan, variables, values)
+
+    async def executed(
+        self,
+        planned: PlannedRequest,
+        waves: Waves,
+        writing: Mutations | None = None,
         event: Any = None,
     ) -> tuple[bytes, tuple[str, ...]]:
-        """The response of an operation with plain resolvers in it, and the codes of its errors.
+        """The response to a planned request, and the codes of its errors.
 
-        `given`: its variables. `event`: of a subscription that a generator feeds.
+        `writing`: what runs the writes of a mutation. `event`: of a subscription that a generator
+        feeds. Raises TypeError where a resolver gives more than JSON can hold.
         """
-        deadline = walk.waves.deadline
-        context = RequestContext(viewer, deadline, walk, self.datasources, self.workflows)
-        data, errors = await execute_walked(self.api, operation, given, context, event)
-        # A resolver's JSON may be more than JSON can hold: that is masked by the caller.
+        plan = planned.plan
+        if planned.outline.whole:
+            runner = writing or waves
+            return spliced(plan, await runner.run(plan), waves)
+        waves.mutations = writing
+        walk = Walk(self.planner, planned, waves)
+        walk.cached = self._cached_fields(planned, waves)
+        context = RequestContext(
+            planned.viewer, waves.deadline, walk, self.datasources, self.workflows
+        )
+        data, errors = await execute_walked(self.api, planned, context, event)
         body = orjson.dumps({"data": data, "errors": errors} if errors else {"data": data})
         return body, codes_of(errors)
 
@@ -237,17 +227,22 @@ class Engine:
         make, keep = partial(outline.compiled, shapes), partial(outline.keep, shapes)
         return await self.beside.made((outline, shapes), make, keep, deadline)
 
-    def _refuse_writer(self, viewer: Viewer) -> None:
+    def _check_kind(self, operation: Operation, viewer: Viewer, *, allow_mutations: bool) -> None:
+        """Refuse what is no query and may not run here. Raises RequestError."""
+        if operation.kind == "subscription":
+            raise RequestError(_NEEDS_A_STREAM, code=Code.OPERATION_RESOLUTION_FAILURE)
+        if not allow_mutations:
+            raise RequestError(_NEEDS_POST, code=Code.METHOD_NOT_ALLOWED)
         if viewer.subject is None and not self._anonymous_writes:
             raise RequestError(_NOBODY_WRITES, code=Code.UNAUTHENTICATED)
 
-    def prepare(self, operation: Operation) -> _Planned:
+    def prepare(self, operation: Operation) -> PlannedOperation:
         """What the operation needs at every request; kept with it."""
         schema = self.api.catalog.schema
         root = schema.get_root_type(operation.node.operation)
         name = root.name if root else ""
         selections, fragments = operation.node.selection_set, operation.fragments
-        planned = _Planned(
+        planned = PlannedOperation(
             VariableCoercer(
                 schema, operation.variable_definitions, suggestions=self.store.suggestions
             ),
@@ -257,11 +252,11 @@ class Engine:
             self._costs.priced(operation) if self._costs is not None else None,
         )
         if self.cached is not None and operation.kind == "query":
-            planned.wholes = Wholes(self.cached.cache)
+            planned.responses = CachedResponses(self.cached.cache)
         operation.plans[PLANNED] = planned
         return planned
 
-    def require(self, demands: Iterable[Demand], viewer: Viewer) -> None:
+    def _require(self, demands: Iterable[Demand], viewer: Viewer) -> None:
         """Refuse the whole request where an argument names what the viewer may not use."""
         for demand in demands:
             self._authority.require(demand.access, viewer, demand.what)
@@ -269,7 +264,7 @@ class Engine:
     def outline(
         self,
         operation: Operation,
-        planned: _Planned,
+        planned: PlannedOperation,
         variables: Variables,
         viewer: Viewer | None = None,
     ) -> tuple[Outline, Reader]:
@@ -277,8 +272,7 @@ class Engine:
         refused = _NOTHING
         if planned.demands and viewer is not None:
             refused = self._authority.refused(planned.demands, viewer)
-        coerced = variables.coerced
-        holding = tuple([coerced.get(name) for name in planned.conditions])
+        holding = tuple([variables.coerced.get(name) for name in planned.conditions])
         if None in holding:
             name = planned.conditions[holding.index(None)]
             raise InputError(f"`${name}` must not be null where `@skip` or `@include` reads it.")
@@ -288,53 +282,58 @@ class Engine:
             if len(planned.outlines) >= MAX_OUTLINES:
                 planned.outlines.clear()
             conditions = dict(zip(planned.conditions, map(bool, holding), strict=True))
-            declared = operation.variable_definitions
-            name = operation.node.name.value if operation.node.name else ""
             asked = (self.api.catalog, operation.fragments, conditions)
-            reader = Reader(*asked, refused, declared, name)
+            reader = Reader(*asked, refused, operation.variable_definitions, operation.name or "")
             outline = self.planner.outline(operation.node, reader, planned.root)
             found = planned.outlines[key] = (outline, reader)
         if planned.priced is not None and viewer is not None:
             planned.priced.require(variables, found[0].specs)
         return found
 
-    def _extensions(
-        self, asked: Mapping[str, Any], plan: Plan, waves: Waves
+    def _told(
+        self, asked: Mapping[str, Any], planned: PlannedRequest, waves: Waves
     ) -> dict[str, Any] | None:
         """The answer to a request for its plan; None for another, which may ask for a trace."""
         if self.wishes(asked, "trace"):
             waves.trace = Trace()
         if not self.wishes(asked, "explain"):
             return None
-        return {"plan": explanation(plan, self.describe)}
+        plan = {"plan": explanation(planned.plan, self.describe)}
+        return plan | self._price(planned.operation, planned.variables)
 
     def _cache(
-        self, operation: Operation, request: GraphQLRequest, waves: Waves, *, refresh: bool
+        self, planned: PlannedRequest, request: GraphQLRequest, *, refresh: bool
     ) -> CacheRequest | None:
-        """The cache for one query, if there is one."""
-        if self.cached is None:
+        """The cache for one query, if there is one; what a mutation shows is newer than it."""
+        if self.cached is None or planned.operation.kind != "query" or not self.planner.policies:
             return None
-        if operation.kind != "query" or not self.planner.policies:
-            return None  # what a mutation shows is newer than any entry
         tells = request.extensions is not None and self.wishes(request.extensions, "cache")
-        return self.cached.request(waves.values[VIEWER_SPEC], refresh=refresh, tells=tells)
+        return self.cached.request(planned.values[VIEWER_SPEC], refresh=refresh, tells=tells)
 
-    def _kept(self, waves: Waves, reader: Reader, outline: Outline) -> KeptFields | None:
-        """The plain fields that may be cached; an extension of the schema would not see them.
+    def _mutations(self, planned: PlannedRequest, waves: Waves) -> Mutations:
+        """What runs the fields that write. Raises RequestError where the viewer may not."""
+        self._require(planned.outline.demanded(planned.values[:-1]), planned.viewer)
+        mutations = Mutations(self._writers, waves, allowed_isolation(planned))
+        mutations.written = self.cached.written() if self.cached else None
+        return mutations
 
-        Functions that resolvers call (`@cached`) find the cache from here on.
-        """
-        if self.cached is not None:
-            CURRENT.set(self.cached.cache)
+    def _cached_fields(self, planned: PlannedRequest, waves: Waves) -> CachedFields | None:
+        """The plain fields that may be cached; an extension of the schema would not see them."""
         policies = self.planner.policies
         if waves.cache is None or not policies.plain or not self.api.catalog.short:
             return None
-        return KeptFields(waves.cache, waves.deadline, policies, reader, outline.places)
+        places = planned.outline.places
+        return CachedFields(waves.cache, waves.deadline, policies, planned.reader, places)
 
     def wishes(self, asked: Mapping[str, Any], what: str) -> bool:
         """Whether a request asks for its plan, or for a trace of its searches or of the cache."""
         wish = asked.get("plait")
-        if not (isinstance(wish, dict) and wish.get(what) is True):
+        if not isinstance(wish, dict):
+            return False
+        if unknown := wish.keys() - _WISHES:
+            named = ", ".join(sorted(map(str, unknown)))[:_NAMED]
+            raise RequestError(f"`extensions.plait` takes explain, trace and cache, not {named}.")
+        if wish.get(what) is not True:
             return False
         if not self._explains:
             raise RequestError("This server does not explain its plans.", code=Code.FORBIDDEN)
@@ -346,7 +345,7 @@ class Engine:
         """The plan of a document's operation, without running it. Raises PlaitError."""
         operation = self.store.load(text).operation(name)
         planned = operation.plans.get(PLANNED) or self.prepare(operation)
-        coerced = planned.coercer.coerce(variables or _NO_VARIABLES)
+        coerced = planned.coercer.coerce(variables or {})
         outline, _ = self.outline(operation, planned, coerced)
         plan = explanation(outline.plan(outline.read(coerced)[0]), self.describe)
         return {**plan, **self._price(operation, coerced)}
@@ -355,20 +354,3 @@ class Engine:
         """What a request costs, where that is bounded."""
         costs = self._costs
         return {} if costs is None else {"cost": costs.explained(operation, variables.coerced)}
-
-
-MAX_OUTLINES = 64
-"""Sets of conditions remembered per operation: n variables in conditions make 2^n of them."""
-
-
-def _refuse_kind(operation: Operation, *, allow_mutations: bool) -> None:
-    if operation.kind == "subscription":
-        raise RequestError(
-            "A subscription needs `Accept: text/event-stream`, or a WebSocket that speaks "
-            "graphql-transport-ws.",
-            code=Code.OPERATION_RESOLUTION_FAILURE,
-        )
-    if not allow_mutations:
-        raise RequestError(
-            "A mutation needs a POST request; GET is for queries.", code=Code.METHOD_NOT_ALLOWED
-        )

@@ -11,7 +11,7 @@ from gateway.documents.refusal import InvalidDocument
 from gateway.errors import RequestError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from gateway.caching.policy import Policy
     from gateway.documents.store import Operation
@@ -83,12 +83,23 @@ def codes_of(errors: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
 
 def error_body(errors: Sequence[PlaitError]) -> bytes:
     """`{"errors": […]}` without `data`: what a request is told of which nothing was executed."""
-    return orjson.dumps({"errors": [_entry(error) for error in errors]})
+    entries = [
+        error_entry(error, locations=error.locations if isinstance(error, RequestError) else ())
+        for error in errors
+    ]
+    return orjson.dumps({"errors": entries})
 
 
-def _entry(error: PlaitError) -> dict[str, Any]:
-    entry: dict[str, Any] = {"message": error.message}
-    if isinstance(error, RequestError) and error.locations:
-        entry["locations"] = [{"line": line, "column": column} for line, column in error.locations]
-    entry["extensions"] = error.extensions
-    return entry
+def error_entry(
+    error: PlaitError,
+    path: Sequence[str | int] | None = None,
+    locations: Iterable[tuple[int, int]] = (),
+) -> dict[str, Any]:
+    """An error as it leaves: specification, 7.1.2. `path`: of the field that failed, if one did."""
+    made: dict[str, Any] = {"message": error.message}
+    if places := [{"line": line, "column": column} for line, column in locations]:
+        made["locations"] = places
+    if path is not None:
+        made["path"] = [*path, *error.below]
+    made["extensions"] = error.extensions
+    return made

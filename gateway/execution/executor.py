@@ -22,18 +22,19 @@ from strawberry.extensions import SchemaExtension
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from gateway.errors import Code, PlaitError, SourceTimeout
+from gateway.execution.cache.fields import FieldCall
 from gateway.execution.context import Reference, RequestContext
+from gateway.execution.exchange import error_entry
 from gateway.execution.failures import ours
 from gateway.execution.introspecting import META, introspected
-from gateway.execution.kept import Place
 from gateway.execution.walk import Spliced
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, Iterable, Iterator, Mapping
+    from collections.abc import AsyncIterable, Iterable, Iterator
 
     from graphql import DocumentNode, GraphQLResolveInfo
 
-    from gateway.documents.store import Operation
+    from gateway.execution.planned import PlannedRequest
     from gateway.schema.access import Authority
     from gateway.schema.build import Api
     from gateway.schema.catalog import FieldInfo
@@ -55,19 +56,19 @@ class WalkingExecutor(StrawberryGraphQLCoreExecutionContext):
         position_context: Any,
     ) -> Any:
         """As graphql-core does, but what may be kept comes out of the cache."""
-        place = Place(parent_type, source, field_details_list, path, position_context)
+        call = FieldCall(parent_type, source, field_details_list, path, position_context)
         if path.prev is None and field_details_list[0].node.name.value in META:
-            return introspected(self, place)
+            return introspected(self, call)
         walk = getattr(self.context_value, "walk", None)
-        if walk is not None and walk.kept is not None:
-            value = walk.kept.value(self, place)
+        if walk is not None and walk.cached is not None:
+            value = walk.cached.value(self, call)
             if value is not None:
                 return value
-        return super().execute_field(*place)
+        return super().execute_field(*call)
 
-    def execute_here(self, place: Place) -> Any:
+    def execute_here(self, call: FieldCall) -> Any:
         """Execute a field whatever is cached of it."""
-        return super().execute_field(*place)
+        return super().execute_field(*call)
 
     def alone(self) -> WalkingExecutor:
         """The same execution, with errors of its own."""
@@ -118,8 +119,16 @@ class WalkingExecutor(StrawberryGraphQLCoreExecutionContext):
         result: Any,
         position_context: Any,
     ) -> Any:
-        """As graphql-core does, unless the object's type is refused to the viewer."""
-        catalog = info.context.walk.catalog
+        """As graphql-core does, unless the object's type is refused, or it stands for a row."""
+        walk = info.context.walk
+        catalog = walk.catalog
+        entity = catalog.entities.get(return_type.name)
+        if entity is not None and type(result) is entity.cls:
+            reference = walk.referred(entity, result, info)
+            if reference is not None:
+                return self.complete_value(
+                    return_type, field_details_list, info, path, reference, position_context
+                )
         if return_type.name in catalog.types:
             access = catalog.types[return_type.name]
             catalog.authority.require(access, info.context.viewer, info.field_name)
@@ -172,11 +181,7 @@ class GivenDocument(SchemaExtension):
 
 
 async def execute_walked(
-    api: Api,
-    operation: Operation,
-    variables: Mapping[str, Any],
-    context: RequestContext,
-    root: Any = None,
+    api: Api, planned: PlannedRequest, context: RequestContext, root: Any = None
 ) -> tuple[Any, list[dict[str, Any]]]:
     """Run an operation by graphql-core: its data, ready for orjson, and its error entries.
 
@@ -185,27 +190,25 @@ async def execute_walked(
     try:
         async with asyncio.timeout_at(context.deadline + _GRACE):
             run = _run_core if api.catalog.short else _run_strawberry
-            result = await run(api, operation, variables, context, root)
+            result = await run(api, planned, context, root)
     except TimeoutError:
         late = SourceTimeout("The request took longer than its deadline allows.")
-        return None, [{"message": late.message, "extensions": late.extensions}]
+        return None, [error_entry(late)]
     finally:
         await context.walk.close()
     errors = _entries(result.errors or ())
     return result.data, errors + context.walk.errors
 
 
-async def _run_core(
-    api: Api, operation: Operation, variables: Mapping[str, Any], context: RequestContext, root: Any
-) -> Any:
+async def _run_core(api: Api, planned: PlannedRequest, context: RequestContext, root: Any) -> Any:
     # `execute` refuses every schema that knows `@defer`; none is left in what comes here.
     result: Any = experimental_execute_incrementally(
         api.catalog.schema,
-        operation.document.node,
+        planned.operation.document.node,
         root_value=root,
         context_value=context,
-        variable_values=dict(variables),
-        operation_name=_name(operation),
+        variable_values=dict(planned.given),
+        operation_name=planned.operation.name,
         is_awaitable=cast("Any", optimized_is_awaitable),
         executor_class=WalkingExecutor,
         operation_extensions=None,
@@ -214,32 +217,32 @@ async def _run_core(
 
 
 async def _run_strawberry(
-    api: Api, operation: Operation, variables: Mapping[str, Any], context: RequestContext, root: Any
+    api: Api, planned: PlannedRequest, context: RequestContext, root: Any
 ) -> Any:
     """Through the schema's extensions, which may see and change everything."""
     schema = api.schema
-    given = GivenDocument(operation.document.node)
+    given = GivenDocument(planned.operation.document.node)
     extensions = [*schema.get_extensions(), given]
     runner_schema = _with_extensions(schema, extensions)
     return await runner_schema.execute(
         "{ __typename }",
-        variable_values=dict(variables),
+        variable_values=dict(planned.given),
         root_value=root,
         context_value=context,
-        operation_name=_name(operation),
+        operation_name=planned.operation.name,
     )
 
 
 async def source_events(
-    api: Api, operation: Operation, variables: Mapping[str, Any], context: RequestContext
+    api: Api, planned: PlannedRequest, context: RequestContext
 ) -> AsyncIterable[Any] | list[dict[str, Any]]:
     """The events of a subscription that a generator feeds, or why there are none."""
     built: Any = WalkingExecutor.build(
         api.catalog.schema,
-        operation.document.node,
+        planned.operation.document.node,
         context_value=context,
-        raw_variable_values=dict(variables),
-        operation_name=_name(operation),
+        raw_variable_values=dict(planned.given),
+        operation_name=planned.operation.name,
         is_awaitable=cast("Any", optimized_is_awaitable),
         operation_extensions=None,
     )
@@ -251,10 +254,6 @@ async def source_events(
     if isinstance(stream, ExecutionResult):
         return _entries(stream.errors or ())
     return cast("AsyncIterable[Any]", stream)
-
-
-def _name(operation: Operation) -> str | None:
-    return operation.node.name.value if operation.node.name else None
 
 
 def _with_extensions(schema: Any, extensions: list[SchemaExtension]) -> Any:
@@ -270,12 +269,10 @@ def _entries(errors: Iterable[GraphQLError]) -> list[dict[str, Any]]:
     entries = []
     for error in errors:
         original = _original(error)
-        entry = _entry(error, original)
-        entries.append(entry)
-        for other in original.others if isinstance(original, PlaitError) else ():
-            path = [*(error.path or ()), *other.below]
-            told = {"message": other.message, "path": path, "extensions": other.extensions}
-            entries.append({**entry, **told})
+        own = _entry(error, original)
+        entries.append(own)
+        others = original.others if isinstance(original, PlaitError) else ()
+        entries += [{**own, **error_entry(other, error.path or ())} for other in others]
     return entries
 
 
@@ -288,24 +285,24 @@ def _original(error: GraphQLError) -> Exception | None:
 
 def _entry(error: GraphQLError, original: Exception | None) -> dict[str, Any]:
     """An error of graphql-core as it may leave: with a code, and masked unless it is meant."""
-    entry: dict[str, Any] = {"message": error.message}
+    made: dict[str, Any] = {"message": error.message}
     extensions = dict(error.extensions or {})
     below: tuple[str | int, ...] = ()
     if isinstance(original, PlaitError):
         extensions, below = original.extensions, original.below
     elif original is not None and not error.message.startswith(_NULL_IN_NON_NULL):
         masked = ours(original)
-        entry["message"] = masked.message
+        made["message"] = masked.message
         extensions = masked.extensions
     extensions.setdefault("code", _code_of(error).value)
     if error.locations:
-        entry["locations"] = [
+        made["locations"] = [
             {"line": place.line, "column": place.column} for place in error.locations
         ]
     if error.path is not None:
-        entry["path"] = [*error.path, *below]
-    entry["extensions"] = extensions
-    return entry
+        made["path"] = [*error.path, *below]
+    made["extensions"] = extensions
+    return made
 
 
 def _code_of(error: GraphQLError) -> Code:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from gateway.errors import PlaitError
+from gateway.execution.exchange import error_entry
 from gateway.telemetry import log_internal
 
 if TYPE_CHECKING:
@@ -63,19 +64,11 @@ class Failures:
 
 
 def error_entries(error: PlaitError, path: list[str | int], field: Field) -> list[dict[str, Any]]:
-    """A field error, and what else its null took, as the specification writes them: 7.1.2."""
-    return [_entry(one, path, field) for one in (error, *error.others)]
-
-
-def _entry(error: PlaitError, path: list[str | int], field: Field) -> dict[str, Any]:
-    entry: dict[str, Any] = {"message": error.message}
-    location = field.nodes[0].loc
-    if location is not None:
-        start = location.source.get_location(location.start)
-        entry["locations"] = [{"line": start.line, "column": start.column}]
-    entry["path"] = [*path, *error.below]
-    entry["extensions"] = error.extensions
-    return entry
+    """A field error, and what else its null took, as they leave."""
+    where = field.nodes[0].loc
+    start = None if where is None else where.source.get_location(where.start)
+    locations = () if start is None else ((start.line, start.column),)
+    return [error_entry(one, path, locations) for one in (error, *error.others)]
 
 
 def ours(error: BaseException) -> PlaitError:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from gateway.errors import Code, RequestError
 
 if TYPE_CHECKING:
+    from gateway.execution.cache.fields import FieldCall
     from gateway.execution.executor import WalkingExecutor
-    from gateway.execution.kept import Place
 
 META = frozenset({"__schema", "__type"})
 WAITING = 32
@@ -24,7 +24,7 @@ _THREAD = ThreadPoolExecutor(1, thread_name_prefix="plait-introspection")  # beg
 _asked: set[asyncio.Future[Any]] = set()
 
 
-async def introspected(executor: WalkingExecutor, place: Place) -> Any:
+async def introspected(executor: WalkingExecutor, call: FieldCall) -> Any:
     """The completed value of `__schema` or `__type`. Raises as the field would.
 
     Raises RequestError where too many ask; the deadline is the caller's.
@@ -35,7 +35,7 @@ async def introspected(executor: WalkingExecutor, place: Place) -> Any:
             code=Code.SOURCE_OVERLOADED,
         )
     twin = executor.alone()
-    answer = asyncio.get_running_loop().run_in_executor(_THREAD, twin.execute_here, place)
+    answer = asyncio.get_running_loop().run_in_executor(_THREAD, twin.execute_here, call)
     _asked.add(answer)
     try:
         value = await answer

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
     from graphql import OperationDefinitionNode
 
-    from gateway.documents.store import Operation
-    from gateway.execution.invalidation import Written
+    from gateway.execution.cache.invalidation import Written
+    from gateway.execution.planned import PlannedRequest
     from gateway.execution.waves import Waves
     from gateway.planning.steps import Fetch, Root
     from gateway.schema.writes import Write
@@ -59,15 +59,15 @@ def isolation_of(operation: OperationDefinitionNode) -> str | None:
     return None
 
 
-def allowed_isolation(operation: Operation, *, whole: bool, refused: bool) -> str | None:
+def allowed_isolation(planned: PlannedRequest) -> str | None:
     """The isolation level of `@transaction`, which only planned fields can take part in.
 
     It commits together or not at all, so one refused field refuses all of it. Raises RequestError.
     """
-    isolation = isolation_of(operation.node)
-    if isolation is None or whole:
+    isolation = isolation_of(planned.operation.node)
+    if isolation is None or planned.outline.whole:
         return isolation
-    if refused:
+    if planned.reader.refused:
         says = "`@transaction` has a field that you may not use, so none of it was run."
         raise RequestError(says, code=Code.FORBIDDEN)
     says = "`@transaction` takes only fields that write to a source directly."
@@ -75,22 +75,28 @@ def allowed_isolation(operation: Operation, *, whole: bool, refused: bool) -> st
 
 
 class Mutations:
-    """The writes of one operation. `writers` are the sources that write, by name."""
+    """The writes of one operation. `writers` are the sources that write, by name.
 
-    def __init__(self, writers: Mapping[str, Any], waves: Waves) -> None:
+    `isolation`: that of its `@transaction`, None where it has none.
+    """
+
+    def __init__(
+        self, writers: Mapping[str, Any], waves: Waves, isolation: str | None = None
+    ) -> None:
         self._writers = writers
         self._waves = waves
+        self._isolation = isolation
         self.written: Written | None = None
         """Notes what is written, where something is cached."""
 
-    async def run(self, plan: Plan, isolation: str | None) -> list[Value]:
+    async def run(self, plan: Plan) -> list[Value]:
         """The value of every root, in order; a root that failed is its error.
 
         A failed one that must not be null is the last to run: the answer has no data then, and
         nobody would learn what further fields wrote.
         """
-        if isolation is not None:
-            return await self._together(plan.roots, isolation)
+        if self._isolation is not None:
+            return await self._together(plan.roots, self._isolation)
         values: list[Value] = []
         for root in plan.roots:
             values.append(await self.one(root))

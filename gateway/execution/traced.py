@@ -46,11 +46,10 @@ class TracedEngine(MeteredEngine):
             answer = await super().answer(request, viewer, **options)
             ran = answer.operation
             if ran is not None and span.is_recording():
-                name = ran.node.name.value if ran.node.name else ""
                 span.update_name(ran.kind)  # a name of the client's has no end of values
                 span.set_attribute("graphql.operation.type", ran.kind)
-                if name:
-                    span.set_attribute("graphql.operation.name", name)
+                if ran.name:
+                    span.set_attribute("graphql.operation.name", ran.name)
                 text = ran.document.text.encode()
                 span.set_attribute("plait.document.sha256", sha256(text).hexdigest())
             if answer.codes:

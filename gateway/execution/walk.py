@@ -8,9 +8,6 @@ permissions and extensions, while everything planned beside them is taken over u
 from __future__ import annotations
 
 import asyncio
-import base64
-import json
-import re
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -18,9 +15,9 @@ from aiodataloader import DataLoader
 from graphql import get_named_type, is_leaf_type
 
 from gateway.errors import PlaitError
-from gateway.execution.believed import believed
+from gateway.execution.context import Reference
+from gateway.execution.objects import ROW, decoded, encoded, native, object_of
 from gateway.planning.steps import Plan
-from gateway.schema import kinds
 from gateway.schema.rules import VIEWER_SPEC
 from gateway.schema.selection import Field
 
@@ -30,21 +27,18 @@ if TYPE_CHECKING:
     from graphql import GraphQLResolveInfo
     from graphql.pyutils import Path
 
-    from gateway.execution.context import Reference
-    from gateway.execution.kept import KeptFields
+    from gateway.execution.cache.fields import CachedFields
+    from gateway.execution.planned import PlannedRequest
     from gateway.execution.waves import Waves
-    from gateway.planning.outline import Outline
     from gateway.planning.plan import Planner
     from gateway.planning.representations import Representation
     from gateway.planning.steps import Root
-    from gateway.planning.variables import Variables
     from gateway.schema.catalog import EntityInfo
-    from gateway.schema.selection import Reader
     from gateway.sources.contract import Value
 
-_ROW = "__plait_row__"
-_LONG = re.compile(rb"[0-9]{19}")
-"""Digits in a row that may be an integer beyond 64 bits."""
+
+_FETCHED_FOR = "__plait_fetched_for__"
+"""The attribute of an object that holds the node of the selection it was fetched for."""
 
 
 class Spliced:
@@ -59,28 +53,18 @@ class Spliced:
 class Walk:
     """The planned part of one operation that graphql-core runs.
 
-    `kept` are its plain fields that may be cached, None where there are none.
+    `cached` are its plain fields that may be cached, None where there are none.
     """
 
-    def __init__(  # noqa: PLR0913 - one collaborator each
-        self,
-        *,
-        planner: Planner,
-        reader: Reader,
-        outline: Outline,
-        plan: Plan,
-        waves: Waves,
-        variables: Variables,
-    ) -> None:
+    def __init__(self, planner: Planner, planned: PlannedRequest, waves: Waves) -> None:
         self.catalog = planner.catalog
-        self.planner = planner
-        self.reader = reader
         self.waves = waves
-        self.variables = variables
         self.errors: list[dict[str, Any]] = []
-        self.kept: KeptFields | None = None
-        self._roots = {root.field.key: root for root in plan.roots}
-        self._walked = outline.walked
+        self.cached: CachedFields | None = None
+        self._planner = planner
+        self._planned = planned
+        self._roots = {root.field.key: root for root in planned.plan.roots}
+        self._walked = planned.outline.walked
         self._together: asyncio.Task[dict[str, Value]] | None = None
         self._loaders: dict[tuple[int, ...], DataLoader[Any, Any]] = {}
 
@@ -89,7 +73,7 @@ class Walk:
         key = info.path.key
         if info.path.prev is None:
             return self._root(self._roots[str(key)], info)
-        row = source if type(source) is dict else source.__dict__[_ROW]
+        row = source if type(source) is dict else source.__dict__[ROW]
         return self._place(row[key], info)
 
     async def _root(self, root: Root, info: GraphQLResolveInfo[Any]) -> Any:
@@ -115,7 +99,7 @@ class Walk:
     def _entities(self, rows: list[Any], given: Sequence[Representation]) -> list[Any]:
         """Rows of several types as objects, by what their representations say they are."""
         return [
-            None if row is None else _object(self.catalog.entities[str(one.entity)], row)
+            None if row is None else object_of(self.catalog.entities[str(one.entity)], row)
             for row, one in zip(rows, given, strict=True)
         ]
 
@@ -152,8 +136,8 @@ class Walk:
                 return value
             entity = self.catalog.entities[self._node_type(info)]
         if isinstance(value, list):
-            return [_object(entity, row) for row in value]
-        return _object(entity, value)
+            return [object_of(entity, row) for row in value]
+        return object_of(entity, value)
 
     def _leaf(self, value: Any, info: GraphQLResolveInfo[Any]) -> Any:
         """As it is, but where an extension of the field may look at it as Python has it."""
@@ -161,7 +145,7 @@ class Walk:
         column = entity.columns.get(info.field_name) if entity else None
         if column is None or not self.catalog.fields[info.parent_type.name, info.field_name].walked:
             return Spliced(encoded(value))
-        return _native(column.kind, value)
+        return native(column.kind, value)
 
     def _node_type(self, info: GraphQLResolveInfo[Any]) -> str:
         """The concrete type of `node(nodeId:)`, which its id says."""
@@ -191,16 +175,39 @@ class Walk:
             return None
         value, errors = self.waves.failures.locate(value, path.as_list())
         self.errors += errors
-        return _object(entity, decoded(value), whole=not self._is_walked(info))
+        row = decoded(value)
+        if not self._is_walked(info):
+            return Spliced(encoded(row))
+        made = object_of(entity, row)
+        made.__dict__[_FETCHED_FOR] = info.field_nodes[0]
+        return made
+
+    def referred(
+        self, entity: EntityInfo, found: Any, info: GraphQLResolveInfo[Any]
+    ) -> Reference | None:
+        """The reference that an object stands for which a plain resolver gave, `self` for one.
+
+        What it holds was read for another place, if at all: only its key counts. Raises TypeError
+        where that is not known.
+        """
+        field = self.catalog.fields[info.parent_type.name, info.field_name]
+        if not field.plain or vars(found).get(_FETCHED_FOR) is info.field_nodes[0]:
+            return None
+        names = {one.name: attribute for attribute, one in entity.attributes.items()}
+        key = tuple(vars(found).get(names.get(one.name, "")) for one in entity.key)
+        if None in key:
+            name = entity.cls.__name__
+            raise TypeError(f"an object of {name} without its key: return reference({name}, …)")
+        return Reference(entity.cls, key)
 
     def _loader(self, entity: EntityInfo, info: GraphQLResolveInfo[Any]) -> DataLoader[Any, Any]:
         nodes = tuple(id(node) for node in info.field_nodes)
         if nodes not in self._loaders:
             definition = self.catalog.fields[info.parent_type.name, info.field_name]
             field = Field(str(info.path.key), info.field_name, definition, tuple(info.field_nodes))
-            outline = self.planner.outline_entity(field, entity, self.reader)
+            outline = self._planner.outline_entity(field, entity, self._planned.reader)
             self._walked |= outline.walked
-            shapes, values = outline.read(self.variables)
+            shapes, values = outline.read(self._planned.variables)
             plan = outline.plan(shapes)
             for demand in plan.demands:
                 self.catalog.authority.require(demand.access, info.context.viewer, demand.what)
@@ -219,52 +226,3 @@ class Walk:
         if self._together is not None and not self._together.done():
             self._together.cancel()
             await asyncio.wait([self._together])
-
-
-def decoded(value: bytes) -> Any:
-    """A source's JSON as Python has it; orjson makes floats of integers beyond 64 bits."""
-    return json.loads(value) if _LONG.search(value) else orjson.loads(value)
-
-
-def encoded(value: Any) -> Any:
-    """A decoded value as orjson can write it, which refuses integers beyond 64 bits."""
-    if not isinstance(value, dict | list | int) or isinstance(value, bool):
-        return value
-    try:
-        return orjson.Fragment(orjson.dumps(value))
-    except orjson.JSONEncodeError:
-        return orjson.Fragment(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
-
-
-def _object(entity: EntityInfo, row: dict[str, Any], *, whole: bool = False) -> Any:
-    """The object a plain resolver gets as `self`: the columns it needs, and the row beneath."""
-    if whole:
-        return Spliced(encoded(row))
-    made: Any = object.__new__(entity.cls)
-    made.__dict__.update({attribute: None for attribute, _ in entity.required.values()})
-    for key, value in row.items():
-        if key.startswith("~"):
-            column = entity.attributes.get(key[1:])
-            made.__dict__[key[1:]] = (
-                believed(entity.cls, key[1:], value)
-                if column is None
-                else _native(column.kind, value)
-            )
-    made.__dict__[_ROW] = row
-    return made
-
-
-_PARSED = {"BigInt", "Decimal", "UUID", "DateTime", "Date", "Time", "Duration"}
-
-
-def _native(kind: kinds.Kind, value: Any) -> Any:
-    """The Python value of a column, from its JSON."""
-    if value is None:
-        return None
-    if kind.labels:
-        return kind.annotation[value]
-    if kind.item is not None:
-        return [_native(kind.item, part) for part in value]
-    if kind is kinds.BYTES:
-        return base64.b64decode(value)
-    return kind.bind(value, kind.name) if kind.name in _PARSED else value

@@ -8,15 +8,16 @@ holes, innermost first. No step looks at a row: bytes are split at the holes and
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from gateway.errors import PlaitError
-from gateway.execution.asking import Request
 from gateway.execution.failures import Failures, ours
 from gateway.execution.groups.identity import identity
 from gateway.execution.holes import Call, believing, joined, split
-from gateway.execution.narrowing_tactics import NO_TRACE, Tactics
-from gateway.execution.ranked_reads import RankedReads, arguments_of, requests_of
+from gateway.execution.operation_reads import OperationReads
+from gateway.execution.vector_search.reads import RankedReads, arguments_of
+from gateway.execution.vector_search.tactics import NO_TRACE, Tactics
 from gateway.schema.rules import VIEWER_SPEC
 from gateway.sources.contract import Pieces
 from gateway.turns import fair
@@ -24,7 +25,7 @@ from gateway.turns import fair
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from gateway.execution.cached import CacheRequest, FetchReads
+    from gateway.execution.cache.reads import CacheRequest, FetchReads
     from gateway.execution.groups import Groups
     from gateway.execution.mutations import Mutations
     from gateway.planning.narrowing import Ranked
@@ -56,7 +57,7 @@ class Waves:
         "failures",
         "groups",
         "mutations",
-        "request",
+        "reads",
         "shared",
         "tactics",
         "trace",
@@ -78,7 +79,7 @@ class Waves:
         self.tactics: Tactics | None = None
         self.trace = NO_TRACE
         self.cache: CacheRequest | None = None
-        self.request: Request | None = None
+        self.reads: OperationReads | None = None
         self.shared: dict[Prepared, asyncio.Future[list[Value]]] = {}
 
     def with_values(self, values: Values) -> Waves:
@@ -98,7 +99,7 @@ class Waves:
             if holes:
                 answers = await self._completed(fetched, answers)
         else:
-            self._request()
+            self._together()
             answers = await (self._patiently(fetched) if holes else self._all(fetched))
         given = iter(answers)
         return [next(given) if root.asks else root.constant for root in plan.roots]
@@ -176,9 +177,9 @@ class Waves:
         """The one value of a fetch without keys."""
         arguments = fetch.arguments(self.values)
         if fetch.caching is not None and self.cache is not None:
-            found = self.cache.at_hand(fetch, arguments)
-            if found is not None:
-                return found[0]
+            slot = self.cache.at_hand(fetch, arguments)
+            if slot is not None:
+                return slot.value
         value = await self._reads(fetch).single(fetch.prepared, arguments, self.deadline)
         return self.whole(value, fetch)
 
@@ -232,7 +233,7 @@ class Waves:
             return [self.whole(value, fetch) for value in values]
         return values
 
-    def _reads(self, fetch: Fetch) -> Groups | Request | FetchReads | RankedReads:
+    def _reads(self, fetch: Fetch) -> Groups | OperationReads | FetchReads | RankedReads:
         """Where a fetch is read: the cache, where it may be kept and there is one.
 
         Else its source, to which it may travel with others once a wave has had several.
@@ -240,22 +241,25 @@ class Waves:
         if fetch.ranked is not None:
             return self._ranked(fetch, fetch.ranked)
         if fetch.caching is None or self.cache is None:
-            return self.request or self.groups[fetch.prepared.source]
+            return self.reads or self.groups[fetch.prepared.source]
         return self.cache.reads(fetch)
 
     def _ranked(self, fetch: Fetch, ranked: Ranked) -> FetchReads | RankedReads:
         """Where a vector search is read that rows take part in; one that is traced is run."""
         if fetch.caching is None or self.cache is None or self.trace.wanted:
-            return RankedReads(fetch, ranked, lambda _: self._request())
-        tactics = self.tactics or Tactics()
-        requests = requests_of(self.cache.groups, self.values, tactics, self.trace)
-        return self.cache.reads(fetch, RankedReads(fetch, ranked, requests))
+            return RankedReads(fetch, ranked, lambda _: self._together())
+        reads = partial(self._operation_reads, self.cache.owner.groups)
+        return self.cache.reads(fetch, RankedReads(fetch, ranked, reads))
 
-    def _request(self) -> Request:
-        if self.request is None:
-            tactics = self.tactics or Tactics()
-            self.request = Request(self.groups, self.values, self.deadline, tactics, self.trace)
-        return self.request
+    def _together(self) -> OperationReads:
+        """The reads of this operation, so that those of one moment travel together."""
+        if self.reads is None:
+            self.reads = self._operation_reads(self.groups, self.deadline)
+        return self.reads
+
+    def _operation_reads(self, groups: Mapping[str, Groups], deadline: float) -> OperationReads:
+        tactics = self.tactics or Tactics()
+        return OperationReads(groups, self.values, deadline, tactics, self.trace)
 
     async def _fill(self, level: Sequence[tuple[Fetch, list[Value]]]) -> list[list[Value]]:
         """The same answers with their holes filled."""
@@ -270,7 +274,7 @@ class Waves:
         if len(asked) == 1:
             results = [await self._ask(asked[0])]
         else:
-            self._request()
+            self._together()
             results = await asyncio.gather(*map(self._ask, asked))
         await fair()
         deeper = await self._fill(

@@ -42,10 +42,14 @@ class Sought:
 
 @dataclass(frozen=True, slots=True)
 class PageLimits:
-    """How many rows a page has when nothing is said, and at most."""
+    """How many rows a page has at `most`, and when nothing is said, which is no more than that."""
 
     default: int = 100
     most: int = 1000
+
+    def __post_init__(self) -> None:
+        """Keep the default within the bound."""
+        object.__setattr__(self, "default", min(self.default, self.most))
 
     def size(self, name: str, given: int | None) -> int:
         """How many rows an argument of this name asks for. Raises InputError."""
@@ -83,18 +87,14 @@ class Arguments:
         if field.info is None:
             raise TypeError("A field without definition has no arguments to read.")
         self._node = field.nodes[0]
-        definitions = {
-            name: definition
-            for name, definition in field.info.definition.args.items()
-            if only is None or name in only
-        }
-        given = {argument.name.value: argument for argument in self._node.arguments or ()}
+        given = self._given = {one.name.value: one for one in self._node.arguments or ()}
         self._constant: dict[str, Any] = {}
         self._variable: list[tuple[str, str, GraphQLArgument]] = []
         self._mixed: list[tuple[str, GraphQLArgument]] = []
-        self._given = given
         self.literal: set[str] = set()
-        for name, definition in definitions.items():
+        for name, definition in field.info.definition.args.items():
+            if only is not None and name not in only:
+                continue
             node = given.get(name)
             if node is not None and isinstance(node.value, VariableNode):
                 self._variable.append((name, node.value.name.value, definition))
@@ -295,12 +295,12 @@ class PageSpec(ArgumentsSpec):
             bound_values = conditions.values
         searched = values.get("search") is not None
         if searched:
-            bound_values = [*bound_values, words_of(values["search"])]
+            bound_values.append(words_of(values["search"]))
             if not values.get("orderBy"):
                 order = (_BEST_FIRST, *order)
         near = values.get("near")
         if near is not None and self._near is not None:
-            bound_values = [*bound_values, Sought(self._near(near))]
+            bound_values.append(Sought(self._near(near)))
         after, after_values = self._cursor(values, "after", order)
         before, before_values = self._cursor(values, "before", order)
         distinct = values.get("distinctOn")
@@ -324,9 +324,8 @@ class PageSpec(ArgumentsSpec):
         first, last = values.get("first"), values.get("last")
         if first is not None and last is not None:
             raise InputError("Give `first` or `last`, not both.")
-        if last is not None:
-            return self._limits.size("last", last), True
-        return self._limits.size("first", first), False
+        name = "first" if last is None else "last"
+        return self._limits.size(name, values.get(name)), last is not None
 
     def _cursor(
         self, values: Mapping[str, Any], name: str, order: tuple[OrderKey, ...]

@@ -15,6 +15,7 @@ from gateway.planning.steps import Verb
 from gateway.planning.walked import Walked
 from gateway.schema.asks import Constant, Fact
 from gateway.schema.items.asks import (
+    MAX_ITEMS,
     GroupValues,
     Item,
     ItemAsset,
@@ -31,15 +32,22 @@ from gateway.schema.items.asks import (
     Measured,
     MeasuredObject,
     SingleItem,
+    WriteValues,
 )
-from gateway.schema.items.bindings import ItemById, ItemGrouping, ItemListing, MatchedItem
+from gateway.schema.items.bindings import (
+    ItemById,
+    ItemGrouping,
+    ItemListing,
+    ItemWriteField,
+    MatchedItem,
+)
 from gateway.schema.items.kinds import INT
 from gateway.schema.items.types import result_kind
 from gateway.schema.kinds import must_be
 from gateway.schema.selection import TYPENAME
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Mapping
+    from collections.abc import Hashable, Mapping, Sequence
 
     from gateway.planning.arguments import PageLimits
     from gateway.planning.making import Making
@@ -105,10 +113,7 @@ class GroupSpec(ListSpec):
 
 def _listed(given: Mapping[str, Any], limits: PageLimits) -> ListValues:
     limit, offset, page = given.get("limit"), given.get("offset"), given.get("page")
-    if limit is None:
-        limit = min(limits.default, limits.most)
-    if not 0 <= limit <= limits.most:
-        raise must_be("limit", f"from 0 to {limits.most}")
+    limit = limits.size("limit", min(limits.default, limits.most) if limit is None else limit)
     if offset is not None and page is not None:
         raise InputError("Give `offset` or `page`, not both.")
     if offset is not None and not 0 <= offset <= _FAR:
@@ -119,6 +124,59 @@ def _listed(given: Mapping[str, Any], limits: PageLimits) -> ListValues:
     if search is not None and not 0 < len(search) <= _MAX_SEARCH:
         raise must_be("search", f"a text of 1 to {_MAX_SEARCH} characters")
     return ListValues(search=search, limit=limit, offset=offset, page=page)
+
+
+class ItemWriteSpec(ArgumentsSpec):
+    """The arguments of one write field."""
+
+    keeps = False
+
+    def __init__(
+        self, field: Field, binding: ItemWriteField, collection: Collection, making: Making
+    ) -> None:
+        super().__init__(field)
+        self._binding = binding
+        self._collection = collection
+        self._source = making.planner.sources.item_source(collection.source)
+
+    def split(self, values: Mapping[str, Any]) -> tuple[Hashable, tuple[Any, ...]]:
+        """No shape; the `WriteValues`."""
+        return (), (getattr(self, f"_{self._binding.verb}")(values),)
+
+    def _create(self, given: Mapping[str, Any]) -> WriteValues:
+        if not self._binding.many:
+            return WriteValues(items=(self._item(given["input"], "input"),))
+        several = _bounded(given["inputs"], "inputs")
+        return WriteValues(items=tuple(self._item(one, "inputs") for one in several))
+
+    def _update(self, given: Mapping[str, Any]) -> WriteValues:
+        changes = self._item(given["set"], "set")
+        if not changes:
+            raise InputError("`set` is empty; give at least one field a value.")
+        return WriteValues(items=(changes,), keys=self._keys(given))
+
+    def _delete(self, given: Mapping[str, Any]) -> WriteValues:
+        return WriteValues(keys=self._keys(given))
+
+    def _upload(self, given: Mapping[str, Any]) -> WriteValues:
+        said = given.get("info") or {}
+        return WriteValues(items=(self._item(said, "info"),), file=given["file"])
+
+    def _keys(self, given: Mapping[str, Any]) -> tuple[Any, ...]:
+        many = self._binding.many
+        name = "ids" if many else "id"
+        several = _bounded(given["ids"], "ids") if many else [given["id"]]
+        bind = self._collection.key.kind.bind
+        return tuple(dict.fromkeys(bind(one, name) for one in several))
+
+    def _item(self, given: Mapping[str, Any], where: str) -> Mapping[str, Any]:
+        return self._source.written(self._collection, given, where)
+
+
+def _bounded(values: Sequence[Any], name: str) -> Sequence[Any]:
+    if not 1 <= len(values) <= MAX_ITEMS:
+        raise must_be(name, f"a list of 1 to {MAX_ITEMS}")
+    return values
 
 
 # Selections --------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ argument readers. `Outline.plan` adds the shapes of the arguments and caches wha
 from __future__ import annotations
 
 from collections import OrderedDict
+from copy import copy
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from gateway.caching.policy import Policy
     from gateway.planning.arguments import Spec
     from gateway.planning.cacheability import CachePolicies
-    from gateway.planning.keepable import Places
+    from gateway.planning.cacheable_fields import Places
     from gateway.planning.registry import Registry
     from gateway.planning.variables import Variables
     from gateway.schema.demands import Demand
@@ -74,7 +75,6 @@ class Outline:
         *,
         whole: bool,
         plain: tuple[Policy, ...] = (),
-        marks: bool = False,
     ) -> None:
         self.roots = roots
         self.specs = specs
@@ -83,23 +83,16 @@ class Outline:
         self._sources = sources
         self._policies = policies
         self._plain = plain
-        self._marks = marks
+        self._marks = False
         self.places: Places = {}
         self._plans: OrderedDict[tuple[Hashable, ...], Plan] = OrderedDict()
 
     @cached_property
     def marked(self) -> Outline:
         """The same, for plans whose answers say which rows they show (`Registry.marked`)."""
-        return Outline(
-            self.roots,
-            self.specs,
-            self._sources,
-            self.walked,
-            self._policies,
-            whole=self.whole,
-            plain=self._plain,
-            marks=True,
-        )
+        twin = copy(self)
+        twin.__dict__.update(_marks=True, _plans=OrderedDict())
+        return twin
 
     def read(
         self, variables: Variables

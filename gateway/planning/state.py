@@ -12,7 +12,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from gateway.planning.arguments import CheckedSpec, SplitSpec
-from gateway.planning.selecting import members
+from gateway.planning.making import members
 from gateway.schema import opaque
 from gateway.schema.asks import Part, StateChange, StateRead
 from gateway.schema.kinds import must_be

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from gateway.caching.answers import Loaded, Want
 from gateway.caching.assembly import SYSTEM_CLOCKS, Options, make_cache
-from gateway.caching.cache import Want
-from gateway.caching.filling import Clocks, Loaded
+from gateway.caching.filling import Clocks
 from gateway.caching.key import entry_key
 from gateway.caching.policy import Policy
 from gateway.sources.redis.cache import RedisCacheStore

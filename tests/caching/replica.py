@@ -15,9 +15,8 @@ import time
 
 from redis.asyncio import Redis
 
+from gateway.caching.answers import Loaded, Want
 from gateway.caching.assembly import Options, make_cache
-from gateway.caching.cache import Want
-from gateway.caching.filling import Loaded
 from gateway.caching.key import entry_key
 from gateway.caching.policy import Policy
 from gateway.sources.redis.cache import RedisCacheStore
@@ -81,7 +80,7 @@ class Replica:
     async def whole(self, names):
         """A finished answer, where there is one, or all that it takes to put it together."""
         name = ("registers", ",".join(names).encode(), None)
-        found = self.cache.whole_at_hand(name)
+        found = self.cache.at_hand(name)
         if found is not None:
             return found[0].value
         slots, missing, _ = self.cache.rows_at_hand([want(each).key for each in names])

@@ -7,8 +7,8 @@ import asyncio
 import pytest
 from caching.conftest import MINUTE, Table, Times, in_redis, read, until, want
 
+from gateway.caching.answers import State
 from gateway.caching.assembly import Options
-from gateway.caching.outcome import State
 from gateway.caching.policy import Policy
 from gateway.caching.shared import Kept
 from gateway.errors import SourceTimeout, SourceUnavailable

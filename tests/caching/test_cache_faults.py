@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 
 import pytest
 from caching.conftest import Table, in_redis, read, until, want
 from redis.asyncio import Redis
 
+from gateway.caching.answers import State
 from gateway.caching.assembly import Options
-from gateway.caching.outcome import State
 from gateway.embedded import start
 
 FAST = Options(early_refresh=0.0, breaker_failures=2, breaker_seconds=0.2)
@@ -68,6 +69,25 @@ async def test_killed_under_load_and_back(make, own):
     stop.set()
     await asyncio.gather(*readers)
     assert {one.value for one in answers} == {b"1"}
+
+
+async def test_the_log_says_that_it_is_gone_and_that_it_is_back(make, own, caplog):
+    """Once each, and only after a second: a renewal that comes late harms nobody."""
+    caplog.set_level(logging.INFO, "gateway.caching.coherence")
+
+    def told():
+        return [record.getMessage().partition(":")[2][:12] for record in caplog.records]
+
+    cache = await make(url=own.urls.redis, options=FAST)
+    own.processes["valkey"].kill()
+    try:
+        await until(lambda: not cache.leased)
+        assert told() == []
+        await until(lambda: told() == [" out of touc"])
+    finally:
+        await asyncio.to_thread(own.restart, "valkey")
+    await until(lambda: cache.leased)
+    assert told() == [" out of touc", " in touch wi"]
 
 
 async def test_a_write_while_it_is_gone_is_made_up_for(make, own):

@@ -9,8 +9,8 @@ from caching.conftest import Answers, Table, read, until
 from sources.redis.servers import cluster, node_id, owner, watched_pair
 from sources.redis.servers import until as eventually
 
+from gateway.caching.answers import State
 from gateway.caching.assembly import Options
-from gateway.caching.outcome import State
 
 FAST = Options(early_refresh=0.0, breaker_failures=2, breaker_seconds=0.2)
 

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 from caching.conftest import SHOWN_KEY, Answers, in_redis, until
 
-from gateway.caching.outcome import State
+from gateway.caching.answers import State
 from gateway.sources.cache import Sought
 
 

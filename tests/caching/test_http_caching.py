@@ -22,7 +22,7 @@ BOOK = "{ book(id: 1) { id title } }"
 async def site(engines, url, prefix, **settings):
     """A client of a gateway over the library; who asks is said by the header `x-who`."""
 
-    def identify(lines):
+    def identify(lines, _scope):
         who = dict(lines).get(b"x-who")
         return Viewer(subject=who.decode()) if who else ANONYMOUS
 

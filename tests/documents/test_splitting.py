@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 from graphql import print_ast
 from toy.domain import domain
 
-from gateway.documents import splitting
-from gateway.documents.splitting import split
+from gateway.documents.incremental import splitting
+from gateway.documents.incremental.splitting import split
 from gateway.documents.store import DocumentStore
 from gateway.schema.build import build
 
 if TYPE_CHECKING:
     import pytest
 
-    from gateway.documents.shares import Share
+    from gateway.documents.incremental.shares import Share
 
 API = build(domain)
 STORE = DocumentStore(API.catalog.schema)

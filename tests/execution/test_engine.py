@@ -13,7 +13,7 @@ from toy.domain import SECRET, domain
 from toy.running import Zoo, running
 
 from gateway.errors import Code
-from gateway.schema.build import Domain
+from gateway.schema.domain import Domain
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator

@@ -13,8 +13,8 @@ from toy.running import KEEPER, Zoo, running
 
 from gateway.documents.cost import Costs
 from gateway.execution.exchange import GraphQLRequest
-from gateway.execution.incremental import Incremental
-from gateway.execution.increments import Form
+from gateway.execution.incremental.delivery import Incremental
+from gateway.execution.incremental.formats import Form
 from gateway.viewer import ANONYMOUS
 
 if TYPE_CHECKING:

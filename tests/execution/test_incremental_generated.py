@@ -34,8 +34,8 @@ from toy.store import Store
 
 from gateway.errors import Code
 from gateway.execution.exchange import GraphQLRequest
-from gateway.execution.incremental import Incremental
-from gateway.execution.increments import Form
+from gateway.execution.incremental.delivery import Incremental
+from gateway.execution.incremental.formats import Form
 from gateway.viewer import ANONYMOUS
 
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.caching.filling import Loaded
+from gateway.caching.answers import Loaded
 from gateway.caching.tags import MAX_TAG_BYTES, of_row
-from gateway.execution.marks import MOST_FOUND, unmarked
+from gateway.execution.cache.marks import MOST_FOUND, unmarked
 
 texts = st.text(st.sampled_from('x,"~0:7}]\\é{['), max_size=12)
 scalars = st.integers(-9, 1 << 62) | st.booleans() | texts

@@ -128,7 +128,7 @@ async def run(
     """The values of a plan's roots."""
     roots, values = plan
     waves = Waves({}, values, 0.0)
-    return await Mutations({"ledger": ledger}, waves).run(roots, isolation)
+    return await Mutations({"ledger": ledger}, waves, isolation).run(roots)
 
 
 def codes(values: list[Value]) -> list[Any]:

@@ -8,7 +8,7 @@ import pytest
 from gallery import Gallery, opened
 
 from gateway.documents.store import DocumentStore
-from gateway.execution.narrowing_tactics import Tactics, Way
+from gateway.execution.vector_search.tactics import Tactics, Way
 from gateway.sources.postgres.candidates import KEYS_AT_ONCE
 
 if TYPE_CHECKING:

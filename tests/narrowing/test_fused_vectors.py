@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from qdrant_client import models as m
 
-from gateway.execution.narrowing_tactics import Tactics, Way
+from gateway.execution.vector_search.tactics import Tactics, Way
 from gateway.sources.qdrant.changes import CreateCollection
 from gateway.sources.qdrant.points import Distance
 from gateway.viewer import ANONYMOUS

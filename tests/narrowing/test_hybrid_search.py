@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from gateway.embedding.local import LocalEmbedder
 from gateway.errors import Code, SourceTimeout
-from gateway.execution.hybrid import fuse
+from gateway.execution.vector_search.fusion import fuse
 from gateway.planning.hybrid import Fusion
 from gateway.viewer import ANONYMOUS
 

@@ -10,7 +10,7 @@ from gallery import OWNER, Gallery, opened, vector_of
 
 from gateway.caching.assembly import Options, make_cache
 from gateway.errors import SourceUnavailable
-from gateway.execution.resolver_cache import ResolverCache
+from gateway.execution.cache.resolver_cache import ResolverCache
 from gateway.viewer import Viewer
 
 if TYPE_CHECKING:

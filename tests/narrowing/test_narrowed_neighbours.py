@@ -9,7 +9,7 @@ from gallery import OWNER, vector_of
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gateway.execution.narrowing_tactics import Tactics, Way
+from gateway.execution.vector_search.tactics import Tactics, Way
 from gateway.viewer import ANONYMOUS
 
 if TYPE_CHECKING:

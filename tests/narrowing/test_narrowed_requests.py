@@ -11,7 +11,7 @@ import pytest
 from gallery import OWNER, vector_of
 
 from gateway.errors import Code, SourceUnavailable
-from gateway.execution.narrowing_tactics import FEWEST, Tactics, Way
+from gateway.execution.vector_search.tactics import FEWEST, Tactics, Way
 from gateway.sources.qdrant.narrowing import point_ids
 from gateway.viewer import Viewer
 

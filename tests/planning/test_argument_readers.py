@@ -72,3 +72,11 @@ def test_a_wrong_literal_is_refused_each_time(api: Api) -> None:
         with pytest.raises(InputError, match="`first`") as caught:
             spec.read(variables)
         assert spec.located(caught.value).locations == ((2, 11),)
+
+
+def test_a_page_without_a_size_keeps_the_bound() -> None:
+    """A bound below the usual size holds for who says nothing, too."""
+    limits = PageLimits(most=10)
+    assert limits.size("first", None) == limits.size("first", 10) == 10
+    with pytest.raises(InputError, match="from 0 to 10"):
+        limits.size("first", 11)

@@ -8,7 +8,7 @@ import pytest
 from toy.running import Zoo, running
 
 from gateway.errors import Code
-from gateway.execution.engine import MAX_OUTLINES
+from gateway.execution.planned import MAX_OUTLINES
 from gateway.planning.outline import MAX_PLANS
 
 if TYPE_CHECKING:
@@ -133,6 +133,16 @@ async def test_a_request_may_ask_for_its_plan(zoo: Zoo) -> None:
         assert "extensions" not in await zoo.ask("{ animals { totalCount } }", extensions=other)
 
 
+async def test_a_misspelt_wish_is_refused(zoo: Zoo) -> None:
+    """Who asks for a plan by another name would have the operation run instead."""
+    ran = len(zoo.postgres.ran)
+    body = await zoo.ask("{ animals { totalCount } }", extensions={"plait": {"explian": True}})
+    (error,) = body["errors"]
+    assert error["message"] == "`extensions.plait` takes explain, trace and cache, not explian."
+    assert error["extensions"]["code"] == "BAD_REQUEST"
+    assert len(zoo.postgres.ran) == ran
+
+
 @pytest.mark.parametrize(
     ("document", "variables"),
     [
@@ -166,7 +176,7 @@ async def test_a_request_may_ask_for_its_plan(zoo: Zoo) -> None:
         ("query($o: [AnimalOrderBy!]) { animals(orderBy: $o) { totalCount } }", {"o": [{"name": "ASC; drop"}]}),
         ("query($w: SpecimenWhere) { specimens(where: $w) { totalCount } }", {"w": {"doc": {"contains": {"a": "\x00"}}}}),
         ("query($w: SpecimenWhere) { specimens(where: $w) { totalCount } }", {"w": {"ratio": {"eq": 1e400}}}),
-        ("query($w: SpecimenWhere) { specimens(where: $w) { totalCount } }", {"w": {"exact": {"eq": "NaN"}}}),
+        ("query($w: SpecimenWhere) { specimens(where: $w) { totalCount } }", {"w": {"exact": {"eq": "NaNs"}}}),
         ("query($w: SpecimenWhere) { specimens(where: $w) { totalCount } }", {"w": {"exact": {"eq": "1e999999"}}}),
         ("query($w: SpecimenWhere) { specimens(where: $w) { totalCount } }", {"w": {"moment": {"eq": "0001-01-01T00:00:00+10:00"}}}),
         ("query($w: SpecimenWhere) { specimens(where: $w) { totalCount } }", {"w": {"moment": {"eq": "tomorrow"}}}),

@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from gateway.errors import (
@@ -40,8 +39,6 @@ if TYPE_CHECKING:
 
 _LEAD: Final = object()
 """Given to a waiter instead of values: the slot is yours, run the execution yourself."""
-
-_NO_KEYS: Final[Mapping[Hashable, Key]] = MappingProxyType({})
 
 _CLOSING: Final = "The gateway is shutting down."
 
@@ -180,7 +177,7 @@ class Groups:
         return False
 
     def _admit(
-        self, group: Group, deadline: float, wanted: Mapping[Hashable, Key] = _NO_KEYS
+        self, group: Group, deadline: float, wanted: Mapping[Hashable, Key] | None = None
     ) -> Member:
         """Let a call wait: with others in what is not sent yet, else in a new execution."""
         if self._waiting >= self._max_waiting:
@@ -312,8 +309,10 @@ class Groups:
                 latest = max(member.deadline for member in members)
                 outcome = await self._execute(pending.group, pending.keys, latest)
         except SourceDataError as error:
-            if len(members) > 1 and pending.keys:
-                self._retry_singly(pending)
+            if len(members) > 1 and pending.keys:  # one member's key made all fail
+                for own in pending.singly():
+                    own.group.queue.appendleft(own)
+                    self._waiting += 1
             outcome = Failed(error)
         except Exception as error:  # noqa: BLE001  # every waiter raises it in its own task
             outcome = Failed(error)
@@ -329,19 +328,6 @@ class Groups:
         if len(values) != (len(keys) or 1):
             raise SourceRefused("The source gave a wrong number of answers.")
         return values
-
-    def _retry_singly(self, pending: Pending) -> None:
-        """One member's key made all fail: let each member ask for its own, once."""
-        group = pending.group
-        for member in reversed(list(pending.members)):
-            own = Pending(group, pending.age)
-            own.keys = [pending.keys[place] for place in member.places]
-            own.members[member] = None
-            member.pending = own
-            member.places = range(len(own.keys))
-            group.queue.appendleft(own)
-            self._waiting += 1
-        pending.members.clear()
 
     def _deliver(self, pending: Pending, outcome: object) -> None:
         """Give all members their outcome; they have left the execution then."""

@@ -16,7 +16,7 @@ from gateway.errors import SourceError
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Hashable, Mapping, Sequence
+    from collections.abc import Hashable, Iterator, Mapping, Sequence
     from contextvars import Context
 
     from gateway.sources.contract import Key
@@ -61,10 +61,10 @@ class Pending:
         self.context: Context | None = None
         """Where it runs, for those who trace; else wherever its turn comes."""
 
-    def has_room(self, wanted: Mapping[Hashable, Key], limit: int) -> bool:
+    def has_room(self, wanted: Mapping[Hashable, Key] | None, limit: int) -> bool:
         """Whether the keys in `wanted`, by their identities, fit beside those already here."""
         room = limit - len(self.keys)
-        return len(wanted) <= room or len(wanted.keys() - self.index.keys()) <= room
+        return not wanted or len(wanted) <= room or len(wanted.keys() - self.index.keys()) <= room
 
     def add(self, wanted: Mapping[Hashable, Key]) -> list[int]:
         """Add the keys in `wanted`, by their identities; gives their places in the answer."""
@@ -76,6 +76,17 @@ class Pending:
                 keys.append(key)
             places.append(place)
         return places
+
+    def singly(self) -> Iterator[Pending]:
+        """An execution of its own for each member, the last one first; none is left in this."""
+        for member in reversed(list(self.members)):
+            own = Pending(self.group, self.age)
+            own.keys = [self.keys[place] for place in member.places]
+            own.members[member] = None
+            member.pending = own
+            member.places = range(len(own.keys))
+            yield own
+        self.members.clear()
 
 
 class Member:

@@ -1,0 +1,150 @@
+"""The resolver cache of a gateway: its reads, its warm-up, its health, and changes from outside.
+
+What a database's own feed says has changed, by whomever, is invalidated here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import suppress
+from hashlib import blake2b
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from gateway.caching.dependencies import Dependencies
+from gateway.caching.tags import EVERYTHING, of_collections
+from gateway.execution.cache.reads import CachedReads
+from gateway.execution.exchange import GraphQLRequest
+from gateway.sources.changes import Change
+from gateway.sources.contract import Health
+from gateway.viewer import ANONYMOUS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from typing import Any
+
+    from gateway.caching.cache import Cache
+    from gateway.caching.warmup import WarmUp
+    from gateway.execution.engine import Engine
+    from gateway.execution.groups import Groups
+    from gateway.schema.build import Api
+    from gateway.sources.changes import Changes, Event
+    from gateway.sources.contract import Prepared
+
+_LOG = logging.getLogger(__name__)
+
+_PAUSE = 1.0
+"""Seconds until a feed that could not be followed is followed again."""
+
+
+class ResolverCache:
+    """A cache and all that hangs on it. `feeds`: changed rows of the databases behind `groups`.
+
+    `addresses`: what tells these sources from others of the same names.
+    """
+
+    def __init__(  # noqa: PLR0913, PLR0917 - one collaborator each
+        self,
+        cache: Cache,
+        api: Api,
+        groups: Mapping[str, Groups],
+        describe: Callable[[Prepared], Mapping[str, Any]],
+        feeds: Iterable[Changes],
+        addresses: bytes = b"",
+    ) -> None:
+        self.cache = cache
+        self.warm_up: WarmUp | None = None
+        self._feeds = list(feeds)
+        self._followers: list[asyncio.Task[None]] = []
+        self._dependencies = Dependencies(api.catalog.entities)
+        printed = api.schema.as_str().encode()
+        self.reads = CachedReads(
+            cache,
+            api.catalog,
+            self._dependencies,
+            groups,
+            describe,
+            schema=blake2b(printed + addresses, digest_size=16).digest(),
+        )
+
+    async def open(self) -> None:
+        """Connect, follow the feeds, warm up. Raises ConfigurationError."""
+        await self.cache.open()
+        self._followers = [asyncio.ensure_future(self._follow(feed)) for feed in self._feeds]
+        if self.warm_up is not None:
+            self.warm_up.start()
+
+    async def close(self) -> None:
+        """End everything; idempotent."""
+        if self.warm_up is not None:
+            await self.warm_up.close()
+        for task in self._followers:
+            task.cancel()
+        if self._followers:
+            await asyncio.wait(self._followers)
+        self._followers = []
+        await self.cache.close()
+
+    async def _follow(self, feed: Changes) -> None:
+        while True:
+            try:
+                with feed.subscribe() as events:
+                    async for event in events:
+                        if tags := self._tags(event):
+                            await self.cache.invalidate(tags)
+            except Exception:  # noqa: BLE001 - what was missed is made up for, and it goes on
+                _LOG.warning("cache: a change could not be followed", exc_info=True)
+                await self.cache.invalidate((EVERYTHING,))
+            else:
+                return  # the feed was closed
+            await asyncio.sleep(_PAUSE)
+
+    def _tags(self, event: Event) -> list[str]:
+        """What a change invalidates; that a feed lost some of them, all that they may have been."""
+        known = self._dependencies
+        if isinstance(event, Change):
+            return known.of_told(event)
+        if event.tables is None:
+            return [EVERYTHING]
+        return [tag for table in event.tables for tag in known.of_change(table)]
+
+    async def points_changed(self, collection: str) -> None:
+        """Invalidate whatever was found in a collection of points."""
+        await self.cache.invalidate(of_collections((collection, "")))
+
+    def health(self) -> Health:
+        """Whether the shared level is used; the gateway serves without it as well."""
+        detail = "answers" if self.cache.ready else "not reachable; reads go to the sources"
+        return Health(
+            ready=self.cache.ready, detail=detail, figures=self.cache.figures(), required=False
+        )
+
+
+async def refresh(engine: Engine, documents: Sequence[str], seconds: float) -> int:
+    """Read documents as an anonymous viewer, replacing what is cached of them; how many worked."""
+    worked = 0
+    for document in documents:
+        deadline = asyncio.get_running_loop().time() + seconds
+        answer = await engine.answer(
+            GraphQLRequest(document),
+            ANONYMOUS,
+            allow_mutations=False,
+            deadline=deadline,
+            refresh=True,
+        )
+        failed = True
+        with suppress(msgspec.DecodeError):
+            failed = not answer.executed or bool(_Errors.decode(answer.body).errors)
+        if failed:
+            _LOG.warning("cache: a query of the warm-up failed")
+        worked += not failed
+    return worked
+
+
+class _Outcome(msgspec.Struct):
+    errors: msgspec.Raw = msgspec.Raw(b"")
+
+
+_Errors = msgspec.json.Decoder(_Outcome)
