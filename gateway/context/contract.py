@@ -7,9 +7,10 @@ from every answer, whether or not the engine has removed it.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -31,38 +32,48 @@ class Place:
     clock: Clock
 
 
-class Store(Protocol):
+class Store(ABC):
     """One engine. Keys are relative to the prefix of its place."""
 
+    @abstractmethod
     def __init__(self, place: Place) -> None:
         """Nothing is opened yet. Raises ConfigurationError for a URL that is none."""
 
     async def connect(self) -> None:
         """Open, and make what is missing. Raises SourceError, or ConfigurationError."""
+        await self.ping()
 
-    async def disconnect(self) -> None:
+    async def disconnect(self) -> None:  # noqa: B027 - some clients keep nothing
         """Release everything; idempotent, bounded in time."""
 
+    @abstractmethod
     async def ping(self) -> None:
         """Ask the engine for a sign of life. Raises SourceError."""
 
+    @abstractmethod
     async def put(self, values: Mapping[str, bytes], ttl: float | None) -> None:
         """Keep every value, each whole or not at all, for `ttl` seconds or for ever."""
 
+    @abstractmethod
     async def get(self, keys: Sequence[str]) -> list[bytes | None]:
         """The value of each key, in their order."""
 
+    @abstractmethod
     async def has(self, key: str) -> bool:
         """Whether there is a value."""
 
+    @abstractmethod
     async def remove(self, key: str) -> bool:
         """Remove a value; whether there was one."""
 
+    @abstractmethod
     async def find(self, pattern: Pattern, limit: int) -> list[str]:
         """Keys like `pattern`, any `limit` of them at most."""
 
+    @abstractmethod
     async def count(self) -> int:
         """How many values there are."""
 
     async def prune(self) -> int:
         """Remove what has expired, where the engine does not by itself; how many that were."""
+        return 0

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from gateway.context import record
+from gateway.context.contract import Store
 from gateway.errors import ConfigurationError, SourceDataError, SourceRefused, SourceUnavailable
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ _STALE_SECONDS = 3_600.0
 _PRUNED = 1_000
 
 
-class FileStore:
+class FileStore(Store):
     """Files in a folder, which is made where it is missing; several processes may share it."""
 
     def __init__(self, place: Place) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pymongo import AsyncMongoClient, ReplaceOne
 from pymongo import errors as vendor
 
+from gateway.context.contract import Store
 from gateway.errors import (
     ConfigurationError,
     SourceRefused,
@@ -34,8 +35,11 @@ _CREDENTIALS = frozenset({13, 18})
 """Unauthorized, AuthenticationFailed."""
 
 
-class MongoStore:
-    """Documents `{_id: prefix + key, value, expires}`; the server removes what has expired."""
+class MongoStore(Store):
+    """Documents `{_id: prefix + key, value, expires}`.
+
+    The server removes what has expired, within a minute or so.
+    """
 
     def __init__(self, place: Place) -> None:
         settings = place.settings
@@ -62,8 +66,8 @@ class MongoStore:
 
     async def connect(self) -> None:
         """See `Store`."""
+        await self.ping()
         with _our_errors():
-            await self._whole(self._client.admin.command("ping"))
             await self._whole(self._values.create_index("expires", expireAfterSeconds=0))
 
     async def disconnect(self) -> None:
@@ -138,10 +142,6 @@ class MongoStore:
         query = {"_id": {"$regex": f"^{re.escape(self._prefix)}"}, **self._live()}
         with _our_errors():
             return int(await self._whole(self._values.count_documents(query)))
-
-    async def prune(self) -> int:
-        """See `Store`: the server does it, within a minute or so."""
-        return 0
 
     async def _whole(self, call: Coroutine[Any, Any, T]) -> T:
         """The answer of a call that runs to its end though its caller may leave.

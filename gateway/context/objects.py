@@ -18,6 +18,7 @@ from obstore import exceptions as vendor
 from obstore.store import S3Store
 
 from gateway.context import record
+from gateway.context.contract import Store
 from gateway.errors import ConfigurationError, SourceRefused, SourceUnavailable
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ _PRUNED = 1_000
 _GRACE_SECONDS = 3_600.0
 
 
-class ObjectStore:
+class ObjectStore(Store):
     """Objects of one folder of a bucket.
 
     The URL: `s3://bucket` for AWS, with credentials as its own tools find them, or
@@ -56,13 +57,6 @@ class ObjectStore:
             self._bucket = _bucket(settings.url.reveal(), settings.region, settings.timeout_seconds)
         except vendor.BaseError:
             raise ConfigurationError("the URL or region is none that S3's client takes") from None
-
-    async def connect(self) -> None:
-        """See `Store`."""
-        await self.ping()
-
-    async def disconnect(self) -> None:
-        """See `Store`: the client keeps nothing that must be released."""
 
     async def ping(self) -> None:
         """See `Store`: looks at one name."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
+from gateway.context.contract import Store
 from gateway.errors import SourceUnavailable
 from gateway.sources.postgres.pool import Pool
 
@@ -52,10 +53,11 @@ WITH gone AS (
 )
 SELECT count(*) FROM gone
 """
-_ESCAPED = str.maketrans({"\\": r"\\", "%": r"\%", "_": r"\_", "*": "%", "?": "_"})
+_LITERAL = {"\\": r"\\", "%": r"\%", "_": r"\_"}
+_ESCAPED, _LIKE = str.maketrans(_LITERAL), str.maketrans(_LITERAL | {"*": "%", "?": "_"})
 
 
-class PostgresStore:
+class PostgresStore(Store):
     """Rows of one table, whose name the settings have checked."""
 
     def __init__(self, place: Place) -> None:
@@ -130,9 +132,7 @@ class PostgresStore:
         return int(await self._value(_PRUNE, self._like("*"), self._clock(), _PRUNED))
 
     def _like(self, pattern: str) -> str:
-        return self._prefix.replace("\\", r"\\").replace("%", r"\%").replace(
-            "_", r"\_"
-        ) + pattern.translate(_ESCAPED)
+        return self._prefix.translate(_ESCAPED) + pattern.translate(_LIKE)
 
     def _sql(self, text: str) -> str:
         return text.format(table=self._table, live=_LIVE)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from gateway.sources.redis.connection import Times, our_errors
-from gateway.sources.redis.faults import refused
-from gateway.sources.redis.link import Command, look_ups, looked_up
-from gateway.sources.redis.links import make_link
+from gateway.context.contract import Store
+from gateway.sources.redis.faults import accepted, our_errors
+from gateway.sources.redis.link import Command, close, look_ups, looked_up
+from gateway.sources.redis.links import Times, make_link
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
@@ -19,7 +19,7 @@ _PAGE = 1_000
 """Keys that one answer of SCAN looks at."""
 
 
-class RedisStore:
+class RedisStore(Store):
     """Keys of one prefix of one server, cluster, or service that sentinels know."""
 
     def __init__(self, place: Place) -> None:
@@ -33,13 +33,9 @@ class RedisStore:
             times=Times(connect=settings.timeout_seconds, answer=settings.timeout_seconds),
         )
 
-    async def connect(self) -> None:
-        """See `Store`."""
-        await self.ping()
-
     async def disconnect(self) -> None:
         """See `Store`."""
-        await self._link.close()
+        await close(self._link, self._name)
 
     async def ping(self) -> None:
         """See `Store`: every server of a cluster."""
@@ -87,10 +83,6 @@ class RedisStore:
             found.update(keys)
         return len(found)
 
-    async def prune(self) -> int:
-        """See `Store`: the server does it."""
-        return 0
-
     async def _scan(self, match: str) -> AsyncIterator[list[str]]:
         with our_errors(self._name):
             nodes = await self._link.nodes()
@@ -107,10 +99,7 @@ class RedisStore:
     def _key(self, key: str) -> bytes:
         return self._prefix + key.encode()
 
-    async def _ask(self, commands: list[Command]) -> list[Any]:
+    async def _ask(self, commands: list[Command]) -> Sequence[Any]:
         with our_errors(self._name):
             answers = await self._link.exchange(commands)
-        for answer in answers:
-            if isinstance(answer, Exception):
-                raise refused(answer, self._name, "text")
-        return answers
+        return accepted(answers, self._name, "text")

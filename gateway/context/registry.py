@@ -1,21 +1,30 @@
-"""The key-value sources by name, and who may read which."""
+"""The key-value sources by name: made of the settings, and who may read which.
+
+Vendors are imported for what is configured only.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import logging
+import time
 from typing import TYPE_CHECKING
 
-from gateway.errors import ConfigurationError, InputError, PlaitError
+from gateway.context.contract import Place
+from gateway.context.datasource import Datasource
+from gateway.errors import ConfigurationError, InputError, PlaitError, SourceError
 from gateway.sources.contract import Health
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from gateway.context.datasource import Datasource
+    from gateway.context.contract import Clock, Store
     from gateway.settings import Datasource as Settings
     from gateway.viewer import Viewer
 
-ANYBODY = "*"
+_LOG = logging.getLogger(__name__)
+_ROUNDS = 1_000
+"""Batches of one pruning; what is left then waits for the next."""
 
 
 class Datasources:
@@ -42,8 +51,7 @@ class Datasources:
         return self._sources[name]
 
     def _may(self, name: str, viewer: Viewer) -> bool:
-        readers = self._sources[name].settings.read.split()
-        return ANYBODY in readers or not viewer.roles.isdisjoint(readers)
+        return viewer.is_among(self._sources[name].settings.read.split())
 
     async def connect(self) -> None:
         """Open all at once. Raises ConfigurationError that names the setting of each that fails."""
@@ -84,3 +92,66 @@ def absent(available: list[str]) -> InputError:
     """The error for a name that is not among these."""
     listed = ", ".join(available) or "none"
     return InputError(f"There is no such datasource for you; available: {listed}.")
+
+
+def datasources_of(settings: Mapping[str, Settings], clock: Clock = time.time) -> Datasources:
+    """All sources, not yet connected. Raises ConfigurationError naming the setting."""
+    return Datasources({name: datasource_of(name, one, clock) for name, one in settings.items()})
+
+
+def datasource_of(name: str, datasource: Settings, clock: Clock = time.time) -> Datasource:
+    """One source, not yet connected."""
+    try:
+        place = Place(name, datasource, datasource.prefix or f"{name}:", clock)
+        store = _store(datasource.type)(place)
+    except ModuleNotFoundError as error:
+        raise ConfigurationError(
+            f"datasource.{name}.type: {datasource.type} needs the extra `context`; "
+            f"{error.name} is not installed."
+        ) from None
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{place_of(name, datasource)}: {error.message}") from None
+    return Datasource(name, store, datasource)
+
+
+def _store(type_: str) -> type[Store]:
+    """The store of a type of source; its client is imported only here."""
+    match type_:
+        case "redis":
+            from gateway.context.redis import RedisStore  # noqa: PLC0415 - where it is used
+
+            return RedisStore
+        case "postgresql":
+            from gateway.context.postgres import PostgresStore  # noqa: PLC0415 - likewise
+
+            return PostgresStore
+        case "mongodb":
+            from gateway.context.mongodb import MongoStore  # noqa: PLC0415 - an optional package
+
+            return MongoStore
+        case "s3":
+            from gateway.context.objects import ObjectStore  # noqa: PLC0415 - likewise
+
+            return ObjectStore
+        case _:
+            from gateway.context.filesystem import FileStore  # noqa: PLC0415 - with the others
+
+            return FileStore
+
+
+async def prune(sources: Mapping[str, Datasource]) -> None:
+    """Remove what has expired; a source that is away is logged, and left to the next time."""
+    for source in sources.values():
+        try:
+            for _ in range(_ROUNDS):
+                if not await source.prune():
+                    break
+        except SourceError:
+            _LOG.warning("the datasource %s could not be pruned", source.name)
+
+
+async def keep_pruned(sources: Mapping[str, Datasource], seconds: float = 600.0) -> None:
+    """`prune` again and again, every so many seconds, until cancelled."""
+    while True:
+        await asyncio.sleep(seconds)
+        await prune(sources)

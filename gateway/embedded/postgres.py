@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from gateway.embedded.binaries import reachable_install
-from gateway.embedded.engine import environment
+from gateway.embedded.engine import Engine, environment
 from gateway.embedded.ports import LOOPBACK
 from gateway.embedded.process import Account, Command, wait_until
 from gateway.errors import ConfigurationError
@@ -52,39 +52,36 @@ _SETTINGS = {
 _NOT_DURABLE = {"fsync": "off", "full_page_writes": "off"}
 
 
-class Postgres:
+class Postgres(Engine):
     """A cluster with one role, `plait`, its generated password, and one database, `plait`."""
 
     name: ClassVar = "postgres"
     # The fast shutdown: transactions are rolled back, data is synced.
     stop_signal: ClassVar = signal.SIGINT
-    stop_seconds: ClassVar = 20.0
 
     def __init__(self, folder: Path, *, durable: bool) -> None:
-        self._folder = folder
-        self._data = folder / self.name
+        super().__init__(folder, durable=durable)
         self._password_file = folder / "postgres.password"
-        self._durable = durable
-        self._account = _account_for(self._data)
+        self._account = _account_for(self.data)
         self._bin = reachable_install(self._account) / "bin"
 
     def prepare(self, keeper: Executor, previous: Member | None) -> None:
         """Create the cluster, or make the one that is there startable."""
-        for unfinished in self._folder.glob(f"{self.name}.new-*"):
+        for unfinished in self.folder.glob(f"{self.name}.new-*"):
             shutil.rmtree(unfinished, ignore_errors=True)
-        if not self._data.exists():
+        if not self.data.exists():
             self._create(keeper)
             return
         self._take_over()
         self._clear_lock(previous)
         if not self._password_file.exists():
-            self._query_and_set_password(keeper, self._data)
+            self._query_and_set_password(keeper, self.data)
 
     def command(self, port: int) -> Command:
         """`postgres` with all settings on its command line: the folder decides none."""
-        settings = {"port": str(port), **_SETTINGS, **({} if self._durable else _NOT_DURABLE)}
+        settings = {"port": str(port), **_SETTINGS, **({} if self.durable else _NOT_DURABLE)}
         words = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
-        return self._run("postgres", ["-D", _HERE, *words], self._data, self.stop_signal)
+        return self._run("postgres", ["-D", _HERE, *words], self.data, self.stop_signal)
 
     def ready(self, process: EngineProcess, port: int) -> bool:
         """Whether the lock file says that this process accepts connections."""
@@ -99,26 +96,26 @@ class Postgres:
 
     def _create(self, keeper: Executor) -> None:
         """A new cluster under another name, renamed when it is whole."""
-        made = Path(tempfile.mkdtemp(prefix=f"{self.name}.new-", dir=self._folder))
+        made = Path(tempfile.mkdtemp(prefix=f"{self.name}.new-", dir=self.folder))
         os.chown(made, self._account.uid, self._account.gid)
         options = [
             *("-D", _HERE, f"--username={ROLE}", "--auth=reject", "--no-instructions"),
             *("--encoding=UTF8", "--locale=C"),
             *("--locale-provider=builtin", "--builtin-locale=C.UTF-8"),
-            *(() if self._durable else ("--no-sync",)),
+            *(() if self.durable else ("--no-sync",)),
         ]
         self._tool(keeper, self._run("initdb", options, made, signal.SIGKILL))
         (made / "pg_hba.conf").write_text(_ACCESS, encoding="ascii")
         self._query_and_set_password(keeper, made, f"CREATE DATABASE {DATABASE}")
-        made.rename(self._data)
+        made.rename(self.data)
 
     def _take_over(self) -> None:
         """Give the account what another user brought (a copy made by root), and close it."""
-        if os.getuid() == 0 and self._data.stat().st_uid != self._account.uid:
-            for path in (self._data, *self._data.rglob("*")):
+        if os.getuid() == 0 and self.data.stat().st_uid != self._account.uid:
+            for path in (self.data, *self.data.rglob("*")):
                 os.chown(path, self._account.uid, self._account.gid, follow_symlinks=False)
-        if self._data.stat().st_uid in {os.getuid(), self._account.uid}:
-            self._data.chmod(0o700)
+        if self.data.stat().st_uid in {os.getuid(), self._account.uid}:
+            self.data.chmod(0o700)
 
     def _clear_lock(self, previous: Member | None) -> None:
         """Remove the lock file of a server known to be dead.
@@ -130,11 +127,11 @@ class Postgres:
             return
         segment = "".join(lines[6:7]).split()  # key and id of its shared memory
         if not wait_until(lambda: not _attached(segment), _SHARED_MEMORY_SECONDS):
-            raise ConfigurationError(f"processes of an earlier PostgreSQL still use {self._data}")
+            raise ConfigurationError(f"processes of an earlier PostgreSQL still use {self.data}")
         self._lock_file().unlink(missing_ok=True)
 
     def _lock_file(self) -> Path:
-        return self._data / "postmaster.pid"
+        return self.data / "postmaster.pid"
 
     def _lock_lines(self) -> list[str]:
         try:
@@ -187,7 +184,7 @@ class Postgres:
         if process.returncode != 0:
             name = Path(command.program[0]).name
             last = complaints.decode(errors="replace").strip().splitlines()[-1:]
-            raise ConfigurationError(f"{name} failed in {self._folder}: {' '.join(last)}")
+            raise ConfigurationError(f"{name} failed in {self.folder}: {' '.join(last)}")
 
 
 def _account_for(data: Path) -> Account:

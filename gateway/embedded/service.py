@@ -8,9 +8,9 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from gateway.embedded.engine import environment
+from gateway.embedded.engine import own_command
 from gateway.embedded.ports import LOOPBACK
-from gateway.embedded.process import Account, Command, EngineProcess, Log, keeper, wait_until
+from gateway.embedded.process import EngineProcess, Log, keeper, wait_until
 from gateway.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -31,15 +31,10 @@ def serving(name: str, file: Path, folder: Path) -> Iterator[str]:
     Raises `ConfigurationError` where it does not come up.
     """
     log = Log(folder.resolve() / "logs" / f"{name}.log")
-    command = Command(
-        program=[
-            *(sys.executable, "-m", "uvicorn", f"{file.stem}:app", "--app-dir", str(file.parent)),
-            *("--host", LOOPBACK, "--port", "0", "--no-access-log", "--lifespan", "off"),
-        ],
-        cwd=folder.resolve(),
-        stop_signal=signal.SIGTERM,
-        account=Account.own(),
-        environment={**environment(), "PYTHONDONTWRITEBYTECODE": "1"},
+    serve = (sys.executable, "-m", "uvicorn", f"{file.stem}:app", "--app-dir", str(file.parent))
+    options = ("--host", LOOPBACK, "--port", "0", "--no-access-log", "--lifespan", "off")
+    command = own_command(
+        [*serve, *options], folder.resolve(), signal.SIGTERM, {"PYTHONDONTWRITEBYTECODE": "1"}
     )
     with keeper() as starting:
         process = starting.submit(EngineProcess, command, log).result()

@@ -2,43 +2,28 @@
 
 from __future__ import annotations
 
-import signal
 import socket
 from typing import TYPE_CHECKING, ClassVar
 
-from gateway.embedded.engine import environment, package_folder
+from gateway.embedded.engine import Engine, own_command, package_folder
 from gateway.embedded.ports import LOOPBACK
-from gateway.embedded.process import Account, Command
 from gateway.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from concurrent.futures import Executor
-    from pathlib import Path
-
-    from gateway.embedded.process import EngineProcess, Member
+    from gateway.embedded.process import Command, EngineProcess
 
 _PROBE_SECONDS = 0.5
 
 
-class Valkey:
-    """Runs as the owner, keeps its data in an append-only file.
+class Valkey(Engine):
+    """Keeps its data in an append-only file; one cut short by a crash is read as far as it goes.
 
     Not `durable`: the file is written all the same, and never synced, so that both kinds of run
     read each other's data.
     """
 
     name: ClassVar = "valkey"
-    stop_signal: ClassVar = signal.SIGTERM
     stop_seconds: ClassVar = 10.0
-
-    def __init__(self, folder: Path, *, durable: bool) -> None:
-        self._data = folder / self.name
-        self._durable = durable
-
-    def prepare(self, keeper: Executor, previous: Member | None) -> None:
-        """Make the folder. An append-only file cut short by a crash is read as far as it goes."""
-        del keeper, previous
-        self._data.mkdir(mode=0o700, exist_ok=True)
 
     def command(self, port: int) -> Command:
         """`valkey-server` without a configuration file; the data folder is where it starts."""
@@ -48,16 +33,10 @@ class Valkey:
             "daemonize": "no",
             "save": "",
             "appendonly": "yes",
-            "appendfsync": "everysec" if self._durable else "no",
+            "appendfsync": "everysec" if self.durable else "no",
         }
         words = [word for name, value in options.items() for word in (f"--{name}", value)]
-        return Command(
-            program=[_binary(), *words],
-            cwd=self._data,
-            stop_signal=self.stop_signal,
-            account=Account.own(),
-            environment=environment(),
-        )
+        return own_command([_binary(), *words], self.data, self.stop_signal)
 
     def ready(self, process: EngineProcess, port: int) -> bool:
         """Whether the server that answers is this process and has loaded its data."""

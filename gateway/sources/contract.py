@@ -12,7 +12,7 @@ space between tokens.
 
 Where it is asked to, a source of rows **marks** the rows that an answer shows by reference: behind
 a member of an object stands `,"~n":key` with n the place of the row's type in the request's `marks`
-and the key as JSON, null for no row. Whoever asked takes them out (`gateway.execution.marks`).
+and the key as JSON, null for no row. Whoever asked takes them out (`execution.cache.marks`).
 """
 
 from __future__ import annotations
@@ -37,6 +37,9 @@ class Pieces(tuple["bytes | PlaitError", ...]):
 
 Value: TypeAlias = "bytes | Pieces | PlaitError | None"
 """What a source gives for one key (or for a plan without keys): JSON, absent, or failed."""
+
+Slots: TypeAlias = tuple[tuple[int, int], ...]
+"""Where arguments come from: readers of the plan, and which of each one's values."""
 
 HOLE = b"\t"
 
@@ -67,11 +70,10 @@ class Prepared:
 class Bound(Prepared):
     """A request that says where its arguments come from.
 
-    `slots` are (reader, index) of the argument readers' values, `constants` are a rule's own,
-    `tables` those it reads, each as often as it stands in it.
+    `constants` are a rule's own, `tables` those it reads, each as often as it stands in it.
     """
 
-    slots: tuple[tuple[int, int], ...] = field(default=(), kw_only=True)
+    slots: Slots = field(default=(), kw_only=True)
     constants: tuple[Any, ...] = field(default=(), kw_only=True)
     tables: tuple[str, ...] = field(default=(), kw_only=True)
 

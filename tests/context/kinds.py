@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from redis.asyncio import Redis
 
 from gateway.configuration import Secret
-from gateway.context.compose import datasource_of
+from gateway.context.registry import datasource_of
 from gateway.errors import PlaitError
 from gateway.settings import Datasource as Settings
 

@@ -114,7 +114,7 @@ def test_nothing_is_loaded_that_is_not_configured():
     code = """
 import sys
 from gateway import DatasourceQueries
-from gateway.context.compose import datasource_of
+from gateway.context.registry import datasource_of
 from gateway.settings import Datasource
 vendors = {"pymongo", "obstore", "asyncpg", "redis"}
 print(sorted(vendors & sys.modules.keys()))

@@ -9,12 +9,12 @@ import sys
 import pytest
 from context.kinds import settings_of
 
-from gateway.context.compose import datasource_of
+from gateway.context.registry import datasource_of
 from gateway.errors import ConfigurationError, SourceDataError, SourceError, SourceRefused
 
 WRITER = """
 import asyncio, sys
-from gateway.context.compose import datasource_of
+from gateway.context.registry import datasource_of
 from gateway.settings import Datasource
 
 async def main():

@@ -8,7 +8,7 @@ from asking import Asking, built, engine_over
 from strawberry.scalars import JSON
 
 from gateway import DatasourceQueries, Domain, queries
-from gateway.context.compose import datasources_of
+from gateway.context.registry import datasources_of
 from gateway.errors import ConfigurationError, InputError
 from gateway.planning.registry import Registry
 from gateway.settings import Datasource as Settings

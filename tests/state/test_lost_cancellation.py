@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from gateway.sources.redis.connection import cancellable
+from gateway.sources.redis.link import cancellable
 
 
 @pytest.mark.parametrize("outcome", ["an answer", "another error"])

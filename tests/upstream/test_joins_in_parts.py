@@ -12,10 +12,10 @@ import pytest
 from toy.clients import put_together
 from upstream import joined, people
 
-from gateway.execution import incremental
 from gateway.execution.exchange import GraphQLRequest
-from gateway.execution.increments import Form
-from gateway.execution.parts import Parts
+from gateway.execution.incremental import delivery
+from gateway.execution.incremental.formats import Form
+from gateway.execution.incremental.parts import Parts
 from gateway.viewer import ANONYMOUS
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ async def gateway(module_database: FreshDatabase) -> AsyncIterator[Joined]:
 
 async def in_parts(gateway: Joined, document: str, form: Form) -> list[dict[str, Any]]:
     """All parts of an answer, decoded."""
-    answers = incremental.Incremental(gateway.engine, most=10).answers(
+    answers = delivery.Incremental(gateway.engine, most=10).answers(
         GraphQLRequest(document),
         ANONYMOUS,
         allow_mutations=False,
@@ -99,7 +99,7 @@ async def test_a_fault_of_ours_is_told(
         async def _bring(self, *_: Any) -> Any:
             raise RuntimeError("a bug")
 
-    monkeypatch.setattr(incremental, "Parts", Faulty)
+    monkeypatch.setattr(delivery, "Parts", Faulty)
     document = (
         "{ animal(id: 1) { id ... @defer { name } } animals { nodes { ... @defer { id } } } }"
     )

@@ -15,6 +15,8 @@ from gateway import Domain
 from gateway.errors import ConfigurationError
 from gateway.schema.build import build
 from gateway.schema.remote import Join, Upstream
+from gateway.sources.upstream.answers import RemoteError
+from gateway.sources.upstream.error_log import ErrorLog
 from gateway.viewer import Viewer
 
 if TYPE_CHECKING:
@@ -196,6 +198,39 @@ async def test_a_trusted_upstream_may_speak(service: People) -> None:
     async with joined.running(service, joined.joined(), trusted=True) as gateway:
         body = await gateway.ask("{ person(id: 1) { secret } }")
         assert [error["message"] for error in body["errors"]] == ["not for you"]
+
+
+async def test_its_errors_are_logged_where_that_is_wanted(
+    service: People, caplog: pytest.LogCaptureFixture
+) -> None:
+    """With code, path and message; clients are told no more than before. Else there is no line."""
+    for wanted in (False, True):
+        async with joined.running(service, joined.joined(), log_errors=wanted) as gateway:
+            body = await gateway.ask("{ person(id: 1) { secret } }")
+            assert "not for you" not in str(body)
+        noted = [record for record in caplog.records if hasattr(record, "fields")]
+        assert len(noted) == wanted
+    assert noted[0].fields == {
+        "upstream": "upstream.people",
+        "passedOver": 0,
+        "errors": [{"code": "", "path": "person.secret", "message": "not for you"}],
+    }
+
+
+def test_the_log_of_errors_is_bounded(caplog: pytest.LogCaptureFixture) -> None:
+    """A line a second, of the first errors, cut; what was passed over is counted."""
+    now = [100.0]
+    log = ErrorLog("upstream.people", clock=lambda: now[0])
+    error = RemoteError("x" * 1_000, ["a" * 1_000] * 1_000, {"code": "C" * 1_000})
+    for _ in range(5):
+        log.note([error] * 10)
+    now[0] += 1
+    log.note([RemoteError()])
+    first, second = (record.fields for record in caplog.records)
+    assert (len(first["errors"]), first["passedOver"]) == (3, 0)
+    assert len(str(first)) < 3 * 5_000
+    assert second["passedOver"] == 4
+    assert second["errors"] == [{"code": "", "path": "", "message": ""}]
 
 
 async def test_a_failed_non_null_root(gateway: Joined) -> None:

@@ -13,7 +13,7 @@ from upstream.people import SDL, reply
 from gateway import Cache, Domain, Upstream
 from gateway.caching.assembly import Options, make_cache
 from gateway.errors import ConfigurationError
-from gateway.execution.resolver_cache import ResolverCache
+from gateway.execution.cache.resolver_cache import ResolverCache
 from gateway.schema.build import build
 from gateway.viewer import Viewer
 

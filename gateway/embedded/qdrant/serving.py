@@ -1,4 +1,4 @@
-"""The life of the process: take the directory, serve until told to stop, close."""
+"""The life of the process: take the directory, serve whom it lets in until told to stop, close."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import os
 import signal
 import sys
 from contextlib import closing
+from hmac import compare_digest
 from typing import TYPE_CHECKING, Any
 
 import grpc
 from qdrant_client import grpc as pb
 
-from gateway.embedded.qdrant.access import KEY_VARIABLE, KeyRequired
 from gateway.embedded.qdrant.administration import COLLECTION_CALLS, HEALTH_CALLS
 from gateway.embedded.qdrant.groups import GROUP_CALLS
 from gateway.embedded.qdrant.queries import QUERY_CALLS
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
     from gateway.embedded.qdrant.rpc import Call
 
+KEY_VARIABLE = "QDRANT__SERVICE__API_KEY"
+"""The environment variable that a real Qdrant server reads its API key from."""
+_REFUSAL = "Must provide an API key"
 _HOST = "127.0.0.1"
 _GRACE_SECONDS = 2.0
 _MAX_CALLS = 1_024
@@ -82,7 +85,7 @@ async def _serve(shards: Shards, port: int) -> int:
 
 def _server(shards: Shards, threads: Threads, key: str | None) -> grpc.aio.Server:
     server = grpc.aio.server(
-        interceptors=[KeyRequired(key)] if key else None,
+        interceptors=[_KeyRequired(key)] if key else None,
         options=_OPTIONS,
         maximum_concurrent_rpcs=_MAX_CALLS,
     )
@@ -104,3 +107,22 @@ def _server(shards: Shards, threads: Threads, key: str | None) -> grpc.aio.Serve
 def _refuse(message: str) -> int:
     print(message, file=sys.stderr)  # noqa: T201 - the last word of a process that cannot start
     return 1
+
+
+class _KeyRequired(grpc.aio.ServerInterceptor):
+    """Answers UNAUTHENTICATED to calls without the right `api-key`."""
+
+    def __init__(self, key: str) -> None:
+        self._key = key
+        self._refusal: Any = grpc.unary_unary_rpc_method_handler(_unauthenticated)
+
+    async def intercept_service(self, continuation: Any, handler_call_details: Any) -> Any:
+        """Let a call through to its procedure, or to the refusal."""
+        given = str(dict(handler_call_details.invocation_metadata or ()).get("api-key", ""))
+        if compare_digest(given.encode(), self._key.encode()):
+            return await continuation(handler_call_details)
+        return self._refusal
+
+
+async def _unauthenticated(_request: Any, context: Any) -> Any:
+    return await context.abort(grpc.StatusCode.UNAUTHENTICATED, _REFUSAL)

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING
 
 import msgspec
 import orjson
@@ -20,30 +21,29 @@ from gateway.sources.http import Outgoing
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from gateway.sources.contract import Slots
     from gateway.sources.http import HttpService
 
 EARLY_SECONDS = 30.0
 """How long before its end a token is renewed, at most half of its life."""
 LOGIN_SECONDS = 10.0
 """How long a login or a renewal may take; it serves all who wait for it."""
+_JSON = {"content-type": "application/json"}
 SPARE_SECONDS = 30.0
 """How long a refused login is not tried again: Directus suspends users after too many."""
 
 
-ViewerSlots: TypeAlias = tuple[tuple[int, int], ...]
-"""Which of the viewer's values a request takes."""
-
-
-class Credentials(Protocol):
+class Credentials(ABC):
     """Says who asks.
 
     `callers` where that is the client's own matter; `viewer_slots` are what a request then takes of
     the viewer, so that two callers never share an answer.
     """
 
-    callers: bool
-    viewer_slots: ViewerSlots
+    callers = False
+    viewer_slots: Slots = ()
 
+    @abstractmethod
     async def authorization(self, passed: Iterable[tuple[str, str]], deadline: float) -> str | None:
         """The value of the header; `passed` are the headers of the caller that may go on.
 
@@ -52,28 +52,15 @@ class Credentials(Protocol):
 
     def expired(self, used: str | None) -> bool:
         """Directus calls `used` expired: whether there will be another."""
-
-    async def close(self) -> None:
-        """Give up what is under way."""
-
-
-class _Unchanging:
-    """Credentials that cannot be renewed."""
-
-    def expired(self, used: str | None) -> bool:
-        """There is no other."""
         del used
         return False
 
-    async def close(self) -> None:
-        """Nothing is under way."""
+    async def close(self) -> None:  # noqa: B027 - most have nothing under way
+        """Give up what is under way."""
 
 
-class StaticToken(_Unchanging):
+class StaticToken(Credentials):
     """A token of the gateway's; without one Directus is asked as the public."""
-
-    callers = False
-    viewer_slots: ViewerSlots = ()
 
     def __init__(self, token: str = "") -> None:
         self._authorization = f"Bearer {token}" if token else None
@@ -84,11 +71,11 @@ class StaticToken(_Unchanging):
         return self._authorization
 
 
-class CallersToken(_Unchanging):
+class CallersToken(Credentials):
     """The caller's own header goes on; without one Directus is asked as the public."""
 
     callers = True
-    viewer_slots: ViewerSlots = ((VIEWER_SPEC, HEADERS),)
+    viewer_slots = ((VIEWER_SPEC, HEADERS),)
 
     async def authorization(self, passed: Iterable[tuple[str, str]], deadline: float) -> str | None:
         """What the caller sent."""
@@ -104,15 +91,12 @@ class _Tokens(msgspec.Struct):
     expires: float
 
 
-class Login:
+class Login(Credentials):
     """Tokens for an email and a password, renewed before they end.
 
     One login or renewal at a time, for everybody; a token that still holds is used meanwhile.
     `clock` is monotonic, in seconds.
     """
-
-    callers = False
-    viewer_slots: ViewerSlots = ()
 
     def __init__(
         self,
@@ -197,9 +181,7 @@ class Login:
 
     async def _asked(self, path: str, content: dict[str, str]) -> _Tokens:
         deadline = asyncio.get_running_loop().time() + LOGIN_SECONDS
-        request = Outgoing(
-            "POST", path, orjson.dumps(content), {"content-type": "application/json"}
-        )
+        request = Outgoing("POST", path, orjson.dumps(content), _JSON)
         reply = await self._service.send(request, deadline)
         found = envelope(self._service.name, reply)
         try:

@@ -155,9 +155,8 @@ class Filters:
             self._tally()
             where = f"filter.{column.name}.{operator}"
             if value is None:
-                raise InputError(
-                    f"`{where}` must not be null; ask for missing values with `isNull: true`.",
-                    extensions={"argument": where},
+                raise InputError.about(
+                    where, "must not be null; ask for missing values with `isNull: true`"
                 )
             if operator in _FLAGS:
                 says, otherwise = _FLAGS[operator]
@@ -208,10 +207,10 @@ def _item_value(kind: ItemKind, value: Any, where: str) -> Any:
     """A coerced value as JSON for a filter. Raises InputError naming `where`."""
     bound = kind.bind(value, where)
     if is_replaced(bound):
-        raise InputError(
-            f"`{where}` must not be `true`, `false` or `null`, nor begin with `$NOW` or "
-            "`$CURRENT_`: Directus puts something else for such a text.",
-            extensions={"argument": where},
+        raise InputError.about(
+            where,
+            "must not be `true`, `false` or `null`, nor begin with `$NOW` or `$CURRENT_`: Directus "
+            "puts something else for such a text",
         )
     return bound.value if isinstance(bound, enum.Enum) else bound
 

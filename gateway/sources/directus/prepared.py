@@ -16,10 +16,10 @@ from gateway.schema.items.asks import (
 )
 from gateway.schema.items.catalog import Collection, ItemColumn, ItemRelation
 from gateway.schema.items.kinds import ItemKind
-from gateway.sources.contract import Prepared
+from gateway.sources.contract import Prepared, Slots
 from gateway.sources.directus.plain import plain_items
-from gateway.sources.directus.requests import items_path
 from gateway.sources.directus.selecting import Selection, compile_selection
+from gateway.sources.directus.sending import items_path
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 
 COUNTS = {"totalCount": "total_count", "filterCount": "filter_count"}
 """Figures of `meta`, by what is asked."""
-
-Slots: TypeAlias = "tuple[tuple[int, int], ...]"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -105,15 +105,20 @@ class Selection:
         """Whether items of other selections may come from the same request."""
         return not self.specs and not self.level.alias
 
-    def query(self, values: Sequence[ListValues]) -> dict[str, Any]:
-        """`fields`, and `alias` and `deep` where needed; values in the order of `specs`."""
-        asked: dict[str, Any] = {"fields": self.level.fields()}
-        if self.level.alias:
-            asked["alias"] = self.level.alias
-        deep = self.level.deep(dict(zip(self.specs, values, strict=True)))
-        if deep:
-            asked["deep"] = deep
-        return asked
+    def query(self, arguments: Sequence[Any]) -> tuple[dict[str, Any], Sequence[Any]]:
+        """`fields`, and `alias` and `deep` where needed; and what the viewer passes on.
+
+        `arguments` are the values of the lists, in the order of `specs`, and what is passed on.
+        """
+        count = len(self.specs)
+        asked = self.outline()
+        deep = self.level.deep(dict(zip(self.specs, arguments[:count], strict=True)))
+        return asked | ({"deep": deep} if deep else {}), arguments[count:]
+
+    def outline(self) -> dict[str, Any]:
+        """What of a query is known beforehand."""
+        alias = {"alias": self.level.alias} if self.level.alias else {}
+        return {"fields": self.level.fields(), **alias}
 
 
 def listed(values: ListValues) -> dict[str, Any]:

@@ -22,8 +22,8 @@ from gateway.sources.directus.prepared import (
     PreparedSingle,
     prepare,
 )
-from gateway.sources.directus.requests import parameters, reading
 from gateway.sources.directus.selecting import listed
+from gateway.sources.directus.sending import parameters, reading
 from gateway.sources.directus.values import key_of
 from gateway.sources.directus.writes import PreparedWrite, Writing, prepare_write
 from gateway.sources.http import Outgoing, unlocated
@@ -31,7 +31,7 @@ from gateway.sources.http import Outgoing, unlocated
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from gateway.schema.items.asks import ItemAsk, ListValues
+    from gateway.schema.items.asks import ItemAsk
     from gateway.schema.items.catalog import Collection
     from gateway.sources.contract import Key, Value
     from gateway.sources.directus.prepared import PreparedRead
@@ -119,10 +119,10 @@ class DirectusSource:
             return [await self._together(prepared, batch, budget.deadline)]  # type: ignore[list-item]  # as the contract has it
         if isinstance(prepared, PreparedLookup):
             return await self._look_up(prepared, batch, budget.deadline)
-        given = list(batch.arguments)
         if isinstance(prepared, PreparedItems):
-            values, nested, passed = given[0], *_split(prepared.selection.specs, given[1:])
-            query = prepared.selection.query(nested) | listed(values)
+            values, *rest = batch.arguments
+            query, passed = prepared.selection.query(rest)
+            query |= listed(values)
             if prepared.counts:
                 query["meta"] = list(prepared.counts)
             if not prepared.selection.reads:
@@ -130,11 +130,10 @@ class DirectusSource:
             data, meta = await self._read(prepared.path, query, passed, budget.deadline)
             return [list_value(prepared, data, meta)]
         if isinstance(prepared, PreparedSingle):
-            nested, passed = _split(prepared.selection.specs, given)
-            query = prepared.selection.query(nested)
+            query, passed = prepared.selection.query(batch.arguments)
             data, _ = await self._read(prepared.path, query, passed, budget.deadline)
             return [single_value(prepared, data)]
-        groups, passed = given[0], given[1:]
+        groups, *passed = batch.arguments
         query = {"aggregate": prepared.aggregate, **listed(groups.values)}
         if groups.by:
             query["groupBy"] = query["sort"] = list(groups.by)
@@ -156,8 +155,7 @@ class DirectusSource:
     async def _look_up(
         self, prepared: PreparedLookup, batch: Batch, deadline: float
     ) -> list[Value]:
-        nested, passed = _split(prepared.selection.specs, batch.arguments)
-        query = prepared.selection.query(nested)
+        query, passed = prepared.selection.query(batch.arguments)
         data = await self._found(prepared, query, batch.keys, passed, deadline)
         return looked_up(prepared, data, batch.keys, self._max_items)
 
@@ -222,10 +220,7 @@ class DirectusSource:
         if isinstance(prepared, PreparedGroups):
             query = {"aggregate": prepared.aggregate}
         else:
-            level = prepared.selection.level
-            query = {"fields": level.fields()}
-            if level.alias:
-                query["alias"] = level.alias
+            query = prepared.selection.outline()
         if isinstance(prepared, PreparedLookup):
             query["filter"] = {prepared.match: {"_in": ["…"]}}
         if isinstance(prepared, PreparedItems) and prepared.counts:
@@ -242,10 +237,3 @@ class DirectusSource:
         pairs = passed[0] if passed else ()
         found = await sending.ask(reading(path, query), deadline, passed=pairs)
         return bytes(found.data), bytes(found.meta)
-
-
-def _split(
-    specs: Sequence[int], arguments: Sequence[Any]
-) -> tuple[Sequence[ListValues], Sequence[Any]]:
-    """The values of the lists below, and what the viewer passes on."""
-    return arguments[: len(specs)], arguments[len(specs) :]

@@ -1,11 +1,13 @@
 """Writes to Directus: each sent once, giving the items it wrote.
 
+A file goes as a form that is sent piece by piece, never held as a whole.
 Which items are there is asked before an update or a delete, as Directus refuses a write to a
 missing item in the words of a missing permission; a refusal after that is one of permission.
 """
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -14,25 +16,29 @@ import orjson
 from gateway.errors import SourceRefused
 from gateway.sources.contract import Batch, Prepared
 from gateway.sources.directus.answers import looked_up
-from gateway.sources.directus.files import file_request
-from gateway.sources.directus.requests import LONGEST_URL, query_string, reading
+from gateway.sources.directus.sending import JSON, LONGEST_URL, query_string, reading
 from gateway.sources.directus.values import key_of
-from gateway.sources.http import Outgoing
+from gateway.sources.http import Outgoing, Stream
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
     from typing import TypeAlias
 
     from gateway.schema.items.asks import ItemWrite, WriteValues
     from gateway.schema.items.catalog import Collection
-    from gateway.sources.contract import Key, Value
-    from gateway.sources.directus.prepared import PreparedLookup, Slots
+    from gateway.schema.uploads import Upload
+    from gateway.sources.contract import Key, Slots, Value
+    from gateway.sources.directus.prepared import PreparedLookup
     from gateway.sources.directus.sending import Sending
 
     LookUp: TypeAlias = Callable[[PreparedLookup, Batch, float], Awaitable[list[Value]]]
     """Reads items by key, before a deadline."""
 
-_JSON = {"content-type": "application/json"}
+
+_QUOTED = str.maketrans({'"': "%22", "\r": "%0D", "\n": "%0A"})
+"""As HTML's forms write names (https://html.spec.whatwg.org/, "multipart/form-data encoding")."""
+_NAMELESS = "file"
+_ANY = "application/octet-stream"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,14 +86,14 @@ class Writing:
             case "update":
                 return await self._update()
             case "upload" if self.values.file is not None:
-                request = file_request(self.values.file, self.values.items[0])
+                request = _file_request(self.values.file, self.values.items[0])
                 return await self._sent(request, {})
             case _:
                 return await self._create()
 
     async def _create(self) -> list[Value]:
         items, key = self.values.items, self.prepared.shown.match
-        request = Outgoing("POST", body=_json(items), headers=_JSON)
+        request = Outgoing("POST", body=_json(items), headers=JSON)
         given = [(item[key],) for item in items if item.get(key) is not None]
         own = given if len(given) == len(items) else None
         return await self._sent(request, {"sort": [key], "limit": len(items)}, own)
@@ -97,7 +103,7 @@ class Writing:
         if not there:
             return []
         body = _json({"keys": [key for (key,) in there], "data": self.values.items[0]})
-        request = Outgoing("PATCH", body=body, headers=_JSON)
+        request = Outgoing("PATCH", body=body, headers=JSON)
         return await self._sent(request, {"limit": len(there)}, there)
 
     async def _delete(self) -> list[Value]:
@@ -108,7 +114,7 @@ class Writing:
         found = zip(keys, values, strict=True)
         there = {key: value for (key,), value in found if value is not None}
         if there:
-            await self._asked(Outgoing("DELETE", shown.path, _json(list(there)), _JSON))
+            await self._asked(Outgoing("DELETE", shown.path, _json(list(there)), JSON))
         return list(there.values())
 
     async def _there(self) -> list[Key]:
@@ -132,7 +138,7 @@ class Writing:
         They come with the answer, unless what is asked of them does not fit into a URL.
         """
         shown = self.prepared.shown
-        asked = shown.selection.query(self.rest[: len(shown.selection.specs)])
+        asked, _ = shown.selection.query(self.rest)
         path = f"{shown.path}?{query_string(asked | order)}"
         whole = len(path) <= LONGEST_URL
         if not whole:
@@ -160,3 +166,37 @@ class Writing:
 
 def _json(content: Sequence[Any] | dict[str, Any]) -> bytes:
     return orjson.dumps(content, default=str)
+
+
+def _file_request(file: Upload, said: Mapping[str, Any]) -> Outgoing:
+    """The POST of a file; `said` are fields of its metadata, which Directus wants before it."""
+    boundary = f"plait-{secrets.token_hex(16)}"
+    parts = [_part(boundary, name) + _text(value) + b"\r\n" for name, value in said.items()]
+    head = _part(boundary, "file", file.filename or _NAMELESS, file.content_type)
+    opening, closing = b"".join([*parts, head]), f"\r\n--{boundary}--\r\n".encode()
+
+    async def pieces() -> AsyncIterator[bytes]:
+        yield opening
+        async for chunk in file.chunks():
+            yield chunk
+        yield closing
+
+    body = Stream(len(opening) + file.size + len(closing), pieces)
+    kind = {"content-type": f"multipart/form-data; boundary={boundary}"}
+    return Outgoing("POST", body=body, headers=kind)
+
+
+def _part(boundary: str, name: str, filename: str = "", kind: str = "") -> bytes:
+    lines = f'--{boundary}\r\nContent-Disposition: form-data; name="{name.translate(_QUOTED)}"'
+    if filename:
+        lines += f'; filename="{filename.translate(_QUOTED)}"\r\nContent-Type: {_plain(kind)}'
+    return f"{lines}\r\n\r\n".encode()
+
+
+def _plain(kind: str) -> str:
+    """A media type that can stand in a header."""
+    return kind if kind.isascii() and kind.isprintable() and "/" in kind else _ANY
+
+
+def _text(value: Any) -> bytes:
+    return value.encode() if isinstance(value, str) else orjson.dumps(value, default=str)

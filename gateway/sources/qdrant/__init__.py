@@ -5,19 +5,13 @@ and 50 MB.
 """
 
 from gateway.schema.vector_collections import VectorCollection
-from gateway.sources.qdrant.arguments import (
-    MAX_LIMIT,
-    MAX_OFFSET,
-    Nearest,
-    Search,
-    nearest_arguments,
-    search_arguments,
-)
 from gateway.sources.qdrant.filters import Filter, parse_filter
 from gateway.sources.qdrant.points import Distance, PayloadIndex, Point
 from gateway.sources.qdrant.prepared import PreparedHits, prepare_hits
 from gateway.sources.qdrant.shape import HitField, HitKind
 from gateway.sources.qdrant.source import QdrantSource
+from gateway.sources.qdrant.wish_arguments import MAX_LIMIT, MAX_OFFSET
+from gateway.sources.qdrant.wishes import Nearest, Search
 
 __all__ = [
     "MAX_LIMIT",
@@ -33,8 +27,6 @@ __all__ = [
     "QdrantSource",
     "Search",
     "VectorCollection",
-    "nearest_arguments",
     "parse_filter",
     "prepare_hits",
-    "search_arguments",
 ]

@@ -12,7 +12,6 @@ from qdrant_client import models
 
 from gateway.errors import ConfigurationError, InputError, SourceRefused
 from gateway.sources.qdrant.changes import CreateCollection
-from gateway.sources.qdrant.changing import Changing
 from gateway.sources.qdrant.collections import Known, NoCollection, from_info, metadata_of
 from gateway.sources.qdrant.native_filters import native_filter
 from gateway.sources.qdrant.points import Distance
@@ -37,15 +36,13 @@ if TYPE_CHECKING:
 class Administration:
     """The collections of one Qdrant source.
 
-    `run` runs any call; `known` are the collections as they were seen last; `changing` changes
-    their points.
+    `run` runs any call; `known` are the collections as they were seen last.
     """
 
     def __init__(self, source: str, run: Run) -> None:
         self._source = source
         self.run = run
         self.known = Known(self.collection)
-        self.changing = Changing(source, self)
 
     async def names(self, deadline: float | None = None) -> list[str]:
         """The names of all collections, in alphabetical order."""

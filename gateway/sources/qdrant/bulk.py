@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from qdrant_client import models
 
-from gateway.sources.qdrant.faults import CollectionMissing
+from gateway.sources.qdrant.collections import CollectionMissing
 from gateway.sources.qdrant.wire import hit_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
-    from gateway.sources.qdrant.ids import PointId
-    from gateway.sources.qdrant.points import Point
+    from gateway.sources.qdrant.points import Point, PointId
     from gateway.sources.qdrant.session import Session
 
 PAGE = 5_000

@@ -1,7 +1,4 @@
-"""The arguments of vector writes, by their GraphQL names: checked whole, then frozen. Pure.
-
-Every `InputError` names the argument, with the place in its list, and what would be right.
-"""
+"""From the arguments of a vector write to its change: checked whole, then frozen. Pure."""
 
 from __future__ import annotations
 
@@ -15,8 +12,7 @@ from gateway.schema.vector_payloads import stored_names, stored_payload
 from gateway.schema.vector_writes import Operation
 from gateway.sources.qdrant.arguments import (
     MAX_DIMENSIONS,
-    open_collection,
-    optional_filter,
+    Arguments,
     parse_sparse,
     parse_vector,
 )
@@ -34,9 +30,9 @@ from gateway.sources.qdrant.changes import (
     Upsert,
     Which,
 )
-from gateway.sources.qdrant.ids import PointId, parse_point_id
-from gateway.sources.qdrant.points import Distance
-from gateway.sources.qdrant.selecting import check_paths
+from gateway.sources.qdrant.conditions import check_count
+from gateway.sources.qdrant.payload_paths import check_paths
+from gateway.sources.qdrant.points import Distance, PointId, parse_point_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -56,27 +52,20 @@ MAX_VECTORS = 32
 _MAX_NAME = 255
 _LARGEST = 2**63
 _LONG_NUMBER = re.compile(rb"\d{19}")
-_LARGEST_FLOAT = 3.4e38
 
 
-def change_arguments(binding: VectorChange, values: Mapping[str, Any]) -> Change:
-    """The arguments of a field with this binding as one value. Raises `InputError`."""
-    return _READERS[binding.operation](_Read(binding, values))
+def change_of(binding: VectorChange, values: Mapping[str, Any]) -> Change:
+    """What a field with this binding is to change. Raises `InputError`."""
+    return _CHANGES[binding.operation](_Arguments(binding, values))
 
 
-class _Read:
-    """The arguments of one field."""
-
-    def __init__(self, binding: VectorChange, values: Mapping[str, Any]) -> None:
-        self.values = values
-        self.declared = binding.collection
-        self.opened = binding.opened
+class _Arguments(Arguments):
+    """The arguments of one operation."""
 
     def upsert(self) -> Upsert:
         collection = self.collection()
         given: Sequence[Mapping[str, Any]] = self.values["points"]
-        if not 1 <= len(given) <= MAX_POINTS:
-            raise InputError.about("points", f"has {len(given)} points; give 1 to {MAX_POINTS}")
+        check_count(given, "points", "points", MAX_POINTS, 1)
         seen: dict[PointId, int] = {}
         points, numbers = [], 0
         for place, one in enumerate(given):
@@ -108,7 +97,7 @@ class _Read:
         payload, length = self._payload(given.get("payload") or {}, f"{where}.payload")
         return NewPoint(
             id=parse_point_id(given["id"], f"{where}.id"),
-            vector=None if vector is None else _vector(vector, size, f"{where}.vector"),
+            vector=None if vector is None else parse_vector(vector, size, f"{where}.vector"),
             text=None if text is None else _words(text, f"{where}.text"),
             named=named,
             payload=payload,
@@ -116,10 +105,7 @@ class _Read:
         )
 
     def _named(self, given: Sequence[Mapping[str, Any]], where: str) -> dict[str, Named]:
-        if len(given) > MAX_VECTORS:
-            raise InputError.about(
-                where, f"has {len(given)} vectors; at most {MAX_VECTORS} are allowed"
-            )
+        check_count(given, "vectors", where, MAX_VECTORS)
         named: dict[str, Named] = {}
         for place, one in enumerate(given):
             path, name = f"{where}[{place}]", one["name"]
@@ -165,35 +151,30 @@ class _Read:
         payload, _ = self._payload(self.values["payload"], "payload")
         if not payload and not replace:
             raise InputError.about("payload", "is empty; give at least one field a value")
-        return SetPayload(self.collection(), self.which(), payload, replace, self.wait())
+        return SetPayload(self.collection(), self.which(), self.wait(), payload, replace)
 
     def overwrite_payload(self) -> SetPayload:
         return self.set_payload(replace=True)
 
     def delete_payload(self) -> DeletePayload:
         given = stored_names(self.declared, self.values["fields"])
-        if not 1 <= len(given) <= MAX_FIELDS:
-            raise InputError.about("fields", f"has {len(given)} names; give 1 to {MAX_FIELDS}")
+        check_count(given, "names", "fields", MAX_FIELDS, 1)
         fields = check_paths(tuple(given))
-        return DeletePayload(self.collection(), self.which(), fields, self.wait())
+        return DeletePayload(self.collection(), self.which(), self.wait(), fields)
 
     def delete_points(self) -> DeletePoints:
         return DeletePoints(self.collection(), self.which(), self.wait())
 
     def which(self) -> Which:
         """The points a change is for; every point only where that is said."""
-        ids, given, everything = (self.values.get(name) for name in ("ids", "filter", "all"))
+        ids, everything = self.values.get("ids"), self.values.get("all")
         if ids is not None:
-            if given is not None or everything:
+            if self.values.get("filter") is not None or everything:
                 raise InputError("Give `ids`, or `filter`, or `all: true`; not several of them.")
-            if not 1 <= len(ids) <= MAX_POINTS:
-                raise InputError.about("ids", f"has {len(ids)} ids; give 1 to {MAX_POINTS}")
+            check_count(ids, "ids", "ids", MAX_POINTS, 1)
             parsed = (parse_point_id(one, f"ids[{place}]") for place, one in enumerate(ids))
             return Which(tuple(dict.fromkeys(parsed)), None)
-        fields = None
-        if self.declared is not None and self.declared.fields:
-            fields = self.declared.fields
-        picked = optional_filter(given, fields)
+        picked = self.filter()
         if picked is None and not everything:
             raise InputError(
                 "No `ids`, and no `filter` or an empty one, means every point; "
@@ -206,12 +187,6 @@ class _Read:
     def wait(self) -> bool:
         return self.values.get("wait") is not False
 
-    def collection(self, name: str = "collection") -> str:
-        """The declared collection, or the one an argument names, which must be open."""
-        if self.declared is not None:
-            return self.declared.name
-        return open_collection(self.values[name], self.opened, name)
-
     # Collections -------------------------------------------------------------------------------
 
     def create_collection(self) -> CreateCollection:
@@ -221,12 +196,15 @@ class _Read:
         if values.get("size") is not None or text:
             size = values.get("size")
             dense[""] = (None if size is None else _size(size, "size"), _distance(values))
-        for place, one in enumerate(_few(values.get("vectors"), "vectors")):
+        vectors, sparse_names = values.get("vectors") or (), values.get("sparse") or ()
+        check_count(vectors, "vectors", "vectors", MAX_VECTORS)
+        for place, one in enumerate(vectors):
             path = f"vectors[{place}]"
             name = _fresh_name(one["name"], dense, f"{path}.name")
             dense[name] = (_size(one["size"], f"{path}.size"), _distance(one))
         sparse: list[str] = []
-        for place, one in enumerate(_few(values.get("sparse"), "sparse")):
+        check_count(sparse_names, "vectors", "sparse", MAX_VECTORS)
+        for place, one in enumerate(sparse_names):
             sparse.append(_fresh_name(one, [*dense, *sparse], f"sparse[{place}]"))
         if "" in dense and len(dense) > 1:
             raise InputError(
@@ -254,35 +232,25 @@ class _Read:
         return path
 
     def collections(self) -> ReadCollections:
-        return ReadCollections(None, self.opened)
+        return ReadCollections(None, self.binding.opened)
 
     def one_collection(self) -> ReadCollections:
-        return ReadCollections(self.collection(), self.opened)
+        return ReadCollections(self.collection(), self.binding.opened)
 
 
-_READERS: dict[Operation, Callable[[_Read], Change]] = {
-    Operation.UPSERT: _Read.upsert,
-    Operation.SET_PAYLOAD: _Read.set_payload,
-    Operation.OVERWRITE_PAYLOAD: _Read.overwrite_payload,
-    Operation.DELETE_PAYLOAD: _Read.delete_payload,
-    Operation.DELETE_POINTS: _Read.delete_points,
-    Operation.CREATE_COLLECTION: _Read.create_collection,
-    Operation.DELETE_COLLECTION: _Read.delete_collection,
-    Operation.CREATE_INDEX: _Read.create_index,
-    Operation.DELETE_INDEX: _Read.delete_index,
-    Operation.COLLECTIONS: _Read.collections,
-    Operation.COLLECTION: _Read.one_collection,
+_CHANGES: dict[Operation, Callable[[_Arguments], Change]] = {
+    Operation.UPSERT: _Arguments.upsert,
+    Operation.SET_PAYLOAD: _Arguments.set_payload,
+    Operation.OVERWRITE_PAYLOAD: _Arguments.overwrite_payload,
+    Operation.DELETE_PAYLOAD: _Arguments.delete_payload,
+    Operation.DELETE_POINTS: _Arguments.delete_points,
+    Operation.CREATE_COLLECTION: _Arguments.create_collection,
+    Operation.DELETE_COLLECTION: _Arguments.delete_collection,
+    Operation.CREATE_INDEX: _Arguments.create_index,
+    Operation.DELETE_INDEX: _Arguments.delete_index,
+    Operation.COLLECTIONS: _Arguments.collections,
+    Operation.COLLECTION: _Arguments.one_collection,
 }
-
-
-def _vector(value: Any, size: int | None, where: str) -> tuple[float, ...]:
-    """As `parse_vector`; a good one is told by functions that look at all of it at once."""
-    fits = isinstance(value, list) and len(value) == size and set(map(type, value)) <= {int, float}
-    if fits and min(value) >= -_LARGEST_FLOAT and max(value) <= _LARGEST_FLOAT:
-        total = sum(value)
-        if total == total:  # noqa: PLR0124 - not true of NaN
-            return tuple(value)
-    return parse_vector(value, size, where)
 
 
 def _check_integers(value: Any) -> None:
@@ -300,12 +268,6 @@ def _words(text: str, where: str) -> str:
     if not text.strip():
         raise InputError.about(where, "is empty; give at least one word")
     return text
-
-
-def _few(given: Sequence[Any] | None, name: str) -> Sequence[Any]:
-    if given is not None and len(given) > MAX_VECTORS:
-        raise InputError.about(name, f"has {len(given)} vectors; at most {MAX_VECTORS} are allowed")
-    return given or ()
 
 
 def _fresh_name(name: str, taken: Any, path: str) -> str:

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from gateway.sources.qdrant.arguments import Sparse
     from gateway.sources.qdrant.filters import Filter
-    from gateway.sources.qdrant.ids import PointId
-    from gateway.sources.qdrant.points import Distance
+    from gateway.sources.qdrant.points import Distance, PointId
+    from gateway.sources.qdrant.wishes import Sparse
 
 Named: TypeAlias = "tuple[float, ...] | Sparse"
 
@@ -47,33 +46,32 @@ class Upsert:
 
 
 @dataclass(frozen=True, slots=True)
-class SetPayload:
+class PointChange:
+    """A change of stored points."""
+
+    collection: str
+    which: Which
+    wait: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SetPayload(PointChange):
     """Fields to set, or with `replace` the whole payload to put."""
 
-    collection: str
-    which: Which
     payload: Mapping[str, Any]
     replace: bool
-    wait: bool
 
 
 @dataclass(frozen=True, slots=True)
-class DeletePayload:
+class DeletePayload(PointChange):
     """Fields to delete, by path."""
 
-    collection: str
-    which: Which
     fields: tuple[str, ...]
-    wait: bool
 
 
 @dataclass(frozen=True, slots=True)
-class DeletePoints:
+class DeletePoints(PointChange):
     """Points to delete."""
-
-    collection: str
-    which: Which
-    wait: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,12 +112,5 @@ class ReadCollections:
 
 
 Change: TypeAlias = (
-    Upsert
-    | SetPayload
-    | DeletePayload
-    | DeletePoints
-    | CreateCollection
-    | DeleteCollection
-    | ChangeIndex
-    | ReadCollections
+    Upsert | PointChange | CreateCollection | DeleteCollection | ChangeIndex | ReadCollections
 )

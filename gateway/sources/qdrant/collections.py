@@ -1,4 +1,4 @@
-"""What is known of collections: their vectors, and the embedding model that made them.
+"""What is known of collections: that they are there, their vectors, and who made these.
 
 Which model made a collection's vectors of text is kept in the collection's own metadata, so that it
 is with the vectors wherever they go (docs/decisions/embedding-model.md).
@@ -20,6 +20,14 @@ if TYPE_CHECKING:
 MODEL_KEY = "embedding_model"
 DIMENSIONS_KEY = "embedding_dimensions"
 REMEMBERED_SECONDS = 30.0
+
+
+class PointMissing(SourceRefused):
+    """A query named a point that is not stored."""
+
+
+class CollectionMissing(SourceRefused):
+    """A call named a collection that does not exist."""
 
 
 class NoCollection(InputError):  # noqa: N818 - named for its condition, as all of ours

@@ -6,12 +6,13 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from gateway.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sized
 
 MAX_VALUES = 1_000
 MAX_STRING = 4_096
@@ -41,27 +42,15 @@ class Text:
 
 
 @dataclass(frozen=True, slots=True)
-class NumberRange:
-    """The field is a number within `bounds`: pairs of gt, gte, lt or lte and a finite number."""
+class Range:
+    """The field is within `bounds`: pairs of gt, gte, lt or lte and a value.
+
+    By `kind` it is a "number", finite; a "datetime", in UTC; or the "count" of its values.
+    """
 
     field: str
-    bounds: tuple[tuple[str, float], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class DatetimeRange:
-    """The field is a datetime within `bounds`: pairs of gt, gte, lt or lte and a UTC datetime."""
-
-    field: str
-    bounds: tuple[tuple[str, datetime], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class ValuesCount:
-    """The field has a number of values within `bounds`."""
-
-    field: str
-    bounds: tuple[tuple[str, int], ...]
+    kind: str
+    bounds: tuple[tuple[str, Any], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +83,7 @@ class GeoBox:
     right: float
 
 
-Condition: TypeAlias = (
-    Match | Text | NumberRange | DatetimeRange | ValuesCount | Absent | GeoRadius | GeoBox
-)
+Condition: TypeAlias = Match | Text | Range | Absent | GeoRadius | GeoBox
 
 
 def parse_conditions(field: str, given: Mapping[str, Any], path: str) -> Iterator[Condition]:
@@ -120,25 +107,23 @@ def parse_conditions(field: str, given: Mapping[str, Any], path: str) -> Iterato
             yield parse(field, present[name], f"{path}.{name}")
 
 
+def check_count(given: Sized, what: str, path: str, most: int, least: int = 0) -> None:
+    """Refuse more than `most`, or fewer than `least`. Raises `InputError` calling them `what`."""
+    if not least <= len(given) <= most:
+        right = f"give {least} to {most}" if least else f"at most {most} are allowed"
+        raise InputError.about(path, f"has {len(given)} {what}; {right}")
+
+
 def match(field: str, value: Any, path: str) -> Match:
     """The field, or one of its values, is `value`. Raises `InputError`."""
     return Match(field, _type(value, path), (value,))
-
-
-def _any(field: str, value: Any, path: str) -> Match:
-    return one_of(field, value, path, negated=False)
-
-
-def _except(field: str, value: Any, path: str) -> Match:
-    return one_of(field, value, path, negated=True)
 
 
 def one_of(field: str, value: Any, path: str, *, negated: bool) -> Match:
     """The field has one of these values, or one beside these. Raises `InputError`."""
     if not isinstance(value, Sequence) or isinstance(value, str):
         raise InputError.about(path, "must be a list of strings or of integers")
-    if not 1 <= len(value) <= MAX_VALUES:
-        raise InputError.about(path, f"has {len(value)} values; give 1 to {MAX_VALUES}")
+    check_count(value, "values", path, MAX_VALUES, 1)
     types = {_type(one, f"{path}[{i}]") for i, one in enumerate(value)}
     if types not in ({"string"}, {"integer"}):
         raise InputError.about(path, "must hold only strings or only integers")
@@ -174,13 +159,13 @@ def _text(field: str, value: Any, path: str) -> Text:
     return Text(field, value)
 
 
-def within(field: str, given: Mapping[str, Any], path: str) -> NumberRange | DatetimeRange:
+def within(field: str, given: Mapping[str, Any], path: str) -> Range:
     """The field is within the bounds `given`: numbers, or datetimes. Raises `InputError`."""
     if all(_is_number(value) for value in given.values()):
         numbers = {name: _number(value, f"{path}.{name}") for name, value in given.items()}
-        return NumberRange(field, _tightest(numbers))
+        return Range(field, "number", _tightest(numbers))
     moments = {name: _moment(value, f"{path}.{name}") for name, value in given.items()}
-    return DatetimeRange(field, _tightest(moments))
+    return Range(field, "datetime", _tightest(moments))
 
 
 def _tightest(given: dict[str, Any]) -> tuple[tuple[str, Any], ...]:
@@ -221,26 +206,18 @@ def _moment(value: Any, path: str) -> datetime:
     raise InputError.about(path, "must be a number or an ISO 8601 datetime, all bounds of one kind")
 
 
-def _values_count(field: str, value: Any, path: str) -> ValuesCount:
+def _values_count(field: str, value: Any, path: str) -> Range:
     given = _object(value, path, BOUNDS)
     for name, bound in given.items():
         if isinstance(bound, bool) or not isinstance(bound, int) or not 0 <= bound < 2**63:
             raise InputError.about(f"{path}.{name}", "must be an integer of 0 or more")
-    return ValuesCount(field, _tightest(dict(given)))
+    return Range(field, "count", _tightest(dict(given)))
 
 
-def _is_null(field: str, value: Any, path: str) -> Absent:
-    return Absent(field, "null", _flag(value, path))
-
-
-def _is_empty(field: str, value: Any, path: str) -> Absent:
-    return Absent(field, "empty", _flag(value, path))
-
-
-def _flag(value: Any, path: str) -> bool:
+def _absent(field: str, value: Any, path: str, *, kind: str) -> Absent:
     if not isinstance(value, bool):
         raise InputError.about(path, "must be true or false")
-    return value
+    return Absent(field, kind, value)
 
 
 def _geo_radius(field: str, value: Any, path: str) -> GeoRadius:
@@ -280,16 +257,15 @@ def _object(
 
 PARSERS: Mapping[str, Callable[[str, Any, str], Condition]] = {
     "match": match,
-    "any": _any,
-    "except": _except,
+    "any": partial(one_of, negated=False),
+    "except": partial(one_of, negated=True),
     "text": _text,
-    "isNull": _is_null,
-    "isEmpty": _is_empty,
+    "isNull": partial(_absent, kind="null"),
+    "isEmpty": partial(_absent, kind="empty"),
     "geoRadius": _geo_radius,
     "geoBox": _geo_box,
     "valuesCount": _values_count,
 }
-
 """How the operand of each condition but bounds is read: payload field, operand, path in errors."""
 
 OPERATORS = (*PARSERS, *BOUNDS)

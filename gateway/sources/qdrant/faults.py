@@ -20,6 +20,7 @@ from gateway.errors import (
     SourceTimeout,
     SourceUnavailable,
 )
+from gateway.sources.qdrant.collections import CollectionMissing, PointMissing
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -48,14 +49,6 @@ _TOLD = (
     grpc.StatusCode.UNIMPLEMENTED,
 )
 """Answers whose text is about the request and fit for a client; others may speak of the server."""
-
-
-class PointMissing(SourceRefused):
-    """A query named a point that is not stored."""
-
-
-class CollectionMissing(SourceRefused):
-    """A call named a collection that does not exist."""
 
 
 class KeyRefused(SourceRefused):

@@ -13,19 +13,38 @@ integers), `text`, `gt gte lt lte` (numbers, or datetimes), `isNull`, `isEmpty`,
 `valuesCount {gt gte lt lte}`. A null condition or clause is as if it were not there.
 
 Where a collection's payload is declared, its fields stand by their names instead, each with the
-conditions of its type (`gateway.sources.qdrant.declared`). Both become the same frozen `Filter`.
+conditions of its type:
+
+    eq ne in notIn gt gte lt lte text isNull isEmpty geoRadius geoBox     a single value
+    contains overlaps some valuesCount …                                  a list
+
+`ne` and `notIn` mean "has another value", so that a missing one does not meet them, as in SQL.
+Both become the same frozen `Filter`.
 """
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
+from uuid import UUID
 
 from gateway.errors import InputError
-from gateway.sources.qdrant.conditions import OPERATORS, Condition, parse_conditions
-from gateway.sources.qdrant.declared import parse_declared
-from gateway.sources.qdrant.ids import PointId, parse_point_id
+from gateway.schema.vector_inputs import MANY, ONE
+from gateway.sources.qdrant.conditions import (
+    BOUNDS,
+    MAX_VALUES,
+    OPERATORS,
+    PARSERS,
+    Condition,
+    check_count,
+    match,
+    one_of,
+    parse_conditions,
+    within,
+)
+from gateway.sources.qdrant.points import PointId, parse_point_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -107,10 +126,7 @@ class _Reading:
             return ()
         if not isinstance(value, Sequence) or isinstance(value, str):
             raise InputError.about(path, "must be a list of filters")
-        if len(value) > MAX_CLAUSES:
-            raise InputError.about(
-                path, f"has {len(value)} filters; at most {MAX_CLAUSES} are allowed"
-            )
+        check_count(value, "filters", path, MAX_CLAUSES)
         clauses = (self.filter(one, f"{path}[{i}]", depth + 1) for i, one in enumerate(value))
         return tuple(_simplest(clause) for clause in clauses)
 
@@ -125,7 +141,7 @@ class _Reading:
                 raise InputError.about(
                     f"{path}.{name}", f"is not a payload field; there are {known}"
                 )
-            yield from parse_declared(fields[name], one, f"{path}.{name}")
+            yield from _declared(fields[name], one, f"{path}.{name}")
 
 
 def _simplest(clause: Filter) -> Clause:
@@ -153,6 +169,77 @@ def _any_field(value: Mapping[str, Any], path: str) -> Iterator[Clause]:
 
 def _known() -> str:
     return ", ".join([*_GROUPS, "hasId", "field", *OPERATORS])
+
+
+def _declared(field: PayloadField, given: Any, path: str) -> Iterator[Condition]:
+    """The conditions in `given` on a declared field, in a fixed order.
+
+    Raises `InputError` naming `path` for a condition its type has not, or none at all.
+    """
+    known = (MANY if field.many else ONE)[field.kind]
+    if not isinstance(given, Mapping):
+        raise InputError.about(path, f"must be an object of {', '.join(known)}")
+    for name in given:
+        if name not in known:
+            raise InputError.about(
+                f"{path}.{name}", f"is not a known condition; known: {', '.join(known)}"
+            )
+    present = {name: given[name] for name in known if given.get(name) is not None}
+    if not present:
+        raise InputError.about(path, f"says nothing; give one of {', '.join(known)}")
+    bounds = {name: present.pop(name) for name in BOUNDS if name in present}
+    if bounds:
+        yield within(field.path, bounds, path)
+    for name, value in present.items():
+        yield from _condition(field, name, value, f"{path}.{name}")
+
+
+def _condition(field: PayloadField, name: str, value: Any, path: str) -> Iterator[Condition]:
+    if name == "some":
+        yield _some(field, value, path)
+    elif name == "contains":
+        for one in _values(field, value, path):
+            yield match(field.path, one, path)
+    elif name in {"in", "notIn", "overlaps"}:
+        yield one_of(field.path, _values(field, value, path), path, negated=name == "notIn")
+    elif name in {"eq", "ne"}:
+        yield _equal(field, _stored(field, value, path), path, holds=name == "eq")
+    else:
+        yield PARSERS[name](field.path, value, path)
+
+
+def _equal(field: PayloadField, value: Any, path: str, *, holds: bool) -> Condition:
+    if isinstance(value, bool):
+        return match(field.path, value is holds, path)
+    if holds:
+        return match(field.path, value, path)
+    return one_of(field.path, [value], path, negated=True)
+
+
+def _some(field: PayloadField, value: Any, path: str) -> Condition:
+    given = value if isinstance(value, Mapping) else {}
+    bounds = {name: given[name] for name in BOUNDS if given.get(name) is not None}
+    if not bounds or not set(given) <= set(BOUNDS):
+        raise InputError.about(path, f"must be an object with one of {', '.join(BOUNDS)}")
+    return within(field.path, bounds, path)
+
+
+def _values(field: PayloadField, value: Any, path: str) -> list[Any]:
+    if not isinstance(value, Sequence) or isinstance(value, str):
+        raise InputError.about(path, "must be a list")
+    check_count(value, "values", path, MAX_VALUES, 1)
+    return [_stored(field, one, f"{path}[{place}]") for place, one in enumerate(value)]
+
+
+def _stored(field: PayloadField, value: Any, path: str) -> Any:
+    """What the payload holds for a value of the API: an enum's value for its member."""
+    if field.labels is not None:
+        if isinstance(value, enum.Enum):
+            return value.value
+        if isinstance(value, str) and value in field.labels.__members__:
+            return field.labels[value].value
+        raise InputError.about(path, f"must be one of {', '.join(field.labels.__members__)}")
+    return str(value) if isinstance(value, UUID) else value
 
 
 def field_path(value: Any, name: str) -> str:

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from gateway.importing import without
-from gateway.sources.qdrant.conditions import Match, NumberRange
+from gateway.sources.qdrant.conditions import Match, Range
 from gateway.sources.qdrant.filters import Filter
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from gateway.sources.qdrant.session import Session
 
-_USUAL = Filter(must=(Match("field", "keyword", ("value",)), NumberRange("field", (("gte", 0.0),))))
+_USUAL = Filter((Match("field", "keyword", ("value",)), Range("field", "number", (("gte", 0.0),))))
 """What filters are mostly made of."""
 
 

@@ -1,8 +1,7 @@
 """Vector searches that take more than one request: rankings alone, and hits among given rows. Pure.
 
 A search that SQL narrows, or that is fused with another ranking, is made of smaller requests. What
-they have in common is the frozen arguments of the field (`Search`, `Nearest`); `Rankings` makes
-those of each request from them.
+they have in common is the field's wish; `Rankings` makes that of each request from it.
 """
 
 from __future__ import annotations
@@ -14,23 +13,20 @@ import orjson
 
 from gateway.schema.vector_reading import Reading
 from gateway.sources.contract import Prepared
-from gateway.sources.qdrant.arguments import Search, Sparse
-from gateway.sources.qdrant.ids import point_id
+from gateway.sources.qdrant.points import point_id
 from gateway.sources.qdrant.prepared import PreparedTree
 from gateway.sources.qdrant.shape import OPTIONS, HitKind, Shape
-from gateway.sources.qdrant.wishes import PointIds, Recommend, no_such_point
+from gateway.sources.qdrant.wishes import PointIds, Recommend, Search, Sparse, no_such_point
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from gateway.errors import SourceRefused
     from gateway.schema.vector_collections import VectorCollection
-    from gateway.sources.qdrant.arguments import Nearest
-    from gateway.sources.qdrant.ids import PointId
-    from gateway.sources.qdrant.prepared import PayloadWish, PreparedHits
-    from gateway.sources.qdrant.shape import Hit, HitField
-
-    Wish = Search | Nearest | Recommend
+    from gateway.sources.qdrant.points import PointId
+    from gateway.sources.qdrant.prepared import PreparedHits
+    from gateway.sources.qdrant.shape import Hit, HitField, WithPayload
+    from gateway.sources.qdrant.wishes import Ranking
 
 _SHOWN = {HitKind.PAYLOAD, HitKind.VECTOR, HitKind.VECTORS}
 
@@ -54,7 +50,7 @@ class RowShape(Shape):
     def __init__(self, whole: Shape, hit: tuple[HitField, ...]) -> None:
         fields = tuple(field for field in hit if field.kind in _SHOWN)
         key = whole.entity_key
-        super().__init__(fields, entity_key=key, shown=whole.shown, key=whole.key)
+        super().__init__(fields, entity_key=key, key=whole.key)
         self._writers = [self._writer(field, "") for field in fields]
 
     def encode(self, hits: Iterable[Hit]) -> bytes:
@@ -86,16 +82,17 @@ class Rankings:
         collection = hits.collection
         key = collection.entity_key
         self.hits: Prepared = hits
+        self._name_of = hits.named
         self.shown = any(field.kind in _SHOWN for field in hits.hit)
-        keyed: PayloadWish = False if key is None else (key,)
+        keyed: WithPayload = False if key is None else (key,)
         self.ranking: Prepared = replace(
             hits, shape=RowShape(hits.shape, ()), with_payload=keyed, with_vectors=False, hit=()
         )
-        wish = hits.with_payload or keyed
-        if key is not None and isinstance(wish, tuple) and key not in wish:
-            wish = (*wish, key)
+        payload = hits.with_payload or keyed
+        if key is not None and isinstance(payload, tuple) and key not in payload:
+            payload = (*payload, key)
         full = RowShape(hits.shape, hits.hit)
-        self.details: Prepared = replace(hits, shape=full, with_payload=wish, hit=())
+        self.details: Prepared = replace(hits, shape=full, with_payload=payload, hit=())
         self.target: Prepared = PreparedTarget(hits.source, False, collection)  # noqa: FBT003 - by_key
         self.stored: Prepared = PreparedTree(
             hits.source,
@@ -112,31 +109,29 @@ class Rankings:
         )
         self._key = key
 
-    def window(self, wish: Wish) -> tuple[int, int]:
+    def window(self, wish: Ranking) -> tuple[int, int]:
         """How many hits the client leaves out at the beginning, and how many are wanted then."""
-        return getattr(wish, "offset", 0), wish.limit
+        return wish.offset, wish.limit
 
-    def by_text(self, wish: Wish) -> str | None:
+    def by_text(self, wish: Ranking) -> str | None:
         """The text of a search, None where it is by something else."""
         return getattr(wish, "text", None)
 
-    def named(self, wish: Wish) -> PointIds | None:
+    def named(self, wish: Ranking) -> PointIds | None:
         """The stored points that the client wants hits near to, None where there are none."""
         by = (*wish.positive, *wish.negative) if isinstance(wish, Recommend) else (wish,)
         ids = [id_ for one in by if (id_ := getattr(one, "point_id", None)) is not None]
         return PointIds(tuple(dict.fromkeys(ids))) if ids else None
 
-    def absent(self, wish: Wish) -> SourceRefused:
+    def absent(self, wish: Ranking) -> SourceRefused:
         """What a search near to a point that is not stored is answered."""
-        hits: Any = self.hits
-        return no_such_point(wish, hits.named(wish))
+        return no_such_point(wish, self._name_of(wish))
 
-    def sides(self, wish: Wish) -> Sequence[tuple[Search, int]]:
+    def sides(self, wish: Ranking) -> Sequence[tuple[Search, int]]:
         """The rankings that a search by a vector fuses, and how far; none where it is one."""
-        fusion = getattr(wish, "fusion", None)
-        if not isinstance(wish, Search) or fusion is None:
+        if not isinstance(wish, Search) or wish.fusion is None:
             return ()
-        depth = fusion.candidates
+        fusion, depth = wish.fusion, wish.fusion.candidates
         alone = replace(wish, fusion=None, score_threshold=None, offset=0, limit=depth)
         by_sparse = replace(alone, vector=None, using=fusion.using)
         return (replace(alone, sparse=None), depth), (by_sparse, depth)
@@ -149,13 +144,17 @@ class Rankings:
             return replace(wish, text=None, sparse=sparse)
         return replace(wish, text=None, vector=tuple(found))
 
-    def first(self, wish: Wish, count: int, *, exact: bool) -> Wish:
+    def first(self, wish: Ranking, count: int, *, exact: bool) -> Ranking:
         """The first `count` hits from the beginning; `exact`: by every vector's true distance."""
-        return self._from_the_start(wish, limit=count, exact=exact)
+        return replace(wish, offset=0, limit=count, exact=exact)
 
     def among(
-        self, wish: Wish, keys: Sequence[Any], ids: Sequence[PointId] = (), count: int | None = None
-    ) -> Wish:
+        self,
+        wish: Ranking,
+        keys: Sequence[Any],
+        ids: Sequence[PointId] = (),
+        count: int | None = None,
+    ) -> Ranking:
         """Hits among the rows with `keys` and the points with `ids`, by their true distances.
 
         The field's own window of them, or the first `count` from the beginning.
@@ -164,14 +163,8 @@ class Rankings:
             found = Among((*ids, *point_ids(keys)))
         else:
             found = Among(tuple(ids), self._key, tuple(keys))
-        if count is None:
-            return replace(wish, among=found, exact=True)
-        return self._from_the_start(wish, limit=count, among=found, exact=True)
-
-    def _from_the_start(self, wish: Wish, **changes: Any) -> Wish:
-        if hasattr(wish, "offset"):
-            changes["offset"] = 0
-        return replace(wish, **changes)
+        narrowed = replace(wish, among=found, exact=True)
+        return narrowed if count is None else replace(narrowed, offset=0, limit=count)
 
 
 def point_ids(keys: Sequence[Any]) -> Sequence[PointId]:

@@ -47,6 +47,14 @@ def _match(condition: conditions.Match) -> models.FieldCondition:
     return _on(condition, match=models.MatchAny(any=values))
 
 
+def _range(condition: conditions.Range) -> models.FieldCondition:
+    bounds = dict(condition.bounds)
+    if condition.kind == "count":
+        return _on(condition, values_count=models.ValuesCount(**bounds))
+    range_ = models.Range if condition.kind == "number" else models.DatetimeRange
+    return _on(condition, range=range_(**bounds))
+
+
 def _absent(condition: conditions.Absent) -> Any:
     field = models.PayloadField(key=condition.field)
     positive: Any = (
@@ -85,11 +93,7 @@ _NATIVES: dict[type, Callable[[Any], Any]] = {
     HasId: lambda clause: models.HasIdCondition(has_id=list(clause.ids)),
     conditions.Match: _match,
     conditions.Text: lambda one: _on(one, match=models.MatchText(text=one.text)),
-    conditions.NumberRange: lambda one: _on(one, range=models.Range(**dict(one.bounds))),
-    conditions.DatetimeRange: lambda one: _on(one, range=models.DatetimeRange(**dict(one.bounds))),
-    conditions.ValuesCount: lambda one: _on(
-        one, values_count=models.ValuesCount(**dict(one.bounds))
-    ),
+    conditions.Range: _range,
     conditions.Absent: _absent,
     conditions.GeoRadius: _geo_radius,
     conditions.GeoBox: _geo_box,

@@ -13,19 +13,19 @@ from functools import reduce
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from gateway.sources.qdrant.arguments import MAX_LIMIT, MAX_OFFSET
-from gateway.sources.qdrant.ask import Ask
+from gateway.sources.qdrant.query import Query
+from gateway.sources.qdrant.wish_arguments import MAX_LIMIT, MAX_OFFSET
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Sequence
 
-    from gateway.sources.qdrant.ids import PointId
+    from gateway.sources.qdrant.points import PointId
     from gateway.sources.qdrant.shape import Hit
     from gateway.sources.qdrant.trees import Group
 
-    Query = Callable[[Sequence[Ask]], Awaitable[list[list[Hit]]]]
-    Records = Callable[[Sequence[PointId], Ask], Awaitable[list[Hit]]]
-    """What an ask fetches of these points."""
+    Run = Callable[[Sequence[Query]], Awaitable[list[list[Hit]]]]
+    Records = Callable[[Sequence[PointId], Query], Awaitable[list[Hit]]]
+    """What a query fetches of these points."""
 
 BEHIND = 256
 """How far behind a page its ranking is asked for first, where a tie crosses an edge of it."""
@@ -33,18 +33,18 @@ FARTHEST = MAX_OFFSET + MAX_LIMIT
 """How far then. Of a tie that leads on all pages know the same hits, for they ask the same."""
 
 
-async def in_order(asks: Sequence[Ask], query: Query, records: Records) -> list[list[Hit]]:
-    """The hits of each of `asks` in the one order; mostly one call of `query`.
+async def in_order(queries: Sequence[Query], run: Run, records: Records) -> list[list[Hit]]:
+    """The hits of each of `queries` in the one order; mostly one call of `run`.
 
     Where a tie crosses an edge of a page, one or two more for all such pages, and one of `records`
     where their hits show more than a score.
     """
-    around = [_with_edges(ask) for ask in asks]
-    answers = await query(around)
-    found = [_page(*one) for one in zip(asks, around, answers, strict=True)]
+    around = [_with_edges(query) for query in queries]
+    answers = await run(around)
+    found = [_page(*one) for one in zip(queries, around, answers, strict=True)]
     torn = [place for place, hits in enumerate(found) if hits is None]
     if torn:
-        mended = await _mended([asks[place] for place in torn], query, records)
+        mended = await _mended([queries[place] for place in torn], run, records)
         for place, hits in zip(torn, mended, strict=True):
             found[place] = hits
     return [hits or [] for hits in found]
@@ -60,19 +60,19 @@ def groups_in_order(groups: Iterable[Group]) -> list[Group]:
     ]
 
 
-def _with_edges(ask: Ask) -> Ask:
+def _with_edges(query: Query) -> Query:
     """The page with the hits on both sides of it."""
-    before = min(ask.offset, 1)
-    return replace(ask, offset=ask.offset - before, limit=ask.limit + before + 1)
+    before = min(query.offset, 1)
+    return replace(query, offset=query.offset - before, limit=query.limit + before + 1)
 
 
-def _page(ask: Ask, asked: Ask, hits: Sequence[Hit]) -> list[Hit] | None:
-    """The page that `ask` wants of the larger one that answers `asked`.
+def _page(query: Query, asked: Query, hits: Sequence[Hit]) -> list[Hit] | None:
+    """The page that `query` wants of the larger one that answers `asked`.
 
     None where hits of equal score may lie outside the larger one.
     """
-    start = ask.offset - asked.offset
-    end = start + ask.limit
+    start = query.offset - asked.offset
+    end = start + query.limit
     scores = [hit.score for hit in hits]
     if len(set(scores)) < len(scores) and start < len(scores):
         begun = asked.offset > 0 and scores[0] == scores[start]
@@ -82,38 +82,38 @@ def _page(ask: Ask, asked: Ask, hits: Sequence[Hit]) -> list[Hit] | None:
     return list(hits[start:end])
 
 
-async def _mended(asks: Sequence[Ask], query: Query, records: Records) -> list[list[Hit]]:
-    """The pages of `asks`, whose edges lie within ties."""
+async def _mended(queries: Sequence[Query], run: Run, records: Records) -> list[list[Hit]]:
+    """The pages of `queries`, whose edges lie within ties."""
     pages: dict[int, list[Hit]] = {}
     for reach in (BEHIND, FARTHEST):
-        torn = [place for place in range(len(asks)) if place not in pages]
-        wider = [_from_start(asks[place], reach) for place in torn]
-        for place, asked, hits in zip(
-            torn, wider, await query(wider) if wider else (), strict=True
-        ):
-            page = _page(asks[place], asked, hits)
+        torn = [place for place in range(len(queries)) if place not in pages]
+        wider = [_from_start(queries[place], reach) for place in torn]
+        for place, asked, hits in zip(torn, wider, await run(wider) if wider else (), strict=True):
+            page = _page(queries[place], asked, hits)
             if page is None and asked.limit >= FARTHEST:
-                page = _by_id(hits)[asks[place].offset :][: asks[place].limit]
+                page = _by_id(hits)[queries[place].offset :][: queries[place].limit]
             if page is not None:
                 pages[place] = page
-    return await _shown(asks, [pages[place] for place in range(len(asks))], records)
+    return await _shown(queries, [pages[place] for place in range(len(queries))], records)
 
 
-def _from_start(ask: Ask, reach: int) -> Ask:
+def _from_start(query: Query, reach: int) -> Query:
     """The ranking itself, `reach` hits further than the page or as far as any goes."""
-    return replace(ask.bare(), offset=0, limit=min(ask.offset + ask.limit + reach, FARTHEST))
+    return replace(query.bare(), offset=0, limit=min(query.offset + query.limit + reach, FARTHEST))
 
 
-async def _shown(asks: Sequence[Ask], pages: list[list[Hit]], records: Records) -> list[list[Hit]]:
+async def _shown(
+    queries: Sequence[Query], pages: list[list[Hit]], records: Records
+) -> list[list[Hit]]:
     """The pages with what is fetched of their hits; without those that are gone by now."""
-    fetching = [ask for ask in asks if ask.with_payload or ask.with_vectors]
+    fetching = [query for query in queries if query.with_payload or query.with_vectors]
     if not fetching:
         return pages
     ids = list(dict.fromkeys(hit.id for hits in pages for hit in hits))
-    stored = {one.id: one for one in await records(ids, reduce(Ask.fetching, fetching))}
+    stored = {one.id: one for one in await records(ids, reduce(Query.fetching, fetching))}
     return [
-        [_with(hit, stored[hit.id], ask.using) for hit in hits if hit.id in stored]
-        for ask, hits in zip(asks, pages, strict=True)
+        [_with(hit, stored[hit.id], query.using) for hit in hits if hit.id in stored]
+        for query, hits in zip(queries, pages, strict=True)
     ]
 
 

@@ -9,43 +9,42 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from gateway.errors import SourceRefused
-from gateway.sources.qdrant.ask import Liked, ask
 from gateway.sources.qdrant.conditions import MAX_VALUES, one_of
 from gateway.sources.qdrant.filters import Filter
+from gateway.sources.qdrant.query import Liked, Query
 from gateway.sources.qdrant.wishes import Strategy
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from gateway.sources.qdrant.arguments import Nearest
-    from gateway.sources.qdrant.ask import Ask
-    from gateway.sources.qdrant.ids import PointId
+    from gateway.sources.qdrant.points import PointId
     from gateway.sources.qdrant.prepared import PreparedHits
     from gateway.sources.qdrant.session import Session
+    from gateway.sources.qdrant.wishes import Nearest
 
 MAX_OWN = 20_000
 """The points that the entities of one batch may have together."""
 
 
-async def own_points(
+async def near_own_points(
     session: Session, prepared: PreparedHits, keys: Sequence[Any], wish: Nearest, deadline: float
-) -> list[Ask | None]:
-    """The question about each key's points, None for a key without any.
+) -> list[Query | None]:
+    """The query about each key's points, None for a key without any.
 
     Raises `SourceRefused` where there are more than `MAX_OWN` points.
     """
     field = prepared.collection.entity_key or ""
     found = await _points_by_key(session, prepared.collection.name, field, keys, deadline)
-    return [_question(prepared, found.get(key), wish) for key in keys]
+    return [_query(prepared, found.get(key), wish) for key in keys]
 
 
-def _question(prepared: PreparedHits, ids: list[PointId] | None, wish: Nearest) -> Ask | None:
+def _query(prepared: PreparedHits, ids: list[PointId] | None, wish: Nearest) -> Query | None:
     """What is near these points, which the engine leaves out of the hits itself."""
     if ids is None:
         return None
     if len(ids) == 1:
-        return ask(prepared, ids[0], wish)
-    return ask(prepared, Liked(tuple(ids), (), Strategy.AVERAGE_VECTOR), wish)
+        return Query.of(prepared, ids[0], wish)
+    return Query.of(prepared, Liked(tuple(ids), (), Strategy.AVERAGE_VECTOR), wish)
 
 
 async def _points_by_key(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from gateway.schema.vector_reading import Reading
-from gateway.sources.qdrant.faults import PointMissing
+from gateway.sources.qdrant.collections import PointMissing
 from gateway.sources.qdrant.native_filters import native_filter
 from gateway.sources.qdrant.shape import Hit, HitKind
 from gateway.sources.qdrant.trees import Counted, Points
@@ -15,9 +15,9 @@ from gateway.sources.qdrant.wire import hit_of, payload_of
 from gateway.sources.qdrant.wishes import no_such_point
 
 if TYPE_CHECKING:
-    from gateway.sources.qdrant.ask import Ask
-    from gateway.sources.qdrant.ids import PointId
+    from gateway.sources.qdrant.points import PointId
     from gateway.sources.qdrant.prepared import PreparedTree
+    from gateway.sources.qdrant.query import Query
     from gateway.sources.qdrant.session import Session
     from gateway.sources.qdrant.wishes import Facets, Grouped, Page, PointIds
 
@@ -47,12 +47,12 @@ class PointReads:
         return prepared.write(found)
 
     async def groups(
-        self, prepared: PreparedTree, asked: Ask, wish: Grouped, deadline: float
+        self, prepared: PreparedTree, query: Query, wish: Grouped, deadline: float
     ) -> bytes:
-        """The groups of what `asked` ranks, written."""
+        """The groups of what `query` ranks, written."""
         name = prepared.named(wish)
         try:
-            groups = await self._session.groups(name, asked, wish, deadline)
+            groups = await self._session.groups(name, query, wish, deadline)
         except PointMissing:
             raise no_such_point(wish, name) from None
         return prepared.write(groups)

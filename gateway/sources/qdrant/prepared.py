@@ -1,24 +1,40 @@
-"""What is compiled once per document for Qdrant. Pure."""
+"""What is read of a collection, compiled once for each plan, and described. Pure."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
+from gateway.schema.hybrid import SIDES
 from gateway.schema.vector_collections import VectorCollection
+from gateway.schema.vector_reading import Reading
 from gateway.sources.contract import Prepared, Together
-from gateway.sources.qdrant.shape import HitField, HitKind, Shape
+from gateway.sources.qdrant.payload_paths import check_paths
+from gateway.sources.qdrant.shape import KEYS, HitField, HitKind, Shape, shown_payload
+from gateway.sources.qdrant.trees import hit_fields, writer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterator
+    from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 
-    from gateway.schema.vector_reading import Reading
+    from gateway.schema import asks
+    from gateway.sources.qdrant.shape import WithPayload
 
-PayloadWish: TypeAlias = bool | tuple[str, ...]
-"""All of the payload, none of it, or the fields with these paths."""
+    Key = Callable[[Any], int | str | None]
+    """Makes an entity's key of what a point keeps."""
 
 UNBOUND = VectorCollection("named-by-an-argument")
 """Stands for the collection where an argument names it."""
+
+_CALLS: Mapping[Reading, str] = {
+    Reading.GROUPS: "query_points_groups",
+    Reading.FACET: "facet",
+    Reading.POINTS: "retrieve",
+    Reading.COUNT: "count",
+    Reading.PAGE: "scroll",
+}
+# Which ranking found a hit is known only where there are several.
+_KINDS = {"__typename": HitKind.TYPENAME, **dict.fromkeys(SIDES, HitKind.NOTHING)}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,7 +48,7 @@ class PreparedHits(Prepared):
     """
 
     collection: VectorCollection
-    with_payload: PayloadWish
+    with_payload: WithPayload
     with_vectors: bool
     shape: Shape
     hit: tuple[HitField, ...]
@@ -79,6 +95,35 @@ class PreparedTree(PreparedHits):
         return None
 
 
+def prepare(
+    source: str, ask: asks.VectorRead, fields: Mapping[int, Any]
+) -> PreparedHits | PreparedTree:
+    """Compile what is read; `fields` are those of payloads that are shown, by their readers.
+
+    Raises InputError for a payload's paths.
+    """
+    reading, selection = ask.reading, _fields(ask.parts, fields)
+    collection, key = ask.collection or UNBOUND, KEYS.get(ask.key or "")
+    if not reading.has_hits:
+        return prepare_tree(source, reading, collection, selection, key)
+    by_key = reading is Reading.NEAREST
+    return prepare_hits(
+        source, collection, selection, by_key=by_key, typename=ask.type_name, key=key
+    )
+
+
+def _fields(parts: Iterable[asks.Part], fields: Mapping[int, Any]) -> tuple[HitField, ...]:
+    return tuple(_field(part, fields) for part in parts)
+
+
+def _field(part: asks.Part, fields: Mapping[int, Any]) -> HitField:
+    kind = _KINDS.get(part.name) or HitKind(part.name)
+    names = None if part.spec is None else fields[part.spec]
+    paths = None if names is None else check_paths(names)
+    below = _fields(part.parts, fields)
+    return HitField(part.key, kind, part.slot, paths, part.text or "", below)
+
+
 def prepare_hits(  # noqa: PLR0913 - what is read, where, and how it is written
     source: str,
     collection: VectorCollection,
@@ -86,70 +131,51 @@ def prepare_hits(  # noqa: PLR0913 - what is read, where, and how it is written
     *,
     by_key: bool = False,
     typename: str = "",
-    key: Callable[[Any], Any] | None = None,
+    key: Key | None = None,
 ) -> PreparedHits:
     """Compile rankings of hits, `by_key` "more like this" for a batch of entities.
 
-    `hit` is the selection on a hit in response order, `typename` the GraphQL type of a hit, `key`
-    makes an entity's key of what a point keeps.
+    `hit` is the selection on a hit in response order, `typename` the GraphQL type of a hit.
     """
-    payload, vectors = fetched(collection, hit)
-    shape = shape_of(collection, hit, typename, key)
+    payload, vectors = _fetched(collection, hit)
+    shape = Shape(hit, typename, collection.entity_key, key=key)
     return PreparedHits(source, by_key, collection, payload, vectors, shape, hit)
 
 
-def prepare_tree(  # noqa: PLR0913 - what is read, where, and how it is written
+def prepare_tree(
     source: str,
     reading: Reading,
     collection: VectorCollection,
     fields: tuple[HitField, ...],
-    *,
-    hit: tuple[HitField, ...],
-    write: Callable[[Any], bytes],
+    key: Key | None = None,
 ) -> PreparedTree:
-    """Compile a reading that is no list of hits; `hit` are the hits' fields wherever they are."""
-    payload, vectors = fetched(collection, hit)
+    """Compile a reading that is no list of hits."""
+    hit = hit_fields(reading, fields)
+    payload, vectors = _fetched(collection, hit)
+    shaped = partial(Shape, entity_key=collection.entity_key, key=key)
     return PreparedTree(
         source,
         False,  # noqa: FBT003 - by_key
         collection,
         payload,
         vectors,
-        shape_of(collection, hit),
+        shaped(hit),
         hit,
         reading,
         fields,
         frozenset(field.kind for field in _every(fields)),
-        write,
+        writer(reading, fields, shaped),
     )
 
 
-def fetched(collection: VectorCollection, hit: tuple[HitField, ...]) -> tuple[PayloadWish, bool]:
+def _fetched(collection: VectorCollection, hit: tuple[HitField, ...]) -> tuple[WithPayload, bool]:
     """What to fetch of the payload and of the vectors for these fields."""
-    payload = shown(hit)
+    payload = shown_payload(hit)
     kinds = {field.kind for field in hit}
     key = collection.entity_key if HitKind.ENTITY in kinds else None
     if key is not None and payload is not True:
         payload = tuple(dict.fromkeys((*(payload or ()), key)))
     return payload, bool(kinds & {HitKind.VECTOR, HitKind.VECTORS})
-
-
-def shown(hit: tuple[HitField, ...]) -> PayloadWish:
-    """What of the payload any of these fields shows."""
-    wishes = [field.fields for field in hit if field.kind is HitKind.PAYLOAD]
-    if not wishes or None in wishes:
-        return bool(wishes)
-    return tuple(dict.fromkeys(path for wish in wishes for path in wish or ()))
-
-
-def shape_of(
-    collection: VectorCollection,
-    hit: tuple[HitField, ...],
-    typename: str = "",
-    key: Callable[[Any], Any] | None = None,
-) -> Shape:
-    """How hits with these fields are written."""
-    return Shape(hit, typename, collection.entity_key, shown=shown(hit), key=key)
 
 
 def is_unbound(prepared: Prepared) -> bool:
@@ -162,3 +188,39 @@ def _every(fields: tuple[HitField, ...]) -> Iterator[HitField]:
     for field in fields:
         yield field
         yield from _every(field.below)
+
+
+def described(prepared: PreparedHits) -> Mapping[str, Any]:
+    """The engine call, the collection, and what is fetched and shown."""
+    collection, payload = prepared.collection, prepared.with_payload
+    shown: dict[str, Any] = {
+        "engine": "qdrant",
+        "call": "query_batch_points",
+        "near": "the keys' points" if prepared.by_key else "vector, text or id",
+        "collection": "given by an argument" if collection is UNBOUND else collection.name,
+        "using": collection.vector,
+        "with_payload": list(payload) if isinstance(payload, tuple) else payload,
+        "with_vectors": prepared.with_vectors,
+        "hit": _shown(prepared.hit),
+    }
+    if prepared.by_key and collection.entity_key is not None:
+        shown["call"] = "scroll, then query_batch_points"
+        shown["near"] = f"the points with the keys in payload field {collection.entity_key!r}"
+    if isinstance(prepared, PreparedTree):
+        shown["call"] = _CALLS[prepared.reading]
+        if HitKind.TOTAL in prepared.asked:
+            shown["call"] += " and count"
+        if prepared.reading is not Reading.GROUPS:
+            del shown["near"], shown["using"]
+        if prepared.reading in {Reading.FACET, Reading.COUNT}:
+            del shown["with_payload"], shown["with_vectors"], shown["hit"]
+        if prepared.reading not in {Reading.COUNT, Reading.POINTS}:
+            shown["answer"] = _shown(prepared.fields)
+    return shown
+
+
+def _shown(fields: Iterable[HitField]) -> dict[str, Any]:
+    return {
+        field.response_key: _shown(field.below) if field.below else field.kind.value
+        for field in fields
+    }

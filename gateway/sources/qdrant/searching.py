@@ -11,27 +11,33 @@ from typing import TYPE_CHECKING, Any
 
 from gateway.embedding.contract import check_embeddable
 from gateway.errors import Code, InputError, SourceDataError, SourceRefused
-from gateway.sources.qdrant.arguments import Nearest, Search, check_dimensions
-from gateway.sources.qdrant.ask import Ask, Fused, Liked, ask
+from gateway.sources.qdrant.arguments import check_dimensions
 from gateway.sources.qdrant.collections import NoCollection, refused_late
-from gateway.sources.qdrant.ids import point_id
-from gateway.sources.qdrant.own_points import own_points
-from gateway.sources.qdrant.wishes import Example, Recommend, Searches, no_such_point
+from gateway.sources.qdrant.own_points import near_own_points
+from gateway.sources.qdrant.points import point_id
+from gateway.sources.qdrant.query import Fused, Liked, Query
+from gateway.sources.qdrant.wishes import (
+    Example,
+    Nearest,
+    Recommend,
+    Search,
+    Searches,
+    no_such_point,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from gateway.embedding.contract import Embedder
     from gateway.errors import PlaitError
     from gateway.sources.contract import Key, Value
-    from gateway.sources.qdrant.ask import Near, Target
-    from gateway.sources.qdrant.ids import PointId
+    from gateway.sources.qdrant.points import PointId
     from gateway.sources.qdrant.prepared import PreparedHits
+    from gateway.sources.qdrant.query import Near, Target
     from gateway.sources.qdrant.session import Session
     from gateway.sources.qdrant.shape import Hit
 
     Wish = Search | Nearest | Recommend | Searches
-    Questions = list[Ask | None]
+    Queries = list[Query | None]
     Found = list[list[Hit] | None]
 
 
@@ -56,10 +62,8 @@ class Part:
 class Searching:
     """Answers the rankings of one source."""
 
-    def __init__(self, name: str, session: Session, embedder: Embedder | None) -> None:
-        self._name = name
+    def __init__(self, session: Session) -> None:
         self._session = session
-        self._embedder = embedder
 
     async def answers(self, parts: Sequence[Part], deadline: float) -> list[list[Value]]:
         """The values of every part: one, or one for each key.
@@ -68,9 +72,9 @@ class Searching:
         of its values; a failure of the whole is raised.
         """
         texts = await self._embedded(parts, deadline)
-        questions = [await self._questions(part, texts, deadline) for part in parts]
+        queries = [await self._queries(part, texts, deadline) for part in parts]
         name = parts[0].prepared.named(parts[0].wish)
-        found = await self._found(name, questions, deadline)
+        found = await self._found(name, queries, deadline)
         return [self._values(part, one) for part, one in zip(parts, found, strict=True)]
 
     async def target(self, part: Part, search: Search, deadline: float) -> Near:
@@ -80,9 +84,9 @@ class Searching:
 
     # What is asked ---------------------------------------------------------------------------
 
-    async def _questions(
+    async def _queries(
         self, part: Part, texts: Mapping[str, Any], deadline: float
-    ) -> Questions | PlaitError:
+    ) -> Queries | PlaitError:
         try:
             if part.prepared.by_key:
                 return await self._about_keys(part, deadline)
@@ -96,8 +100,8 @@ class Searching:
 
     async def _about_each(
         self, part: Part, wish: Searches, texts: Mapping[str, Any], deadline: float
-    ) -> Questions:
-        made: Questions = []
+    ) -> Queries:
+        made: Queries = []
         for place, search in enumerate(wish.searches):
             try:
                 made.append(await self._about(part, search, texts, deadline))
@@ -107,29 +111,30 @@ class Searching:
                 raise InputError(f"`searches[{place}]`: {error.message}") from None
         return made
 
-    async def _about(self, part: Part, wish: Any, texts: Mapping[str, Any], deadline: float) -> Ask:
+    async def _about(
+        self, part: Part, wish: Any, texts: Mapping[str, Any], deadline: float
+    ) -> Query:
         if not isinstance(wish, Recommend):
             target: Target = await self._near(part, wish, wish.using, texts, deadline)
             if wish.fusion is not None and wish.sparse is not None and isinstance(target, tuple):
                 target = Fused(target, wish.sparse, wish.fusion)
-            return ask(part.prepared, target, wish, wish.offset)
-        sides = [
+            return Query.of(part.prepared, target, wish)
+        positive, negative = [
             tuple([await self._near(part, one, wish.using, texts, deadline) for one in side])
             for side in (wish.positive, wish.negative)
         ]
-        liked = Liked(sides[0], sides[1], wish.strategy)
-        return ask(part.prepared, liked, wish, wish.offset)
+        return Query.of(part.prepared, Liked(positive, negative, wish.strategy), wish)
 
-    async def _about_keys(self, part: Part, deadline: float) -> Questions:
+    async def _about_keys(self, part: Part, deadline: float) -> Queries:
         wish: Any = part.wish
         collection = part.prepared.collection
         if not wish.limit:
             return [None] * len(part.keys)
         if collection.entity_key is None:
             ids = [self._key_id(key) for key in part.keys]
-            return [None if one is None else ask(part.prepared, one, wish) for one in ids]
+            return [None if one is None else Query.of(part.prepared, one, wish) for one in ids]
         keys = [self._only(key) for key in part.keys]
-        return await own_points(self._session, part.prepared, keys, wish, deadline)
+        return await near_own_points(self._session, part.prepared, keys, wish, deadline)
 
     async def _near(
         self,
@@ -156,7 +161,7 @@ class Searching:
             raise made
         if size is not None and len(made) != size:
             raise SourceRefused(
-                f"{self._name}: the embedding model makes {len(made)} dimensions, "
+                f"{self._session.name}: the embedding model makes {len(made)} dimensions, "
                 f"the collection has {size}",
                 code=Code.CONFIGURATION,
             )
@@ -172,11 +177,11 @@ class Searching:
         texts = {one.text for part in parts for one in part.examples() if one.text is not None}
         if not texts:
             return {}
-        embedder = self._embedder
+        embedder = self._session.embedder
         made: dict[str, tuple[float, ...] | InputError] = {}
         if embedder is None:
             wrong = InputError(
-                f"{self._name} has no embedder for `text`; search by `vector` or `id`."
+                f"{self._session.name} has no embedder for `text`; search by `vector` or `id`."
             )
             return dict.fromkeys(texts, wrong)
         collection = parts[0].prepared.named(parts[0].wish)
@@ -195,40 +200,41 @@ class Searching:
     # What is found ---------------------------------------------------------------------------
 
     async def _found(
-        self, collection: str, questions: Sequence[Questions | PlaitError], deadline: float
+        self, collection: str, asked: Sequence[Queries | PlaitError], deadline: float
     ) -> list[Found | PlaitError]:
-        """The hits of every part's questions, in their order; None where a point is not stored."""
-        asked = [() if isinstance(one, Exception) else one for one in questions]
-        every = [each for part in asked for each in part if each is not None]
+        """The hits of every part's queries, in their order; None where a point is not stored."""
+        parts = [() if isinstance(one, Exception) else one for one in asked]
+        every = [query for part in parts for query in part if query is not None]
         alone = len(every) == 1  # as most are, and a vector takes longer to hash than to send
-        unique: dict[Ask, Ask] = {}
+        unique: dict[Query, Query] = {}
         for one in () if alone else every:
             bare = one.bare()
             unique[bare] = unique[bare].fetching(one) if bare in unique else one
-        asks = every if alone else list(unique.values())
+        queries = every if alone else list(unique.values())
         try:
-            hits = await self._session.query_stored(collection, asks, deadline)
+            hits = await self._session.query_stored(collection, queries, deadline)
         except SourceDataError:
             self._session.administration.known.forget(collection)
-            if len([part for part in asked if part]) < 2:  # noqa: PLR2004 - nobody to part from
+            if len([part for part in parts if part]) < 2:  # noqa: PLR2004 - nobody to part from
                 raise
-            return [await self._singly(collection, one, deadline) for one in questions]
-        by_ask = {} if alone else dict(zip(unique, hits, strict=True))
+            return [await self._singly(collection, one, deadline) for one in asked]
+        by_query = {} if alone else dict(zip(unique, hits, strict=True))
         return [
             one
             if isinstance(one, Exception)
             else [
-                None if each is None else hits[0] if alone else by_ask[each.bare()] for each in one
+                None if query is None else hits[0] if alone else by_query[query.bare()]
+                for query in one
             ]
-            for one in questions
+            for one in asked
         ]
 
     async def _singly(
-        self, collection: str, questions: Questions | PlaitError, deadline: float
+        self, collection: str, asked: Queries | PlaitError, deadline: float
     ) -> Found | PlaitError:
         """One part's hits, after all parts together were refused."""
         try:
-            (found,) = await self._found(collection, [questions], deadline)
+            (found,) = await self._found(collection, [asked], deadline)
         except SourceDataError as error:
             return error
         return found
@@ -254,7 +260,7 @@ class Searching:
     def _only(self, key: Key) -> Any:
         if len(key) != 1:
             raise SourceRefused(
-                f"{self._name}: a point has one id, the entity's key has {len(key)} parts",
+                f"{self._session.name}: a point has one id, the entity's key has {len(key)} parts",
                 code=Code.CONFIGURATION,
             )
         return key[0]

@@ -20,15 +20,13 @@ from gateway.errors import (
 from gateway.sources.breaker import ProbedBreaker
 from gateway.sources.qdrant.administration import Administration
 from gateway.sources.qdrant.bulk import Bulk
-from gateway.sources.qdrant.faults import (
-    CollectionMissing,
-    KeyRefused,
-    PointMissing,
-    finished,
-)
+from gateway.sources.qdrant.collections import PointMissing
+from gateway.sources.qdrant.faults import KeyRefused, finished
 from gateway.sources.qdrant.native_filters import native_filter
 from gateway.sources.qdrant.ordering import groups_in_order, in_order
 from gateway.sources.qdrant.point_reads import PointReads
+from gateway.sources.qdrant.point_writes import PointWrites
+from gateway.sources.qdrant.searching import Searching
 from gateway.sources.qdrant.wire import GrpcWire, RestWire, hit_of, payload_of
 
 if TYPE_CHECKING:
@@ -36,12 +34,12 @@ if TYPE_CHECKING:
 
     from qdrant_client import AsyncQdrantClient
 
+    from gateway.embedding.contract import Embedder
     from gateway.sources.qdrant.address import Address
-    from gateway.sources.qdrant.ask import Ask
     from gateway.sources.qdrant.filters import Filter
     from gateway.sources.qdrant.points import Point
-    from gateway.sources.qdrant.prepared import PayloadWish
-    from gateway.sources.qdrant.shape import Hit
+    from gateway.sources.qdrant.query import Query
+    from gateway.sources.qdrant.shape import Hit, WithPayload
     from gateway.sources.qdrant.trees import Group
     from gateway.sources.qdrant.wire import Wire
     from gateway.sources.qdrant.wishes import Grouped
@@ -50,14 +48,25 @@ _CLOSE_SECONDS = 2.0
 _SCROLLED = 1_000
 
 MAX_BATCH = 1_000
-"""The questions of one engine call."""
+"""The queries of one engine call."""
 
 
 class Session:
-    """The connections of one source. Deadlines are in the event loop's clock, seconds."""
+    """The connections of one source, and all that is done by them.
 
-    def __init__(self, name: str, address: Address, seconds: float, concurrency: int) -> None:
-        self._name = name
+    Deadlines are in the event loop's clock, seconds. `embedder` makes vectors of text.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        address: Address,
+        seconds: float,
+        concurrency: int,
+        embedder: Embedder | None,
+    ) -> None:
+        self.name = name
+        self.embedder = embedder
         self._seconds = seconds
         self._wire: Wire = (
             RestWire(address, seconds, concurrency)
@@ -66,7 +75,9 @@ class Session:
         )
         self.breaker = ProbedBreaker(self._sign_of_life)
         self.administration = Administration(name, self.run)
+        self.searching = Searching(self)
         self.point_reads = PointReads(self)
+        self.point_writes = PointWrites(name, self.administration, embedder)
         self.bulk = Bulk(self)
 
     async def start(self) -> None:
@@ -78,7 +89,7 @@ class Session:
             await self.administration.names()
         except KeyRefused as error:
             raise ConfigurationError(
-                f"source {self._name!r}: the server does not accept the API key"
+                f"source {self.name!r}: the server does not accept the API key"
             ) from error
 
     async def close(self) -> None:
@@ -94,8 +105,9 @@ class Session:
         self, call: Callable[[AsyncQdrantClient], Awaitable[Any]], deadline: float | None
     ) -> Any:
         """Await a call of the client, until `deadline` and never longer than the timeout."""
-        return await self._finished(
-            lambda: self._wire.run(lambda: call(self._wire.client)), self._until(deadline)
+        wire = self._wire
+        return await self._within(
+            self._until(deadline), lambda _: wire.run(lambda: call(wire.client))
         )
 
     async def size(self, collection: str, vector: str | None, deadline: float) -> int | None:
@@ -115,29 +127,31 @@ class Session:
             raise InputError.about("using", f"must be one of {names}, the collection's vectors")
         return None
 
-    async def query(self, collection: str, asks: Sequence[Ask], deadline: float) -> list[list[Hit]]:
-        """The hits of each of `asks`, in their order, from one engine call; see `in_order`."""
+    async def query(
+        self, collection: str, queries: Sequence[Query], deadline: float
+    ) -> list[list[Hit]]:
+        """The hits of each of `queries`, in their order, from one engine call; see `in_order`."""
         until = self._until(deadline)
 
-        async def query(some: Sequence[Ask]) -> list[list[Hit]]:
+        async def run(some: Sequence[Query]) -> list[list[Hit]]:
             hits: list[list[Hit]] = []
             for start in range(0, len(some), MAX_BATCH):
                 part = some[start : start + MAX_BATCH]
                 hits += await self._within(until, partial(self._wire.query, collection, part))
             return hits
 
-        async def records(ids: Sequence[Any], ask: Ask) -> list[Hit]:
+        async def records(ids: Sequence[Any], query: Query) -> list[Hit]:
             return await self.records(
-                collection, ids, ask.with_payload, until, with_vectors=ask.with_vectors
+                collection, ids, query.with_payload, until, with_vectors=query.with_vectors
             )
 
-        return await in_order(asks, query, records)
+        return await in_order(queries, run, records)
 
     async def records(
         self,
         collection: str,
         ids: Sequence[Any],
-        payload: PayloadWish,
+        payload: WithPayload,
         deadline: float,
         *,
         with_vectors: bool = False,
@@ -152,30 +166,30 @@ class Session:
         return [hit_of(one) for one in found]
 
     async def query_stored(
-        self, collection: str, asks: Sequence[Ask], deadline: float
+        self, collection: str, queries: Sequence[Query], deadline: float
     ) -> list[list[Hit] | None]:
-        """The hits of each of `asks`; None for one that names a point which is not stored.
+        """The hits of each of `queries`; None for one that names a point which is not stored.
 
         One absent point fails the engine's whole batch; only then it is asked which ones exist.
         """
-        if not asks:
+        if not queries:
             return []
         try:
-            return [*await self.query(collection, asks, deadline)]
+            return [*await self.query(collection, queries, deadline)]
         except PointMissing:
-            ids = list(dict.fromkeys(one for ask in asks for one in ask.named()))
+            ids = list(dict.fromkeys(one for query in queries for one in query.named()))
         records = await self.records(collection, ids, payload=False, deadline=deadline)
         stored = {one.id for one in records}
-        complete = [stored.issuperset(ask.named()) for ask in asks]
-        present = [ask for ask, whole in zip(asks, complete, strict=True) if whole]
+        complete = [stored.issuperset(query.named()) for query in queries]
+        present = [query for query, whole in zip(queries, complete, strict=True) if whole]
         found = iter(await self.query(collection, present, deadline) if present else [])
         return [next(found) if whole else None for whole in complete]
 
     async def groups(
-        self, collection: str, ask: Ask, wish: Grouped, deadline: float
+        self, collection: str, query: Query, wish: Grouped, deadline: float
     ) -> list[Group]:
-        """The best groups of what `ask` ranks. Raises `PointMissing` where it names none."""
-        asked = partial(self._wire.groups, collection, ask, wish)
+        """The best groups of what `query` ranks. Raises `PointMissing` where it names none."""
+        asked = partial(self._wire.groups, collection, query, wish)
         return groups_in_order(await self._within(self._until(deadline), asked))
 
     async def store(self, collection: str, points: Sequence[Point], deadline: float | None) -> None:
@@ -208,23 +222,19 @@ class Session:
                 break
         return found
 
-    def is_missing(self, error: SourceRefused) -> bool:
-        """Whether a call was refused because there is no such collection."""
-        return isinstance(error, CollectionMissing)
-
     async def _within(self, until: float, call: Callable[[float], Awaitable[Any]]) -> Any:
-        """What a call says that is given the seconds left; `SourceTimeout` where there are none."""
+        """What a call says that is given the seconds left.
+
+        Raises `SourceTimeout` where there are none; while the engine is silent,
+        `SourceUnavailable` at once.
+        """
+        if self.breaker.open:
+            raise SourceUnavailable(f"{self.name} has not answered lately; it is being spared")
         seconds = until - asyncio.get_running_loop().time()
         if seconds <= 0:
-            raise SourceTimeout(f"{self._name} did not answer in time")
-        return await self._finished(lambda: call(seconds), until)
-
-    async def _finished(self, call: Callable[[], Awaitable[Any]], until: float) -> Any:
-        """What the engine says by `until`; while it is silent, `SourceUnavailable` at once."""
-        if self.breaker.open:
-            raise SourceUnavailable(f"{self._name} has not answered lately; it is being spared")
+            raise SourceTimeout(f"{self.name} did not answer in time")
         try:
-            return await finished(self._name, call(), until)
+            return await finished(self.name, call(seconds), until)
         except SourceTimeout:
             self.breaker.suspect()
             raise
@@ -232,7 +242,7 @@ class Session:
     async def _sign_of_life(self) -> None:
         with suppress(SourceRefused):  # which is an answer
             work = self._wire.run(self._wire.client.get_collections)
-            await finished(self._name, work, self._until(None))
+            await finished(self.name, work, self._until(None))
 
     def _until(self, deadline: float | None) -> float:
         latest = asyncio.get_running_loop().time() + self._seconds

@@ -6,21 +6,24 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
 from itertools import repeat
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 from uuid import UUID
 
 import orjson
 
 from gateway.sources.contract import HOLE
-from gateway.sources.qdrant.selecting import selected
+from gateway.sources.qdrant.payload_paths import selected
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from gateway.sources.qdrant.ids import PointId
+    from gateway.sources.qdrant.points import PointId
 
 # Payload objects come out of a protobuf map in no order of their own.
 OPTIONS = orjson.OPT_SORT_KEYS | orjson.OPT_SERIALIZE_NUMPY
+
+WithPayload: TypeAlias = bool | tuple[str, ...]
+"""All of the payload, none of it, or the fields with these paths."""
 
 
 class HitKind(StrEnum):
@@ -104,16 +107,14 @@ class Shape:
         typename: str = "",
         entity_key: str | None = None,
         *,
-        shown: tuple[str, ...] | bool = True,
         key: Callable[[Any], int | str | None] | None = None,
     ) -> None:
         """`entity_key`: the payload field with the entity's key, instead of the point's id.
 
-        `shown`: what of the payload any of the fields shows. `key`: the entity's key of what is
-        kept there, None for a value that is none.
+        `key`: the entity's key of what is kept there, None for a value that is none.
         """
         self.entity_key = entity_key
-        self.shown = shown
+        self._shown = shown_payload(hit)
         self.key = key or plain_key
         names = [orjson.dumps(field.response_key) + b":" for field in hit]
         self._names = [(b"," if place else b"{") + name for place, name in enumerate(names)]
@@ -160,9 +161,17 @@ class Shape:
 
     def _payload(self, hit: Hit) -> bytes:
         """All that is shown of the payload by any field."""
-        shown = self.shown
+        shown = self._shown
         payload = selected(hit.payload, shown) if isinstance(shown, tuple) else hit.payload
         return orjson.dumps(payload, option=OPTIONS)
+
+
+def shown_payload(hit: tuple[HitField, ...]) -> WithPayload:
+    """What of the payload any of these fields shows."""
+    asked = [field.fields for field in hit if field.kind is HitKind.PAYLOAD]
+    if not asked or None in asked:
+        return bool(asked)
+    return tuple(dict.fromkeys(path for paths in asked for path in paths or ()))
 
 
 def plain_key(held: Any) -> int | str | None:

@@ -14,20 +14,23 @@ from gateway.errors import (
 )
 from gateway.schema.vector_writes import VectorAct
 from gateway.sources.contract import Health, Together
-from gateway.sources.qdrant import asks
-from gateway.sources.qdrant.acting import act
-from gateway.sources.qdrant.acts import PreparedAct, describe_act, encode, prepare_act
 from gateway.sources.qdrant.address import checked_address
-from gateway.sources.qdrant.arguments import Nearest
-from gateway.sources.qdrant.ask import ask
-from gateway.sources.qdrant.change_arguments import change_arguments
-from gateway.sources.qdrant.collections import NoCollection, refused_late
-from gateway.sources.qdrant.describing import described
+from gateway.sources.qdrant.change_arguments import change_of
+from gateway.sources.qdrant.collections import CollectionMissing, NoCollection, refused_late
 from gateway.sources.qdrant.loading import session_class
 from gateway.sources.qdrant.narrowing import PreparedTarget, Rankings, located
-from gateway.sources.qdrant.prepared import PreparedTree, is_unbound, prepare_hits
-from gateway.sources.qdrant.searching import Part, Searching
-from gateway.sources.qdrant.wishes import Grouped, arguments
+from gateway.sources.qdrant.operations import PreparedAct, describe_act, performed
+from gateway.sources.qdrant.prepared import (
+    PreparedTree,
+    described,
+    is_unbound,
+    prepare,
+    prepare_hits,
+)
+from gateway.sources.qdrant.query import Query
+from gateway.sources.qdrant.searching import Part
+from gateway.sources.qdrant.wish_arguments import wish_of
+from gateway.sources.qdrant.wishes import Grouped, Nearest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -38,10 +41,10 @@ if TYPE_CHECKING:
     from gateway.schema.vector_writes import VectorChange
     from gateway.sources.contract import Batch, Budget, Key, Prepared
     from gateway.sources.qdrant.administration import Administration
-    from gateway.sources.qdrant.ask import Near
     from gateway.sources.qdrant.bulk import Bulk
     from gateway.sources.qdrant.changes import Change
     from gateway.sources.qdrant.prepared import PreparedHits
+    from gateway.sources.qdrant.query import Near
     from gateway.sources.qdrant.session import Session
     from gateway.sources.qdrant.wishes import Wish
 
@@ -87,8 +90,8 @@ class QdrantSource:
         Raises `InputError` for a path that is none.
         """
         if isinstance(ask, VectorAct):
-            return prepare_act(self.name, ask)
-        return asks.read(self.name, ask, fields)
+            return PreparedAct(self.name, False, ask.binding, ask.parts)  # noqa: FBT003 - by_key
+        return prepare(self.name, ask, fields)
 
     def rankings(self, hits: PreparedHits) -> Rankings:
         """The smaller requests of a search that rows take part in. Pure."""
@@ -96,11 +99,11 @@ class QdrantSource:
 
     def arguments(self, binding: Vectors, values: Mapping[str, Any]) -> Wish:
         """The checked arguments of a field with this binding. Raises `InputError`."""
-        return arguments(binding, values)
+        return wish_of(binding, values)
 
     def act_arguments(self, binding: VectorChange, values: Mapping[str, Any]) -> Change:
         """The checked arguments of a field with this binding. Raises `InputError`."""
-        return change_arguments(binding, values)
+        return change_of(binding, values)
 
     async def open(self) -> None:
         """Load the client library, connect, and see whether the server answers.
@@ -115,7 +118,9 @@ class QdrantSource:
 
     async def _connect(self) -> None:
         session = await asyncio.to_thread(session_class)
-        self._open = session(self.name, self._address, self._seconds, self.concurrency)
+        self._open = session(
+            self.name, self._address, self._seconds, self.concurrency, self._embedder
+        )
         await self._open.start()
 
     async def close(self) -> None:
@@ -145,26 +150,27 @@ class QdrantSource:
         One engine call for whatever is ranked, several parts of a `Together` included.
         `batch.arguments` is one wish of `gateway.sources.qdrant.wishes`; neighbours have defaults.
         """
+        searching = self._session().searching
         try:
             if isinstance(prepared, PreparedTarget):
                 return [located(await self._target(prepared, batch, budget.deadline))]
             if isinstance(prepared, PreparedAct):
                 return [await self.write(prepared, batch.arguments[0], budget)]
             if isinstance(prepared, Together):
-                return [await self._searching().answers(_parts(prepared, batch), budget.deadline)]
+                return [await searching.answers(_parts(prepared, batch), budget.deadline)]
             if isinstance(prepared, PreparedTree):
                 return [await self._tree(prepared, batch.arguments[0], budget.deadline)]
             part = _part(prepared, batch.keys, batch.arguments)
-            (values,) = await self._searching().answers([part], budget.deadline)
+            (values,) = await searching.answers([part], budget.deadline)
         except NoCollection as error:
             raise self._absent(error, told=is_unbound(prepared)) from None
         except InputError as error:
             raise refused_late(error) from None
-        except SourceRefused as error:
-            if is_unbound(prepared) and self._session().is_missing(error):
-                wrong = InputError.about("collection", f"names none that {self.name} has")
-                raise refused_late(wrong) from None
-            raise
+        except CollectionMissing:
+            if not is_unbound(prepared):
+                raise
+            wrong = InputError.about("collection", f"names none that {self.name} has")
+            raise refused_late(wrong) from None
         if not prepared.by_key and isinstance(values[0], PlaitError):
             raise values[0]
         return values
@@ -174,14 +180,10 @@ class QdrantSource:
 
         Raises `InputError` for what does not fit the collection, and `SourceError`.
         """
-        administration = self._session().administration
         try:
-            value = await act(
-                administration, change, prepared.parts, self._embedder, budget.deadline
-            )
+            return await performed(self._session(), prepared, change, budget.deadline)
         except NoCollection as error:
             raise self._absent(error, told=prepared.binding.collection is None) from None
-        return encode(value, prepared.parts)
 
     async def unfit(self, collections: Sequence[str], deadline: float) -> dict[str, list[str]]:
         """What is wrong with these collections, a line each: `embedding model`, `collections`.
@@ -217,18 +219,19 @@ class QdrantSource:
         return self._session().bulk
 
     async def _tree(self, prepared: PreparedTree, wish: Any, deadline: float) -> bytes:
+        session = self._session()
         if not isinstance(wish, Grouped):
-            return await self._session().point_reads.value(prepared, wish, deadline)
+            return await session.point_reads.value(prepared, wish, deadline)
         part = Part(prepared, wish.search)
-        target = await self._searching().target(part, wish.search, deadline)
-        asked = ask(prepared, target, wish.search)
-        return await self._session().point_reads.groups(prepared, asked, wish, deadline)
+        target = await session.searching.target(part, wish.search, deadline)
+        query = Query.of(prepared, target, wish.search)
+        return await session.point_reads.groups(prepared, query, wish, deadline)
 
     async def _target(self, prepared: PreparedTarget, batch: Batch, deadline: float) -> Near:
         """The vector of a search by text, for those who rank by more than vectors."""
         hits = prepare_hits(self.name, prepared.collection, ())
         wish = batch.arguments[0]
-        return await self._searching().target(Part(hits, wish), wish, deadline)
+        return await self._session().searching.target(Part(hits, wish), wish, deadline)
 
     def _absent(self, error: NoCollection, *, told: bool) -> PlaitError:
         """The error about a collection that is not there; `told`: an argument names it."""
@@ -236,9 +239,6 @@ class QdrantSource:
             return refused_late(error)
         name = error.collection
         return SourceRefused(f"{self.name} has no collection {name!r}, which the domain names.")
-
-    def _searching(self) -> Searching:
-        return Searching(self.name, self._session(), self._embedder)
 
     def _session(self) -> Session:
         if self._open is None:

@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import orjson
 
 from gateway.schema.vector_reading import Reading
-from gateway.sources.qdrant.prepared import shape_of
 from gateway.sources.qdrant.shape import OPTIONS, HitField, HitKind, Shape, members
 from gateway.sources.qdrant.wishes import cursor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from gateway.schema.vector_collections import VectorCollection
     from gateway.sources.qdrant.shape import Hit
 
     Write = Callable[[Any], bytes]
+    Shaped = Callable[[tuple[HitField, ...]], Shape]
+    """How hits with these fields are written."""
 
 
 class Group(NamedTuple):
@@ -47,68 +47,22 @@ class Points:
     total: int | None
 
 
-class Trees:
-    """Compiles the writers for one collection; `key` makes an entity's key of what is kept."""
-
-    def __init__(self, collection: VectorCollection, key: Callable[[Any], Any] | None) -> None:
-        self._collection = collection
-        self._key = key
-
-    def writer(self, reading: Reading, fields: tuple[HitField, ...]) -> Write:
-        """How the answer of a reading is written with these fields."""
-        if reading is Reading.GROUPS:
-            return _listed(self._object(fields))
-        if reading is Reading.FACET:
-            return _listed(self._object(fields))
-        if reading is Reading.POINTS:
-            one = self._shape(fields).one
+def writer(reading: Reading, fields: tuple[HitField, ...], shaped: Shaped) -> Write:
+    """How the answer of a reading is written with these fields."""
+    match reading:
+        case Reading.GROUPS | Reading.FACET:
+            return _listed(_object(fields, shaped))
+        case Reading.POINTS:
+            one = shaped(fields).one
             return _listed(lambda hit: b"null" if hit is None else one(hit))
-        if reading is Reading.COUNT:
+        case Reading.COUNT:
             return lambda count: b"%d" % count
-        return self._object(fields)
+    return _object(fields, shaped)
 
-    def hit_fields(self, reading: Reading, fields: tuple[HitField, ...]) -> tuple[HitField, ...]:
-        """The fields of hits, wherever they stand."""
-        if reading is Reading.POINTS:
-            return fields
-        return tuple(_of_hits(fields))
 
-    def _shape(self, fields: tuple[HitField, ...]) -> Shape:
-        return shape_of(self._collection, fields, key=self._key)
-
-    def _object(self, fields: tuple[HitField, ...]) -> Write:
-        return members((field.response_key, self._member(field)) for field in fields)
-
-    def _member(self, field: HitField) -> Write:
-        match field.kind:
-            case HitKind.TYPENAME:
-                literal = orjson.dumps(field.text)
-                return lambda _: literal
-            case HitKind.HITS:
-                encode = self._shape(field.below).encode
-                return lambda group: encode(group.hits)
-            case HitKind.NODES:
-                encode = self._shape(field.below).encode
-                return lambda page: encode(page.points)
-            case HitKind.EDGES:
-                edge = self._edge(field.below)
-                return lambda page: _list(edge((page, hit)) for hit in page.points)
-            case HitKind.PAGE_INFO:
-                return self._object(field.below)
-        return _PLAIN[field.kind]
-
-    def _edge(self, fields: tuple[HitField, ...]) -> Write:
-        """An edge, of its page and its hit."""
-
-        def member(field: HitField) -> Write:
-            if field.kind is HitKind.NODE:
-                one = self._shape(field.below).one
-                return lambda place: one(place[1])
-            if field.kind is HitKind.CURSOR:
-                return lambda place: _cursor(place[0], place[1])
-            return self._member(field)
-
-        return members((field.response_key, member(field)) for field in fields)
+def hit_fields(reading: Reading, fields: tuple[HitField, ...]) -> tuple[HitField, ...]:
+    """The fields of hits, wherever they stand."""
+    return fields if reading is Reading.POINTS else tuple(_of_hits(fields))
 
 
 def _of_hits(fields: tuple[HitField, ...]) -> Iterator[HitField]:
@@ -117,6 +71,32 @@ def _of_hits(fields: tuple[HitField, ...]) -> Iterator[HitField]:
             yield from field.below
         else:
             yield from _of_hits(field.below)
+
+
+def _object(fields: tuple[HitField, ...], shaped: Shaped) -> Write:
+    return members((field.response_key, _member(field, shaped)) for field in fields)
+
+
+def _member(field: HitField, shaped: Shaped) -> Write:  # noqa: PLR0911 - one return per kind
+    match field.kind:
+        case HitKind.TYPENAME:
+            literal = orjson.dumps(field.text)
+            return lambda _: literal
+        case HitKind.HITS:
+            encode = shaped(field.below).encode
+            return lambda group: encode(group.hits)
+        case HitKind.NODES:
+            encode = shaped(field.below).encode
+            return lambda page: encode(page.points)
+        case HitKind.NODE:
+            one = shaped(field.below).one
+            return lambda edge: one(edge[1])
+        case HitKind.EDGES:
+            edge = _object(field.below, shaped)
+            return lambda page: _list(edge((page, hit)) for hit in page.points)
+        case HitKind.PAGE_INFO:
+            return _object(field.below, shaped)
+    return _PLAIN[field.kind]
 
 
 def _listed(one: Write) -> Write:
@@ -139,9 +119,11 @@ _PLAIN: dict[HitKind, Write] = {
     HitKind.KEY: lambda group: orjson.dumps(group.key),
     HitKind.VALUE: lambda counted: orjson.dumps(counted.value, option=OPTIONS),
     HitKind.COUNT: lambda counted: b"%d" % counted.count,
+    HitKind.CURSOR: lambda edge: _cursor(*edge),
     HitKind.HAS_NEXT: lambda page: orjson.dumps(page.has_next),
     HitKind.HAS_PREVIOUS: lambda page: orjson.dumps(page.has_previous),
     HitKind.START: _end(0),
     HitKind.END: _end(-1),
     HitKind.TOTAL: lambda page: b"%d" % page.total,
 }
+"""Of values, groups and pages; an edge is a page and one of its hits."""

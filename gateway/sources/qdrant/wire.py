@@ -9,21 +9,19 @@ from __future__ import annotations
 
 import asyncio
 import math
+from abc import ABC, abstractmethod
 from itertools import repeat
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from qdrant_client import AsyncQdrantClient, models
 from qdrant_client import grpc as pb
-from qdrant_client.conversions.conversion import GrpcToRest, RestToGrpc
+from qdrant_client.conversions.conversion import GrpcToRest
 
-from gateway.sources.qdrant.ask import Fused
-from gateway.sources.qdrant.narrowing_wire import narrowed
-from gateway.sources.qdrant.native_filters import native_filter
 from gateway.sources.qdrant.points_wire import grpc_upsert
+from gateway.sources.qdrant.query_wire import query_message
 from gateway.sources.qdrant.shape import Hit
-from gateway.sources.qdrant.targets_wire import prefetches, ranking
 from gateway.sources.qdrant.trees import Group
 from gateway.turns import fair
 
@@ -31,16 +29,13 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from gateway.sources.qdrant.address import Address
-    from gateway.sources.qdrant.ask import Ask
-    from gateway.sources.qdrant.filters import Filter
     from gateway.sources.qdrant.points import Point
-    from gateway.sources.qdrant.prepared import PayloadWish
+    from gateway.sources.qdrant.query import Query
+    from gateway.sources.qdrant.shape import WithPayload
     from gateway.sources.qdrant.wishes import Grouped
 
 _NO_PAYLOAD: Mapping[str, Any] = MappingProxyType({})
 _NONE = repeat(None)
-_FILTERS: dict[Filter, pb.Filter] = {}
-_MOST_FILTERS, _SMALL_FILTER = 256, 1_024  # bytes
 _GRPC_OPTIONS = {
     # A server that comes back is used again within a second, not within two minutes.
     "grpc.initial_reconnect_backoff_ms": 100,
@@ -52,64 +47,77 @@ _GRPC_OPTIONS = {
 }
 
 
-class Wire(Protocol):
-    """How searches travel."""
+class Wire(ABC):
+    """How queries travel."""
 
-    client: AsyncQdrantClient
+    def __init__(self, address: Address, seconds: float, **options: Any) -> None:
+        """`seconds`: the longest that any call takes; `options` are more of the client's."""
+        self.client = AsyncQdrantClient(
+            url=address.url,
+            headers=None if address.api_key is None else {"api-key": address.api_key},
+            timeout=math.ceil(seconds),
+            check_compatibility=False,
+            **options,
+        )
 
-    async def query(self, collection: str, asks: Sequence[Ask], seconds: float) -> list[list[Hit]]:
-        """Run all of `asks` in one call that takes at most `seconds`; hits per ask, in order.
+    @abstractmethod
+    async def query(
+        self, collection: str, queries: Sequence[Query], seconds: float
+    ) -> list[list[Hit]]:
+        """Run all of `queries` in one call that takes at most `seconds`; hits per query, in order.
 
         Raises whatever the client library raises.
         """
 
-    async def groups(self, collection: str, ask: Ask, wish: Grouped, seconds: float) -> list[Group]:
-        """The best groups of what `ask` ranks, in at most `seconds`; raises as `query` does."""
+    @abstractmethod
+    async def groups(
+        self, collection: str, query: Query, wish: Grouped, seconds: float
+    ) -> list[Group]:
+        """The best groups of what `query` ranks, in at most `seconds`; raises as `query` does."""
 
+    @abstractmethod
     async def store(self, collection: str, points: Sequence[Point], seconds: float) -> None:
         """Store points in one call that takes at most `seconds`; raises as `query` does."""
 
     async def run(self, call: Callable[[], Awaitable[Any]]) -> Any:
         """Await a call of `client`, in the way this wire can be cancelled."""
+        return await call()
 
 
-class GrpcWire:
+class GrpcWire(Wire):
     """gRPC: calls end when they are cancelled."""
 
     def __init__(self, address: Address, port: int, seconds: float) -> None:
-        self.client = AsyncQdrantClient(
-            url=address.url,
-            grpc_port=port,
-            prefer_grpc=True,
-            headers=_headers(address.api_key),
-            timeout=math.ceil(seconds),
-            check_compatibility=False,
-            grpc_options=dict(_GRPC_OPTIONS),
-            pool_size=1,
-        )
+        options = {"grpc_options": dict(_GRPC_OPTIONS), "pool_size": 1}
+        super().__init__(address, seconds, prefer_grpc=True, grpc_port=port, **options)
 
-    async def query(self, collection: str, asks: Sequence[Ask], seconds: float) -> list[list[Hit]]:
+    async def query(
+        self, collection: str, queries: Sequence[Query], seconds: float
+    ) -> list[list[Hit]]:
         """See `Wire.query`."""
         request = pb.QueryBatchPoints(
             collection_name=collection,
-            query_points=[_query(collection, ask) for ask in asks],
+            query_points=[query_message(collection, query) for query in queries],
             timeout=math.ceil(seconds),
         )
         response = await self.client.grpc_points.QueryBatch(request, timeout=seconds)
         await fair()
         return [
-            _grpc_hits(batch.result, ask) for ask, batch in zip(asks, response.result, strict=True)
+            _grpc_hits(batch.result, query)
+            for query, batch in zip(queries, response.result, strict=True)
         ]
 
-    async def groups(self, collection: str, ask: Ask, wish: Grouped, seconds: float) -> list[Group]:
+    async def groups(
+        self, collection: str, query: Query, wish: Grouped, seconds: float
+    ) -> list[Group]:
         """See `Wire.groups`."""
-        asked = _query(collection, ask)
+        asked = query_message(collection, query)
         given = {one.name: value for one, value in asked.ListFields() if one.name != "offset"}
         given |= {"group_by": wish.by, "group_size": wish.size, "limit": wish.limit}
         request = pb.QueryPointGroups(**given, timeout=math.ceil(seconds))
         response = await self.client.grpc_points.QueryGroups(request, timeout=seconds)
         return [
-            Group(_grpc_group_key(group.id), [_grpc_hit(point, ask) for point in group.hits])
+            Group(_grpc_group_key(group.id), [_grpc_hit(point, query) for point in group.hits])
             for group in response.result.groups
         ]
 
@@ -117,40 +125,37 @@ class GrpcWire:
         """See `Wire.store`."""
         await self.client.grpc_points.Upsert(grpc_upsert(collection, points), timeout=seconds)
 
-    async def run(self, call: Callable[[], Awaitable[Any]]) -> Any:
-        """See `Wire.run`."""
-        return await call()
 
-
-class RestWire:
+class RestWire(Wire):
     """REST: a cancelled httpx call may lose its connection for good, so calls always run out.
 
     At most `concurrency` run at a time, those that nobody waits for any more included.
     """
 
     def __init__(self, address: Address, seconds: float, concurrency: int) -> None:
-        self.client = AsyncQdrantClient(
-            url=address.url,
-            headers=_headers(address.api_key),
-            timeout=math.ceil(seconds),
-            check_compatibility=False,
-        )
+        super().__init__(address, seconds)
         self._slots = asyncio.Semaphore(concurrency)
 
-    async def query(self, collection: str, asks: Sequence[Ask], seconds: float) -> list[list[Hit]]:
+    async def query(
+        self, collection: str, queries: Sequence[Query], seconds: float
+    ) -> list[list[Hit]]:
         """See `Wire.query`."""
-        requests = [GrpcToRest.convert_query_points(_query(collection, ask)) for ask in asks]
+        requests = [
+            GrpcToRest.convert_query_points(query_message(collection, query)) for query in queries
+        ]
         responses = await self.run(
             lambda: self.client.query_batch_points(collection, requests, timeout=math.ceil(seconds))
         )
         return [
-            [_rest_hit(point, ask) for point in response.points]
-            for ask, response in zip(asks, responses, strict=True)
+            [_rest_hit(point, query) for point in response.points]
+            for query, response in zip(queries, responses, strict=True)
         ]
 
-    async def groups(self, collection: str, ask: Ask, wish: Grouped, seconds: float) -> list[Group]:
+    async def groups(
+        self, collection: str, query: Query, wish: Grouped, seconds: float
+    ) -> list[Group]:
         """See `Wire.groups`."""
-        asked = GrpcToRest.convert_query_points(_query(collection, ask))
+        asked = GrpcToRest.convert_query_points(query_message(collection, query))
         response = await self.run(
             lambda: self.client.query_points_groups(
                 collection,
@@ -168,7 +173,7 @@ class RestWire:
             )
         )
         return [
-            Group(group.id, [_rest_hit(point, ask) for point in group.hits])
+            Group(group.id, [_rest_hit(point, query) for point in group.hits])
             for group in response.groups
         ]
 
@@ -195,57 +200,10 @@ class RestWire:
             task.exception()  # looked at, so that a call nobody waits for ends in silence
 
 
-def _headers(api_key: str | None) -> dict[str, str] | None:
-    return None if api_key is None else {"api-key": api_key}
-
-
-def _query(collection: str, ask: Ask) -> pb.QueryPoints:
-    fused = isinstance(ask.target, Fused)
-    wanted, params = _filter(ask), pb.SearchParams(exact=True) if ask.exact else None
-    return pb.QueryPoints(
-        collection_name=collection,
-        query=ranking(ask.target),
-        prefetch=prefetches(ask, wanted, params),
-        using=None if fused else ask.using,
-        filter=None if fused else wanted,
-        params=None if fused else params,
-        score_threshold=ask.score_threshold,
-        limit=ask.limit,
-        offset=ask.offset,
-        with_payload=_payload(ask.with_payload),
-        with_vectors=pb.WithVectorsSelector(enable=True) if ask.with_vectors else None,
-    )
-
-
-def _filter(ask: Ask) -> pb.Filter | None:
-    wanted = _converted(ask.filter)
-    return wanted if ask.among is None else narrowed(wanted, ask.among)
-
-
-def _converted(given: Filter | None) -> pb.Filter | None:
-    """The filter as it is sent; small ones are kept, since the client's models take their time."""
-    if given is None:
-        return None
-    converted = _FILTERS.get(given)
-    if converted is None:
-        converted = RestToGrpc.convert_filter(native_filter(given) or models.Filter())
-        if len(_FILTERS) >= _MOST_FILTERS:
-            _FILTERS.clear()
-        if converted.ByteSize() <= _SMALL_FILTER:
-            _FILTERS[given] = converted
-    return converted
-
-
-def _payload(wish: PayloadWish) -> pb.WithPayloadSelector:
-    if isinstance(wish, tuple):
-        return pb.WithPayloadSelector(include=pb.PayloadIncludeSelector(fields=wish))
-    return pb.WithPayloadSelector(enable=wish)
-
-
-def _grpc_hits(points: Sequence[pb.ScoredPoint], ask: Ask) -> list[Hit]:
+def _grpc_hits(points: Sequence[pb.ScoredPoint], query: Query) -> list[Hit]:
     """The hits; those of a bare ranking, which may be thousands, in a fifth of the time."""
-    if ask.with_payload or ask.with_vectors:
-        return [_grpc_hit(point, ask) for point in points]
+    if query.with_payload or query.with_vectors:
+        return [_grpc_hit(point, query) for point in points]
     scores = np.array([point.score for point in points], dtype=np.float32)
     ids = [point.id for point in points]
     return list(
@@ -253,13 +211,13 @@ def _grpc_hits(points: Sequence[pb.ScoredPoint], ask: Ask) -> list[Hit]:
     )
 
 
-def _grpc_hit(point: pb.ScoredPoint, ask: Ask) -> Hit:
+def _grpc_hit(point: pb.ScoredPoint, query: Query) -> Hit:
     found = point.id
     return Hit(
         found.num if found.WhichOneof("point_id_options") == "num" else found.uuid,
         np.float32(point.score),  # written with a float's few digits, not a double's seventeen
         _grpc_values(point.payload),
-        *(_grpc_vectors(point.vectors, ask.using) if ask.with_vectors else (None, None)),
+        *(_grpc_vectors(point.vectors, query.using) if query.with_vectors else (None, None)),
     )
 
 
@@ -304,8 +262,8 @@ def _floats(numbers: Any) -> Any:
     return np.array(numbers, dtype=np.float32)
 
 
-def _rest_hit(point: models.ScoredPoint, ask: Ask) -> Hit:
-    hit = hit_of(point, ask.using)
+def _rest_hit(point: models.ScoredPoint, query: Query) -> Hit:
+    hit = hit_of(point, query.using)
     return hit._replace(score=np.float32(point.score))
 
 
@@ -320,9 +278,11 @@ def hit_of(point: models.Record | models.ScoredPoint, using: str | None = None) 
     return Hit(found, None, point.payload or {}, vectors.get(using or ""), vectors)
 
 
-def payload_of(wish: PayloadWish) -> Any:
+def payload_of(wanted: WithPayload) -> Any:
     """What to fetch of a payload, as the client's models have it."""
-    return models.PayloadSelectorInclude(include=list(wish)) if isinstance(wish, tuple) else wish
+    return (
+        models.PayloadSelectorInclude(include=list(wanted)) if isinstance(wanted, tuple) else wanted
+    )
 
 
 def _rest_vector(vector: Any) -> Any:

@@ -6,9 +6,9 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from gateway.errors import SourceDataError
+from gateway.sources.pieces import array, members
 from gateway.sources.redis.link import Command
-from gateway.sources.redis.pieces import array, members
-from gateway.sources.redis.reads import BEYOND, scanned
+from gateway.sources.redis.reads import BEYOND, scanned, set_members
 from gateway.sources.redis.values import counter, json_value, text_value
 
 if TYPE_CHECKING:
@@ -51,11 +51,6 @@ def command(kind: Kind) -> str:
     return str(_COMMANDS[kind][0]) if kind in _COMMANDS else "MGET"
 
 
-def reader(kind: Kind) -> Callable[[Any], Value]:
-    """How an answer reads as JSON; None where nothing is stored."""
-    return _READERS[kind]
-
-
 def _list(answer: Sequence[bytes]) -> Value:
     return array(list(map(json_value, answer))) if answer else None
 
@@ -73,13 +68,11 @@ def _hash(answer: Any) -> Value:
 
 
 def _members(answer: Any) -> Value:
-    found = scanned(answer, "set")
-    if isinstance(found, SourceDataError):
-        return found
-    return array([text_value(member) for member in dict.fromkeys(found)]) if found else None
+    found = set_members(answer)
+    return None if found == b"[]" else found
 
 
-_READERS: Mapping[Kind, Callable[[Any], Value]] = {
+READERS: Mapping[Kind, Callable[[Any], Value]] = {
     Kind.COUNTER: counter,
     Kind.VALUE: json_value,
     Kind.TEXT: text_value,
@@ -87,3 +80,4 @@ _READERS: Mapping[Kind, Callable[[Any], Value]] = {
     Kind.LIST: _list,
     Kind.MEMBERS: _members,
 }
+"""How an answer reads as JSON; None where nothing is stored."""

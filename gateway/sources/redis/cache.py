@@ -23,8 +23,8 @@ from gateway.errors import SourceRefused
 from gateway.sources.cache import Acknowledged, Bumped, Lock, Looked, Mark, Notice, Sought, Stored
 from gateway.sources.redis import cache_scripts as lua
 from gateway.sources.redis.client import Client
-from gateway.sources.redis.connection import cancellable, our_errors
-from gateway.sources.redis.link import Command
+from gateway.sources.redis.faults import our_errors
+from gateway.sources.redis.link import Command, cancellable
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 from hashlib import sha1
 from typing import TYPE_CHECKING, Any
 
 from redis.exceptions import NoScriptError, RedisError
 
-from gateway.errors import ConfigurationError, SourceError
-from gateway.sources.redis.connection import CREDENTIAL_ERRORS, Times, our_errors
-from gateway.sources.redis.link import Command
-from gateway.sources.redis.links import make_link
+from gateway.sources.redis.faults import opening, our_errors
+from gateway.sources.redis.link import Command, close
+from gateway.sources.redis.links import Times, make_link
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from gateway.sources.redis.link import Word
 
-_CLOSE_SECONDS = 1.0
 _OPEN_SECONDS = 0.5
 """More than a call has, as the first connection is made."""
 
@@ -53,20 +50,13 @@ class Client:
 
     async def open(self) -> None:
         """Connect once. Raises `SourceError`, or `ConfigurationError` for refused credentials."""
-        with our_errors(self.name):
-            try:
-                async with asyncio.timeout(self.timeout + _OPEN_SECONDS):
-                    await self._exchange([Command(("PING",), key=b"PING")])
-            except CREDENTIAL_ERRORS:
-                raise ConfigurationError(
-                    f"source {self.name!r} refused the credentials of its URL"
-                ) from None
+        with opening(self.name):
+            async with asyncio.timeout(self.timeout + _OPEN_SECONDS):
+                await self._exchange([Command(("PING",), key=b"PING")])
 
     async def close(self) -> None:
         """Release the connections; idempotent."""
-        with suppress(SourceError), our_errors(self.name):
-            async with asyncio.timeout(_CLOSE_SECONDS):
-                await self.link.close()
+        await close(self.link, self.name)
 
     async def ask(self, commands: Sequence[Command]) -> list[Any]:
         """One answer for each command, in one round trip."""

@@ -7,15 +7,18 @@ a lost connection raises.
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
 
 import hiredis
 from redis.exceptions import ResponseError
 
-from gateway.sources.redis.connection import cancellable
+from gateway.errors import SourceError
+from gateway.sources.redis.faults import our_errors
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from redis.asyncio import ConnectionPool
     from redis.asyncio.connection import AbstractConnection
@@ -24,6 +27,7 @@ Word: TypeAlias = "bytes | str | int | float"
 
 MULTI_KEYS = 1_000
 """Keys of one MGET or UNLINK."""
+_CLOSE_SECONDS = 1.0
 
 
 class Command(NamedTuple):
@@ -114,6 +118,29 @@ def looked_up(groups: Sequence[list[int]], answers: Sequence[Any], count: int) -
         for index, place in enumerate(group):
             values[place] = found if refused else found[index]
     return values
+
+
+@contextmanager
+def cancellable() -> Iterator[None]:
+    """Raise a cancellation that was swallowed within.
+
+    `asyncio.wait_for` of Python 3.11, by which redis-py sends, loses one that comes as it ends
+    (python/cpython#86296); whoever waits for the task's end would wait for ever.
+    """
+    task = asyncio.current_task()
+    before = task.cancelling() if task else 0
+    try:
+        yield
+    finally:  # also where it was swallowed for another error
+        if task is not None and task.cancelling() > before:
+            raise asyncio.CancelledError
+
+
+async def close(link: Link, name: str) -> None:
+    """Release the connections of source `name`, in a second at most; idempotent."""
+    with suppress(SourceError), our_errors(name):
+        async with asyncio.timeout(_CLOSE_SECONDS):
+            await link.close()
 
 
 async def converse(

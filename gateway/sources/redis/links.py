@@ -6,21 +6,25 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
+import redis.exceptions as vendor
+from redis.asyncio import ConnectionPool
+from redis.asyncio.connection import parse_url
+from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import (
     Sentinel,
     SentinelConnectionPool,
     SentinelManagedConnection,
     SentinelManagedSSLConnection,
 )
+from redis.backoff import NoBackoff
+from redis.maint_notifications import MaintNotificationsConfig
 
 from gateway.configuration import split_servers
 from gateway.errors import ConfigurationError
 from gateway.sources.redis.cluster import ClusterLink
-from gateway.sources.redis.connection import client_settings, make_pool
 from gateway.sources.redis.link import PoolLink
 
 if TYPE_CHECKING:
-    from gateway.sources.redis.connection import Times
     from gateway.sources.redis.link import Link
 
 SPARE = 3
@@ -28,6 +32,14 @@ SPARE = 3
 
 _PORT = 6_379
 _SENTINEL_PORT = 26_379
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """Seconds to connect, and to wait for an answer; None where the caller bounds that itself."""
+
+    connect: float
+    answer: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +61,9 @@ def make_link(name: str, url: str, *, connections: int, times: Times) -> Link:
     """
     scheme, _, way = url.partition("://")[0].lower().partition("+")
     if way not in {"cluster", "sentinel"} or scheme not in {"redis", "rediss"}:
-        return PoolLink(make_pool(name, url, connections=connections + SPARE, times=times))
+        return PoolLink(_pool(name, url, connections=connections + SPARE, times=times))
     address = _address(name, url, _SENTINEL_PORT if way == "sentinel" else _PORT)
-    settings = client_settings(times) | address.settings
+    settings = _settings(times) | address.settings
     if way == "cluster":
         return _cluster(name, address, settings, connections)
     return _sentinel(name, address, settings, connections)
@@ -107,3 +119,41 @@ def _address(name: str, url: str, default_port: int) -> Address:
         settings["password"] = unquote(password)
     path = tuple(unquote(part) for part in parts.path.split("/") if part)
     return Address(hosts, path, settings, secure=parts.scheme.startswith("rediss"))
+
+
+def _pool(name: str, url: str, *, connections: int, times: Times) -> ConnectionPool:
+    """A pool that opens at most `connections`, tries everything once and waits for nothing long.
+
+    What the URL's query says of these settings does not count. Raises `ConfigurationError` for a
+    URL that is none of Redis's.
+    """
+    try:
+        settings: dict[str, Any] = dict(parse_url(url))
+    except ValueError:
+        raise ConfigurationError(
+            f"source {name!r}: its URL must be redis://, rediss:// or unix://"
+        ) from None
+    settings |= _settings(times)
+    settings["max_connections"] = connections
+    try:
+        pool: ConnectionPool = ConnectionPool(**settings)
+        # Refuses what it does not know of the URL's query.
+        pool.make_connection()  # type: ignore[no-untyped-call]  # redis-py leaves it untyped
+    except (TypeError, ValueError, vendor.RedisError):
+        raise ConfigurationError(f"source {name!r}: its URL holds an unknown option") from None
+    return pool
+
+
+def _settings(times: Times) -> dict[str, Any]:
+    """What every connection is made with, whatever its URL says."""
+    return {
+        "socket_connect_timeout": times.connect,
+        "socket_timeout": times.answer,
+        "retry": Retry(NoBackoff(), 0),  # the default is ten, with back-off
+        "retry_on_error": [],
+        "health_check_interval": 0,
+        "decode_responses": False,
+        "protocol": 2,  # no handshake at all where there is no password
+        "driver_info": None,
+        "maint_notifications_config": MaintNotificationsConfig(enabled=False),
+    }

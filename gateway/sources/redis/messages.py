@@ -1,4 +1,4 @@
-"""Messages: pub/sub channels shared by all who listen.
+"""Messages: pub/sub channels shared by all who listen, and those of a namespace.
 
 One connection serves all listeners; each has a bounded buffer, and is told when it may have missed
 something.
@@ -15,12 +15,16 @@ from typing import TYPE_CHECKING
 import redis.exceptions as vendor
 
 from gateway.errors import SourceRefused, SourceUnavailable
+from gateway.schema.state_keys import literal, shown
+from gateway.sources.redis.values import json_value, text_value
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from redis.asyncio.connection import AbstractConnection
 
+    from gateway.schema.state import Namespace
+    from gateway.sources.contract import Value
     from gateway.sources.redis.link import Link
 
 BUFFER = 256
@@ -202,3 +206,42 @@ class Channels:
                     listener.give(message)
             elif kind == b"psubscribe" and rest[0] in self._settled:
                 self._settled[rest[0]].set()
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelMessage:
+    """What was published on `channel`, which is relative to the namespace.
+
+    `value` is JSON, or why the message is none. `gap`: messages before it may have been missed.
+    """
+
+    channel: str
+    value: Value
+    gap: bool
+
+
+@asynccontextmanager
+async def listening(
+    channels: Channels, namespace: Namespace, pattern: str, deadline: float
+) -> AsyncIterator[AsyncIterator[ChannelMessage]]:
+    """The messages of a namespace's channels like `pattern` (`gateway.schema.state_keys.glob`).
+
+    Nothing published within the block is missed but where a message says so. Raises SourceError
+    where the server does not confirm by `deadline`.
+    """
+    whole = literal(namespace.prefix) + pattern
+    async with channels.listen(whole, deadline=deadline) as listener:
+        yield _of_namespace(listener, namespace)
+
+
+async def _of_namespace(listener: Listener, namespace: Namespace) -> AsyncIterator[ChannelMessage]:
+    prefix = namespace.prefix.encode()
+    read = text_value if namespace.text else json_value
+    gap = False
+    async for message in listener:
+        gap = gap or message.gap
+        channel = shown(message.channel.encode(), prefix)
+        if channel is None:
+            continue  # no key of the namespace is called so: it may be another's
+        yield ChannelMessage(channel, read(message.data, namespace.max_value_bytes), gap)
+        gap = False

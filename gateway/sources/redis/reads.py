@@ -10,9 +10,9 @@ from redis.exceptions import ResponseError
 
 from gateway.errors import SourceDataError
 from gateway.schema.state_keys import MOST
+from gateway.sources.pieces import array, members
 from gateway.sources.redis.faults import refused
 from gateway.sources.redis.link import Command
-from gateway.sources.redis.pieces import array, members
 from gateway.sources.redis.values import big_counter, json_value, score, text_value
 
 if TYPE_CHECKING:
@@ -96,38 +96,35 @@ def many(namespace: Namespace, found: Sequence[Any]) -> Value:
 # Readers -----------------------------------------------------------------------------------------
 
 
+def _alone(read: Callable[[Any], Value]) -> Callable[..., Value]:
+    """A reader that needs nothing but the answer."""
+    return lambda _namespace, _part, _arguments, answer: read(answer)
+
+
 def _value(namespace: Namespace, _part: Any, _arguments: Any, answer: Any) -> Value:
     return value_reader(namespace)(answer)
 
 
-def _boolean(_namespace: Any, _part: Any, _arguments: Any, answer: int) -> Value:
+def _values(namespace: Namespace, _part: Any, _arguments: Any, answer: Sequence[bytes]) -> Value:
+    return array(list(map(value_reader(namespace), answer)))
+
+
+def _boolean(answer: int) -> Value:
     return b"true" if answer else b"false"
 
 
-def _number(_namespace: Any, _part: Any, _arguments: Any, answer: int | None) -> Value:
+def _number(answer: int | None) -> Value:
     return None if answer is None else b"%d" % answer
 
 
-def _seconds(_namespace: Any, _part: Any, _arguments: Any, answer: int) -> Value:
+def _seconds(answer: int) -> Value:
     return None if answer < 0 else orjson.dumps(answer / 1_000)
 
 
-def _kind(_namespace: Any, _part: Any, _arguments: Any, answer: bytes) -> Value:
+def _kind(answer: bytes) -> Value:
     if answer == b"none":
         return None
     return _KINDS.get(answer) or SourceDataError("the key holds a value of a foreign kind")
-
-
-def _counter(_namespace: Any, _part: Any, _arguments: Any, answer: bytes | None) -> Value:
-    return big_counter(answer)
-
-
-def _score(_namespace: Any, _part: Any, _arguments: Any, answer: bytes | None) -> Value:
-    return score(answer)
-
-
-def _values(namespace: Namespace, _part: Any, _arguments: Any, answer: Sequence[bytes]) -> Value:
-    return array(list(map(value_reader(namespace), answer)))
 
 
 def scanned(answer: Any, what: str) -> list[bytes] | SourceDataError:
@@ -138,7 +135,8 @@ def scanned(answer: Any, what: str) -> list[bytes] | SourceDataError:
     return list(found)
 
 
-def _members(_namespace: Any, _part: Any, _arguments: Any, answer: Any) -> Value:
+def set_members(answer: Any) -> Value:
+    """The members of a set, each once."""
     found = scanned(answer, "set")
     if isinstance(found, SourceDataError):
         return found
@@ -226,20 +224,20 @@ def _from_end(_member: bytes, order: str) -> str:
 
 READS: Mapping[str, Read] = {
     "get": Read(_nothing, "GET", "plain value", _value),
-    "exists": Read(_nothing, "EXISTS", "value", _boolean),
-    "ttl": Read(_nothing, "PTTL", "value", _seconds),
-    "kind": Read(_nothing, "TYPE", "value", _kind),
-    "counter": Read(_nothing, "GET", "counter", _counter),
+    "exists": Read(_nothing, "EXISTS", "value", _alone(_boolean)),
+    "ttl": Read(_nothing, "PTTL", "value", _alone(_seconds)),
+    "kind": Read(_nothing, "TYPE", "value", _alone(_kind)),
+    "counter": Read(_nothing, "GET", "counter", _alone(big_counter)),
     "hash": Read(lambda names: names or (0, "COUNT", BEYOND), _fields, "hash", _hash),
-    "hashLength": Read(_nothing, "HLEN", "hash", _number),
+    "hashLength": Read(_nothing, "HLEN", "hash", _alone(_number)),
     "list": Read(_range, "LRANGE", "list", _values),
-    "listLength": Read(_nothing, "LLEN", "list", _number),
-    "members": Read(lambda: (0, "COUNT", BEYOND), "SSCAN", "set", _members),
-    "isMember": Read(lambda member, _: (member,), "SISMEMBER", "set", _boolean),
-    "memberCount": Read(_nothing, "SCARD", "set", _number),
+    "listLength": Read(_nothing, "LLEN", "list", _alone(_number)),
+    "members": Read(lambda: (0, "COUNT", BEYOND), "SSCAN", "set", _alone(set_members)),
+    "isMember": Read(lambda member, _: (member,), "SISMEMBER", "set", _alone(_boolean)),
+    "memberCount": Read(_nothing, "SCARD", "set", _alone(_number)),
     "leaderboard": Read(_board, "ZRANGE", "sorted set", _leaderboard),
-    "score": Read(lambda member, _: (member,), "ZSCORE", "sorted set", _score),
-    "rank": Read(lambda member, _: (member,), _from_end, "sorted set", _number),
-    "leaderboardSize": Read(_nothing, "ZCARD", "sorted set", _number),
+    "score": Read(lambda member, _: (member,), "ZSCORE", "sorted set", _alone(score)),
+    "rank": Read(lambda member, _: (member,), _from_end, "sorted set", _alone(_number)),
+    "leaderboardSize": Read(_nothing, "ZCARD", "sorted set", _alone(_number)),
 }
 """The fields that name one key, by name."""

@@ -10,12 +10,10 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from redis.exceptions import ResponseError
-
 from gateway.errors import InputError
 from gateway.schema import opaque
 from gateway.schema.state_keys import MOST, literal, shown
-from gateway.sources.redis.faults import refused
+from gateway.sources.redis.faults import accepted
 from gateway.sources.redis.link import Command
 
 if TYPE_CHECKING:
@@ -81,10 +79,8 @@ class Scan:
     ) -> tuple[str, dict[bytes, str]]:
         node, cursor = place
         words = ("SCAN", cursor, "MATCH", self._pattern, "COUNT", count)
-        _, (answer,) = await self._turns.ask((), [Command(words, node)], deadline)
-        if isinstance(answer, ResponseError):
-            raise refused(answer, self._namespace.shown, "value")
-        following, stored = answer
+        _, answers = await self._turns.ask((), [Command(words, node)], deadline)
+        ((following, stored),) = accepted(answers, self._namespace.shown, "value")
         named = ((key, shown(key, self._prefix)) for key in stored)
         return following.decode(), {key: name for key, name in named if name is not None}
 

@@ -3,29 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from redis.exceptions import ResponseError
 
-from gateway.errors import (
-    ConfigurationError,
-    SourceDataError,
-    SourceError,
-    SourceTimeout,
-    SourceUnavailable,
-)
+from gateway.errors import SourceDataError, SourceError, SourceTimeout, SourceUnavailable
 from gateway.schema.asks import StateRead
 from gateway.sources.breaker import ProbedBreaker
 from gateway.sources.contract import Batch, Budget, Health, Prepared
-from gateway.sources.redis.bound import Kind, command, reader
-from gateway.sources.redis.channels import listening
-from gateway.sources.redis.connection import CREDENTIAL_ERRORS, Times, our_errors
-from gateway.sources.redis.faults import refused
-from gateway.sources.redis.link import Command
-from gateway.sources.redis.links import make_link
-from gateway.sources.redis.messages import Channels
+from gateway.sources.redis.bound import READERS, Kind, command
+from gateway.sources.redis.faults import accepted, opening, our_errors, refused
+from gateway.sources.redis.link import Command, close
+from gateway.sources.redis.links import Times, make_link
+from gateway.sources.redis.messages import Channels, listening
 from gateway.sources.redis.pattern import KeyPattern
 from gateway.sources.redis.store import ChangePrepared, ReadPrepared, Store
 from gateway.sources.redis.turns import Turns
@@ -37,12 +29,11 @@ if TYPE_CHECKING:
     from gateway.schema.asks import StateChange
     from gateway.schema.state import Guard, Namespace
     from gateway.sources.contract import Value
-    from gateway.sources.redis.channels import ChannelMessage
+    from gateway.sources.redis.messages import ChannelMessage
 
 AT_ONCE = 8
 """Executions for each connection: they share conversations."""
 
-_CLOSE_SECONDS = 1.0
 _REST = 0.25
 """Seconds after a sign of life in which a lost conversation asks for no other."""
 
@@ -108,23 +99,16 @@ class RedisSource:
     async def open(self) -> None:
         """Connect once. Raises `SourceUnavailable`, `SourceTimeout` or `ConfigurationError`."""
         deadline = asyncio.get_running_loop().time() + self._open_seconds
-        with our_errors(self.name):
-            try:
-                async with asyncio.timeout_at(deadline):
-                    await self._ping()
-            except CREDENTIAL_ERRORS:
-                raise ConfigurationError(
-                    f"source {self.name!r} refused the credentials of its URL"
-                ) from None
+        with opening(self.name):
+            async with asyncio.timeout_at(deadline):
+                await self._ping()
 
     async def close(self) -> None:
         """Release the connections; idempotent."""
         await self._breaker.close()
         await self.channels.close()
         await self._turns.close()
-        with suppress(SourceError), our_errors(self.name):
-            async with asyncio.timeout(_CLOSE_SECONDS):
-                await self.link.close()
+        await close(self.link, self.name)
 
     def figures(self) -> Mapping[str, float]:
         """Gauge: whether the breaker is open."""
@@ -132,17 +116,15 @@ class RedisSource:
 
     async def check(self, budget: Budget) -> Health:
         """PING; never raises. `figures`: the round trip in milliseconds."""
-        clock = asyncio.get_running_loop().time
-        started = clock()
+        started = time.perf_counter()
         try:
             with our_errors(self.name):
                 async with asyncio.timeout_at(budget.deadline):
                     await self._ping()
         except SourceError as error:
             return Health(ready=False, detail=error.message)
-        return Health(
-            ready=True, detail="answers", figures={"round_trip_ms": (clock() - started) * 1_000}
-        )
+        took = round((time.perf_counter() - started) * 1_000, 3)
+        return Health(ready=True, detail="answers", figures={"round_trip_ms": took})
 
     async def execute(
         self, prepared: RedisPrepared | ReadPrepared, batch: Batch, budget: Budget
@@ -170,7 +152,7 @@ class RedisSource:
     def messages(
         self, namespace: Namespace, pattern: str, deadline: float
     ) -> AbstractAsyncContextManager[AsyncIterator[ChannelMessage]]:
-        """What is published on channels of a namespace; see `gateway.sources.redis.channels`."""
+        """What is published on channels of a namespace; see `listening`."""
         return listening(self.channels, namespace, pattern, deadline)
 
     async def seed_counters(self, counts: Mapping[str, int], seconds: float) -> int:
@@ -178,10 +160,7 @@ class RedisSource:
         deadline = asyncio.get_running_loop().time() + seconds
         commands = [Command(("SET", key, count, "NX")) for key, count in counts.items()]
         _, answers = await self._turns.ask((), commands, deadline)
-        for answer in answers:
-            if isinstance(answer, ResponseError):
-                raise refused(answer, "counters", "counter")
-        return sum(answer is not None for answer in answers)
+        return sum(answer is not None for answer in accepted(answers, "counters", "counter"))
 
     def describe(self, prepared: Prepared) -> Mapping[str, Any]:
         """The command, and which keys it names."""
@@ -223,7 +202,7 @@ class RedisSource:
             return values
         keys, commands = prepared.kind.questions([key for _, key in asked])
         found, answers = await self._turns.ask(keys, commands, budget.deadline)
-        read = reader(prepared.kind)
+        read = READERS[prepared.kind]
         for (place, _), value in zip(asked, found or answers, strict=True):
             values[place] = (
                 refused(value, f"of {prepared.pattern.text}", prepared.kind.value)

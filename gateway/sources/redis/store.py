@@ -7,14 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import orjson
-from redis.exceptions import ResponseError
 
 from gateway.errors import PlaitError, SourceTimeout
-from gateway.schema.asks import Part
 from gateway.sources.contract import Prepared
-from gateway.sources.redis.faults import refused
+from gateway.sources.pieces import array, members
+from gateway.sources.redis.faults import accepted
 from gateway.sources.redis.link import Command
-from gateway.sources.redis.pieces import array, members
 from gateway.sources.redis.reads import answer_of, command_of, many, shaped, stored_key
 from gateway.sources.redis.scanning import Page, Scan
 from gateway.sources.redis.writes import WRITES, commands_of
@@ -22,6 +20,7 @@ from gateway.sources.redis.writes import WRITES, commands_of
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from gateway.schema.asks import Part
     from gateway.schema.state import Guard, Namespace
     from gateway.sources.contract import Value
     from gateway.sources.redis.link import Link
@@ -118,9 +117,7 @@ class Store:
         namespace = prepared.guard.namespace
         commands = commands_of(namespace, prepared.verb, arguments, prepared.parts)
         _, answers = await self._turns.ask((), commands, deadline)
-        for answer in answers:
-            if isinstance(answer, ResponseError):
-                raise refused(answer, namespace.shown, write.expected)
+        accepted(answers, namespace.shown, write.expected)
         return write.read(namespace, arguments, prepared.parts, answers)
 
     def describe(self, prepared: Prepared) -> Mapping[str, Any]:
@@ -166,10 +163,7 @@ class Store:
         if not commands:
             return 0
         _, answers = await self._turns.ask((), commands, deadline)
-        for answer in answers:
-            if isinstance(answer, ResponseError):
-                raise refused(answer, namespace.shown, "value")
-        return sum(answers)
+        return sum(accepted(answers, namespace.shown, "value"))
 
 
 class _Asked:
@@ -213,15 +207,10 @@ def _connection(part: Part, page: Page, match: str) -> Value:
         "endCursor": orjson.dumps(cursor),
     }
     nodes = array([orjson.dumps(name) for name in page.keys.values()])
-    parts = [
-        Part(one.key, one.key if one.text is None else one.name, text=one.text)
+    values = (
+        (one.key, nodes if one.name == "nodes" else shaped(one.parts, facts))
+        if one.text is None
+        else (one.key, orjson.dumps(one.text))
         for one in part.parts
-    ]
-    return shaped(
-        parts,
-        {
-            one.key: nodes if one.name == "nodes" else shaped(one.parts, facts)
-            for one in part.parts
-            if one.text is None
-        },
     )
+    return members(values)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import redis.exceptions as vendor
 
 from gateway.errors import SourceError, SourceTimeout, SourceUnavailable
-from gateway.sources.redis.connection import our_errors
+from gateway.sources.redis.faults import our_errors
 from gateway.sources.redis.link import look_ups, looked_up
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from gateway.errors import InputError
+from gateway.sources.pieces import array
 from gateway.sources.redis.link import Command
-from gateway.sources.redis.pieces import array
 from gateway.sources.redis.reads import shaped, stored_key, value_reader
 from gateway.sources.redis.values import score
 
@@ -63,10 +63,7 @@ def life(namespace: Namespace, seconds: int | None) -> int | None:
     """The life of something written. Raises InputError where the namespace allows less."""
     most = namespace.max_ttl_seconds
     if most and seconds is not None and seconds > most:
-        raise InputError(
-            f"`ttlSeconds` must be at most {most} in {namespace.shown}.",
-            extensions={"argument": "ttlSeconds"},
-        )
+        raise InputError.about("ttlSeconds", f"must be at most {most} in {namespace.shown}")
     return seconds if seconds is not None else most or None
 
 
@@ -177,47 +174,36 @@ def _stored(
     return shaped(parts, {"stored": b"true" if stored else b"false", "previous": previous})
 
 
-def _count(_namespace: Any, _arguments: Any, _parts: Any, answers: list[Any]) -> Value:
-    return b"%d" % answers[0]
-
-
-def _all_stored(_namespace: Any, _arguments: Any, _parts: Any, answers: list[Any]) -> Value:
-    return b"%d" % sum(answer is not None for answer in answers)
-
-
-def _any(_namespace: Any, _arguments: Any, _parts: Any, answers: list[Any]) -> Value:
-    """Of PERSIST and EXISTS the second tells: a key that had no life is there all the same."""
-    return b"true" if answers[-1] else b"false"
-
-
-def _big(_namespace: Any, _arguments: Any, _parts: Any, answers: list[Any]) -> Value:
-    return b'"%d"' % answers[0]
-
-
 def _popped(namespace: Namespace, _arguments: Any, _parts: Any, answers: list[Any]) -> Value:
     return None if answers[0] is None else array(list(map(value_reader(namespace), answers[0])))
 
 
-def _new_score(_namespace: Any, _arguments: Any, _parts: Any, answers: list[Any]) -> Value:
-    return score(answers[0])
+def _alone(read: Callable[[list[Any]], Value]) -> Callable[..., Value]:
+    """A reader that needs nothing but the answers."""
+    return lambda _namespace, _arguments, _parts, answers: read(answers)
 
+
+_COUNT = _alone(lambda answers: b"%d" % answers[0])
+_BIG = _alone(lambda answers: b'"%d"' % answers[0])
+_SCORE = _alone(lambda answers: score(answers[0]))
+_ALL_STORED = _alone(lambda answers: b"%d" % sum(one is not None for one in answers))
+# Of PERSIST and EXISTS the second tells: a key that had no life is there all the same.
+_LAST = _alone(lambda answers: b"true" if answers[-1] else b"false")
 
 _ZSET = "sorted set"
 WRITES: Mapping[str, Write] = {
     "set": Write(_set, _stored, "plain value", lives=False),
-    "set_many": Write(_set_many, _all_stored, "plain value", lives=False),
-    "expire": Write(_expire, _any, "value", lives=False),
-    "increment": Write(_on_key("INCRBY"), _big, "counter"),
-    "hash_set": Write(_hash_set, _count, "hash"),
-    "hash_delete": Write(_on_key("HDEL", lambda names: names), _count, "hash", lives=False),
-    "push": Write(_push, _count, "list"),
+    "set_many": Write(_set_many, _ALL_STORED, "plain value", lives=False),
+    "expire": Write(_expire, _LAST, "value", lives=False),
+    "increment": Write(_on_key("INCRBY"), _BIG, "counter"),
+    "hash_set": Write(_hash_set, _COUNT, "hash"),
+    "hash_delete": Write(_on_key("HDEL", lambda names: names), _COUNT, "hash", lives=False),
+    "push": Write(_push, _COUNT, "list"),
     "pop": Write(_pop, _popped, "list", lives=False),
-    "set_add": Write(_on_key("SADD", lambda members: members), _count, "set"),
-    "set_remove": Write(_on_key("SREM", lambda members: members), _count, "set", lives=False),
-    "score_set": Write(_score_set, _count, _ZSET),
-    "score_increment": Write(
-        _on_key("ZINCRBY", lambda member, by: (by, member)), _new_score, _ZSET
-    ),
-    "score_remove": Write(_on_key("ZREM", lambda members: members), _count, _ZSET, lives=False),
+    "set_add": Write(_on_key("SADD", lambda members: members), _COUNT, "set"),
+    "set_remove": Write(_on_key("SREM", lambda members: members), _COUNT, "set", lives=False),
+    "score_set": Write(_score_set, _COUNT, _ZSET),
+    "score_increment": Write(_on_key("ZINCRBY", lambda member, by: (by, member)), _SCORE, _ZSET),
+    "score_remove": Write(_on_key("ZREM", lambda members: members), _COUNT, _ZSET, lives=False),
 }
 """The writes that name their keys, by verb."""

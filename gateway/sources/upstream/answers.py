@@ -13,14 +13,17 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import orjson
 
-from gateway.errors import PlaitError, SourceError, SourceRefused
+from gateway.errors import SourceError, SourceRefused
+from gateway.sources import pieces
 from gateway.sources.contract import Pieces
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
+    from gateway.schema.remote import RemotePart
     from gateway.sources.contract import Value
     from gateway.sources.http import Reply
+    from gateway.sources.upstream.error_log import ErrorLog
 
 MAX_ERRORS = 100
 _TOKEN = f"plait-{secrets.token_hex(12)}-"
@@ -96,10 +99,29 @@ def members(raw: bytes) -> Mapping[str, msgspec.Raw]:
         return {}
 
 
-class Errors:
-    """An upstream's errors by where they belong; `trusted` lets its messages out."""
+def part_value(part: RemotePart, answer: Envelope, errors: Errors) -> Value:
+    """A root field's value, or that of a namespace with the root fields below it."""
+    if not part.namespace:
+        (key,) = part.keys
+        return errors.at(answer.data, key)
+    if answer.data is None:
+        return errors.value(None, ())
+    typenames = [(key, orjson.dumps(part.typename)) for key in part.typename_keys]
+    fields = [(part.shown(alias), errors.at(answer.data, alias)) for alias in part.keys]
+    return pieces.members([*typenames, *fields])
 
-    def __init__(self, name: str, errors: Iterable[RemoteError], *, trusted: bool) -> None:
+
+class Errors:
+    """An upstream's errors by where they belong; `trusted` lets its messages out, `log` in."""
+
+    def __init__(
+        self,
+        name: str,
+        errors: Sequence[RemoteError],
+        *,
+        trusted: bool,
+        log: ErrorLog | None = None,
+    ) -> None:
         self._name = name
         self._trusted = trusted
         self.by_root: dict[str | int, list[tuple[tuple[str | int, ...], SourceError]]] = {}
@@ -107,7 +129,9 @@ class Errors:
         """The error of a value that is not there though nothing is said of it."""
         self.pathless: SourceError | None = None
         """An error that does not say where it belongs."""
-        for error in list(errors)[:MAX_ERRORS]:
+        if errors and log is not None:
+            log.note(errors)
+        for error in errors[:MAX_ERRORS]:
             typed = self._typed(error)
             if error.path:
                 self.by_root.setdefault(error.path[0], []).append((tuple(error.path[1:]), typed))
@@ -158,10 +182,10 @@ def _with_errors(raw: bytes, errors: Sequence[tuple[tuple[str | int, ...], Sourc
         if first != number:
             errors[first][1].others += (error,)
     text = orjson.dumps(tree[0])
-    pieces: list[bytes | PlaitError] = []
-    for index, part in enumerate(_MARKED.split(text)):
-        pieces.append(part if index % 2 == 0 else errors[int(part)][1])
-    return Pieces(pieces)
+    return Pieces(
+        errors[int(part)][1] if index % 2 else part
+        for index, part in enumerate(_MARKED.split(text))
+    )
 
 
 def _mark(tree: Any, path: tuple[str | int, ...], number: int) -> tuple[int, tuple[str | int, ...]]:
@@ -186,16 +210,6 @@ def _placed(error: SourceError, below: tuple[str | int, ...]) -> SourceError:
     """The error, which happened `below` its null: as far as the client knows the names there."""
     error.below = tuple(takewhile(lambda step: not str(step).startswith(_OWN), below))
     return error
-
-
-def failed(values: int, error: PlaitError) -> list[Value]:
-    """One error for all."""
-    return [error] * values
-
-
-def holds(raw: bytes) -> Any:
-    """A scalar's value, to compare it by."""
-    return orjson.loads(raw)
 
 
 def _status(status: int) -> dict[str, int] | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 import orjson
 
@@ -21,10 +21,7 @@ if TYPE_CHECKING:
         RemoteSelection,
         UpstreamInfo,
     )
-
-
-ViewerSlots: TypeAlias = tuple[tuple[int, int], ...]
-"""Which of the viewer's values are arguments, after the variables."""
+    from gateway.sources.contract import Slots
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,8 +29,9 @@ class PreparedFields(Prepared):
     """Root fields in one document; the keys of a batch are the parts' numbers.
 
     `document` has no name, so that equal ones are equal whoever asks. `opening` is the request body
-    up to its variables, which the batch brings as JSON; there it has. `identity` tells it from
-    others of the same document in keys of the cache.
+    up to its variables, which the batch brings as JSON; there it has. `viewer_slots` say which of
+    the viewer's values are arguments after them. `identity` tells it from others of the same
+    document in keys of the cache.
     """
 
     document: str
@@ -41,7 +39,7 @@ class PreparedFields(Prepared):
     parts: tuple[RemotePart, ...]
     patches: Patches
     reads: bool
-    viewer_slots: ViewerSlots
+    viewer_slots: Slots
     identity: str
 
 
@@ -62,7 +60,7 @@ class PreparedObjects(Prepared):
     by: str
     selection: RemoteSelection
     patches: Patches
-    viewer_slots: ViewerSlots
+    viewer_slots: Slots
     texts: tuple[bool, ...]
     name: str
 
@@ -73,7 +71,7 @@ KEY_ALIAS = "plait_key"
 
 
 def prepare_fields(
-    source: str, info: UpstreamInfo, ask: RemoteFields, viewer_slots: ViewerSlots = ()
+    source: str, info: UpstreamInfo, ask: RemoteFields, viewer_slots: Slots = ()
 ) -> PreparedFields:
     """Compile root fields that travel together; `viewer_slots` are the viewer's values it takes."""
     asked = (ask.operation, ask.selection.variables, ask.selection.text)
@@ -91,7 +89,7 @@ def prepare_fields(
 
 
 def prepare_objects(
-    source: str, info: UpstreamInfo, ask: RemoteObjects, viewer_slots: ViewerSlots = ()
+    source: str, info: UpstreamInfo, ask: RemoteObjects, viewer_slots: Slots = ()
 ) -> PreparedObjects:
     """Compile a search of objects by key; `viewer_slots` as for fields."""
     finder = info.finders.get(ask.by)

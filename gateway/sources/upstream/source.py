@@ -11,8 +11,9 @@ from gateway.schema.rules import HEADERS, VIEWER_SPEC
 from gateway.sources.contract import Batch, Budget, Health, Pieces
 from gateway.sources.http import HttpService, Outgoing, unlocated
 from gateway.sources.streams import Streams
-from gateway.sources.upstream import fields, objects
-from gateway.sources.upstream.answers import Errors, envelope
+from gateway.sources.upstream import objects
+from gateway.sources.upstream.answers import Errors, envelope, part_value
+from gateway.sources.upstream.error_log import ErrorLog
 from gateway.sources.upstream.prepared import (
     PreparedFields,
     PreparedObjects,
@@ -51,7 +52,8 @@ class UpstreamSource:
 
     `authorization` goes with every document, and of a request's own headers those in `forward`,
     which then are part of what a group shares. `trusted` lets the upstream's messages reach our
-    clients; `max_bytes` bounds an answer. `subscriptions` says how it sends events, and where.
+    clients, `log_errors` the log; `max_bytes` bounds an answer. `subscriptions` says how it sends
+    events, and where.
     """
 
     def __init__(  # noqa: PLR0913 - one parameter per setting
@@ -66,6 +68,7 @@ class UpstreamSource:
         connect_timeout: float = 2.0,
         max_bytes: int = 16_000_000,
         trusted: bool = False,
+        log_errors: bool = False,
         subscriptions: Literal["websocket", "sse", "multipart"] = "websocket",
         subscriptions_url: str | None = None,
         required: bool = True,
@@ -77,6 +80,7 @@ class UpstreamSource:
         self._signs_in = bool(authorization)
         self._info = info
         self._trusted = trusted
+        self._log = ErrorLog(name) if log_errors else None
         self._forward = forward - NEVER
         self._viewer_slots = ((VIEWER_SPEC, HEADERS),) if self._forward else ()
         credentials = {"authorization": authorization} if authorization else {}
@@ -90,6 +94,7 @@ class UpstreamSource:
             init_seconds=connect_timeout,
             credentials=credentials,
             trusted=trusted,
+            log=self._log,
         )
         self._service = HttpService(
             name,
@@ -143,8 +148,8 @@ class UpstreamSource:
         body, headers = self.request(prepared, keys, batch.arguments)
         repeatable = not isinstance(prepared, PreparedFields) or prepared.reads
         request = Outgoing("POST", body=body, headers=headers, repeatable=repeatable)
-        answer = await self._answer(request, budget.deadline)
-        return self.values(prepared, keys, answer)
+        reply = await self._service.send(request, budget.deadline)
+        return self.values(prepared, keys, envelope(self.name, reply))
 
     async def events(
         self, prepared: PreparedFields, arguments: tuple[Any, ...]
@@ -173,16 +178,16 @@ class UpstreamSource:
             name: value for pairs in passed for name, value in pairs if name in self._forward
         }
         if isinstance(prepared, PreparedFields):
-            return fields.body(prepared, variables), headers
+            return prepared.opening + variables + b"}", headers
         return objects.body(prepared, keys, variables), headers
 
     def values(
         self, prepared: PreparedFields | PreparedObjects, keys: Sequence[Key], answer: Envelope
     ) -> list[Value]:
         """What an answer, or an event of a subscription, gives for the keys."""
-        errors = Errors(self.name, answer.errors or (), trusted=self._trusted)
+        errors = Errors(self.name, answer.errors or (), trusted=self._trusted, log=self._log)
         if isinstance(prepared, PreparedFields):
-            values = fields.values(prepared, keys, answer, errors)
+            values = [part_value(prepared.parts[number], answer, errors) for (number,) in keys]
         else:
             values = objects.values(self.name, prepared, keys, answer, errors)
         return [_patched(prepared, value) for value in values]
@@ -192,9 +197,6 @@ class UpstreamSource:
         if isinstance(prepared, PreparedObjects) and not prepared.document:
             return {"document": aliased_document(prepared, 1), "per": "key, in one document"}
         return {"document": prepared.document}
-
-    async def _answer(self, request: Outgoing, deadline: float) -> Envelope:
-        return envelope(self.name, await self._service.send(request, deadline))
 
 
 def _patched(prepared: PreparedFields | PreparedObjects, value: Value) -> Value:

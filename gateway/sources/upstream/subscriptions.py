@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from gateway.sources.streams import Socket, Streams
     from gateway.sources.upstream.answers import Envelope
+    from gateway.sources.upstream.error_log import ErrorLog
 
 PROTOCOL = "graphql-transport-ws"
 _ID = "1"
@@ -60,7 +61,7 @@ class Topic:
 
 
 class UpstreamSubscriptions:
-    """The events of one upstream. `trusted` lets its messages reach our clients."""
+    """The events of one upstream. `trusted` lets its messages reach our clients, `log` a log."""
 
     def __init__(  # noqa: PLR0913 - one parameter per setting
         self,
@@ -71,6 +72,7 @@ class UpstreamSubscriptions:
         init_seconds: float,
         credentials: Mapping[str, str],
         trusted: bool,
+        log: ErrorLog | None = None,
     ) -> None:
         self._name = streams.name
         self._streams = streams
@@ -78,6 +80,7 @@ class UpstreamSubscriptions:
         self._init_seconds = init_seconds
         self._credentials = dict(credentials)
         self._trusted = trusted
+        self._log = log
         secure = url.replace("https://", "wss://", 1).replace("http://", "ws://", 1)
         self._url = secure if way == "websocket" else url
         self._shared: Fanout[Topic, Envelope] = Fanout(self._listen)
@@ -183,5 +186,5 @@ class UpstreamSubscriptions:
             found = result(self._name, body)
         except SourceRefused as error:
             return error
-        errors = Errors(self._name, found.errors or (), trusted=self._trusted)
+        errors = Errors(self._name, found.errors or (), trusted=self._trusted, log=self._log)
         return errors.general or SourceRefused(f"{self._name} refused the subscription.")

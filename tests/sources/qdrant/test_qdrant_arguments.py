@@ -6,14 +6,14 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 import pytest
+from sources.qdrant.wishing import nearest_wish, search_wish
 
 from gateway.errors import InputError
 from gateway.sources.qdrant import (
     Filter,
     Search,
-    nearest_arguments,
+    VectorCollection,
     parse_filter,
-    search_arguments,
 )
 
 SOUTH, NORTH = {"lat": 0, "lon": 0}, {"lat": 1, "lon": 1}
@@ -22,10 +22,10 @@ UUID_ID = "0198c9a2-54ff-7e63-a2a4-3ae3b1ad2b10"
 
 def test_defaults():
     """Only what to search near is needed."""
-    assert search_arguments({"text": "x"}) == Search(text="x", limit=10, offset=0)
-    assert search_arguments({"vector": [1, 2.5]}).vector == (1.0, 2.5)
-    assert nearest_arguments({}).limit == 10
-    assert search_arguments({"text": "x", "filter": {}}) == search_arguments({"text": "x"})
+    assert search_wish({"text": "x"}) == Search(text="x", limit=10, offset=0)
+    assert search_wish({"vector": [1, 2.5]}).vector == (1.0, 2.5)
+    assert nearest_wish({}).limit == 10
+    assert search_wish({"text": "x", "filter": {}}) == search_wish({"text": "x"})
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def test_defaults():
 )
 def test_ids_have_one_form(given, frozen):
     """Whatever way an id is written, equal ids are equal."""
-    assert search_arguments({"id": given}).point_id == frozen
+    assert search_wish({"id": given}).point_id == frozen
 
 
 @pytest.mark.parametrize(
@@ -88,20 +88,20 @@ def test_ids_have_one_form(given, frozen):
 def test_arguments_that_are_refused(arguments, words):
     """The message names the argument and what would be right."""
     with pytest.raises(InputError) as raised:
-        search_arguments(arguments)
+        search_wish(arguments)
     assert words in raised.value.message
 
 
 def test_a_vector_of_another_size_is_refused():
     """Where the collection declares how long its vectors are."""
     with pytest.raises(InputError, match="3 dimensions; this collection's vectors have 4"):
-        search_arguments({"vector": [0.0] * 3}, dimensions=4)
+        search_wish({"vector": [0.0] * 3}, VectorCollection("sized", 4))
 
 
 def test_neighbours_have_a_smaller_limit():
     """A batch multiplies it."""
     with pytest.raises(InputError, match="from 0 to 100"):
-        nearest_arguments({"first": 101})
+        nearest_wish({"first": 101})
 
 
 def test_equal_filters_are_equal_in_their_types():

@@ -19,12 +19,10 @@ from gateway.schema.vectors import GeoPoint
 from gateway.sources.qdrant import parse_filter
 from gateway.sources.qdrant.conditions import (
     Absent,
-    DatetimeRange,
     GeoRadius,
     Match,
-    NumberRange,
+    Range,
     Text,
-    ValuesCount,
 )
 from gateway.sources.qdrant.filters import Filter, HasId
 
@@ -89,11 +87,11 @@ def parsed(**written):
         ({"ref": {"eq": UUID(int=5)}}, Match("ref", "string", (str(UUID(int=5)),))),
         ({"size": {"eq": 3}}, Match("size", "integer", (3,))),
         ({"big": {"in": [2**40]}}, Match("big", "integer", (2**40,))),
-        ({"size": {"gt": 1, "lte": 3}}, NumberRange("size", (("gt", 1.0), ("lte", 3.0)))),
-        ({"score": {"gte": 0.5}}, NumberRange("score", (("gte", 0.5),))),
+        ({"size": {"gt": 1, "lte": 3}}, Range("size", "number", (("gt", 1.0), ("lte", 3.0)))),
+        ({"score": {"gte": 0.5}}, Range("score", "number", (("gte", 0.5),))),
         ({"open": {"eq": True}}, Match("open", "boolean", (True,))),
         ({"open": {"ne": True}}, Match("open", "boolean", (False,))),
-        ({"seen": {"lt": NOON}}, DatetimeRange("seen", (("lt", NOON),))),
+        ({"seen": {"lt": NOON}}, Range("seen", "datetime", (("lt", NOON),))),
         ({"seen": {"isNull": True}}, Absent("seen", "null", holds=True)),
         ({"extra": {"isEmpty": False}}, Absent("extra", "empty", holds=False)),
         (
@@ -102,9 +100,9 @@ def parsed(**written):
         ),
         ({"tags": {"overlaps": ["a", "b"]}}, Match("tags", "string", ("a", "b"))),
         ({"states": {"overlaps": [State.OLD]}}, Match("states", "string", ("old",))),
-        ({"tags": {"valuesCount": {"gte": 2}}}, ValuesCount("tags", (("gte", 2),))),
-        ({"numbers": {"some": {"gt": 1}}}, NumberRange("numbers", (("gt", 1.0),))),
-        ({"times": {"some": {"gt": NOON}}}, DatetimeRange("times", (("gt", NOON),))),
+        ({"tags": {"valuesCount": {"gte": 2}}}, Range("tags", "count", (("gte", 2),))),
+        ({"numbers": {"some": {"gt": 1}}}, Range("numbers", "number", (("gt", 1.0),))),
+        ({"times": {"some": {"gt": NOON}}}, Range("times", "datetime", (("gt", NOON),))),
         ({"meta_lang": {"eq": "en"}}, Match("meta.lang", "string", ("en",))),
         ({"hasId": ["7"]}, HasId((7,))),
     ],
@@ -133,7 +131,7 @@ def test_groups_are_nested():
         fields=FIELDS,
     )
     assert found == Filter(
-        must=(NumberRange("score", (("gt", 1.0),)),),
+        must=(Range("score", "number", (("gt", 1.0),)),),
         should=(Match("state", "string", ("new",)), Match("size", "integer", (1,))),
         must_not=(Match("open", "boolean", (True,)),),
     )

@@ -22,10 +22,16 @@ from gateway.sources.qdrant import (
     ordering,
     prepare_hits,
 )
-from gateway.sources.qdrant.arguments import Fusion, Sparse
 from gateway.sources.qdrant.prepared import prepare_tree
-from gateway.sources.qdrant.trees import Trees
-from gateway.sources.qdrant.wishes import Example, Grouped, Recommend, Searches, Strategy
+from gateway.sources.qdrant.wishes import (
+    Example,
+    Fusion,
+    Grouped,
+    Recommend,
+    Searches,
+    Sparse,
+    Strategy,
+)
 
 ID, SCORE = HitField("id", HitKind.ID), HitField("score", HitKind.SCORE)
 PAYLOAD, VECTOR = HitField("payload", HitKind.PAYLOAD), HitField("vector", HitKind.VECTOR)
@@ -151,7 +157,9 @@ async def test_a_threshold_and_a_filter_hold_among_equal_scores(source, collecti
 @pytest.mark.parametrize("strategy", list(Strategy))
 async def test_recommendations_have_the_order(source, same, ask, strategy):
     prepared = prepare_hits("vectors", same, BARE)
-    wish = Recommend((Example(vector=EAST), Example(point_id=350)), strategy=strategy, limit=100)
+    wish = Recommend(
+        positive=(Example(vector=EAST), Example(point_id=350)), strategy=strategy, limit=100
+    )
     hits = await paged(source, ask, prepared, wish, 699)
     assert len(hits) == 699
     assert is_total(hits)
@@ -273,15 +281,7 @@ async def test_groups_and_their_hits_have_the_order(source, same, ask):
     """Which of equal ones are there is the engine's choice, their order is not."""
     inner = (ID, SCORE)
     fields = (HitField("key", HitKind.KEY), HitField("hits", HitKind.HITS, below=inner))
-    trees = Trees(same, None)
-    prepared = prepare_tree(
-        "vectors",
-        Reading.GROUPS,
-        same,
-        fields,
-        hit=trees.hit_fields(Reading.GROUPS, fields),
-        write=trees.writer(Reading.GROUPS, fields),
-    )
+    prepared = prepare_tree("vectors", Reading.GROUPS, same, fields)
     wish = Grouped(Search(vector=EAST), by="shelf", limit=3, size=20)
     (value,) = await ask(source, prepared, arguments=(wish,))
     groups = orjson.loads(value)

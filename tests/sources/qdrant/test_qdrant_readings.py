@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from qdrant_client import QdrantClient, models
+from sources.qdrant.wishing import nearest_wish, search_wish
 from toy.profiles import examples
 
 from gateway.errors import Code, SourceDataError, SourceError, SourceRefused, SourceTimeout
@@ -25,11 +26,9 @@ from gateway.sources.qdrant import (
     PayloadIndex,
     Point,
     VectorCollection,
-    nearest_arguments,
     prepare_hits,
-    search_arguments,
 )
-from gateway.sources.qdrant.selecting import check_paths, selected
+from gateway.sources.qdrant.payload_paths import check_paths, selected
 from gateway.sources.qdrant.shape import KEYS, Hit, Shape
 
 ID = HitField("id", HitKind.ID)
@@ -104,10 +103,10 @@ async def test_all_travel_in_one_call(source, collection, calls):
     )
     answers = await together(
         source,
-        (search, (), search_arguments({"vector": [1, 0], "limit": 1})),
-        (near, ((1,), (404,), (2,)), nearest_arguments({"first": 1})),
+        (search, (), search_wish({"vector": [1, 0], "limit": 1})),
+        (near, ((1,), (404,), (2,)), nearest_wish({"first": 1})),
         (search, (), recommend),
-        (search, (), search_arguments({"id": 6, "limit": 2})),
+        (search, (), search_wish({"id": 6, "limit": 2})),
     )
     assert answers[0] == [b'[{"id":"6","score":6.0}]']
     assert [value and found(value) for value in answers[1]] == [["6"], None, ["6"]]
@@ -121,7 +120,7 @@ async def test_equal_questions_are_asked_once(source, collection, calls):
     bare = prepare_hits("vectors", collection, (ID,))
     shown = prepare_hits("vectors", collection, (PLACE, HitField("vector", HitKind.VECTOR)))
     whole = prepare_hits("vectors", collection, (HitField("all", HitKind.PAYLOAD),))
-    wish = search_arguments({"vector": [1, 0], "limit": 1})
+    wish = search_wish({"vector": [1, 0], "limit": 1})
     answers = await together(source, (bare, (), wish), (shown, (), wish), (whole, (), wish))
     assert answers == [
         [b'[{"id":"6"}]'],
@@ -138,9 +137,9 @@ async def test_another_filter_is_another_question(source, collection, calls):
     """What differs in anything but what is shown is asked by itself."""
     search = prepare_hits("vectors", collection, (ID,))
     wishes = [
-        search_arguments({"vector": [1, 0], "limit": 1}),
-        search_arguments({"vector": [1, 0], "limit": 1, "filter": {"place": {"match": 1}}}),
-        search_arguments({"vector": [1, 0], "limit": 1, "offset": 1}),
+        search_wish({"vector": [1, 0], "limit": 1}),
+        search_wish({"vector": [1, 0], "limit": 1, "filter": {"place": {"match": 1}}}),
+        search_wish({"vector": [1, 0], "limit": 1, "offset": 1}),
     ]
     answers = await together(source, *((search, (), wish) for wish in wishes))
     assert [found(value) for (value,) in answers] == [["6"], ["1"], ["5"]]
@@ -156,10 +155,10 @@ async def test_one_wrong_part_is_its_own_error(source, collection, calls):
     known._found[collection.name] = (math.inf, former)
     answers = await together(
         source,
-        (search, (), search_arguments({"vector": [1, 0, 0], "limit": 1})),
-        (search, (), search_arguments({"id": 1, "limit": 1})),
-        (search, (), search_arguments({"text": "no embedder"})),
-        (search, (), search_arguments({"id": 404, "limit": 1})),
+        (search, (), search_wish({"vector": [1, 0, 0], "limit": 1})),
+        (search, (), search_wish({"id": 1, "limit": 1})),
+        (search, (), search_wish({"text": "no embedder"})),
+        (search, (), search_wish({"id": 404, "limit": 1})),
     )
     assert isinstance(answers[0][0], SourceDataError)
     assert found(answers[1][0]) == ["6"]
@@ -188,7 +187,7 @@ async def test_neighbours_by_a_key_in_the_payload(source, collection, ask, calls
     bound = VectorCollection(collection.name, 2, entity_key="owner")
     hit = (ID, HitField("entity", HitKind.ENTITY, slot=0))
     prepared = prepare_hits("vectors", bound, hit, by_key=True)
-    wish = nearest_arguments({"first": 3})
+    wish = nearest_wish({"first": 3})
     values = await ask(source, prepared, (3,), (404,), (1,), (3,), arguments=(wish,))
     assert values[0] == values[3]
     assert values[0] == (
@@ -198,7 +197,7 @@ async def test_neighbours_by_a_key_in_the_payload(source, collection, ask, calls
     assert values[1] is None
     assert found(values[2].replace(b"\t", b"")) == ["6", "5", "4"]
     assert len(calls) == 1
-    narrow = nearest_arguments({"first": 3, "filter": {"side": {"match": "a"}}})
+    narrow = nearest_wish({"first": 3, "filter": {"side": {"match": "a"}}})
     (value,) = await ask(source, prepared, (3,), arguments=(narrow,))
     assert found(value.replace(b"\t", b"")) == ["4", "2"]
 

@@ -9,6 +9,7 @@ import asyncio
 import json
 
 import pytest
+from sources.qdrant.wishing import search_wish
 
 from gateway.errors import (
     ConfigurationError,
@@ -30,7 +31,6 @@ from gateway.sources.qdrant import (
     QdrantSource,
     VectorCollection,
     prepare_hits,
-    search_arguments,
 )
 
 COLLECTIONS = {"result": {"collections": [{"name": "c"}]}, "status": "ok", "time": 0.0}
@@ -102,7 +102,7 @@ async def source(server):
 
 
 async def search(ask, source, seconds=10.0):
-    wanted = search_arguments({"vector": [1, 2], "limit": 3, "filter": {"a": {"gte": 1}}})
+    wanted = search_wish({"vector": [1, 2], "limit": 3, "filter": {"a": {"gte": 1}}})
     return await ask(source, SEARCH, arguments=(wanted,), seconds=seconds)
 
 

@@ -11,6 +11,7 @@ import orjson
 import pytest
 from qdrant_client import models
 from sources.contract import SourceContract, Subject
+from sources.qdrant.wishing import nearest_wish, search_wish
 
 from gateway.embedding.local import LocalEmbedder
 from gateway.errors import (
@@ -31,10 +32,8 @@ from gateway.sources.qdrant import (
     QdrantSource,
     Search,
     VectorCollection,
-    nearest_arguments,
     parse_filter,
     prepare_hits,
-    search_arguments,
 )
 
 SECRET = "a-wrong-key"
@@ -103,7 +102,7 @@ class TestContract(SourceContract):
 async def test_a_hit_in_every_kind(source, collection, ask):
     """Every kind of field, in the order asked for, under the response keys asked for."""
     prepared = prepare_hits("vectors", collection, FULL, typename="TrendHit")
-    search = search_arguments({"vector": [1, 0], "limit": 1})
+    search = search_wish({"vector": [1, 0], "limit": 1})
     (value,) = await ask(source, prepared, arguments=(search,))
     assert value == (
         b'[{"__typename":"TrendHit","id":"6","score":6.0,'
@@ -124,9 +123,7 @@ async def test_uuid_points(source, collection, ask):
     await source.bulk.store(collection.name, [Point(UUID_ID, [100.0, 0.0])])
     hit = (ID, HitField("trend", HitKind.ENTITY, slot=0))
     search = prepare_hits("vectors", collection, hit, typename="Hit")
-    (value,) = await ask(
-        source, search, arguments=(search_arguments({"vector": [1, 0], "limit": 1}),)
-    )
+    (value,) = await ask(source, search, arguments=(search_wish({"vector": [1, 0], "limit": 1}),))
     assert value == b'[{"id":"%b","trend":\t[0,"%b"]\t}]' % ((UUID_ID.encode(),) * 2)
     nearest = prepare_hits("vectors", collection, (ID,), typename="Hit", by_key=True)
     for key in (UUID_ID, UUID_ID.upper(), UUID(UUID_ID)):
@@ -137,7 +134,7 @@ async def test_uuid_points(source, collection, ask):
 async def test_entity_key_in_the_payload(source, collection, ask):
     """The declared payload field names the entity, and shows only where it was asked for."""
     bound = VectorCollection(collection.name, size=2, entity_key="place")
-    search = search_arguments({"vector": [1, 0], "limit": 1})
+    search = search_wish({"vector": [1, 0], "limit": 1})
     entity = HitField("trend", HitKind.ENTITY, slot=1)
     prepared = prepare_hits("vectors", bound, (entity,), typename="Hit")
     assert await ask(source, prepared, arguments=(search,)) == [b'[{"trend":\t[1,6]\t}]']
@@ -152,7 +149,7 @@ async def test_entity_key_in_the_payload(source, collection, ask):
 
 async def test_payload_fields(source, collection, ask):
     """Only the named payload fields travel; none when the payload is not selected."""
-    search = search_arguments({"vector": [1, 0], "limit": 1})
+    search = search_wish({"vector": [1, 0], "limit": 1})
     for wish, shown in ((("place",), {"place": 6}), ((), {}), (("no", "ok"), {"ok": True})):
         payload = HitField("p", HitKind.PAYLOAD, fields=wish)
         prepared = prepare_hits("vectors", collection, (payload,), typename="Hit")
@@ -166,7 +163,7 @@ async def test_limit_offset_threshold_filter(source, collection, ask):
     prepared = prepare_hits("vectors", collection, (ID,), typename="Hit")
 
     async def found(**arguments):
-        (value,) = await ask(source, prepared, arguments=(search_arguments(arguments),))
+        (value,) = await ask(source, prepared, arguments=(search_wish(arguments),))
         return ids_of(value)
 
     assert await found(vector=[1, 0]) == ["6", "5", "4", "3", "2", "1"]
@@ -179,17 +176,17 @@ async def test_limit_offset_threshold_filter(source, collection, ask):
 async def test_more_like_this_excludes_itself(source, collection, ask):
     """A search by id finds everything but the point; an unknown id is the client's mistake."""
     prepared = prepare_hits("vectors", collection, (ID,), typename="Hit")
-    (value,) = await ask(source, prepared, arguments=(search_arguments({"id": "5", "limit": 2}),))
+    (value,) = await ask(source, prepared, arguments=(search_wish({"id": "5", "limit": 2}),))
     assert ids_of(value) == ["6", "4"]
     with pytest.raises(SourceRefused, match="no such point") as raised:
-        await ask(source, prepared, arguments=(search_arguments({"id": 77}),))
+        await ask(source, prepared, arguments=(search_wish({"id": 77}),))
     assert raised.value.code is Code.BAD_USER_INPUT
 
 
 async def test_neighbours_with_arguments(source, collection, ask):
     """Limit, threshold and filter hold for every key of the batch."""
     prepared = prepare_hits("vectors", collection, (ID,), typename="Hit", by_key=True)
-    wish = nearest_arguments({"first": 1, "filter": {"mustNot": [{"place": {"match": 6}}]}})
+    wish = nearest_wish({"first": 1, "filter": {"mustNot": [{"place": {"match": 6}}]}})
     values = await ask(source, prepared, (1,), ("x",), (5,), (-3,), arguments=(wish,))
     assert values == [b'[{"id":"5"}]', None, b'[{"id":"4"}]', None]
     (value,) = await ask(source, prepared, (2,), arguments=(Nearest(score_threshold=1e9),))
@@ -280,7 +277,7 @@ async def test_text_needs_an_embedder(source, collection, ask):
     """Without one, text is refused with what can be done instead."""
     prepared = prepare_hits("vectors", collection, (ID,), typename="Hit")
     with pytest.raises(SourceRefused, match="`vector` or `id`") as raised:
-        await ask(source, prepared, arguments=(search_arguments({"text": "hello"}),))
+        await ask(source, prepared, arguments=(search_wish({"text": "hello"}),))
     assert raised.value.code is Code.BAD_USER_INPUT
 
 
@@ -300,14 +297,14 @@ async def test_search_by_text(connect, collection_name, collection, ask):
         bound = VectorCollection(name)
         prepared = prepare_hits("vectors", bound, (ID,), typename="Hit")
         for text, best in (("steal saved credentials in chrome", "0"), ("baking fruit cake", "2")):
-            (value,) = await ask(source, prepared, arguments=(search_arguments({"text": text}),))
+            (value,) = await ask(source, prepared, arguments=(search_wish({"text": text}),))
             assert ids_of(value)[0] == best
         with pytest.raises(SourceRefused, match="other words") as raised:
             await ask(source, prepared, arguments=(Search(text=""),))
         assert raised.value.code is Code.BAD_USER_INPUT
         small = prepare_hits("vectors", collection, (ID,), typename="Hit")
         with pytest.raises(SourceRefused, match="makes 256 dimensions") as raised:
-            await ask(source, small, arguments=(search_arguments({"text": "hello"}),))
+            await ask(source, small, arguments=(search_wish({"text": "hello"}),))
         assert raised.value.code is Code.CONFIGURATION
     finally:
         await source.close()

@@ -1,4 +1,4 @@
-"""One ranked question to Qdrant, as both wires take it."""
+"""One query to Qdrant, as both wires take it: the points nearest to a target."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
-    from gateway.sources.qdrant.arguments import Fusion, Nearest, Search, Sparse
     from gateway.sources.qdrant.filters import Filter
-    from gateway.sources.qdrant.ids import PointId
     from gateway.sources.qdrant.narrowing import Among
-    from gateway.sources.qdrant.prepared import PayloadWish, PreparedHits
-    from gateway.sources.qdrant.wishes import Recommend, Strategy
+    from gateway.sources.qdrant.points import PointId
+    from gateway.sources.qdrant.prepared import PreparedHits
+    from gateway.sources.qdrant.shape import WithPayload
+    from gateway.sources.qdrant.wishes import Fusion, Ranking, Sparse, Strategy
 
     Near: TypeAlias = tuple[float, ...] | Sparse | PointId
     """A vector, or the stored point whose vector is meant; that point is not among the hits."""
@@ -38,7 +38,7 @@ class Fused:
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class Query:
     """The nearest points to `target`, best first; `using` names the vector, None the default."""
 
     target: Target
@@ -47,48 +47,46 @@ class Ask:
     score_threshold: float | None
     filter: Filter | None
     using: str | None
-    with_payload: PayloadWish
+    with_payload: WithPayload
     with_vectors: bool
     among: Among | None = None
     exact: bool = False
 
+    @classmethod
+    def of(cls, prepared: PreparedHits, target: Target, wish: Ranking) -> Query:
+        """What `wish` asks about `target`, fetching what `prepared` needs."""
+        return cls(
+            target=target,
+            limit=wish.limit,
+            offset=wish.offset,
+            score_threshold=wish.score_threshold,
+            filter=wish.filter,
+            using=wish.using or prepared.collection.vector,
+            with_payload=prepared.with_payload,
+            with_vectors=prepared.with_vectors,
+            among=wish.among,
+            exact=wish.exact,
+        )
+
     def named(self) -> tuple[PointId, ...]:
-        """The stored points that the question mentions."""
+        """The stored points that the query mentions."""
         target = self.target
         given = (*target.positive, *target.negative) if isinstance(target, Liked) else (target,)
         return tuple(one for one in given if isinstance(one, int | str))
 
-    def bare(self) -> Ask:
-        """The question without what is fetched of its hits: equal ones have equal hits."""
+    def bare(self) -> Query:
+        """The query without what is fetched of its hits: equal ones have equal hits."""
         if not (self.with_payload or self.with_vectors):
             return self
         return replace(self, with_payload=False, with_vectors=False)
 
-    def fetching(self, other: Ask) -> Ask:
-        """The same question, fetching what `other` does as well."""
+    def fetching(self, other: Query) -> Query:
+        """The same query, fetching what `other` does as well."""
         mine, theirs = self.with_payload, other.with_payload
-        both: PayloadWish = mine or theirs
+        both: WithPayload = mine or theirs
         if isinstance(mine, tuple) and isinstance(theirs, tuple):
             both = tuple(dict.fromkeys((*mine, *theirs)))
         elif mine is True or theirs is True:
             both = True
         vectors = self.with_vectors or other.with_vectors
         return replace(self, with_payload=both, with_vectors=vectors)
-
-
-def ask(
-    prepared: PreparedHits, target: Target, wish: Search | Nearest | Recommend, offset: int = 0
-) -> Ask:
-    """The question that `wish` puts about `target`, fetching what `prepared` needs."""
-    return Ask(
-        target=target,
-        limit=wish.limit,
-        offset=offset,
-        score_threshold=wish.score_threshold,
-        filter=wish.filter,
-        using=wish.using or prepared.collection.vector,
-        with_payload=prepared.with_payload,
-        with_vectors=prepared.with_vectors,
-        among=wish.among,
-        exact=wish.exact,
-    )

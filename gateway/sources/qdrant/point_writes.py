@@ -12,16 +12,17 @@ from typing import TYPE_CHECKING, Any
 from qdrant_client import models
 
 from gateway.errors import Code, InputError, SourceError, SourceRefused, SourceTimeout
-from gateway.sources.qdrant.arguments import Sparse, check_dimensions
-from gateway.sources.qdrant.changes import DeletePayload, DeletePoints, SetPayload, Upsert
+from gateway.sources.qdrant.arguments import check_dimensions
+from gateway.sources.qdrant.changes import DeletePayload, SetPayload, Upsert
 from gateway.sources.qdrant.native_filters import native_filter
+from gateway.sources.qdrant.wishes import Sparse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from gateway.embedding.contract import Embedder
     from gateway.sources.qdrant.administration import Administration
-    from gateway.sources.qdrant.changes import NewPoint, Which
+    from gateway.sources.qdrant.changes import NewPoint, PointChange, Which
     from gateway.sources.qdrant.collections import Collection
 
 CHUNK_POINTS = 128
@@ -32,24 +33,23 @@ _AT_ONCE = 4
 """Changes of one process under way at once: each holds its points in memory."""
 
 
-class Changing:
+class PointWrites:
     """The changes of points of one source."""
 
-    def __init__(self, source: str, administration: Administration) -> None:
+    def __init__(
+        self, source: str, administration: Administration, embedder: Embedder | None
+    ) -> None:
+        """`embedder` makes the vectors of points that are given by text."""
         self._source = source
         self._administration = administration
+        self._embedder = embedder
         self._places = asyncio.Semaphore(_AT_ONCE)
 
-    async def apply(
-        self,
-        change: Upsert | SetPayload | DeletePayload | DeletePoints,
-        embedder: Embedder | None,
-        deadline: float,
-    ) -> dict[str, Any]:
+    async def apply(self, change: Upsert | PointChange, deadline: float) -> dict[str, Any]:
         """Do it; `status` and `count`, as `VectorWrite` has them.
 
-        `embedder` makes the vectors of points that are given by text. Raises `InputError` for
-        what does not fit the collection, `SourceError` where the engine fails.
+        Raises `InputError` for what does not fit the collection, `SourceError` where the engine
+        fails.
         """
         try:
             async with asyncio.timeout_at(deadline):
@@ -57,57 +57,44 @@ class Changing:
         except TimeoutError:
             raise SourceTimeout(f"{self._source}: too many changes are under way") from None
         try:
-            return await self._apply(change, embedder, deadline)
+            if isinstance(change, Upsert):
+                return await self._upsert(change, deadline)
+            return await self._changed(change, deadline)
         except SourceError:
             self._administration.known.forget(change.collection)
             raise
         finally:
             self._places.release()
 
-    async def _apply(
-        self,
-        change: Upsert | SetPayload | DeletePayload | DeletePoints,
-        embedder: Embedder | None,
-        deadline: float,
-    ) -> dict[str, Any]:
-        if isinstance(change, Upsert):
-            return await self._upsert(change, embedder, deadline)
-        await self._administration.known.collection(change.collection, deadline)
-        count = await self._count(change.collection, change.which, deadline)
-        status = await self._changed(change, deadline)
-        return {"status": status, "count": count}
-
-    async def _count(self, collection: str, which: Which, deadline: float) -> int:
-        if which.ids is not None:
-            return len(which.ids)
-        return await self._administration.count(collection, which.filter, deadline=deadline)
-
-    async def _changed(
-        self, change: SetPayload | DeletePayload | DeletePoints, deadline: float
-    ) -> str:
-        name, picked, wait = change.collection, _selector(change.which), change.wait
+    async def _changed(self, change: PointChange, deadline: float) -> dict[str, Any]:
+        name, which, wait = change.collection, change.which, change.wait
+        administration, picked = self._administration, _selector(which)
+        await administration.known.collection(name, deadline)
+        if which.ids is None:
+            count = await administration.count(name, which.filter, deadline=deadline)
+        else:
+            count = len(which.ids)
 
         async def call(client: Any) -> Any:
-            if isinstance(change, DeletePoints):
-                return await client.delete(name, picked, wait=wait)
-            if isinstance(change, DeletePayload):
-                return await client.delete_payload(name, list(change.fields), picked, wait=wait)
-            if change.replace:
-                return await client.overwrite_payload(name, change.payload, picked, wait=wait)
-            return await client.set_payload(name, change.payload, picked, wait=wait)
+            match change:
+                case SetPayload(payload=payload, replace=True):
+                    return await client.overwrite_payload(name, payload, picked, wait=wait)
+                case SetPayload(payload=payload):
+                    return await client.set_payload(name, payload, picked, wait=wait)
+                case DeletePayload(fields=fields):
+                    return await client.delete_payload(name, list(fields), picked, wait=wait)
+            return await client.delete(name, picked, wait=wait)
 
-        return _status(await self._administration.run(call, deadline))
+        return {"status": _status(await administration.run(call, deadline)), "count": count}
 
     # Upserts -----------------------------------------------------------------------------------
 
-    async def _upsert(
-        self, change: Upsert, embedder: Embedder | None, deadline: float
-    ) -> dict[str, Any]:
-        await self._check(change, embedder, deadline)
+    async def _upsert(self, change: Upsert, deadline: float) -> dict[str, Any]:
+        await self._check(change, deadline)
         stored, status = 0, ""
         for chunk in _chunks(change.points):
             try:
-                made = await self._made(change, chunk, stored, embedder, deadline)
+                made = await self._made(change, chunk, stored, deadline)
                 status = await self._store(change, made, deadline)
             except (SourceError, InputError) as error:
                 raise _partial(error, stored, len(change.points)) from None
@@ -120,8 +107,9 @@ class Changing:
         )
         return _status(answer)
 
-    async def _check(self, change: Upsert, embedder: Embedder | None, deadline: float) -> None:
+    async def _check(self, change: Upsert, deadline: float) -> None:
         """Refuse points that do not fit the collection, and texts that nobody can embed."""
+        embedder = self._embedder
         texts = {place: one.text for place, one in enumerate(change.points) if one.text is not None}
         known = self._administration.known
         if not texts:
@@ -131,7 +119,7 @@ class Changing:
         else:
             found = await known.fit_for(change.collection, embedder, deadline)
             embedder.check(list(texts.values()), names=[f"points[{place}].text" for place in texts])
-            size = self._size(found, change.vector, f"points[{next(iter(texts))}].text")
+            size = _size(found, change.vector, f"points[{next(iter(texts))}].text")
             if size != embedder.dimensions:
                 raise SourceRefused(
                     f"{self._source}: model {embedder.model} makes {embedder.dimensions} "
@@ -141,31 +129,17 @@ class Changing:
         for place, point in enumerate(change.points):
             where = f"points[{place}]"
             if point.vector is not None:
-                size = self._size(found, change.vector, f"{where}.vector")
+                size = _size(found, change.vector, f"{where}.vector")
                 check_dimensions(point.vector, size, f"{where}.vector")
             for number, (name, vector) in enumerate(point.named.items()):
                 _check_named(found, name, vector, f"{where}.vectors[{number}]")
 
-    def _size(self, found: Collection, name: str | None, where: str) -> int:
-        size = found.dense.get(name or "")
-        if size is None:
-            known = ", ".join(filter(None, (*found.dense, *found.sparse))) or "none"
-            which = f"no vector {name!r}" if name else "no vector without a name"
-            raise InputError.about(
-                where, f"does not fit: this collection has {which}; its named vectors: {known}"
-            )
-        return size[0]
-
     async def _made(
-        self,
-        change: Upsert,
-        chunk: Sequence[NewPoint],
-        start: int,
-        embedder: Embedder | None,
-        deadline: float,
+        self, change: Upsert, chunk: Sequence[NewPoint], start: int, deadline: float
     ) -> list[models.PointStruct]:
         """The points of a chunk as the client takes them, their texts embedded."""
         texts = [point.text for point in chunk if point.text is not None]
+        embedder = self._embedder
         vectors = iter(await embedder.embed(texts, deadline) if texts and embedder else [])
         made = []
         for place, point in enumerate(chunk, start):
@@ -215,6 +189,18 @@ def _vectors(vector: tuple[float, ...] | None, name: str | None, point: NewPoint
     return found
 
 
+def _size(found: Collection, name: str | None, where: str) -> int:
+    """The dimensions of the collection's vector of this name, or of the one without."""
+    size = found.dense.get(name or "")
+    if size is None:
+        known = ", ".join(filter(None, (*found.dense, *found.sparse))) or "none"
+        which = f"no vector {name!r}" if name else "no vector without a name"
+        raise InputError.about(
+            where, f"does not fit: this collection has {which}; its named vectors: {known}"
+        )
+    return size[0]
+
+
 def _check_named(found: Collection, name: str, vector: Any, where: str) -> None:
     if isinstance(vector, Sparse):
         if name not in found.sparse:
@@ -242,8 +228,9 @@ def _partial(error: SourceError | InputError, stored: int, count: int) -> Source
     """The error, and how far the upsert came."""
     if not stored:
         return error
+    reason = error.message.rstrip(".")
     return type(error)(
-        f"{error.message} {stored} of {count} points are stored, and all may be sent again.",
+        f"{reason}. {stored} of {count} points are stored, and all may be sent again.",
         code=error.code,
         extensions={**error.details, "stored": stored},
     )
