@@ -13,11 +13,11 @@ from gateway.agreement import check_bound, vectors_health
 from gateway.caching.assembly import Options, make_cache, node_name
 from gateway.caching.warmup import WarmUp
 from gateway.documents.compose import costs_of, named_of, store_of
-from gateway.domain import built, load_domain
+from gateway.domain import api_of, load_domain
 from gateway.embedding.compose import embedder_of
 from gateway.errors import ConfigurationError, SourceError
-from gateway.execution.resolver_cache import ResolverCache, refresh
-from gateway.execution.statements import NamedQuery
+from gateway.execution.cache.resolver_cache import ResolverCache, refresh
+from gateway.execution.named_query import NamedQuery
 from gateway.identity.compose import identity_of
 from gateway.observing import Observation, families, request_families, subscription_families
 from gateway.planning.arguments import PageLimits
@@ -66,7 +66,7 @@ class Gateway:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.domain = load_domain(settings)
-        self.api = built(self.domain, incremental=settings.serve.incremental > 0)
+        self.api = api_of(settings, self.domain)
         self.embedder = embedder_of(settings.embedding, shared_vectors(settings))
         self.registry = registry_of(settings, self.api, self.embedder)
         self.observed = Observation(settings, places_of(settings))
@@ -219,7 +219,8 @@ class Gateway:
         for name, source in self.registry.rows.items():
             try:
                 wrong = await source.verify(name, budget)
-            except SourceError:
+            except SourceError as error:
+                _LOG.warning("the tables of postgres %s are not checked: %s", name, error.message)
                 continue
             if wrong:
                 raise ConfigurationError("\n".join(wrong))

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import traceback
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+from strawberry.exceptions import StrawberryException
 
 from gateway.errors import ConfigurationError, PlaitError
 from gateway.execution.executor import WalkingExecutor, install_resolvers
 from gateway.importing import import_here
-from gateway.schema.build import Api, Domain, build
+from gateway.schema.build import Api, build
+from gateway.schema.domain import Domain
+from gateway.settings.workflows import RUN_READERS
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -18,7 +23,13 @@ if TYPE_CHECKING:
     from gateway.settings import Settings
 
 
-_OF_CODE = (ImportError, NameError, AttributeError, TypeError)
+_OF_CODE = (ImportError, NameError, AttributeError, TypeError, StrawberryException)
+_OURS = str(Path(__file__).parent)
+_HINTS = {
+    "circular import": "; import what annotations name below `if TYPE_CHECKING:`, and quote these",
+    "for |: 'str' and 'NoneType'": '; quote the whole annotation, as in "Author | None"',
+}
+"""What would be right, by a part of what Python says."""
 
 
 def load_module(name: str, setting: str) -> ModuleType:
@@ -28,6 +39,8 @@ def load_module(name: str, setting: str) -> ModuleType:
     """
     try:
         return import_here(name)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{error.message} It is at {_place(error)}.") from error
     except PlaitError:
         raise
     except Exception as error:
@@ -44,16 +57,22 @@ def load_module(name: str, setting: str) -> ModuleType:
 
 def _told(error: Exception) -> str:
     """What went wrong in the user's own code, and where; its words where they quote only code."""
-    frame = next(
-        each
-        for each in reversed(traceback.extract_tb(error.__traceback__))
-        if "site-packages" not in each.filename and not each.filename.startswith("<frozen")
-    )
-    place = f"{frame.filename}:{frame.lineno}"
     if isinstance(error, SyntaxError):
         return f"{error.msg}, at {error.filename}:{error.lineno}"
     words = f": {error}" if isinstance(error, _OF_CODE) else ""
-    return f"{type(error).__name__}{words}, at {place}"
+    words += "".join(hint for sign, hint in _HINTS.items() if sign in words)
+    return f"{type(error).__name__}{words}, at {_place(error)}"
+
+
+def _place(error: Exception) -> str:
+    """File and line of the user's code where an error came up, of ours where it is in none."""
+    frames = [
+        each
+        for each in traceback.extract_tb(error.__traceback__)
+        if "site-packages" not in each.filename and not each.filename.startswith("<")
+    ]
+    frame = next((each for each in reversed(frames) if _OURS not in each.filename), frames[-1])
+    return f"{frame.filename}:{frame.lineno}"
 
 
 def load_domain(settings: Settings) -> Domain:
@@ -70,7 +89,16 @@ def load_domain(settings: Settings) -> Domain:
 
 def load_api(settings: Settings) -> Api:
     """The built schema and its catalog."""
-    return built(load_domain(settings), incremental=settings.serve.incremental > 0)
+    return api_of(settings, load_domain(settings))
+
+
+def api_of(settings: Settings, domain: Domain) -> Api:
+    """The domain's, for the roles that the settings name."""
+    api = built(domain, incremental=settings.serve.incremental > 0)
+    workflows = settings.workflows
+    readers = frozenset([*workflows.run.split(), *workflows.read.split()])
+    api.catalog.authority.grant(RUN_READERS, readers)
+    return api
 
 
 def built(domain: Domain, *, incremental: bool = True) -> Api:

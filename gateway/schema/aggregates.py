@@ -9,7 +9,7 @@ conditions and orders like any other.
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -19,10 +19,10 @@ from strawberry.types.unset import UNSET
 from strawberry.utils.str_converters import capitalize_first
 
 from gateway.schema import kinds as k
-from gateway.schema.arguments import TOTAL_ORDER, argument
+from gateway.schema.arguments import TOTAL_ORDER
 from gateway.schema.catalog import Aggregates, ColumnInfo, Measure
 from gateway.schema.inputs import Direction, of_column
-from gateway.schema.outputs import Member, make_type
+from gateway.schema.members import Member, argument, make_type
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -139,18 +139,13 @@ def _column(name: str, column: str, type_: Any, kind: k.Kind, *, null: bool) -> 
     return ColumnInfo(name, sa.Column(column, type_, nullable=null), kind, null)
 
 
-@dataclass(frozen=True, slots=True)
-class WholeList:
-    """The members of a connection about the whole list, and the types they are made of."""
-
-    members: Mapping[str, Member]
-    structures: frozenset[str]
-
-
 def whole_list(
     name: str, aggregates: Aggregates, inputs: Inputs, ordered: type | None
-) -> WholeList:
-    """`aggregate` and `groups` for the entity called `name`, whose columns `ordered` has."""
+) -> tuple[dict[str, Member], set[str]]:
+    """`aggregate` and `groups` of a connection, and the names of the types they are made of.
+
+    For the entity called `name`, whose columns `ordered` has.
+    """
     prefix = f"{name}Aggregate"
     made: set[str] = set()
 
@@ -193,7 +188,7 @@ def whole_list(
                 argument("first", int | None, "At most this many groups."),
             ],
         )
-    return WholeList(members, frozenset(made))
+    return members, made
 
 
 def _amount(function: str, column: str) -> str:
@@ -207,12 +202,11 @@ def _shown(info: ColumnInfo) -> Any:
 
 def _results(aggregates: Aggregates) -> dict[str, dict[str, ColumnInfo]]:
     """The results of each function, by the name of the column it is applied to."""
-    found: dict[str, dict[str, ColumnInfo]] = {}
-    for function in _FUNCTIONS:
-        for measure in aggregates.measures.values():
-            if measure.column is not None and measure.function == function:
-                found.setdefault(function, {})[measure.column.name] = measure.result
-    return found
+    found: dict[str, dict[str, ColumnInfo]] = {function: {} for function in _FUNCTIONS}
+    for measure in aggregates.measures.values():
+        if measure.column is not None:
+            found[measure.function][measure.column.name] = measure.result
+    return {function: results for function, results in found.items() if results}
 
 
 def _truncation(name: str, aggregates: Aggregates, inputs: Inputs) -> list[StrawberryArgument]:

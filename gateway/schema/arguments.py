@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import strawberry
-from strawberry.annotation import StrawberryAnnotation
-from strawberry.types.arguments import StrawberryArgument
-from strawberry.types.unset import UNSET
 
 from gateway.schema import bindings as b
 from gateway.schema import mutations as m
@@ -18,28 +15,21 @@ from gateway.schema.hybrid import (
     check_narrowing,
     may_be_narrowed,
 )
+from gateway.schema.inputs import LOCK
+from gateway.schema.members import argument
 from gateway.schema.operators import OPERATORS
 from gateway.schema.vector_reading import Reading
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from strawberry.types.arguments import StrawberryArgument
+
     from gateway.schema.catalog import EntityInfo
     from gateway.schema.inputs import ListInputs, WriteInputs
 
 
 TOTAL_ORDER = "The order; the key is always its last part, so that it is total."
-
-
-def argument(name: str, annotation: Any, says: str, default: Any = UNSET) -> StrawberryArgument:
-    """An argument by its GraphQL name; without a default it is required unless it may be null."""
-    return StrawberryArgument(
-        python_name=name,
-        graphql_name=name,
-        type_annotation=StrawberryAnnotation(annotation),
-        description=says or None,
-        default=default,
-    )
 
 
 def arguments_for(  # noqa: PLR0911 - one return per sort of binding
@@ -124,7 +114,8 @@ def _write(
             return [argument("inputs", list[writes.new], "The new rows."), *met]  # type: ignore[name-defined]  # likewise
         return [argument("input", writes.new, "The new row."), *met]
     if isinstance(binding, m.Update) and binding.each:
-        return [argument("updates", list[writes.update], "The changes, each to another row.")]  # type: ignore[name-defined]  # likewise
+        one = writes.update if binding.version is None else writes.versioned
+        return [argument("updates", list[one], "The changes, each to another row.")]  # type: ignore[valid-type]  # likewise
     changes = _changes(writes) if isinstance(binding, m.Update) else []
     if binding.many:
         return [
@@ -134,8 +125,7 @@ def _write(
         ]
     lock = []
     if isinstance(binding, m.Update) and binding.version:
-        says = "The version that was read; another one by now is a conflict."
-        lock = [argument("version", int | None, says)]
+        lock = [argument("version", int | None, LOCK)]
     return [*_key(entity), *changes, *lock]
 
 

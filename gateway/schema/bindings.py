@@ -16,9 +16,11 @@ from strawberry.federation.schema_directives import Requires
 from strawberry.federation.types import FieldSet
 from strawberry.types.field import StrawberryField
 
+from gateway.errors import ConfigurationError
 from gateway.schema.access import ACCESS, Access, directives_of
 from gateway.schema.caching import Cache, cache_directives
 from gateway.schema.connection import FieldFromAnswer
+from gateway.schema.tables import table_of
 from gateway.schema.vector_collections import VectorCollection
 from gateway.schema.vector_reading import Reading
 
@@ -46,30 +48,23 @@ class ColumnBinding(Binding):
 
 
 @dataclass(frozen=True, slots=True)
-class BelongsTo(Binding):
-    """To-one: this table's `columns` hold the other entity's key, or its `references` columns."""
+class ByColumns(Binding):
+    """A relation by `columns` of one table, which hold the other's key or its `references`."""
 
     columns: tuple[str, ...]
     references: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class HasOne(Binding):
-    """To-one from the other side: the other table's unique `columns` hold this entity's key.
-
-    Or, where `references` are given, these columns of this table.
-    """
-
-    columns: tuple[str, ...]
-    references: tuple[str, ...] = ()
+class BelongsTo(ByColumns):
+    """To-one: the columns are this table's."""
 
 
-@dataclass(frozen=True, slots=True)
-class HasMany(Binding):
-    """To-many: the other table's `columns` hold this entity's key, or its `references` columns."""
+class HasOne(ByColumns):
+    """To-one from the other side: the columns are the other table's, and unique."""
 
-    columns: tuple[str, ...]
-    references: tuple[str, ...] = ()
+
+class HasMany(ByColumns):
+    """To-many: the columns are the other table's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +78,6 @@ class ManyThrough(Binding):
     near: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
 class ByKey(Binding):
     """A root field that takes the entity's key as arguments."""
 
@@ -98,12 +92,10 @@ class Listing(Binding):
     near: Vectors | None = None
 
 
-@dataclass(frozen=True, slots=True)
 class ByNodeId(Binding):
     """The root field `node(nodeId:)`."""
 
 
-@dataclass(frozen=True, slots=True)
 class NodeIdBinding(Binding):
     """The global id of an entity: its type and its key as opaque text."""
 
@@ -166,6 +158,14 @@ def _names(columns: Sequence[Any]) -> tuple[str, ...]:
     return tuple(column if isinstance(column, str) else str(column.name) for column in columns)
 
 
+_OPTIONS = frozenset(
+    {
+        *("name", "description", "deprecation_reason", "permission_classes", "extensions"),
+        *("directives", "cache"),
+    }
+)
+
+
 def bound(binding: Binding, options: dict[str, Any]) -> Any:
     """A field with this binding and these options.
 
@@ -174,6 +174,9 @@ def bound(binding: Binding, options: dict[str, Any]) -> Any:
     misspelt requirement would leave the field open.
     """
     rest = dict(options)
+    for unknown in sorted(rest.keys() - _OPTIONS - set(ACCESS)):
+        known = ", ".join(sorted((*_OPTIONS, *ACCESS)))
+        raise TypeError(f"a field has no option {unknown!r}; there are {known}")
     access = {name: rest.pop(name) for name in ACCESS if name in rest}
     return Bound(
         binding,
@@ -227,13 +230,15 @@ def has_many(
     return bound(HasMany(_names(columns), _names(references)), options)
 
 
-def many_through(table: sa.Table, *near: str, init: Literal[False] = False, **options: Any) -> Any:
+def many_through(
+    table: sa.Table | type, *near: str, init: Literal[False] = False, **options: Any
+) -> Any:
     """Many-to-many: `items: Connection["Item"] = many_through(models.topic_items)`.
 
     `near` names the columns of the table that hold this entity's key, where both its foreign keys
     lead to one table: `followers: Connection["User"] = many_through(follows, "followed_id")`.
     """
-    return bound(ManyThrough(table, near), options)
+    return bound(ManyThrough(table_of(table, "many_through"), near), options)
 
 
 def by_key(**options: Any) -> Any:
@@ -242,10 +247,7 @@ def by_key(**options: Any) -> Any:
 
 
 def listing(
-    *,
-    near: str | VectorCollection | None = None,
-    source: str = "default",
-    **options: Any,
+    *, near: str | VectorCollection | None = None, source: str = "default", **options: Any
 ) -> Any:
     """A root field that lists rows: `trends: Connection[Trend] | None = listing()`.
 
@@ -325,6 +327,10 @@ def field(  # noqa: PLR0913 - each is an option of a Strawberry field
                 *cache_directives(cache),
             ],
         )
+        if isinstance(needs, str):
+            raise ConfigurationError(
+                f'{resolver.__qualname__}: needs is a list of columns; write needs=("{needs}",).'
+            )
         plain.needs = tuple(needs)
         return plain(resolver)  # type: ignore[return-value]  # to a type checker it is the value
 

@@ -2,37 +2,30 @@
 
 from __future__ import annotations
 
-import sys
 import typing
-from dataclasses import dataclass, replace
-from dataclasses import field as member
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
-import strawberry
+import strawberry.federation
 from graphql import is_abstract_type
 from strawberry.schema.config import StrawberryConfig
 
-from gateway.errors import ConfigurationError
 from gateway.schema import bindings as b
-from gateway.schema.access import Authority, Policy
+from gateway.schema.access import Authority
 from gateway.schema.aggregates import aggregates_of, whole_list
 from gateway.schema.arguments import arguments_for
-from gateway.schema.catalog import (
-    Aggregates,
-    Catalog,
-    ColumnInfo,
-    EntityInfo,
-    Relation,
-)
-from gateway.schema.checks import check_classes, check_field
-from gateway.schema.connection import Connection, Node, PageInfo
-from gateway.schema.definitions import fields_of, guarded, type_name
-from gateway.schema.entities import entity_options, optional, read_entity
-from gateway.schema.federation import bind_entities, bind_service, schema_class, set_keys, told_to
-from gateway.schema.fulltext import full_text
+from gateway.schema.catalog import Aggregates, Catalog, ColumnInfo, EntityInfo, Relation
+from gateway.schema.checks import check_field
+from gateway.schema.connection import Connection, Node, PageInfo, list_types
+from gateway.schema.definitions import guarded, type_name
+from gateway.schema.domain import Domain, check_classes
+from gateway.schema.entities import read_entity
+from gateway.schema.federation import bind_entities, bind_service, set_keys, told_to
 from gateway.schema.guards import check_synced, field_infos, type_requirements
 from gateway.schema.inputs import Inputs, ListInputs, WriteInputs
+from gateway.schema.insertable import check_columns, insert_fields, insertable
 from gateway.schema.items.bindings import ITEM_BINDINGS
 from gateway.schema.items.fields import CollectionFields
 from gateway.schema.mutations import WriteBinding, transaction
@@ -40,7 +33,7 @@ from gateway.schema.named.binding import NamedSql
 from gateway.schema.named.fields import NamedFields
 from gateway.schema.named.keys import key_owner
 from gateway.schema.named.statement import NamedStatement
-from gateway.schema.outputs import list_types
+from gateway.schema.places import NO_ENTITY, Place, Placed, placed_fields
 from gateway.schema.roots import queries
 from gateway.schema.scalars import SCALARS
 from gateway.schema.state_fields import StateRoot, StateWrite, state_arguments
@@ -52,64 +45,21 @@ from gateway.schema.subscriptions import (
     Messages,
     change_arguments,
     change_type,
-    check_subscriptions,
     live,
     message_arguments,
 )
 from gateway.schema.uploads import UPLOAD, Upload
 from gateway.schema.vector_fields import VectorFields
+from gateway.schema.vector_inputs import VectorInputs
 from gateway.schema.vector_write_fields import VectorWriteFields
 from gateway.schema.vector_write_types import VECTOR, Vector
 from gateway.schema.vector_writes import VectorChange
-from gateway.schema.writes import check_columns, insert_fields, insertable
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
-
     from graphql import GraphQLField
-    from strawberry.extensions import SchemaExtension
     from strawberry.types.arguments import StrawberryArgument
 
-    from gateway.schema.remote import Upstream
-    from gateway.schema.vector_sync import VectorSync
-
 _ROOTS = (b.ByKey, b.Listing, WriteBinding)
-
-
-@dataclass(frozen=True, slots=True)
-class Domain:
-    """What a resolvers package offers as `domain`: its entities and its root classes."""
-
-    entities: Sequence[type]
-    queries: Sequence[type]
-    mutations: Sequence[type] = ()
-    subscriptions: Sequence[type] = ()
-    types: Sequence[type] = ()
-    extensions: Sequence[type[SchemaExtension] | Callable[[], SchemaExtension]] = ()
-    examples: Mapping[str, str] = member(default_factory=dict)
-    """Queries to begin with, by a title for people."""
-    warm: Sequence[str] = ()
-    """Queries whose cached answers the warm-up reads anew, as an anonymous viewer sees them."""
-    subgraph: bool = False
-    """Whether other services may federate with the API: `_entities`, `_service`, keys."""
-    router_roles: Sequence[str] = ()
-    """Roles of which `_service`, which tells the whole schema, asks for one; none asks nobody."""
-    upstreams: Sequence[Upstream] = ()
-    """GraphQL services whose types and root fields are part of the schema."""
-    collections: Sequence[type] = ()
-    """Classes bound to collections of items."""
-    policies: Mapping[str, Policy] = member(default_factory=dict)
-    """What `@policy` may name."""
-    namespaces: Sequence[str] = ()
-    """The namespaces of stored values that `StateQueries` and `StateMutations` offer."""
-    api_keys: type | None = None
-    """A class whose one field is the named SQL that says whose an API key is."""
-    workflows: Sequence[object] = ()
-    """Workflows that the settings may offer."""
-    nodes: Mapping[str, Callable[..., Awaitable[Any]]] = member(default_factory=dict)
-    """Async functions that workflows in JSON documents may name."""
-    syncs: Sequence[VectorSync] = ()
-    """The vector collections that are kept in step with rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,85 +90,103 @@ def build(domain: Domain, *, executor: type | None = None, incremental: bool = T
 
 class _Builder:
     def __init__(self, domain: Domain) -> None:
-        check_classes(domain.entities, domain.queries, domain.mutations, domain.subscriptions)
-        check_subscriptions(domain.subscriptions, (*domain.queries, *domain.mutations))
+        check_classes(domain)
         self.domain = domain
+        self.names = {cls.__name__: cls for cls in (*domain.entities, *domain.collections)}
+        self.placed: dict[type, list[Placed]] = {}
         self.inputs = Inputs()
         self.by_class: dict[type, EntityInfo] = {}
-        self.vectors = VectorFields(self.inputs, self._target)
-        self.vector_writes = VectorWriteFields(self.inputs, self.vectors.inputs_of)
+        of_collections = VectorInputs(self.inputs)
+        self.vectors = VectorFields(of_collections, self._target)
+        self.vector_writes = VectorWriteFields(of_collections)
         self.named = NamedFields(self.by_class)
         self.lists: dict[str, type] = {}
         self.changes: dict[str, type] = {}
         self.list_inputs: Mapping[str, ListInputs] = {}
         self.write_types: Mapping[str, WriteInputs] = {}
         self.aggregates: dict[str, Aggregates] = {}
+        self.inserts: Mapping[str, str] = {}
         self.structures: set[str] = set()
-        self.collections = CollectionFields(domain.collections, self.inputs, self._target)
-        classes = (*domain.entities, *domain.collections)
-        self.names: dict[str, type] = {}
-        for cls in classes:
-            other = self.names.get(cls.__name__)
-            if other is not None:
-                raise ConfigurationError(
-                    f"{cls.__module__}.{cls.__name__}: {other.__module__} has an entity or "
-                    "collection of the same class name; rename one."
-                )
-            self.names[cls.__name__] = cls
+        self.collections = CollectionFields(self.inputs, self._target)
 
     def build(self, executor: type | None, *, incremental: bool) -> Api:
-        hints = {cls: self._hints(cls) for cls in self.names.values()}
+        roots = (*self.domain.queries, NodeQueries)
+        for cls, place in self._classes(roots):
+            self.placed[cls] = list(placed_fields(cls, place, self.names))
+            for placed in self.placed[cls]:
+                check_field(placed)
+        self._read_entities()
+        self.collections.read({cls: self.placed[cls] for cls in self.domain.collections})
+        if self.domain.mutations:
+            self._read_writes()
         for cls in self.domain.entities:
-            found = read_entity(cls, hints[cls], self.domain.entities)
-            search = entity_options(cls, cls.__name__).search
-            shown, _ = self._open(found)
-            text = full_text(found.table, search, shown.values(), cls.__name__)
-            self.by_class[cls] = replace(found, text=text)
+            _add_node_id(cls)
+        for fields in self.placed.values():
+            for placed in fields:
+                self._settle(placed)
+        set_keys(self.by_class.values(), subgraph=self.domain.subgraph)
+        schema = self._schema(roots, executor, incremental=incremental)
+        keys = self.domain.api_keys
+        owner = key_owner(keys, self.named) if keys else None
+        return Api(schema, self._catalog(schema), owner, self.domain.namespaces)
+
+    def _classes(self, roots: Sequence[type]) -> Iterator[tuple[type, Place]]:
+        for classes, place in (
+            (self.domain.entities, Place.ENTITY),
+            (self.domain.collections, Place.COLLECTION),
+            (roots, Place.QUERIES),
+            (self.domain.mutations, Place.MUTATIONS),
+            (self.domain.subscriptions, Place.SUBSCRIPTIONS),
+        ):
+            yield from ((cls, place) for cls in classes)
+
+    def _read_entities(self) -> None:
+        """Learn what the entities bind, and declare what their lists take and give."""
+        for cls in self.domain.entities:
+            self.by_class[cls] = read_entity(cls, self.placed[cls], self.domain.entities)
         self.list_inputs = {
             info.name: self.inputs.declare(info.name, *self._open(info))
             for info in self.by_class.values()
         }
         for info in self.by_class.values():
             self._declare_list(info)
-        self.collections.read(hints)
-        self.inserts = insert_fields(
-            self.domain.mutations,
-            lambda cls, field: self._target(optional(self._hints(cls)[field.python_name])[0]),
+
+    def _read_writes(self) -> None:
+        """Learn whose rows are inserted, and declare what writes take."""
+        fields = (one for cls in self.domain.mutations for one in self.placed[cls])
+        self.inserts = insert_fields(fields, self._target)
+        entities = self.by_class.values()
+        self.write_types = {
+            info.name: self.inputs.declare_writes(
+                info.name, info.key, insertable(info, entities, self.inserts)
+            )
+            for info in entities
+        }
+
+    def _schema(
+        self, roots: Sequence[type], executor: type | None, *, incremental: bool
+    ) -> strawberry.Schema:
+        domain = self.domain
+        mutation = _root("Mutation", domain.mutations, "Where every write begins.")
+        subscription = _root(
+            "Subscription", domain.subscriptions, "Where every subscription begins."
         )
-        if self.domain.mutations:
-            entities = self.by_class.values()
-            self.write_types = {
-                info.name: self.inputs.declare_writes(
-                    info.name, info.key, insertable(info, entities, self.inserts)
-                )
-                for info in entities
-            }
-        roots = [*self.domain.queries, NodeQueries]
-        for cls in self.domain.entities:
-            _add_node_id(cls)
-        streams = self.domain.subscriptions
-        for cls in (*self.names.values(), *roots, *self.domain.mutations, *streams):
-            self._finish(cls, hints.get(cls) or self._hints(cls))
-        mutation = None
-        if self.domain.mutations:
-            mutation = _root("Mutation", self.domain.mutations, "Where every write begins.")
-        set_keys(self.by_class.values(), subgraph=self.domain.subgraph)
-        schema = schema_class(subgraph=self.domain.subgraph)(
+        kind: type[strawberry.Schema] = strawberry.Schema
+        if domain.subgraph:
+            kind = strawberry.federation.Schema
+        return kind(
             _root("Query", roots, "Where every read begins."),
             mutation,
-            _root("Subscription", streams, "Where every subscription begins.") if streams else None,
+            subscription,
             directives=[live, transaction] if mutation else [live],
-            types=[*self.names.values(), *self.domain.types],
-            extensions=self.domain.extensions,
+            types=[*self.names.values(), *domain.types],
+            extensions=domain.extensions,
             execution_context_class=executor,
             config=StrawberryConfig(
                 scalar_map={**SCALARS, Vector: VECTOR, Upload: UPLOAD},
                 enable_experimental_incremental_execution=incremental,
             ),
         )
-        keys = self.domain.api_keys
-        owner = key_owner(keys, self.named) if keys else None
-        return Api(schema, self._catalog(schema), owner, self.domain.namespaces)
 
     def _open(self, entity: EntityInfo) -> tuple[Mapping[str, ColumnInfo], Mapping[str, Relation]]:
         """What anybody may filter and order by: not what needs a permission to be read."""
@@ -231,69 +199,45 @@ class _Builder:
         """The types of a list of the entity, and what may be computed over it."""
         aggregates = aggregates_of(entity, self._open(entity)[0])
         columns = self.list_inputs[entity.name].columns
-        whole = whole_list(entity.name, aggregates, self.inputs, columns)
-        connection, edge = list_types(entity, whole.members)
+        whole, made = whole_list(entity.name, aggregates, self.inputs, columns)
+        connection, edge = list_types(entity, whole)
         self.aggregates[entity.name] = aggregates
         self.lists[entity.name] = connection
-        self.structures |= whole.structures | {type_name(connection), type_name(edge)}
+        self.structures |= made | {type_name(connection), type_name(edge)}
 
     @cached_property
     def namespaces(self) -> type:
         """The enum of the namespaces, made where a field takes one."""
         return namespace_enum(self.domain.namespaces)
 
-    def _hints(self, cls: type) -> dict[str, Any]:
-        module = vars(sys.modules[cls.__module__])
-        try:
-            return typing.get_type_hints(cls, module, self.names, include_extras=True)
-        except NameError as error:
-            raise ConfigurationError(
-                f"{cls.__name__}: annotation {error.name!r} is neither imported nor an entity "
-                "of the domain."
-            ) from None
+    def _settle(self, placed: Placed) -> None:
+        """Give a bound field its resolved type and its arguments."""
+        if self._settled_apart(placed):
+            return
+        field, inner, binding = placed.field, placed.inner, placed.binding
+        entity = self._target(inner)
+        own: list[StrawberryArgument] = []
+        if isinstance(binding, b.Vectors):
+            inner, entity, own = self.vectors.settle(placed, binding)
+        if isinstance(binding, b.ColumnBinding):
+            inner = self.by_class[placed.cls].attributes[field.python_name].kind.annotation
+        elif typing.get_origin(inner) is Connection and entity is not None:
+            inner = self.lists[entity.name]
+        elif isinstance(binding, _ROOTS) and entity is None:
+            raise placed.wrong(NO_ENTITY)
+        if isinstance(binding, WriteBinding) and entity is not None:
+            check_columns(entity, binding, placed)
+        own += arguments_for(binding, entity, self.list_inputs, self.write_types)
+        field.settle(inner | None if placed.nullable else inner, own)
 
-    def _finish(self, cls: type, hints: Mapping[str, Any]) -> None:
-        """Give every bound field its resolved type and its arguments."""
-        for field in fields_of(cls):
-            if not isinstance(field, b.Bound) or isinstance(field.binding, b.NodeIdBinding):
-                continue
-            where = f"{cls.__name__}.{field.python_name}"
-            inner, nullable = optional(hints[field.python_name])
-            root = cls not in self.by_class
-            check_field(where, field.binding, inner, nullable=nullable, root=root)
-            if self._settled_apart(field, cls, inner, nullable=nullable):
-                continue
-            entity = self._target(inner)
-            own: list[StrawberryArgument] = []
-            if isinstance(field.binding, b.Vectors):
-                inner, entity, own = self.vectors.settle(field.binding, inner, where)
-            if isinstance(field.binding, b.ColumnBinding):
-                inner = self.by_class[cls].attributes[field.python_name].kind.annotation
-            elif typing.get_origin(inner) is Connection and entity is not None:
-                inner = self.lists[entity.name]
-            elif isinstance(field.binding, _ROOTS) and entity is None:
-                raise ConfigurationError(f"{where}: annotate it with an entity of the domain.")
-            if isinstance(field.binding, WriteBinding) and entity is not None:
-                check_columns(entity, field.binding, where)
-            field.settle(
-                inner | None if nullable else inner,
-                [
-                    *own,
-                    *arguments_for(field.binding, entity, self.list_inputs, self.write_types),
-                ],
-            )
-
-    def _settled_apart(self, field: b.Bound, cls: type, inner: Any, *, nullable: bool) -> bool:
+    def _settled_apart(self, placed: Placed) -> bool:
         """Settle a field whose binding has types of its own; whether it was one."""
-        written = cls in self.domain.mutations
+        field, inner = placed.field, placed.inner
         match field.binding:
-            case NamedSql():
-                self.named.settle(field, cls, inner, nullable=nullable, writes=written)
-            case VectorChange():
-                entity = cls in self.by_class
-                self.vector_writes.settle(
-                    field, cls, inner, nullable=nullable, writes=written, entity=entity
-                )
+            case NamedSql() as binding:
+                self.named.settle(placed, binding)
+            case VectorChange() as binding:
+                self.vector_writes.settle(placed, binding)
             case StateRoot() | StateWrite():
                 self.structures |= STRUCTURES
                 field.settle(inner | None, state_arguments(field.binding, self.namespaces))
@@ -303,14 +247,13 @@ class _Builder:
             case Changes():
                 changed = self._target(inner)
                 if changed is None:
-                    where = f"{cls.__name__}.{field.python_name}"
-                    raise ConfigurationError(f"{where}: annotate it with an entity of the domain.")
+                    raise placed.wrong(NO_ENTITY)
                 made = self.changes.setdefault(changed.name, change_type(changed))
                 self.structures.add(type_name(made))
                 condition = self.list_inputs[changed.name].where
                 field.settle(made | None, change_arguments(changed, condition))
             case _ if isinstance(field.binding, ITEM_BINDINGS):
-                self.collections.settle(field, cls, inner, nullable=nullable, writes=written)
+                self.collections.settle(placed)
             case _:
                 return False
         return True
@@ -375,7 +318,10 @@ class _Builder:
         )
 
 
-def _root(name: str, classes: Sequence[type], description: str) -> type:
+def _root(name: str, classes: Sequence[type], description: str) -> Any:
+    """A root type; None where the domain lists no class for it."""
+    if not classes:
+        return None
     body = {"__annotations__": {}, "__module__": __name__}
     return strawberry.type(type(name, tuple(classes), body), name=name, description=description)
 

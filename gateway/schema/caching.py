@@ -17,7 +17,7 @@ import strawberry
 from strawberry.schema_directive import Location
 
 from gateway.errors import ConfigurationError
-from gateway.schema.definitions import definition_of
+from gateway.schema.definitions import directives_on, noted
 
 
 @strawberry.enum(description="Who may share a cached answer.")
@@ -95,10 +95,10 @@ CACHE = "plait-cache"
 
 def declared_cache(element: Any) -> Cache | None:
     """What a field or a type of the schema declares, None where it declares nothing."""
-    own: Cache | None = (getattr(element, "extensions", None) or {}).get(CACHE)
+    own: Cache | None = noted(element, CACHE)
     if own is not None:
         return own
-    for directive in getattr(definition_of(element), "directives", None) or ():
+    for directive in directives_on(element):
         if isinstance(directive, CacheControl):
             return Cache(
                 directive.max_age,

@@ -1,4 +1,4 @@
-"""What start-up refuses about the classes of a domain, before a schema is made of them."""
+"""What start-up refuses about bound fields: where they stand, and how they are annotated."""
 
 from __future__ import annotations
 
@@ -7,96 +7,81 @@ from typing import TYPE_CHECKING, Any
 
 from strawberry.utils.str_converters import to_snake_case
 
-from gateway.errors import ConfigurationError
 from gateway.schema import bindings as b
-from gateway.schema.connection import Connection, Hits
-from gateway.schema.definitions import fields_of
-from gateway.schema.entity import EntityOptions
-from gateway.schema.items.bindings import ItemWriteField
+from gateway.schema.connection import Connection, Facets, HitGroups, Hits
+from gateway.schema.items.bindings import ITEM_FIELDS, ITEM_ROOTS, ItemField, ItemWriteField
 from gateway.schema.mutations import Delete, Update, WriteBinding
+from gateway.schema.named.binding import NamedSql
+from gateway.schema.places import Place, Placed
 from gateway.schema.state_fields import KEPT, StateRoot, StateValue, StateWrite
 from gateway.schema.subscriptions import Change, Changes, EventBinding, Messages
 from gateway.schema.vector_reading import Reading
+from gateway.schema.vector_writes import READS, VectorChange
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Mapping
 
-_ON_ENTITIES = (
-    b.ColumnBinding,
-    b.BelongsTo,
-    b.HasOne,
-    b.HasMany,
-    b.ManyThrough,
-    StateValue,
-)
-_ON_ROOTS = (
-    *(b.ByKey, b.Listing, StateRoot, StateWrite, WriteBinding, EventBinding),
-    ItemWriteField,
-)
+_ROOTS = (Place.QUERIES, Place.MUTATIONS)
+_READ = (b.ByKey, b.ByNodeId, b.Listing, b.Vectors, StateRoot, NamedSql, *ITEM_ROOTS)
+_WRITE = (WriteBinding, StateWrite, ItemWriteField)
+_MISSING = (b.ByKey, Changes, NamedSql, *ITEM_ROOTS, ItemWriteField)
+"""Of what is asked for at the root: what may not be there, or may fail by what it says."""
 
+_HITS = "hits, `Hits[Entity] | None`"
+_READINGS: Mapping[Reading, tuple[str, Any, str]] = {
+    Reading.SEARCH: ("search()", Hits, _HITS),
+    Reading.NEAREST: ("nearest()", Hits, _HITS),
+    Reading.RECOMMEND: ("recommend()", Hits, _HITS),
+    Reading.BATCH: ("search_batch()", list, "lists of hits, `list[Hits[Entity]] | None`"),
+    Reading.GROUPS: ("search_groups()", HitGroups, "groups of hits, `HitGroups[Entity] | None`"),
+    Reading.FACET: ("facets()", Facets, "counted values, `Facets[Entity] | None`"),
+}
+"""The function that the domain wrote, what a field with it is annotated as, the same in words."""
 
-def check_classes(
-    entities: Sequence[type],
-    queries: Sequence[type],
-    mutations: Sequence[type],
-    subscriptions: Sequence[type] = (),
-) -> None:
-    """Refuse classes without their decorator, and two root fields of one name.
-
-    Raises ConfigurationError naming the class.
-    """
-    for cls in entities:
-        if not isinstance(vars(cls).get("__plait_entity__"), EntityOptions):
-            raise ConfigurationError(
-                f"{cls.__name__} is listed as an entity; decorate it with @entity(table)."
-            )
-    for classes, decorator in (
-        (queries, "@queries"),
-        (mutations, "@mutations"),
-        (subscriptions, "@subscriptions"),
-    ):
-        owner: dict[str, type] = {}
-        for cls in classes:
-            if "__strawberry_definition__" not in vars(cls):
-                raise ConfigurationError(
-                    f"{cls.__name__} is listed as a root class; decorate it with {decorator}."
-                )
-            for name in [field.python_name for field in fields_of(cls)]:
-                first = owner.setdefault(name, cls)
-                if first is not cls:
-                    raise ConfigurationError(
-                        f"{cls.__name__}.{name}: {first.__module__}.{first.__name__} has a root "
-                        "field of this name too; rename one."
-                    )
+_NAMES: Mapping[type[b.Binding], str] = {
+    b.ColumnBinding: "a column",
+    StateRoot: "a field of StateQueries",
+    StateWrite: "a field of StateMutations",
+    ItemWriteField: "a field that writes items",
+    VectorChange: "a field of a vector engine",
+    Messages: "a field of StateSubscriptions",
+}
 
 
-def check_field(where: str, binding: b.Binding, inner: Any, *, nullable: bool, root: bool) -> None:
+def check_field(placed: Placed) -> None:
     """Refuse a binding where it has no meaning, and an annotation that is not what it gives.
 
-    `inner` is the annotation without `| None`. Raises ConfigurationError naming the field and
-    what would be right.
+    Raises ConfigurationError naming the field and what would be right.
     """
-    misplaced = isinstance(binding, _ON_ENTITIES if root else _ON_ROOTS)
-    if isinstance(binding, b.Vectors):
-        misplaced = root is (binding.reading is Reading.NEAREST)
-    if misplaced:
-        place, other = ("a root class", "an entity") if root else ("an entity", "a root class")
-        raise ConfigurationError(
-            f"{where}: {_function(binding)} has no meaning on {place}; it belongs on {other}."
+    binding, right = placed.binding, _belongs(placed.binding)
+    if placed.place not in right:
+        raise placed.wrong(
+            f"{_function(binding)} has no meaning on {placed.place}; it belongs on "
+            f"{' or '.join(right)}."
         )
     gives = _gives(binding)
-    if gives is not None and gives[0] not in (inner, typing.get_origin(inner)):
-        raise ConfigurationError(f"{where}: {_function(binding)} gives {gives[1]}; annotate it so.")
-    if _may_be_missing(binding) and not nullable:
-        raise ConfigurationError(f"{where}: there may be no such row, so it must be `… | None`.")
-
-
-def check_target(where: str, target: type, entities: Iterable[type]) -> None:
-    """Refuse a relation to an entity that the domain does not list."""
-    if target not in entities:
-        raise ConfigurationError(
-            f"{where}: {target.__name__} is not among the domain's entities; add it there."
+    if gives is not None and gives[0] not in (placed.inner, typing.get_origin(placed.inner)):
+        raise placed.wrong(f"{_function(binding)} gives {gives[1]}; annotate it so.")
+    if _may_be_null(placed) and not placed.nullable:
+        raise placed.wrong(
+            "annotate it `… | None`, as there may be nothing, or its source may fail."
         )
+
+
+def _belongs(binding: b.Binding) -> tuple[Place, ...]:
+    """The sorts of class that such a field belongs on."""
+    match binding:
+        case b.Vectors(reading=Reading.NEAREST):
+            return (Place.ENTITY,)
+        case VectorChange(operation=operation):
+            return (Place.QUERIES if operation in READS else Place.MUTATIONS,)
+        case EventBinding():
+            return (Place.SUBSCRIPTIONS,)
+    if isinstance(binding, _READ):
+        return _ROOTS
+    if isinstance(binding, _WRITE):
+        return (Place.MUTATIONS,)
+    return (Place.COLLECTION if isinstance(binding, ITEM_FIELDS) else Place.ENTITY,)
 
 
 def _gives(binding: b.Binding) -> tuple[Any, str] | None:
@@ -116,25 +101,21 @@ def _gives(binding: b.Binding) -> tuple[Any, str] | None:
             found = Connection, "a list, `Connection[Entity] | None`"
         case Changes():
             found = Change, "changes, `Change[Entity] | None`"
-        case b.Vectors(reading=Reading.SEARCH | Reading.NEAREST) if binding.collection is not None:
-            found = Hits, "hits, `Hits[Entity] | None`"
+        case b.Vectors() if binding.collection is not None:
+            found = _READINGS[binding.reading][1:]
         case _:
             return None
     return found
 
 
-def _may_be_missing(binding: b.Binding) -> bool:
+def _may_be_null(placed: Placed) -> bool:
+    binding = placed.binding
+    if placed.place is Place.ENTITY:
+        return not isinstance(binding, b.ColumnBinding | b.ByColumns | b.ManyThrough)
+    if placed.place is Place.COLLECTION:
+        return not isinstance(binding, ItemField)
     one = isinstance(binding, Update | Delete) and not binding.many
-    return one or isinstance(binding, b.ByKey | Changes)
-
-
-_NAMES: dict[type[b.Binding], str] = {
-    b.ColumnBinding: "a column",
-    StateRoot: "a field of StateQueries",
-    StateWrite: "a field of StateMutations",
-    ItemWriteField: "a field that writes items",
-    Messages: "a field of StateSubscriptions",
-}
+    return one or isinstance(binding, _MISSING)
 
 
 def _function(binding: b.Binding) -> str:
@@ -145,7 +126,6 @@ def _function(binding: b.Binding) -> str:
         many = "_each" if each else "_many" if binding.many else ""
     if isinstance(binding, StateValue):
         return f"state_{binding.kind}()"
-    if isinstance(binding, b.Vectors):
-        one = {Reading.SEARCH: "search()", Reading.NEAREST: "nearest()"}
-        return one.get(binding.reading, "a reading of a vector collection")
+    if isinstance(binding, b.Vectors) and binding.collection is not None:
+        return _READINGS[binding.reading][0]
     return _NAMES.get(kind) or f"{to_snake_case(kind.__name__)}{many}()"

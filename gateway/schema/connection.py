@@ -5,10 +5,17 @@ Relay Cursor Connections Specification; `nodes` is the usual shortcut past the e
 
 from __future__ import annotations
 
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import strawberry
 from strawberry.types.field import StrawberryField
+
+from gateway.schema.members import Member, make_type
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from gateway.schema.catalog import EntityInfo
 
 T = TypeVar("T")
 
@@ -35,7 +42,7 @@ class PageInfo:
 class Connection(Generic[T]):
     """The annotation of a list: a page of rows, and what the whole list amounts to.
 
-    `Connection[Trend]` becomes `TrendConnection` in the schema (`gateway.schema.outputs`), with
+    `Connection[Trend]` becomes `TrendConnection` in the schema (`list_types`), with
     `edges`, `nodes`, `pageInfo`, `totalCount`, `aggregate` and `groups`.
     """
 
@@ -69,3 +76,34 @@ class Node:
     node_id: strawberry.ID = strawberry.field(
         description="An id that is unique over all types; hand it to `node(nodeId:)`."
     )
+
+
+def list_types(entity: EntityInfo, whole: Mapping[str, Member]) -> tuple[type, type]:
+    """`<Entity>Connection` and `<Entity>Edge`; `whole` are the members about the whole list."""
+    members = {
+        "cursor": Member(str, "Pass as `after` or `before` to go on from here."),
+        "node": Member(entity.cls, "The row itself."),
+    }
+    if entity.text is not None:
+        members["rank"] = Member(
+            float | None, "How well the row fits the `search`; larger is better. Null without one."
+        )
+        members["headline"] = Member(
+            str | None,
+            "Where the words of the `search` stand in the row's text, as HTML: they are in "
+            "`<mark>`, everything else is escaped. Null without a `search`.",
+        )
+    edge = make_type(f"{entity.name}Edge", members, "A row of a connection and its place in it.")
+    return make_type(
+        f"{entity.name}Connection",
+        {
+            "edges": Member(list[edge], "The rows with their cursors."),  # type: ignore[valid-type]  # made at run time
+            "nodes": Member(list[entity.cls], "The rows alone."),  # type: ignore[name-defined]  # likewise
+            "pageInfo": Member(PageInfo, "Where this page lies."),
+            "totalCount": Member(
+                int, "How many rows the whole list has; counted only when asked for."
+            ),
+            **whole,
+        },
+        "A page of rows, with cursors to go on from.",
+    ), edge

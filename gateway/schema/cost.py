@@ -16,7 +16,7 @@ import strawberry
 from strawberry.schema_directive import Location
 
 from gateway.errors import ConfigurationError
-from gateway.schema.definitions import definition_of
+from gateway.schema.definitions import directives_on
 
 T = TypeVar("T")
 
@@ -57,10 +57,7 @@ class ListSize:
 
 def declared(element: Any, kind: type[T]) -> T | None:
     """The directive of that kind on an element of the schema; None where it has none."""
-    for directive in getattr(definition_of(element), "directives", None) or ():
-        if isinstance(directive, kind):
-            return directive
-    return None
+    return next((one for one in directives_on(element) if isinstance(one, kind)), None)
 
 
 def weight_of(element: Any, default: float) -> float:

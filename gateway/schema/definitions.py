@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import re
 from typing import TYPE_CHECKING, Any
 
 import strawberry
@@ -10,14 +11,32 @@ from strawberry.schema.name_converter import NameConverter
 from strawberry.types.enum import has_enum_definition
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 _NAMES = NameConverter()
 
 
 def definition_of(element: Any) -> Any:
     """The Strawberry field, type or argument behind an element of the schema; None without one."""
-    return (getattr(element, "extensions", None) or {}).get("strawberry-definition")
+    return noted(element, "strawberry-definition")
+
+
+def directives_on(element: Any) -> list[Any]:
+    """The directives that a domain gave to an element of the schema."""
+    return list(getattr(definition_of(element), "directives", None) or ())
+
+
+def noted(element: Any, key: str) -> Any:
+    """What stands under a key among an element's extensions: notes on what Strawberry did not make.
+
+    None where nothing does.
+    """
+    return (getattr(element, "extensions", None) or {}).get(key)
+
+
+def note(element: Any, key: str, value: Any) -> None:
+    """Let something stand there."""
+    element.extensions = {**(element.extensions or {}), key: value}
 
 
 def fields_of(cls: type) -> list[Any]:
@@ -35,6 +54,24 @@ def declare_enum(cls: type[enum.Enum]) -> None:
     if not has_enum_definition(cls):
         strawberry.enum(cls, description=paragraph(cls.__doc__))
         describe_values(cls, lambda value: f"Stored as `{value}`.")
+
+
+def names_enum(
+    name: str, names: Mapping[str, str], says: str, *, spelt: bool = True
+) -> type[enum.Enum]:
+    """A GraphQL enum of names, each with what it says: `firstSeen` is called `FIRST_SEEN`.
+
+    Its value stays. Where it is not to be `spelt` so, it is called as it is.
+    """
+    members: dict[str, str] = {}
+    for one in names:
+        shown = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", one).upper() if spelt else one
+        members[one if shown in members else shown] = one
+    functional: Any = enum.Enum  # to a type checker it takes literals alone
+    made: type[enum.Enum] = functional(name, members, module=__name__)
+    strawberry.enum(made, description=says)
+    describe_values(made, names.__getitem__)
+    return made
 
 
 def describe_values(cls: Any, says: Callable[[Any], str]) -> None:

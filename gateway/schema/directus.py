@@ -60,7 +60,7 @@ def directus_field(
     field: str | None = None,
     *,
     readonly: bool = False,
-    init: Literal[False] = False,  # noqa: ARG001 - read by type checkers
+    init: Literal[False] = False,
     **options: Any,
 ) -> Any:
     """A value under another name than the attribute's, or one with a description or rules.
@@ -71,11 +71,7 @@ def directus_field(
 
 
 def directus_one(
-    field: str,
-    *,
-    nested: bool = False,
-    init: Literal[False] = False,  # noqa: ARG001 - read by type checkers
-    **options: Any,
+    field: str, *, nested: bool = False, init: Literal[False] = False, **options: Any
 ) -> Any:
     """To-one (m2o), as in `author: "Author | None"`; `field` is its name in Directus.
 
@@ -89,7 +85,7 @@ def directus_many(
     *,
     through: str | None = None,
     nested: bool = False,
-    init: Literal[False] = False,  # noqa: ARG001 - read by type checkers
+    init: Literal[False] = False,
     **options: Any,
 ) -> Any:
     """To-many (o2m), as in `comments: "list[Comment] | None"`.
@@ -104,7 +100,7 @@ def directus_any(
     *,
     through: str = "item",
     nested: bool = False,
-    init: Literal[False] = False,  # noqa: ARG001 - read by type checkers
+    init: Literal[False] = False,
     **options: Any,
 ) -> Any:
     """Many to any (m2a), as in `blocks: "list[Heading | Image] | None"`.
@@ -114,33 +110,18 @@ def directus_any(
     return bound(ItemLink(field, many=True, through=through, any=True, nested=nested), options)
 
 
-def directus_local(
-    field: str,
-    *,
-    init: Literal[False] = False,  # noqa: ARG001 - read by type checkers
-    **options: Any,
-) -> Any:
+def directus_local(field: str, *, init: Literal[False] = False, **options: Any) -> Any:
     """A row of the domain whose key the item's `field` holds: `trend: "Trend | None"`."""
     return bound(LocalRowField(field), options)
 
 
-def directus_asset(
-    field: str = "id",
-    *,
-    init: Literal[False] = False,  # noqa: ARG001 - read by type checkers
-    **options: Any,
-) -> Any:
+def directus_asset(field: str = "id", *, init: Literal[False] = False, **options: Any) -> Any:
     """The address of the file whose id the item's `field` holds: `url: str | None`."""
     return bound(AssetField(field), options)
 
 
 def directus_item(
-    collection: str,
-    *,
-    match: str = "id",
-    key: str = "",
-    sort: str = "",
-    **options: Any,
+    collection: str, *, match: str = "id", key: str = "", sort: str = "", **options: Any
 ) -> Any:
     """An entity's item, as in `article: "Article | None"`.
 

@@ -25,6 +25,7 @@ from gateway.schema.caching import Cache, cache_directives
 from gateway.schema.definitions import paragraph
 from gateway.schema.rules import Rule
 from gateway.schema.state_fields import state_counter
+from gateway.schema.tables import table_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -59,7 +60,7 @@ class EntityOptions:
     ),
 )
 def entity(  # noqa: PLR0913 - each is an option of an entity
-    table: sa.Table,
+    table: sa.Table | type,
     *,
     key: str | Sequence[str] = "id",
     source: str = "default",
@@ -74,6 +75,7 @@ def entity(  # noqa: PLR0913 - each is an option of an entity
 ) -> Callable[[type[T]], type[T]]:
     """A class bound to a table or view: each bare annotation is a column of the same name.
 
+    `table` is SQLAlchemy's, or a class that its ORM maps to one.
     `key` names the columns that identify a row, one or several. `rule` is the condition under
     which a row exists for a viewer (`gateway.schema.rules`). `search` names the tsvector column
     of full-text search where the table has several, or that column and its text search
@@ -83,13 +85,14 @@ def entity(  # noqa: PLR0913 - each is an option of an entity
     be served again. The class docstring, else the table's comment, becomes the GraphQL description.
     Raises ConfigurationError at import where a column does not exist.
     """
+    table = table_of(table, "@entity")
 
     def decorate(cls: type[T]) -> type[T]:
         keys = (key,) if isinstance(key, str) else tuple(key)
         others = tuple((one,) if isinstance(one, str) else tuple(one) for one in other_keys)
         options = EntityOptions(table, keys, source, rule, search, others)
         for column_name in keys:
-            _existing(options, column_name, f"the key of {cls.__name__}")
+            _existing(options, column_name, f"the key of {cls.__name__}", _KEY)
         for attribute in get_annotations(cls, format=Format.STRING):
             value = vars(cls).get(attribute, dataclasses.MISSING)
             if value is dataclasses.MISSING:
@@ -110,17 +113,33 @@ def entity(  # noqa: PLR0913 - each is an option of an entity
                 *cache_directives(cache),
             ],
         )
+        if "__getattr__" not in vars(cls):
+            cls.__getattr__ = _unread  # type: ignore[attr-defined]  # says what Python could not
         bound.__plait_entity__ = options  # type: ignore[attr-defined]  # read by build()
         return bound
 
     return decorate
 
 
-def _existing(options: EntityOptions, name: str, where: str) -> sa.Column[Any]:
+def _unread(row: object, name: str) -> Any:
+    """Raise AttributeError for what a resolver looks for in a row and did not ask for."""
+    kind = type(row)
+    if name in kind.__dataclass_fields__:  # type: ignore[attr-defined]  # an entity is one
+        raise AttributeError(
+            f"{kind.__name__}.{name} was not read for this resolver, which must name it: "
+            f"@field(needs=({name!r},))"
+        )
+    raise AttributeError(f"{kind.__name__!r} object has no attribute {name!r}")
+
+
+_KEY = "; name those that identify a row, as in `@entity(table, key=(…))`"
+
+
+def _existing(options: EntityOptions, name: str, where: str, hint: str = "") -> sa.Column[Any]:
     try:
         return options.table.c[name]
     except KeyError:
         near = ", ".join(sorted(options.table.c.keys()))
         raise ConfigurationError(
-            f"{where}: table {options.table.name} has no column {name!r}; it has {near}."
+            f"{where}: table {options.table.name} has no column {name!r}; it has {near}{hint}."
         ) from None

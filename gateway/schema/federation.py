@@ -5,10 +5,9 @@ https://www.apollographql.com/docs/graphos/schema-design/federated-schemas/refer
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import strawberry.federation
+import strawberry
 from graphql import FieldNode, GraphQLError, parse
 from strawberry.federation.schema_directives import External, Key, Requires
 
@@ -31,7 +30,6 @@ ENTITIES = "_entities"
 ANY_ENTITY = "_Entity"
 
 
-@dataclass(frozen=True, slots=True)
 class Entities(Binding):
     """The root field `_entities(representations:)`."""
 
@@ -152,8 +150,3 @@ def _is_ours(type_: Any) -> bool:
     """Whether the gateway declares the type, not the domain."""
     origin = getattr(definition_of(type_), "origin", None)
     return str(getattr(origin, "__module__", "")).startswith("gateway.")
-
-
-def schema_class(*, subgraph: bool) -> type[strawberry.Schema]:
-    """What makes the schema."""
-    return strawberry.federation.Schema if subgraph else strawberry.Schema

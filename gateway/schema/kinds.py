@@ -3,7 +3,7 @@
 A kind says which GraphQL type the column has, how a coerced GraphQL value becomes the value bound
 to SQL (with its bounds, so that a bad one is refused before the database sees it), which filter
 operators make sense, and how its text in a cursor is read back. How it is written as JSON by SQL
-stands in `gateway.sources.postgres.scalars`.
+stands in `gateway.sources.postgres.scalars`, which column has which in `column_kinds`.
 """
 
 from __future__ import annotations
@@ -16,18 +16,25 @@ import re
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
-from types import NoneType
-from typing import Any, get_args
+from decimal import Decimal
+from typing import Any, TypeVar
 
-import sqlalchemy as sa
 import strawberry
-from sqlalchemy.dialects import postgresql as pg
 from strawberry.scalars import JSON
 
-from gateway.errors import ConfigurationError, InputError
-from gateway.schema.beyond import ENDLESS, Endless, or_distant
-from gateway.schema.scalars import BigInt, Bytes, Duration, parse_duration
+from gateway.errors import InputError
+from gateway.schema.beyond import ENDLESS, or_distant
+from gateway.schema.scalars import (
+    NUMBERS,
+    BigInt,
+    Bytes,
+    Duration,
+    parse_duration,
+    read_decimal,
+    read_time,
+)
+
+T = TypeVar("T")
 
 EQUALITY = ("eq", "ne", "in", "notIn", "isNull")
 ORDERED = ("eq", "ne", "in", "notIn", "lt", "lte", "gt", "gte", "isNull")
@@ -36,7 +43,6 @@ ARRAY = ("eq", "contains", "containedBy", "overlaps", "isNull")
 DOCUMENT = ("eq", "contains", "hasKey", "isNull")
 
 MAX_TEXT = 1_000_000
-MAX_DIGITS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,17 +136,6 @@ def _uuid(value: Any, name: str) -> uuid.UUID:
         raise must_be(name, "a UUID") from None
 
 
-def _decimal(value: Any, name: str) -> Decimal:
-    try:
-        number = Decimal(value)
-    except (InvalidOperation, TypeError, ValueError):
-        raise must_be(name, "a decimal number") from None
-    digits = number.as_tuple()
-    if not number.is_finite() or max(abs(number.adjusted()), len(digits.digits)) > MAX_DIGITS:
-        raise must_be(name, f"a finite decimal number of at most {MAX_DIGITS} digits")
-    return number
-
-
 def _moment(value: Any, name: str) -> dt.datetime:
     if isinstance(value, str):
         try:
@@ -161,16 +156,29 @@ def _local_moment(value: Any, name: str) -> dt.datetime:
     return moment.astimezone(dt.UTC).replace(tzinfo=None) if moment.tzinfo else moment
 
 
-def _iso(kind: type[dt.date | dt.time], right: str) -> Callable[[Any, str], Any]:
-    def bind(value: Any, name: str) -> Any:
-        if isinstance(value, kind) and not isinstance(value, dt.datetime):
-            return value
-        try:
-            return kind.fromisoformat(value)
-        except (TypeError, ValueError):
-            raise must_be(name, right) from None
+def _date(value: Any, name: str) -> dt.date:
+    if isinstance(value, dt.date) and not isinstance(value, dt.datetime):
+        return value
+    try:
+        return dt.date.fromisoformat(value)
+    except (TypeError, ValueError):
+        raise must_be(name, "a date") from None
 
-    return bind
+
+def _time(value: Any, name: str) -> dt.time:
+    return value if isinstance(value, dt.time) else _read(read_time, value, name)
+
+
+def _decimal(value: Any, name: str) -> Decimal:
+    return _read(read_decimal, value, name)
+
+
+def _read(read: Callable[[Any], T], value: Any, name: str) -> T:
+    """What a scalar reads, which says what would be right."""
+    try:
+        return read(value)
+    except ValueError as error:
+        raise must_be(name, str(error)) from None
 
 
 def _span(value: Any, name: str) -> dt.timedelta:
@@ -211,16 +219,10 @@ def _or(bind: Callable[[Any, str], Any], more: Mapping[str, Any]) -> Callable[[s
     return lambda text, name: more[text] if text in more else bind(text, name)
 
 
-_NUMBERS = ("NaN", "Infinity", "-Infinity")
-
-_read_float = _or(_float, {text: float(text) for text in _NUMBERS})
-_read_decimal = _or(_decimal, {text: Decimal(text) for text in _NUMBERS})
+_read_float = _or(_float, {text: float(text) for text in NUMBERS})
 _read_moment = _or(or_distant(_moment, dt.timedelta(microseconds=1)), ENDLESS)
 _read_local = _or(or_distant(_local_moment, dt.timedelta(microseconds=1)), ENDLESS)
-_bind_date = _iso(dt.date, "a date")
-_read_date = _or(or_distant(_bind_date, dt.timedelta(days=1)), ENDLESS)
-_bind_time = _iso(dt.time, "a time")
-_read_time = _or(_bind_time, {"24:00:00": Endless.FUTURE})
+_read_date = _or(or_distant(_date, dt.timedelta(days=1)), ENDLESS)
 
 INT = Kind("Int", int, _integer(32), _integer(32), ORDERED, (int,))
 BIGINT = Kind("BigInt", BigInt, _integer(64), _integer(64), ORDERED, (BigInt,))
@@ -231,66 +233,40 @@ TEXT_ID = Kind("TextID", strawberry.ID, _text, _text, ORDERED, (strawberry.ID,))
 BOOLEAN = Kind("Boolean", bool, _boolean, _boolean_text, ("eq", "ne", "isNull"), (bool,))
 UUID = Kind("UUID", uuid.UUID, _uuid, _uuid, ORDERED, (uuid.UUID,))
 UUID_ID = Kind("UUIDID", strawberry.ID, _uuid, _uuid, ORDERED, (strawberry.ID,))
-DECIMAL = Kind("Decimal", Decimal, _decimal, _read_decimal, ORDERED, (Decimal,))
+DECIMAL = Kind("Decimal", Decimal, _decimal, _decimal, ORDERED, (Decimal,))
 MOMENT = Kind("DateTime", dt.datetime, _moment, _read_moment, ORDERED, (dt.datetime,))
 LOCAL_MOMENT = Kind("DateTime", dt.datetime, _local_moment, _read_local, ORDERED, (dt.datetime,))
 NUMERIC = {INT.name, BIGINT.name, FLOAT.name, DECIMAL.name}
-DATE = Kind("Date", dt.date, _bind_date, _read_date, ORDERED, (dt.date,))
-TIME = Kind("Time", dt.time, _bind_time, _read_time, ORDERED, (dt.time,))
+DATE = Kind("Date", dt.date, _date, _read_date, ORDERED, (dt.date,))
+TIME = Kind("Time", dt.time, _time, _time, ORDERED, (dt.time,))
 DURATION = Kind("Duration", Duration, _span, _or(_span, ENDLESS), ORDERED, (Duration, dt.timedelta))
 BYTES = Kind("Bytes", Bytes, _bytes, _hex, EQUALITY, (Bytes, bytes))
 DOCUMENT_KIND = Kind("JSON", JSON, _document, _text, DOCUMENT, (JSON,), orderable=False)
 
-# The first that fits wins, so a subclass stands before its base.
-_BY_TYPE: tuple[tuple[type[Any], tuple[Kind, ...]], ...] = (
-    (sa.BigInteger, (INT_ID, BIGINT)),
-    (sa.Integer, (INT, INT_ID)),
-    (sa.Float, (FLOAT,)),
-    (sa.Numeric, (DECIMAL,)),
-    (sa.Boolean, (BOOLEAN,)),
-    (sa.Uuid, (UUID, UUID_ID)),
-    (sa.Date, (DATE,)),
-    (sa.Time, (TIME,)),
-    (sa.Interval, (DURATION,)),
-    (pg.INTERVAL, (DURATION,)),
-    (sa.LargeBinary, (BYTES,)),
-    (sa.JSON, (DOCUMENT_KIND,)),
-    (sa.String, (TEXT, TEXT_ID)),
-    (pg.CITEXT, (TEXT, TEXT_ID)),
-)
 
-
-def _enum_kind(labels: tuple[str, ...], annotation: type[enum.Enum], where: str) -> Kind:
-    """A kind whose GraphQL names are the enum's member names and whose SQL labels its values."""
-    by_value = {str(member.value): member for member in annotation}
-    if set(by_value) != set(labels):
-        raise ConfigurationError(
-            f"{where}: {annotation.__name__} has the values {sorted(by_value)}, "
-            f"the column has the labels {sorted(labels)}; they must be the same."
-        )
+def enum_kind(annotation: type[enum.Enum], operators: tuple[str, ...] = ORDERED) -> Kind:
+    """A kind whose GraphQL names are the enum's member names, and its values what is stored."""
     members = dict(annotation.__members__)
+    stored = {str(member.value) for member in annotation}
 
     def bind(value: Any, name: str) -> str:
         if isinstance(value, annotation):
             return str(value.value)
-        if isinstance(value, str) and value in by_value:
+        if isinstance(value, str) and value in stored:
             return value
         if isinstance(value, str) and value in members:
             return str(members[value].value)
         raise must_be(name, f"one of {', '.join(members)}")
 
+    labels = tuple((str(member.value), name) for name, member in members.items())
     return Kind(
-        annotation.__name__,
-        annotation,
-        bind,
-        bind,
-        ORDERED,
-        (annotation,),
-        labels=tuple((str(member.value), name) for name, member in members.items()),
+        annotation.__name__, annotation, bind, bind, operators, (annotation,), labels=labels
     )
 
 
-def _array_kind(item: Kind, *, sparse: bool) -> Kind:
+def array_kind(item: Kind, *, sparse: bool) -> Kind:
+    """A kind of lists; `sparse`: nulls may stand among their items."""
+
     def of(annotation: Any) -> Any:
         return list[annotation | None] if sparse else list[annotation]
 
@@ -312,57 +288,4 @@ def _array_kind(item: Kind, *, sparse: bool) -> Kind:
         orderable=False,
         item=item,
         sparse=sparse,
-    )
-
-
-def key_kind(column: sa.Column[Any], where: str) -> Kind:
-    """The kind of a column that holds another row's key: an ID where it can be one."""
-    kinds = _kinds(column.type, None, where)
-    return next((kind for kind in kinds if kind.annotation is strawberry.ID), kinds[0])
-
-
-def kind_of(column: sa.Column[Any], annotation: Any, where: str) -> Kind:
-    """The kind of a column under the Python annotation a resolver class gives it.
-
-    `annotation` is without `| None`. `where` names the field for the error message. Raises
-    ConfigurationError where the two do not fit, saying which annotations do.
-    """
-    kinds = _kinds(column.type, annotation, where)
-    if annotation is None:
-        return next((kind for kind in kinds if kind.annotation is not strawberry.ID), kinds[0])
-    for kind in kinds:
-        if annotation in kind.python:
-            return kind
-    fits = " or ".join(_spell(python) for kind in kinds for python in kind.python)
-    raise ConfigurationError(
-        f"{where}: column {column.table.name}.{column.name} of type {column.type!r} "
-        f"cannot be {_spell(annotation)}; write {fits}."
-    )
-
-
-def _spell(annotation: Any) -> str:
-    if getattr(annotation, "__origin__", None) is list:
-        return str(annotation)
-    return getattr(annotation, "__name__", str(annotation))
-
-
-def _kinds(type_: sa.types.TypeEngine[Any], annotation: Any, where: str) -> tuple[Kind, ...]:
-    if isinstance(type_, sa.ARRAY):
-        inner = annotation.__args__[0] if getattr(annotation, "__args__", ()) else None
-        bare = [part for part in get_args(inner) if part is not NoneType]
-        sparse = len(bare) == 1 and len(get_args(inner)) > 1
-        items = _kinds(type_.item_type, bare[0] if sparse else inner, where)
-        return tuple(_array_kind(item, sparse=sparse) for item in items)
-    if isinstance(type_, sa.Enum) and type_.enums:
-        if isinstance(annotation, type) and issubclass(annotation, enum.Enum):
-            return (_enum_kind(tuple(type_.enums), annotation, where),)
-        return (TEXT,)
-    if isinstance(type_, sa.DateTime):
-        return (MOMENT,) if type_.timezone else (LOCAL_MOMENT,)
-    for base, kinds in _BY_TYPE:
-        if isinstance(type_, base):
-            return kinds
-    raise ConfigurationError(
-        f"{where}: columns of type {type_!r} cannot be a field yet; "
-        "give the field a resolver, or cast the column in a view."
     )

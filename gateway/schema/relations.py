@@ -2,63 +2,75 @@
 
 from __future__ import annotations
 
+import typing
 from functools import cache
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Column, PrimaryKeyConstraint, UniqueConstraint
 
 from gateway.errors import ConfigurationError
-from gateway.schema.bindings import BelongsTo, Binding, HasMany, HasOne, ManyThrough
+from gateway.schema.bindings import BelongsTo, ByColumns, HasMany, ManyThrough
 from gateway.schema.catalog import ColumnInfo, Relation, Through
+from gateway.schema.column_kinds import key_kind
+from gateway.schema.connection import Connection
+from gateway.schema.definitions import type_name
 from gateway.schema.entity import EntityOptions
-from gateway.schema.kinds import key_kind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     import sqlalchemy as sa
 
+    from gateway.schema.places import Placed
 
-def relation_of(  # noqa: PLR0913 - one fact each
+
+def relation_of(
     name: str,
-    binding: Binding,
+    placed: Placed,
+    binding: ByColumns | ManyThrough,
     near: EntityOptions,
-    far: EntityOptions,
-    target: str,
-    *,
-    many: bool,
-    where: str,
+    entities: Sequence[type],
 ) -> Relation:
-    """The relation a binding declares from entity `near` to entity `far`.
+    """The relation that a field of the entity `near` declares; `entities` are the domain's.
 
     Raises ConfigurationError where columns are unknown or do not pair up.
     """
+    many = isinstance(binding, HasMany | ManyThrough)
+    target, far = _target(placed, entities, many=many)
     if near.source != far.source:
-        raise ConfigurationError(
-            f"{where}: {target} lives in source {far.source!r}, this entity in {near.source!r}; "
+        raise placed.wrong(
+            f"{target} lives in source {far.source!r}, this entity in {near.source!r}; "
             "a SQL relation joins tables of one source."
         )
     if isinstance(binding, ManyThrough):
-        _must(many, where, "Connection[…]")
-        return Relation(name, target, many, through=_through(binding, near, far, where))
-    if isinstance(binding, BelongsTo):
-        _must(not many, where, "the entity or None")
-        local, remote = binding.columns, binding.references or far.key
-    elif isinstance(binding, HasOne | HasMany):
-        _must(
-            many == isinstance(binding, HasMany), where, "Connection[…] for many, … | None for one"
-        )
-        local, remote = binding.references or near.key, binding.columns
-    else:
-        raise ConfigurationError(f"{where}: not a relation.")
+        return Relation(name, target, many, through=_through(binding, near, far, placed.where))
+    refers = isinstance(binding, BelongsTo)
+    local = binding.columns if refers else binding.references or near.key
+    remote = binding.references or far.key if refers else binding.columns
     if len(local) != len(remote):
-        raise ConfigurationError(
-            f"{where}: {len(local)} column(s) cannot equal {len(remote)} column(s)."
+        raise placed.wrong(
+            f"columns {', '.join(local) or 'none'} cannot equal {', '.join(remote) or 'none'}; "
+            "name as many of one side as there are of the other."
         )
-    _known(near.table, local, where)
-    _known(far.table, remote, where)
+    _known(near.table, local, placed.where)
+    _known(far.table, remote, placed.where)
     pairs = tuple(zip(local, remote, strict=True))
-    return Relation(name, target, many, pairs=pairs, refers=isinstance(binding, BelongsTo))
+    return Relation(name, target, many, pairs=pairs, refers=refers)
+
+
+def _target(placed: Placed, entities: Sequence[type], *, many: bool) -> tuple[str, EntityOptions]:
+    """The type that a relation is annotated with, and what its entity was given."""
+    connection = typing.get_origin(placed.inner) is Connection
+    cls = typing.get_args(placed.inner)[0] if connection else placed.inner
+    far: EntityOptions | None = getattr(cls, "__plait_entity__", None)
+    right = "`Connection[Entity]`" if many else "`Entity | None`"
+    if far is None:
+        raise placed.wrong(f"{placed.inner!r} is not an entity; annotate it {right}.")
+    if cls not in entities:
+        raise placed.wrong(f"{cls.__name__} is not among the domain's entities; add it there.")
+    if connection != many or not (many or placed.nullable):
+        raise placed.wrong(f"annotate this relation as {right}.")
+    return type_name(cls), far
 
 
 @cache
@@ -104,15 +116,13 @@ def unique_sets(table: sa.Table) -> Iterator[set[str]]:
             yield {column.name for column in index.columns}
 
 
-def _must(holds: bool, where: str, right: str) -> None:  # noqa: FBT001 - a condition, not a flag
-    if not holds:
-        raise ConfigurationError(f"{where}: annotate this relation as {right}.")
-
-
 def _known(table: sa.Table, columns: tuple[str, ...], where: str) -> None:
     for column in columns:
         if column not in table.c:
-            raise ConfigurationError(f"{where}: table {table.name} has no column {column!r}.")
+            known = ", ".join(sorted(table.c.keys()))
+            raise ConfigurationError(
+                f"{where}: table {table.name} has no column {column!r}; it has {known}."
+            )
 
 
 def _through(binding: ManyThrough, near: EntityOptions, far: EntityOptions, where: str) -> Through:

@@ -13,8 +13,9 @@ from typing import Any, Literal
 from strawberry.scalars import JSON
 from strawberry.types.arguments import StrawberryArgument
 
-from gateway.schema.arguments import argument
+from gateway.errors import ConfigurationError
 from gateway.schema.bindings import Binding, bound
+from gateway.schema.members import argument
 from gateway.schema.roots import mutations, queries
 from gateway.schema.scalars import BigInt
 from gateway.schema.state_types import (
@@ -29,7 +30,6 @@ from gateway.schema.state_types import (
 )
 
 
-@dataclass(frozen=True, slots=True)
 class StateRoot(Binding):
     """The root field over the values of a namespace."""
 
@@ -66,11 +66,7 @@ KEPT: Mapping[str, tuple[Any, str]] = {
 
 
 def state_counter(
-    pattern: str,
-    *,
-    source: str = "default",
-    init: Literal[False] = False,  # noqa: ARG001 - read by type checkers
-    **options: Any,
+    pattern: str, *, source: str = "default", init: Literal[False] = False, **options: Any
 ) -> Any:
     """A counter kept outside SQL, of a field annotated `int | None`."""
     return _kept("counter", pattern, source, options)
@@ -102,6 +98,12 @@ def state_members(pattern: str, *, source: str = "default", **options: Any) -> A
 
 
 def _kept(kind: str, pattern: str, source: str, options: dict[str, Any]) -> Any:
+    try:
+        placeholders(pattern)
+    except ValueError as error:
+        raise ConfigurationError(
+            f"state_{kind}({pattern!r}): {error}; a column stands in braces, as in 'views:{{id}}'."
+        ) from None
     return bound(StateValue(kind, pattern, source), options)
 
 

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Sequence
-from typing import Any, cast
 
 import strawberry
 from strawberry.scalars import JSON
 
 from gateway.errors import ConfigurationError
-from gateway.schema.arguments import argument
 from gateway.schema.connection import PageInfo
-from gateway.schema.definitions import describe_values
+from gateway.schema.definitions import names_enum
+from gateway.schema.members import argument, part
 from gateway.schema.scalars import BigInt
 
 
@@ -50,13 +49,6 @@ class StateEnd(enum.Enum):
 
     LEFT = strawberry.enum_value("L", description="The beginning.")
     RIGHT = strawberry.enum_value("R", description="The end.")
-
-
-def part(says: str, *arguments: Any, name: str | None = None) -> Any:
-    """A field whose value stands in the planned answer."""
-    made = strawberry.field(description=says, name=name)
-    made.arguments = list(arguments)
-    return made
 
 
 _KEY = argument("key", str, "The key, relative to the namespace.")
@@ -206,8 +198,5 @@ def namespace_enum(names: Sequence[str]) -> type:
             raise ConfigurationError(f"Domain.namespaces: {name!r} must consist of a-z, 0-9 and _.")
     if not names:
         raise ConfigurationError("The domain offers state but lists no `namespaces`.")
-    members = [(name.upper(), name) for name in names]
-    made: Any = enum.Enum("StateNamespace", members)  # type: ignore[misc]  # made at run time
-    strawberry.enum(made, description="The values that clients may reach, as settings say.")
-    describe_values(made, lambda name: f"The namespace `{name}`.")
-    return cast("type", made)
+    says = {name: f"The namespace `{name}`." for name in names}
+    return names_enum("StateNamespace", says, "The values that clients may reach, as settings say.")

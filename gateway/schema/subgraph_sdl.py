@@ -25,6 +25,8 @@ from graphql import (
 )
 from strawberry.printer import print_schema
 
+from gateway.schema.upstream_links import arguments_of
+
 if TYPE_CHECKING:
     from collections.abc import Collection
 
@@ -58,8 +60,9 @@ class _Fitted(Visitor):
     def enter_directive(self, node: Any, *_: Any) -> Any:
         """Imports of the specification are gathered into one, made at the end."""
         name = node.name.value
-        if name == "link" and _url(node).startswith(SPECIFICATION):
-            self.imported |= set(_imports(node))
+        given = arguments_of(node)
+        if name == "link" and str(given.get("url")).startswith(SPECIFICATION):
+            self.imported |= {str(one).removeprefix("@") for one in given.get("import", ())}
             return REMOVE
         if name in LINKED:
             self.imported.add(name)
@@ -113,16 +116,3 @@ class _Fitted(Visitor):
 def _with(node: Any, **changed: Any) -> Any:
     parts = {name: getattr(node, name) for name in node.keys if name != "loc"}
     return type(node)(**{**parts, **changed})
-
-
-def _argument(node: Any, name: str) -> Any:
-    return next((one.value for one in node.arguments or () if one.name.value == name), None)
-
-
-def _url(node: Any) -> str:
-    return str(getattr(_argument(node, "url"), "value", ""))
-
-
-def _imports(node: Any) -> list[str]:
-    found = _argument(node, "import")
-    return [str(one.value).removeprefix("@") for one in getattr(found, "values", ())]

@@ -7,7 +7,6 @@ and what is selected below it is planned and read anew for each of them.
 from __future__ import annotations
 
 import enum
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Generic, TypeAlias, TypeVar
 
@@ -16,12 +15,9 @@ from strawberry.directive import DirectiveLocation, DirectiveValue
 from strawberry.scalars import JSON
 
 from gateway.errors import ConfigurationError
-from gateway.schema.arguments import argument
-from gateway.schema.bindings import Binding, Bound, bound
-from gateway.schema.definitions import fields_of
-from gateway.schema.outputs import Member, make_type
+from gateway.schema.bindings import Binding, bound
+from gateway.schema.members import Member, argument, make_type, part
 from gateway.schema.roots import subscriptions
-from gateway.schema.state_types import part
 
 if TYPE_CHECKING:
     from strawberry.types.arguments import StrawberryArgument
@@ -69,17 +65,14 @@ class Change(Generic[T]):
     """
 
 
-@dataclass(frozen=True, slots=True)
 class EventBinding(Binding):
     """A subscription field; one subclass for each sort of event."""
 
 
-@dataclass(frozen=True, slots=True)
 class Changes(EventBinding):
     """Rows of an entity that were inserted, updated or deleted, by whomever."""
 
 
-@dataclass(frozen=True, slots=True)
 class Messages(EventBinding):
     """What is published on the channels of a namespace."""
 
@@ -175,28 +168,6 @@ def change_type(entity: EntityInfo) -> type:
 def row_member(entity: EntityInfo) -> str:
     """How a change calls its row."""
     return entity.name[:1].lower() + entity.name[1:]
-
-
-def check_subscriptions(listed: Sequence[type], others: Sequence[type]) -> None:
-    """Refuse subscription classes with fields that give no events, and events elsewhere.
-
-    Raises ConfigurationError naming the field.
-    """
-    for cls in listed:
-        for field in fields_of(cls):
-            events = isinstance(getattr(field, "binding", None), EventBinding)
-            if not (events or field.is_subscription):
-                raise ConfigurationError(
-                    f"{cls.__name__}.{field.python_name}: a subscription is changes() or an "
-                    "asynchronous generator with @strawberry.subscription."
-                )
-    for cls in others:
-        for field in fields_of(cls):
-            if isinstance(field, Bound) and isinstance(field.binding, EventBinding):
-                raise ConfigurationError(
-                    f"{cls.__name__}.{field.python_name}: events belong on a class with "
-                    "@subscriptions."
-                )
 
 
 # What is asked -----------------------------------------------------------------------------------

@@ -22,17 +22,16 @@ from graphql import (
     Node,
     Visitor,
     get_named_type,
-    value_from_ast_untyped,
     visit,
 )
 
 from gateway.errors import ConfigurationError
 from gateway.schema.access import Requirement, Requirements, Sort, directives_of, requirements_of
-from gateway.schema.definitions import definition_of
-from gateway.schema.upstream_links import LinkedNames
+from gateway.schema.definitions import directives_on, note, noted
+from gateway.schema.upstream_links import LinkedNames, written_directives
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
     from graphql import VisitorAction
 
@@ -51,10 +50,8 @@ _SORTS = {
 
 def required_by(element: Any) -> Requirements:
     """What a field or a type of the schema demands, whoever made it."""
-    own: Requirements | None = (getattr(element, "extensions", None) or {}).get(ACCESS)
-    if own is not None:
-        return own
-    return requirements_of(getattr(definition_of(element), "directives", None) or ())
+    own: Requirements | None = noted(element, ACCESS)
+    return own if own is not None else requirements_of(directives_on(element))
 
 
 def settle(
@@ -73,7 +70,8 @@ def settle(
     implement it. Raises ConfigurationError, beginning with `where`, for names that are not there.
     """
     unknown = set(declared)
-    rules = _said if said else _nothing
+    # A service that guards itself applies the rules of its SDL.
+    rules: Callable[[Any], Iterable[Requirement]] = _said if said else lambda _: ()
     for name, type_ in types.items():
         unknown.discard(name)
         if name not in roots:
@@ -113,7 +111,8 @@ class _Hiding(Visitor):
         if isinstance(node, DirectiveNode):
             named = NameNode(value=self._name(node))
             return DirectiveNode(name=named, arguments=node.arguments, loc=node.loc)
-        return REMOVE if "inaccessible" in map(self._name, _directives(node)) else IDLE
+        directives = getattr(node, "directives", None) or ()
+        return REMOVE if "inaccessible" in map(self._name, directives) else IDLE
 
     def _name(self, directive: DirectiveNode) -> str:
         return self._names(directive.name.value)
@@ -122,38 +121,19 @@ class _Hiding(Visitor):
 def _note(element: Any, requirements: Iterable[Requirement]) -> None:
     found = tuple(dict.fromkeys(requirements))
     if found:
-        element.extensions = {**(element.extensions or {}), ACCESS: found}
+        note(element, ACCESS, found)
 
 
 def _declared(declared: Mapping[str, Access], name: str) -> Requirements:
     return requirements_of(directives_of(declared.get(name, {}), name))
 
 
-def _nothing(_element: Any) -> Iterator[Requirement]:
-    """Of a service that applies its rules itself."""
-    return iter(())
-
-
 def _said(element: Any) -> Iterator[Requirement]:
     """What an element's SDL demands. What is said in another form than Apollo's nobody meets."""
-    for node in (
-        getattr(element, "ast_node", None),
-        *(getattr(element, "extension_ast_nodes", None) or ()),
-    ):
-        for directive in _directives(node):
-            sort = _SORTS.get(directive.name.value)
-            if sort is not None:
-                given = [value_from_ast_untyped(one.value) for one in directive.arguments or ()]
-                lists = [each if isinstance(each, list) else [each] for each in given]
-                yield Requirement(
-                    sort,
-                    frozenset(
-                        frozenset(one if isinstance(one, list) else [one])
-                        for each in lists
-                        for one in each
-                    ),
-                )
-
-
-def _directives(node: Any) -> Iterable[Any]:
-    return getattr(node, "directives", None) or ()
+    for directive, given in written_directives(element):
+        if directive in _SORTS:
+            lists = [each if isinstance(each, list) else [each] for each in given.values()]
+            alternatives = frozenset(
+                frozenset(one if isinstance(one, list) else [one]) for each in lists for one in each
+            )
+            yield Requirement(_SORTS[directive], alternatives)

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from graphql import get_named_type, is_leaf_type, value_from_ast_untyped
+from graphql import get_named_type, is_leaf_type
 
 from gateway.errors import ConfigurationError
 from gateway.schema.caching import CACHE, MAX_SECONDS, Cache
+from gateway.schema.definitions import note, noted
+from gateway.schema.upstream_links import written_directives
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Mapping
 
 HINT = "cacheControl"
 INHERITS = "plait-cache-inherits"
@@ -28,53 +30,36 @@ def settle(where: str, types: Mapping[str, Any], declared: Mapping[str, Cache]) 
     `types` are by their names at the upstream, its root types among them; `declared` by type, or
     by `Type.field`. Raises ConfigurationError, beginning with `where`, for names that it has not.
     """
-    elements: dict[str, tuple[Any, bool]] = {}
+    elements: dict[str, Any] = {}
     for name, type_ in types.items():
         if name.startswith("__") or is_leaf_type(type_):
             continue
-        elements[name] = type_, False
+        elements[name] = type_
         for field, definition in getattr(type_, "fields", {}).items():
             if hasattr(definition, "args"):
-                elements[f"{name}.{field}"] = (
-                    definition,
-                    is_leaf_type(get_named_type(definition.type)),
-                )
+                elements[f"{name}.{field}"] = definition
     unknown = ", ".join(sorted(declared.keys() - elements))
     if unknown:
         raise ConfigurationError(f"{where}: `caches` names what the SDL has not: {unknown}.")
-    for name, (element, leaf) in elements.items():
-        extensions = {}
-        for hint in _hints(element):
-            extensions = _extensions(hint, leaf=leaf)
+    for name, element in elements.items():
+        hints = [said for directive, said in written_directives(element) if directive == HINT]
         if name in declared:
-            extensions = {CACHE: declared[name]}
-        element.extensions = {**(element.extensions or {}), **extensions}
+            note(element, CACHE, declared[name])
+        elif hints:
+            leaf = hasattr(element, "args") and is_leaf_type(get_named_type(element.type))
+            note(element, *_hinted(hints[-1], leaf=leaf))
 
 
 def inherits(element: Any) -> bool:
     """Whether a field or a type is kept as long as the object it is in."""
-    return INHERITS in (getattr(element, "extensions", None) or {})
+    return noted(element, INHERITS) is not None
 
 
-def _hints(element: Any) -> Iterator[dict[str, Any]]:
-    """The arguments of its hints, those of extensions last."""
-    nodes: Iterable[Any] = (
-        element.ast_node,
-        *(getattr(element, "extension_ast_nodes", None) or ()),
-    )
-    for node in nodes:
-        for directive in getattr(node, "directives", None) or ():
-            if directive.name.value == HINT:
-                yield {
-                    one.name.value: value_from_ast_untyped(one.value) for one in directive.arguments
-                }
-
-
-def _extensions(hint: Mapping[str, Any], *, leaf: bool) -> dict[str, Any]:
+def _hinted(hint: Mapping[str, Any], *, leaf: bool) -> tuple[str, Any]:
     """What a hint comes to. Without a time of its own a scalar has its object's, an object none."""
     age, private = hint.get("maxAge"), hint.get("scope") == "PRIVATE"
     if age is None and hint.get("inheritMaxAge") is True and not private:
-        return {INHERITS: True}
+        return INHERITS, True
     given = age if isinstance(age, int) else MAX_SECONDS if leaf else 0
     seconds = min(max(given, 0), MAX_SECONDS)
-    return {CACHE: Cache(seconds, "private" if private else "public")}
+    return CACHE, Cache(seconds, "private" if private else "public")

@@ -1,4 +1,4 @@
-"""What the directives of an SDL are called by those who specified them, as its `@link`s say.
+"""The directives of an SDL, and what those who specified them call them, as its `@link`s say.
 
 A service may import a directive under another name, or use it unimported with its specification's
 name before it; that may be another one too. https://specs.apollo.dev/link/v1.0/
@@ -12,10 +12,26 @@ from typing import TYPE_CHECKING, Any
 from graphql import SchemaDefinitionNode, SchemaExtensionNode, value_from_ast_untyped
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from graphql import DirectiveNode, DocumentNode
 
 _SPECIFICATION = re.compile(r"([^/]+?)(?:/v[0-9]+(?:\.[0-9]+)*)?/?$")
 """The name at the end of a specification's address, before its version."""
+
+
+def written_directives(element: Any) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Names and arguments of the directives on an element of a schema, extensions' last."""
+    extensions = getattr(element, "extension_ast_nodes", None) or ()
+    for node in (getattr(element, "ast_node", None), *extensions):
+        for directive in getattr(node, "directives", None) or ():
+            yield directive.name.value, arguments_of(directive)
+
+
+def arguments_of(directive: DirectiveNode) -> dict[str, Any]:
+    """A written directive's arguments by name, as plain values."""
+    given = directive.arguments or ()
+    return {one.name.value: value_from_ast_untyped(one.value) for one in given}
 
 
 class LinkedNames:
@@ -36,9 +52,7 @@ class LinkedNames:
 
     def _link(self, directive: DirectiveNode) -> None:
         """Learn of one specification; `@link` is known by its arguments, as it may be renamed."""
-        said: dict[str, Any] = {
-            one.name.value: value_from_ast_untyped(one.value) for one in directive.arguments or ()
-        }
+        said = arguments_of(directive)
         found = _SPECIFICATION.search(str(said.get("url") or said.get("feature") or ""))
         if found is None:
             return

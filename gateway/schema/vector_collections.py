@@ -90,6 +90,16 @@ class PayloadField:
     labels: type[enum.Enum] | None = None
 
     @property
+    def annotation(self) -> Any:
+        """How one of its values is annotated."""
+        return ANNOTATIONS[self.kind] if self.labels is None else self.labels
+
+    @property
+    def says(self) -> str:
+        """What a member that holds it or names it says."""
+        return f"What is stored at `{self.path}`."
+
+    @property
     def counted(self) -> bool:
         """Whether points can be counted and grouped by its values."""
         return self.kind in _COUNTED

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import strawberry
 from strawberry.scalars import JSON
 
-from gateway.errors import ConfigurationError
 from gateway.schema import bindings as b
-from gateway.schema.connection import Facets, HitGroups, Hits, PageInfo
+from gateway.schema.connection import PageInfo
 from gateway.schema.hybrid import SIDES, may_be_narrowed
-from gateway.schema.outputs import Member, make_type
-from gateway.schema.vector_arguments import PAYLOAD_ARGUMENTS, VectorArguments
+from gateway.schema.members import Member, make_type
+from gateway.schema.places import NO_ENTITY, Placed
+from gateway.schema.vector_arguments import PAYLOAD_ARGUMENTS, reading_arguments
 from gateway.schema.vector_reading import Reading
 
 if TYPE_CHECKING:
@@ -22,24 +22,16 @@ if TYPE_CHECKING:
     from strawberry.types.arguments import StrawberryArgument
 
     from gateway.schema.catalog import EntityInfo
-    from gateway.schema.inputs import Inputs
-    from gateway.schema.vector_collections import VectorCollection
-
-_FORMS: Mapping[Reading, tuple[Any, str]] = {
-    Reading.SEARCH: (Hits, "Hits[Entity] | None"),
-    Reading.NEAREST: (Hits, "Hits[Entity] | None"),
-    Reading.RECOMMEND: (Hits, "Hits[Entity] | None"),
-    Reading.BATCH: (list, "list[Hits[Entity]] | None"),
-    Reading.GROUPS: (HitGroups, "HitGroups[Entity] | None"),
-    Reading.FACET: (Facets, "Facets[Entity] | None"),
-}
+    from gateway.schema.vector_inputs import VectorInputs
 
 
 class VectorFields:
     """Settles the vector fields of one schema; `target` finds the entity an annotation names."""
 
-    def __init__(self, inputs: Inputs, target: Callable[[Any], EntityInfo | None]) -> None:
-        self._arguments = VectorArguments(inputs)
+    def __init__(
+        self, collections: VectorInputs, target: Callable[[Any], EntityInfo | None]
+    ) -> None:
+        self._collections = collections
         self._target = target
         self._made: dict[str, type] = {}
         self.hits: dict[str, str] = {}
@@ -52,41 +44,30 @@ class VectorFields:
         """The object types that are planned as part of the field that returns them."""
         return frozenset(self._made)
 
-    def inputs_of(self, collection: VectorCollection, label: str, where: str) -> tuple[str, Any]:
-        """What the names of a collection's types begin with, and its filter; for its writes."""
-        return self._arguments.inputs_of(collection, label, where)
-
     def settle(
-        self, binding: b.Vectors, inner: Any, where: str
+        self, placed: Placed, binding: b.Vectors
     ) -> tuple[Any, EntityInfo | None, list[StrawberryArgument]]:
         """The field's type without `| None`, its entity, and its own arguments.
 
-        `inner` is the annotation. Raises ConfigurationError naming the field.
+        Raises ConfigurationError naming the field.
         """
-        if binding.collection is None:
-            return self._shown(binding.reading, None), None, self._arguments.of(binding, None)
-        form, right = _FORMS[binding.reading]
-        annotation = inner
-        if form is list and typing.get_origin(inner) is list:
-            (annotation,) = typing.get_args(inner)
-        entity = self._target(annotation)
-        if typing.get_origin(inner) is not form or entity is None:
-            raise ConfigurationError(
-                f"{where}: {binding.reading.value} over a collection must be annotated {right}, "
-                "with an entity of the domain."
-            )
-        if entity.rule is not None and not binding.reading.is_ranking:
-            raise ConfigurationError(
-                f"{where}: {entity.name} has a row rule, which {binding.reading.value} cannot keep."
-            )
+        reading, collection, inner = binding.reading, binding.collection, placed.inner
+        if collection is None:
+            of = self._collections.of(None, "Vector", placed.where)
+            return self._shown(reading, None), None, reading_arguments(reading, of)
+        entity = self._target(typing.get_args(inner)[0] if reading is Reading.BATCH else inner)
+        if entity is None:
+            raise placed.wrong(NO_ENTITY)
+        if entity.rule is not None and not reading.is_ranking:
+            raise placed.wrong(f"{entity.name} has a row rule, which {reading.value} cannot keep.")
         if len(entity.key) != 1:
-            raise ConfigurationError(
-                f"{where}: a point tells its row by one key, but {entity.name} has "
-                f"{len(entity.key)} key columns."
+            raise placed.wrong(
+                f"a point tells its row by one key, but {entity.name} has {len(entity.key)} key "
+                "columns."
             )
-        label = self._arguments.label(binding.collection, entity.name, where)
+        of = self._collections.of(collection, entity.name, placed.where)
         self.hits[f"{entity.name}Hit"] = self.made_of[f"{entity.name}Hit"] = entity.name
-        return self._shown(binding.reading, entity), entity, self._arguments.of(binding, label)
+        return self._shown(reading, entity), entity, reading_arguments(reading, of)
 
     def _shown(self, reading: Reading, entity: EntityInfo | None) -> Any:
         """The type of a field; without an entity its hits show what the engine has."""

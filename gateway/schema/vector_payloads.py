@@ -1,4 +1,4 @@
-"""The payload of a collection as an input type, and what a client gave as it is stored."""
+"""A payload that a client gave, as it is stored."""
 
 from __future__ import annotations
 
@@ -6,55 +6,12 @@ import datetime as dt
 import enum
 from typing import TYPE_CHECKING, Any
 
-import strawberry
-from strawberry.scalars import JSON
-
-from gateway.schema.definitions import describe_values
 from gateway.schema.scalars import write_moment
-from gateway.schema.vector_collections import ANNOTATIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
-    from gateway.schema.inputs import Inputs
-    from gateway.schema.vector_collections import PayloadField, VectorCollection
-
-_LISTED = "[]"
-
-
-def written_fields(collection: VectorCollection) -> Iterator[PayloadField]:
-    """The declared fields a client may write: not those within the objects of a list."""
-    return (field for field in collection.fields.values() if _LISTED not in field.path)
-
-
-def stored_at(field: PayloadField) -> str:
-    """What a member that holds or names a payload field says."""
-    return f"What is stored at `{field.path}`."
-
-
-def payload_input(inputs: Inputs, collection: VectorCollection, label: str) -> Any:
-    """`<label>PayloadInput`; any JSON object where no payload is declared."""
-    if not collection.fields:
-        return JSON
-    members: dict[str, tuple[Any, str]] = {}
-    for field in written_fields(collection):
-        value = field.labels if field.labels is not None else ANNOTATIONS[field.kind]
-        shown = list[value] if field.many else value  # type: ignore[valid-type]  # made at run time
-        members[field.name] = (shown | None, stored_at(field))
-    return inputs.make(
-        f"{label}PayloadInput", members, "What is stored with a point; what is left out is absent."
-    )
-
-
-def payload_names(collection: VectorCollection, label: str) -> Any:
-    """`<label>PayloadField`, for naming fields; None where no payload is declared."""
-    says = {field.name: stored_at(field) for field in written_fields(collection)}
-    if not says:
-        return None
-    made: Any = enum.Enum(f"{label}PayloadField", {name: name for name in says})  # type: ignore[misc]  # made of the declaration
-    strawberry.enum(made, description="A field of the payload.")
-    describe_values(made, says.__getitem__)
-    return made
+    from gateway.schema.vector_collections import VectorCollection
 
 
 def stored_payload(collection: VectorCollection | None, given: Mapping[str, Any]) -> dict[str, Any]:

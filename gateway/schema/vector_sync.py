@@ -21,6 +21,7 @@ import sqlalchemy as sa
 from sqlalchemy.sql.visitors import iterate
 
 from gateway.errors import ConfigurationError
+from gateway.schema.tables import expression_of, table_of
 from gateway.schema.vector_collections import PayloadKind, VectorCollection
 
 MAX_PAYLOAD = 50
@@ -41,7 +42,7 @@ _INDEXES: Mapping[PayloadKind, str] = {
 
 @dataclass(frozen=True, slots=True, eq=False)
 class VectorSync:
-    """The rows of `table` as points of `collection`.
+    """The rows of `table`, or of the class mapped to it, as points of `collection`.
 
     `text`: SQL of the text to embed; a row whose text is blank has no point. `payload`: SQL by the
     declared paths of the collection's payload, nulls left out. `indexed`: those of them that the
@@ -69,6 +70,10 @@ class VectorSync:
 
     def __post_init__(self) -> None:
         """Check the declaration."""
+        object.__setattr__(self, "table", table_of(self.table, "VectorSync"))
+        object.__setattr__(self, "text", expression_of(self.text))
+        payload = {path: expression_of(one) for path, one in self.payload.items()}
+        object.__setattr__(self, "payload", payload)
         object.__setattr__(self, "key", self._key())
         self._check_collection()
         object.__setattr__(self, "columns", self._columns())
@@ -99,8 +104,11 @@ class VectorSync:
             raise self._wrong("the id of a point is the row's key; declare no entity_key.")
         declared, given = set(one.payload), set(self.payload)
         if declared != given:
-            names = ", ".join(sorted(declared ^ given))
-            raise self._wrong(f"payload and the collection's declaration differ in {names}.")
+            extra, lacks = (", ".join(sorted(one)) for one in (given - declared, declared - given))
+            raise self._wrong(
+                "payload must have what the collection declares; too much is "
+                f"{extra or 'nothing'}, it lacks {lacks or 'nothing'}."
+            )
         if len(given) > MAX_PAYLOAD:
             raise self._wrong(f"payload has more than {MAX_PAYLOAD} fields.")
 
@@ -111,7 +119,7 @@ class VectorSync:
                 if isinstance(element, sa.Select | sa.TextClause):
                     raise self._wrong("text and payload must be made of the row's own columns.")
                 if isinstance(element, sa.Column):
-                    if element.table is not self.table:
+                    if getattr(element.table, "fullname", None) != self.table.fullname:
                         raise self._wrong(f"{element} is no column of table {self.table.name}.")
                     found[element.name] = None
         return tuple(sorted(found))

@@ -9,21 +9,17 @@ import strawberry
 from strawberry.scalars import JSON
 from strawberry.types.unset import UNSET
 
-from gateway.errors import ConfigurationError
 from gateway.schema import vector_write_types as t
-from gateway.schema.arguments import argument
-from gateway.schema.vector_payloads import payload_input, payload_names
-from gateway.schema.vector_writes import ON_POINTS, READS, Operation, VectorChange
-from gateway.schema.vectors import VectorFilter
+from gateway.schema.definitions import names_enum
+from gateway.schema.members import argument
+from gateway.schema.vector_writes import ON_POINTS, Operation, VectorChange
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from strawberry.types.arguments import StrawberryArgument
 
-    from gateway.schema.bindings import Bound
-    from gateway.schema.inputs import Inputs
+    from gateway.schema.places import Placed
     from gateway.schema.vector_collections import VectorCollection
+    from gateway.schema.vector_inputs import CollectionInputs, VectorInputs
 
 _RETURNS: dict[Operation, Any] = {
     **dict.fromkeys(ON_POINTS, t.VectorWrite),
@@ -49,35 +45,18 @@ class _Types:
 class VectorWriteFields:
     """Settles the fields of one schema that are bound to operations of a vector engine."""
 
-    def __init__(
-        self, inputs: Inputs, inputs_of: Callable[[VectorCollection, str, str], tuple[str, Any]]
-    ) -> None:
-        """`inputs_of` gives the label and the filter of a collection, as reads have them."""
-        self._inputs = inputs
-        self._inputs_of = inputs_of
+    def __init__(self, collections: VectorInputs) -> None:
+        self._collections = collections
         self._made: dict[VectorCollection | None, _Types] = {}
 
-    def settle(  # noqa: PLR0913 - what is known of the field, each by name
-        self, field: Bound, cls: type, hint: Any, *, nullable: bool, writes: bool, entity: bool
-    ) -> None:
-        """Set type and arguments; `hint` is the annotation without `| None`.
-
-        `writes`, `entity`: whether `cls` holds mutations, or is an entity.
-        Raises ConfigurationError where the field has another type, or stands in the wrong class.
-        """
-        where = f"{cls.__name__}.{field.python_name}"
-        binding = field.binding
-        if not isinstance(binding, VectorChange):
-            raise TypeError(f"{where} is bound to no operation of a vector engine")
+    def settle(self, placed: Placed, binding: VectorChange) -> None:
+        """Set type and arguments. Raises ConfigurationError where the field has another type."""
         right = _RETURNS[binding.operation]
-        if hint != right or not nullable:
+        if placed.inner != right or not placed.nullable:
             name = getattr(right, "__name__", "VectorCollectionInfo")
             shown = f"list[{name}]" if binding.operation is Operation.COLLECTIONS else name
-            raise ConfigurationError(f"{where}: annotate it `{shown} | None`.")
-        if entity or writes is (binding.operation in READS):
-            right_class = "queries" if binding.operation in READS else "mutations"
-            raise ConfigurationError(f"{where}: this field belongs into a class of {right_class}.")
-        field.settle(hint | None, self._arguments(binding, where))
+            raise placed.wrong(f"annotate it `{shown} | None`.")
+        placed.field.settle(right | None, self._arguments(binding, placed.where))
 
     def _arguments(self, binding: VectorChange, where: str) -> list[StrawberryArgument]:
         operation = binding.operation
@@ -114,27 +93,45 @@ class VectorWriteFields:
     def _types(self, collection: VectorCollection | None, where: str) -> _Types:
         """The inputs of a collection's writes, made once."""
         if collection not in self._made:
-            label, picked, payload, fields = "", VectorFilter, JSON, None
-            if collection is not None:
-                label, picked = self._inputs_of(collection, label_of(collection), where)
-                payload = payload_input(self._inputs, collection, label)
-                fields = payload_names(collection, label)
-            point = self._inputs.make(
-                f"{label}PointInput",
-                {
-                    "id": (strawberry.ID, "An unsigned integer or a UUID."),
-                    "vector": (t.Vector | None, "Its vector."),
-                    "text": (str | None, "Instead of a vector: the text it is made of."),
-                    "vectors": (
-                        list[t.NamedVectorInput] | None,
-                        "Its other vectors, by name.",
-                    ),
-                    "payload": (payload | None, "What is stored with it."),
-                },
-                "A point to store: by `vector`, or by `text`.",
-            )
-            self._made[collection] = _Types(point, picked, payload, fields or str)
+            label = "Vector" if collection is None else label_of(collection)
+            of = self._collections.of(collection, label, where)
+            self._made[collection] = _types("" if collection is None else of.label, of)
         return self._made[collection]
+
+
+def _types(label: str, of: CollectionInputs) -> _Types:
+    """`<label>PointInput`, `<label>PayloadInput` and `<label>PayloadField`.
+
+    Where no payload is declared it is any JSON object, and texts name its fields. Nobody writes
+    within the objects of a list.
+    """
+    declared = of.collection.fields.values() if of.collection is not None else ()
+    written = {one.name: one for one in declared if "[]" not in one.path}
+    payload: Any = JSON
+    fields: Any = str
+    if declared:
+        members: dict[str, tuple[Any, str]] = {
+            name: ((list[one.annotation] if one.many else one.annotation) | None, one.says)  # type: ignore[name-defined]  # made at run time
+            for name, one in written.items()
+        }
+        says = "What is stored with a point; what is left out is absent."
+        payload = of.inputs.make(f"{label}PayloadInput", members, says)
+    if written:
+        names = {name: one.says for name, one in written.items()}
+        says = "A field of the payload."
+        fields = names_enum(f"{label}PayloadField", names, says, spelt=False)
+    point = of.inputs.make(
+        f"{label}PointInput",
+        {
+            "id": (strawberry.ID, "An unsigned integer or a UUID."),
+            "vector": (t.Vector | None, "Its vector."),
+            "text": (str | None, "Instead of a vector: the text it is made of."),
+            "vectors": (list[t.NamedVectorInput] | None, "Its other vectors, by name."),
+            "payload": (payload | None, "What is stored with it."),
+        },
+        "A point to store: by `vector`, or by `text`.",
+    )
+    return _Types(point, of.filter, payload, fields)
 
 
 def label_of(collection: VectorCollection) -> str:

@@ -39,7 +39,7 @@ from gateway import (
 )
 from gateway.caching.assembly import Options, make_cache
 from gateway.caching.dependencies import Dependencies
-from gateway.execution.cached import CachedReads
+from gateway.execution.cache.reads import CachedReads
 from gateway.planning.arguments import PageLimits
 from gateway.planning.registry import Registry
 from gateway.sources.directus.sending import Sending

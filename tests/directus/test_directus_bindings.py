@@ -68,7 +68,7 @@ def schema_of(*collections: Any, root: Any = None, **rest: Any) -> str:
     ("annotations", "fields", "says"),
     [
         ({"size": complex}, {}, "Post.size: a value of an item cannot be"),
-        ({"tag": TAG}, {"tag": directus_one("tag")}, "Post.tag: a relation must be"),
+        ({"tag": TAG}, {"tag": directus_one("tag")}, r"Post\.tag: annotate it `… \| None`"),
         ({"tags": TAG | None}, {"tags": directus_many("tags")}, "Post.tags: annotate it `list"),
         (
             {"tags": list[TAG | STRANGE] | None},
@@ -80,9 +80,13 @@ def schema_of(*collections: Any, root: Any = None, **rest: Any) -> str:
             {"one": directus_one("one")},
             "no class of a collection",
         ),
-        ({"url": str}, {"url": directus_asset()}, "Post.url: annotate it `str | None`"),
+        ({"url": str}, {"url": directus_asset()}, r"Post\.url: annotate it `… \| None`"),
         ({"t": TAG | None}, {"t": directus_local("t")}, "Post.t: annotate it with an entity"),
-        ({"x": Items[TAG] | None}, {"x": directus_items()}, "not bound to a field of an item"),
+        (
+            {"x": Items[TAG] | None},
+            {"x": directus_items()},
+            "no meaning on a class of a collection",
+        ),
         (
             {"tag": TAG | None, "tag_id": int | None},
             {"tag": directus_one("tag"), "tag_id": directus_field("tag")},

@@ -17,7 +17,8 @@ from typer.testing import CliRunner
 
 from gateway import directus_create, directus_delete, mutations
 from gateway.cli import app
-from gateway.schema.build import Domain, build
+from gateway.schema.build import build
+from gateway.schema.domain import Domain
 from gateway.sources.contract import Budget
 from gateway.sources.directus.credentials import CallersToken, StaticToken
 from gateway.sources.directus.sending import Sending

@@ -20,7 +20,7 @@ from gateway.schema.build import build
 from gateway.schema.selection import Reader
 from gateway.sources.contract import Pieces
 from gateway.sources.directus import answers
-from gateway.sources.directus.requests import LONGEST_URL, items_path, reading
+from gateway.sources.directus.sending import LONGEST_URL, items_path, reading
 from gateway.sources.directus.source import DirectusSource
 
 CATALOG = build(DOMAIN).catalog
@@ -55,7 +55,7 @@ def test_fields_follow_the_selection():
         "{ articles { nodes { a: slug b: slug author { name } x: author { id } cover { __typename }"
         " tags { name } blocks { ... on Quote { source } } } } }"
     )
-    assert made.selection.query(lists)["fields"] == [
+    assert made.selection.query(lists)[0]["fields"] == [
         "slug",
         "author.name",
         "author.id",
@@ -73,7 +73,7 @@ def test_one_list_twice():
         "{ articles { nodes { comments(limit: 1) { id } more: comments(offset: 2) { text"
         " article { comments(limit: 3) { id } } } } } }"
     )
-    assert made.selection.query(lists) == {
+    assert made.selection.query(lists)[0] == {
         "fields": [
             "comments.id",
             "plait_0_comments.text",

@@ -311,7 +311,7 @@ def test_wrong_bindings() -> None:
         with pytest.raises(ConfigurationError, match=says):
             build(domain)
 
-    refused("one of @mutations", Article | None, directus_create(), reads=True)
+    refused("belongs on a class of @mutations", Article | None, directus_create(), reads=True)
     refused(r"`Collection \| None`", list[Article] | None, directus_create())
     refused(r"`list\[Collection\] \| None`", Article | None, directus_update_many())
     refused("collection of files", Article | None, directus_upload())

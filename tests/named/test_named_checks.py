@@ -291,7 +291,7 @@ def test_entities_bear_none(tmp_path: Path) -> None:
     """Named SQL is for root fields: a field of an entity would be asked once for every row."""
     domain = domain_of(tmp_path, {"q": one("select 1")}, {"q": int | None})
     domain = replace(domain, entities=[*domain.entities, Odd])
-    with pytest.raises(ConfigurationError, match="for root fields, not for entities"):
+    with pytest.raises(ConfigurationError, match=r"named_sql\(\) has no meaning on an entity"):
         Shop("postgresql://127.0.0.1:1/none", domain)
 
 

@@ -25,6 +25,7 @@ from gateway import (
     field,
     has_many,
     has_one,
+    insert,
     listing,
     many_through,
     mutations,
@@ -416,6 +417,113 @@ def relation_to_unlisted_entity() -> Domain:
     return _domain(Bad)
 
 
+def relation_by_no_column() -> Domain:
+    @entity(tables.animals)
+    class Bad:
+        id: ID
+        enclosure: Enclosure | None = belongs_to()
+
+    return _domain(Bad, Enclosure)
+
+
+def relation_as_list() -> Domain:
+    @entity(tables.enclosures)
+    class Bad:
+        id: ID
+        animals: list[Animal] = has_many("enclosure_id")
+
+    return _domain(Bad, Animal)
+
+
+def misspelt_entity() -> Domain:
+    @entity(tables.animals)
+    class Bad:
+        id: ID
+        enclosure: "Enclosur | None" = belongs_to("enclosure_id")  # type: ignore[name-defined]  # noqa: F821 - that is the point
+
+    return _domain(Bad, Enclosure)
+
+
+def entity_without_a_table() -> Domain:
+    @entity  # type: ignore[arg-type]  # that is the point
+    class Bad:
+        id: ID
+
+    return _domain(Bad)
+
+
+def entity_among_roots() -> Domain:
+    return _domain(Animal, roots=(Enclosure,))
+
+
+def write_among_queries() -> Domain:
+    @queries
+    class Roots:
+        bad: Enclosure | None = insert()
+
+    return _domain(Enclosure, roots=(Roots,))
+
+
+def needs_as_text() -> Domain:
+    @entity(tables.animals)
+    class Bad:
+        id: ID
+        name: str
+
+        @field(needs="name")
+        def shade(self) -> str:
+            return ""
+
+    return _domain(Bad)
+
+
+def counter_by_half_a_brace() -> Domain:
+    @entity(tables.animals)
+    class Bad:
+        id: ID
+        visits: int | None = state_counter("zoo:{id")
+
+    return _domain(Bad)
+
+
+def misspelt_option() -> Domain:
+    @queries
+    class Roots:
+        bad: Enclosure | None = by_key(role="keeper")
+
+    return _domain(Enclosure, roots=(Roots,))
+
+
+def one_root_twice_in_graphql() -> Domain:
+    @queries
+    class Roots:
+        enclosure: Enclosure | None = by_key()
+
+    @queries
+    class Others:
+        other: Enclosure | None = by_key(name="enclosure")
+
+    return _domain(Enclosure, roots=(Roots, Others))
+
+
+def one_field_twice_in_graphql() -> Domain:
+    @entity(tables.enclosures)
+    class Bad:
+        id: ID
+        name: str
+        title: str = column("name", name="name")
+
+    return _domain(Bad)
+
+
+def two_types_of_one_name() -> Domain:
+    @entity(tables.animals, name="Enclosure")
+    class Bad:
+        id: ID
+
+    return _domain(Enclosure, Bad)
+
+
 def two_of_one_name() -> Domain:
     @entity(tables.animals, name="Beast")
     class Enclosure:  # the name is taken by the one above
@@ -427,7 +535,7 @@ def two_of_one_name() -> Domain:
 CASES: dict[Callable[[], Domain], tuple[str, ...]] = {
     unknown_column: ("Bad.colour", "enclosures", "'colour'", "area, id, name"),
     unknown_column_by_name: ("Bad.colour", "'color'", "area, id, name"),
-    unknown_key: ("the key of Bad", "'number'", "area, id, name"),
+    unknown_key: ("the key of Bad", "'number'", "area, id, name", "key=("),
     key_without_field: ("Bad", "key column 'id' has no field"),
     wrong_annotation: ("Bad.name", "enclosures.name", "cannot be int", "write str"),
     wrong_list_annotation: ("Bad.tags", "animals.tags", "list[int]", "list[str]"),
@@ -435,14 +543,14 @@ CASES: dict[Callable[[], Domain], tuple[str, ...]] = {
     unsupported_column: ("Bad.area", "INT4RANGE", "resolver"),
     unknown_annotation: ("Bad", "'Pen'"),
     to_one_that_must_be: ("Bad.enclosure", "| None"),
-    to_one_as_many: ("Bad.enclosure", "entity or None"),
-    many_as_one: ("Bad.animals", "Connection[…]"),
-    one_as_many: ("Bad.animal", "| None for one"),
-    through_as_one: ("Bad.keepers", "Connection[…]"),
+    to_one_as_many: ("Bad.enclosure", "`Entity | None`"),
+    many_as_one: ("Bad.animals", "`Connection[Entity]`"),
+    one_as_many: ("Bad.animal", "`Entity | None`"),
+    through_as_one: ("Bad.keepers", "`Connection[Entity]`"),
     relation_to_no_entity: ("Bad.enclosure", "int", "not an entity"),
     relation_by_unknown_column: ("Bad.enclosure", "animals", "'pen_id'"),
     relation_by_unknown_far_column: ("Bad.animals", "animals", "'pen_id'"),
-    relation_by_too_many_columns: ("Bad.enclosure", "2 column(s)", "1 column(s)"),
+    relation_by_too_many_columns: ("Bad.enclosure", "enclosure_id, mother_id", "equal id"),
     relation_over_two_sources: ("Bad.passport", "'other'", "'default'"),
     through_without_keys: ("Bad.pens", "friendships", "animals", "enclosures"),
     counter_that_must_be: ("Bad.visits", "| None"),
@@ -457,14 +565,25 @@ CASES: dict[Callable[[], Domain], tuple[str, ...]] = {
     list_as_one: ("Roots.bad", "listing()", "Connection[Entity] | None"),
     hits_as_list: ("Roots.bad", "search()", "Hits[Entity] | None"),
     counter_as_text: ("Bad.visits", "state_counter()", "int | None"),
-    column_at_the_root: ("Roots.bad", "no meaning on a root class", "an entity"),
-    root_on_an_entity: ("Bad.enclosure", "by_key()", "no meaning on an entity", "a root class"),
+    column_at_the_root: ("Roots.bad", "no meaning on a class of @queries", "an entity"),
+    root_on_an_entity: ("Bad.enclosure", "by_key()", "no meaning on an entity", "@queries"),
     changed_row_that_must_be: ("Changes.bad", "| None"),
     changed_rows_as_one: ("Changes.bad", "delete_many()", "list[Entity] | None"),
     undecorated_entity: ("Bad", "@entity(table)"),
     undecorated_roots: ("Roots", "@queries"),
     one_root_twice: ("Others.enclosure", f"{__name__}.Roots", "rename one"),
     relation_to_unlisted_entity: ("Bad.enclosure", "Enclosure", "add it there"),
+    relation_by_no_column: ("Bad.enclosure", "columns none cannot equal id"),
+    relation_as_list: ("Bad.animals", "not an entity", "`Connection[Entity]`"),
+    misspelt_entity: ("Bad.enclosure", "'Enclosur'", "did you mean Enclosure?"),
+    entity_without_a_table: ("@entity(models.books)", "Bad"),
+    entity_among_roots: ("Enclosure", "list it as an entity"),
+    write_among_queries: ("Roots.bad", "insert()", "belongs on a class of @mutations"),
+    needs_as_text: ("Bad.shade", 'needs=("name",)'),
+    counter_by_half_a_brace: ("state_counter('zoo:{id')", "braces"),
+    one_root_twice_in_graphql: ("Others.other", f"{__name__}.Roots.enclosure", "rename one"),
+    one_field_twice_in_graphql: ("Bad.title", f"{__name__}.Bad.name", "rename one"),
+    two_types_of_one_name: (f"{__name__}.Bad", "same name in GraphQL", "rename one"),
     two_of_one_name: (f"{__name__}.Enclosure", "same class name", "rename one"),
 }
 
@@ -477,6 +596,12 @@ def test_a_wrong_binding_is_refused_at_start_up(make: Callable[[], Domain]) -> N
     assert raised.value.code is Code.CONFIGURATION
     for part in CASES[make]:
         assert part in raised.value.message
+
+
+def test_a_misspelt_option_of_a_field_is_told_with_all_there_are() -> None:
+    """A misspelt requirement would leave the field open."""
+    with pytest.raises(TypeError, match=r"no option 'role'; there are authenticated, .*roles"):
+        misspelt_option()
 
 
 def test_a_right_domain_is_not_refused() -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import copy
 import datetime as dt
 import pickle
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,10 +18,13 @@ from strawberry.schema.config import StrawberryConfig
 
 from gateway.schema import opaque
 from gateway.schema.scalars import (
+    END_OF_DAY,
     SCALARS,
     parse_bigint,
     parse_bytes,
     parse_duration,
+    read_decimal,
+    read_time,
     write_duration,
     write_moment,
 )
@@ -100,6 +105,68 @@ def test_a_moment_is_written_without_zeros_at_its_end(moment: dt.datetime | dt.t
     assert bool(fraction) == bool(moment.microsecond)
 
 
+@pytest.mark.parametrize("text", ["24:00:00", "24:00", "2400", "T24:00:00.000"])
+def test_the_end_of_a_day_is_a_time(text: str) -> None:
+    """Told apart from its last microsecond and written as SQL does, after a copy as well."""
+    found = read_time(text)
+    assert found is END_OF_DAY
+    assert (found == dt.time.max, dt.time.max == found, found == END_OF_DAY) == (False, False, True)
+    assert (found.hour, len({found, dt.time.max})) == (23, 2)
+    for one in (found, copy.deepcopy(found), pickle.loads(pickle.dumps(found))):  # noqa: S301 - our own
+        assert write_moment(one) == str(one) == "24:00:00"
+
+
+@given(st.times())
+def test_other_times_are_as_they_are(value: dt.time) -> None:
+    """Whatever they are."""
+    assert read_time(value.isoformat()) == value
+
+
+@pytest.mark.parametrize("given", ["", "24:00:01", "T24:30", "25:00", "24:00:00Z", 24, None])
+def test_no_time(given: Any) -> None:
+    """Nor is anything that a day does not have."""
+    with pytest.raises(ValueError, match="up to 24:00:00"):
+        read_time(given)
+
+
+@pytest.mark.parametrize(
+    ("given", "written"),
+    [
+        ("NaN", "NaN"),
+        ("nan", "NaN"),
+        ("Infinity", "Infinity"),
+        ("-Infinity", "-Infinity"),
+        (1.5, "1.5"),
+        (10**40, f"1{'0' * 40}"),
+        ("1e999", f"1{'0' * 999}"),
+        ("9" * 131_072, "9" * 131_072),
+        (f"0.{'0' * 16_382}1", f"0.{'0' * 16_382}1"),
+    ],
+)
+def test_a_decimal_is_what_a_numeric_holds(given: Any, written: str) -> None:
+    """Up to its last digit where they are given; no more than a thousand by an exponent."""
+    serialize = SCALARS[Decimal].serialize
+    assert serialize is not None
+    assert serialize(read_decimal(given)) == written
+
+
+@pytest.mark.parametrize(
+    ("given", "right"),
+    [
+        *((one, "best as text") for one in ("-NaN", "sNaN", "NaN1", "x", "", True, None)),
+        *(
+            (one, "131072 digits before")
+            for one in ("1e1000", "-1e-1001", "0e99999", "1" * 131_073)
+        ),
+        (f"0.{'0' * 16_383}1", "16383 behind"),
+    ],
+)
+def test_what_no_numeric_holds(given: Any, right: str) -> None:
+    """What would be right is said."""
+    with pytest.raises(ValueError, match=right):
+        read_decimal(given)
+
+
 _TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 
 
@@ -135,7 +202,7 @@ def test_no_text_breaks_the_decoder(text: str) -> None:
     [
         ("DateTime", '"yesterday"', "such as 2026-01-31T12:00:00Z"),
         ("Date", "5", "such as 2026-01-31"),
-        ("Time", '"noon"', "such as 12:00:00"),
+        ("Time", '"noon"', "from 00:00:00 up to 24:00:00"),
         ("Decimal", '"a lot"', 'such as "19.90"'),
         ("UUID", '"7"', "32 hexadecimal digits"),
         ("BigInt", '"x"', "a string of digits"),

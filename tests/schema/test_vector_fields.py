@@ -221,7 +221,10 @@ def a_row_rule() -> Domain:
     ("make", "words"),
     [
         (two_collections_of_one_name, r"Bad\.others: the types of collection 'sights' are called"),
-        (wrong_annotation, r"Bad\.grouped: .* must be annotated HitGroups\[Entity\] \| None"),
+        (
+            wrong_annotation,
+            r"Bad\.grouped: search_groups\(\) gives .* `HitGroups\[Entity\] \| None`",
+        ),
         (no_entity, r"Bad\.counted: .* with an entity of the domain"),
         (reading_on_an_entity, r"Bad\.counted: .* has no meaning on an entity"),
         (a_row_rule, r"Bad\.grouped: Secret has a row rule, which search groups cannot keep"),

@@ -24,15 +24,8 @@ from gateway import (
 )
 from gateway.errors import ConfigurationError, InputError
 from gateway.schema.build import build
-from gateway.schema.writes import (
-    MAX_DEPTH,
-    MAX_ROWS,
-    Rows,
-    insertable,
-    read_changes,
-    required,
-    writable,
-)
+from gateway.schema.insertable import insertable, required, writable
+from gateway.schema.writes import MAX_DEPTH, MAX_ROWS, Rows, read_changes
 
 if TYPE_CHECKING:
     from graphql import GraphQLInputObjectType
@@ -192,8 +185,8 @@ def plain() -> EntityInfo:
 def test_a_key_the_database_counts_is_not_required() -> None:
     """A lone integer key counts by itself, unless its column says otherwise."""
     found = build(domain_of(insert())).catalog.entities
-    assert not required(writable(found["Plain"])["id"])
-    assert required(writable(found["Child"])["id"])
+    assert not required(writable(found["Plain"])["id"].column)
+    assert required(writable(found["Child"])["id"].column)
 
 
 def test_children_under_a_permission_are_not_inserted() -> None:

@@ -74,17 +74,14 @@ class MatchedItem(Binding):
     sort: str
 
 
-@dataclass(frozen=True, slots=True)
 class ItemById(Binding):
     """A root field: one item by its key, or the only item of a singleton."""
 
 
-@dataclass(frozen=True, slots=True)
 class ItemListing(Binding):
     """A root field: a list of items."""
 
 
-@dataclass(frozen=True, slots=True)
 class ItemGrouping(Binding):
     """A root field: what a list amounts to, in groups."""
 

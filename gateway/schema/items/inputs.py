@@ -4,22 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from gateway.schema.arguments import argument
+from gateway.schema.items.reading import opened
+from gateway.schema.members import argument
 from gateway.schema.uploads import Upload
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
     from strawberry.types.arguments import StrawberryArgument
 
     from gateway.schema.inputs import Inputs
     from gateway.schema.items.bindings import ItemWriteField
-    from gateway.schema.items.catalog import Collection, ItemColumn, ItemRelation
-
-    Open: TypeAlias = Callable[
-        [Collection], tuple[Mapping[str, ItemColumn], Mapping[str, ItemRelation]]
-    ]
-    """The columns and relations of a collection that need no permission."""
+    from gateway.schema.items.catalog import Collection, ItemRelation
 
 Rows: TypeAlias = "dict[str, tuple[Any, str]]"
 """The members of an input: annotation and description."""
@@ -31,10 +25,8 @@ _ADD = "Besides those that are related."
 class WriteTypes:
     """Makes the inputs of writes, each when a field first takes it."""
 
-    def __init__(self, inputs: Inputs, shown: Open) -> None:
+    def __init__(self, inputs: Inputs) -> None:
         self._inputs = inputs
-        self._shown = shown
-        self._made: dict[str, type] = {}
 
     def arguments(
         self, binding: ItemWriteField, collection: Collection
@@ -72,7 +64,7 @@ class WriteTypes:
 
     def _members(self, collection: Collection) -> Rows:
         """Values, and related items: by their keys or, where that is declared, nested."""
-        columns, relations = self._shown(collection)
+        columns, relations = opened(collection)
         found: Rows = {
             one.name: (one.kind.annotation | None, one.says)
             for one in columns.values()
@@ -122,7 +114,7 @@ class WriteTypes:
         """`<Type>Reference`: an item that is there, as it is or changed, or a new one."""
         name, key = target.name, target.key.kind.annotation
         made = f"{name}Reference"
-        if made not in self._made:  # the inputs it names are made after it, as they may hold it
+        if not self._inputs.known(made):  # what it names is made after it, as that may hold it
             rows: Rows = {
                 "key": (key | None, "One that is there, by its key."),
                 "create": (f"Optional[{name}Create]", "A new one."),
@@ -136,6 +128,4 @@ class WriteTypes:
         return made
 
     def _input(self, name: str, rows: Rows, says: str, *, one_of: bool = False) -> type:
-        if name not in self._made:
-            self._made[name] = self._inputs.make(name, rows, says, one_of=one_of)
-        return self._made[name]
+        return self._inputs.known(name) or self._inputs.make(name, rows, says, one_of=one_of)

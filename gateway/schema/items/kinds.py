@@ -21,10 +21,10 @@ from typing import Any
 import strawberry
 from strawberry.scalars import JSON
 
-from gateway.errors import ConfigurationError, InputError
+from gateway.errors import ConfigurationError
 from gateway.schema import kinds
 from gateway.schema.definitions import declare_enum
-from gateway.schema.scalars import BigInt, write_moment
+from gateway.schema.scalars import MAX_DIGITS, BigInt, write_moment
 
 _INTEGER = re.compile(r"-?[0-9]{1,19}")
 _INT32 = 1 << 31
@@ -109,7 +109,7 @@ def _decimal(value: Any) -> str:
         number = Decimal(str(value))
     except InvalidOperation:
         raise Misshapen from None
-    if not number.is_finite() or abs(number.adjusted()) > kinds.MAX_DIGITS:
+    if not number.is_finite() or abs(number.adjusted()) > MAX_DIGITS:
         raise Misshapen
     return f"{number:f}"
 
@@ -191,14 +191,5 @@ def _enum_kind(annotation: type[enum.Enum]) -> ItemKind:
             raise Misshapen
         return names[str(value)]
 
-    def bind(value: Any, name: str) -> str:
-        found = getattr(value, "value", value)
-        if str(found) not in names:
-            raise InputError(f"`{name}` must be one of {', '.join(names.values())}.")
-        return str(found)
-
-    labels = tuple((value, name) for value, name in names.items())
-    bound = kinds.Kind(
-        annotation.__name__, annotation, bind, bind, kinds.EQUALITY, (annotation,), labels=labels
-    )
+    bound = kinds.enum_kind(annotation, kinds.EQUALITY)
     return ItemKind(annotation.__name__, annotation, read, bound)

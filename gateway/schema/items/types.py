@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import strawberry
 from strawberry.utils.str_converters import capitalize_first
 
-from gateway.schema.arguments import argument
-from gateway.schema.inputs import Inputs, names_enum, operand
+from gateway.schema.definitions import names_enum
+from gateway.schema.inputs import Inputs, operand
 from gateway.schema.items.kinds import BIGINT, DATE, DECIMAL, FLOAT, INT, MOMENT
 from gateway.schema.kinds import ORDERED, TEXT
-from gateway.schema.outputs import Member, make_type
+from gateway.schema.members import Member, argument, make_type
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -66,113 +66,115 @@ def result_kind(function: str, kind: ItemKind) -> ItemKind:
     return BIGINT if function == "sum" and kind in {INT, BIGINT} else FLOAT
 
 
-class CollectionTypes:
-    """Makes the types of collections; what a guarded field shows is not `open` to arguments."""
+def declare_filters(
+    inputs: Inputs,
+    name: str,
+    columns: Mapping[str, ItemColumn],
+    relations: Mapping[str, ItemRelation],
+) -> tuple[type, type]:
+    """`<Type>Filter` and `<Type>Sort`; relations may name types declared later.
 
-    def __init__(self, inputs: Inputs) -> None:
-        self._inputs = inputs
-        self._text = inputs.make(
-            "ItemTextFilter", TEXT_MEMBERS, "Conditions on a text; all given members hold."
-        )
-        self._presence = inputs.make("ItemPresenceFilter", _PRESENCE, "Whether there is a value.")
+    `columns` and `relations` are those that anybody may filter and sort by.
+    """
+    members: dict[str, tuple[Any, str]] = {
+        "and": (f"Optional[list[{name}Filter]]", "All of these hold."),
+        "or": (f"Optional[list[{name}Filter]]", "At least one of these holds."),
+    }
+    order: dict[str, tuple[Any, str]] = {}
+    for column in columns.values():
+        says = column.described or f"By `{column.name}`."
+        members[column.name] = (_filter_of(inputs, column.kind) | None, says)
+        if column.kind.sortable:
+            order[column.name] = (SortDirection | None, says)
+    for relation in relations.values():
+        if relation.any:
+            continue
+        (target,) = relation.targets
+        if relation.many:
+            members[relation.name] = (f"Optional[{target}ListFilter]", "By related items.")
+        else:
+            members[relation.name] = (f"Optional[{target}Filter]", "By the related item.")
+            order[relation.name] = (f"Optional[{target}Sort]", "By the related item.")
+    made = inputs.make(f"{name}Filter", members, "Which items; all given members hold.")
+    inputs.make(
+        f"{name}ListFilter",
+        {
+            "some": (f"Optional[{name}Filter]", "At least one related item is like this."),
+            "none": (f"Optional[{name}Filter]", "No related item is like this."),
+        },
+        "Which related items there must be.",
+    )
+    sort = inputs.make(f"{name}Sort", order, "One key of an ordering.", one_of=True)
+    return made, sort
 
-    def declare(
-        self,
-        name: str,
-        columns: Mapping[str, ItemColumn],
-        relations: Mapping[str, ItemRelation],
-    ) -> tuple[type, type]:
-        """`<Type>Filter` and `<Type>Sort`; relations may name types declared later."""
-        members: dict[str, tuple[Any, str]] = {
-            "and": (f"Optional[list[{name}Filter]]", "All of these hold."),
-            "or": (f"Optional[list[{name}Filter]]", "At least one of these holds."),
+
+def _filter_of(inputs: Inputs, kind: ItemKind) -> type:
+    if kind.texts:
+        says = "Conditions on a text; all given members hold."
+        name, members = "ItemTextFilter", TEXT_MEMBERS
+    elif kind.filter is None:
+        name, members, says = "ItemPresenceFilter", _PRESENCE, "Whether there is a value."
+    else:
+        return inputs.filter_of(kind.filter)
+    return inputs.known(name) or inputs.make(name, members, says)
+
+
+def list_type(collection: Collection) -> type:
+    """`<Type>Items`."""
+    counted = "; counted only when asked for."
+    return make_type(
+        f"{collection.name}Items",
+        {
+            "nodes": Member(list[collection.cls], "The items."),  # type: ignore[name-defined]  # made at run time
+            "totalCount": Member(int | None, f"How many items the collection has{counted}"),
+            "filterCount": Member(int | None, f"How many items fit the filter{counted}"),
+        },
+        "A page of items.",
+    )
+
+
+def group_type(collection: Collection, columns: Mapping[str, ItemColumn]) -> list[type]:
+    """`<Type>Group` and the types of its members."""
+    name = collection.name
+    keys = {one.name: Member(one.kind.annotation | None, one.says) for one in columns.values()}
+    members = {
+        "count": Member(int, "How many items."),
+        "key": Member(
+            make_type(f"{name}GroupKey", keys, "What the items of a group have in common."),
+            "What its items have in common: values of `groupBy`, null of all else.",
+        ),
+    }
+    for function, (says, each) in FUNCTIONS.items():
+        results = {
+            one.name: Member(
+                result_kind(function, one.kind).annotation | None, f"{each} `{one.name}`."
+            )
+            for one in columns.values()
+            if one.kind.number or (function == "countDistinct" and one.kind not in _DATES)
         }
-        order: dict[str, tuple[Any, str]] = {}
-        for column in columns.values():
-            says = column.described or f"By `{column.name}`."
-            members[column.name] = (self._filter_of(column.kind) | None, says)
-            if column.kind.sortable:
-                order[column.name] = (SortDirection | None, says)
-        for relation in relations.values():
-            if relation.any:
-                continue
-            (target,) = relation.targets
-            if relation.many:
-                members[relation.name] = (f"Optional[{target}ListFilter]", "By related items.")
-            else:
-                members[relation.name] = (f"Optional[{target}Filter]", "By the related item.")
-                order[relation.name] = (f"Optional[{target}Sort]", "By the related item.")
-        made = self._inputs.make(f"{name}Filter", members, "Which items; all given members hold.")
-        self._inputs.make(
-            f"{name}ListFilter",
-            {
-                "some": (f"Optional[{name}Filter]", "At least one related item is like this."),
-                "none": (f"Optional[{name}Filter]", "No related item is like this."),
-            },
-            "Which related items there must be.",
-        )
-        sort = self._inputs.make(f"{name}Sort", order, "One key of an ordering.", one_of=True)
-        return made, sort
+        if results:
+            made = make_type(f"{name}{capitalize_first(function)}", results, says)
+            members[function] = Member(made, says)
+    inner = [one.annotation for one in members.values() if one.annotation is not int]
+    return [make_type(f"{name}Group", members, "Items with something in common."), *inner]
 
-    def _filter_of(self, kind: ItemKind) -> type:
-        if kind.texts:
-            return self._text
-        return self._presence if kind.filter is None else self._inputs.filter_of(kind.filter)
 
-    def list_type(self, collection: Collection) -> type:
-        """`<Type>Items`."""
-        counted = "; counted only when asked for."
-        return make_type(
-            f"{collection.name}Items",
-            {
-                "nodes": Member(list[collection.cls], "The items."),  # type: ignore[name-defined]  # made at run time
-                "totalCount": Member(int | None, f"How many items the collection has{counted}"),
-                "filterCount": Member(int | None, f"How many items fit the filter{counted}"),
-            },
-            "A page of items.",
-        )
-
-    def group_type(self, collection: Collection, columns: Mapping[str, ItemColumn]) -> list[type]:
-        """`<Type>Group` and the types of its members."""
-        name = collection.name
-        keys = {one.name: Member(one.kind.annotation | None, one.says) for one in columns.values()}
-        members = {
-            "count": Member(int, "How many items."),
-            "key": Member(
-                make_type(f"{name}GroupKey", keys, "What the items of a group have in common."),
-                "What its items have in common: values of `groupBy`, null of all else.",
-            ),
-        }
-        for function, (says, each) in FUNCTIONS.items():
-            results = {
-                one.name: Member(
-                    result_kind(function, one.kind).annotation | None, f"{each} `{one.name}`."
-                )
-                for one in columns.values()
-                if one.kind.number or (function == "countDistinct" and one.kind not in _DATES)
-            }
-            if results:
-                made = make_type(f"{name}{capitalize_first(function)}", results, says)
-                members[function] = Member(made, says)
-        inner = [one.annotation for one in members.values() if one.annotation is not int]
-        return [make_type(f"{name}Group", members, "Items with something in common."), *inner]
-
-    def group_arguments(
-        self, name: str, made: type, columns: Mapping[str, ItemColumn]
-    ) -> list[StrawberryArgument]:
-        """The arguments of a root field of groups; `made` is the filter."""
-        says = {one.name: one.says for one in columns.values()}
-        names: Any = names_enum(f"{name}GroupBy", says, f"The fields to group {name} items by.")
-        return [
-            argument(
-                "groupBy",
-                list[names] | None,
-                "What the items of a group have in common; all are one group.",
-            ),
-            argument("filter", made | None, "Only items like this."),
-            argument("search", str | None, "Only items with these words."),
-            argument("limit", int | None, "How many groups at most, in the order of `groupBy`."),
-        ]
+def group_arguments(
+    name: str, made: type, columns: Mapping[str, ItemColumn]
+) -> list[StrawberryArgument]:
+    """The arguments of a root field of groups; `made` is the filter."""
+    says = {one.name: one.says for one in columns.values()}
+    names: Any = names_enum(f"{name}GroupBy", says, f"The fields to group {name} items by.")
+    return [
+        argument(
+            "groupBy",
+            list[names] | None,
+            "What the items of a group have in common; all are one group.",
+        ),
+        argument("filter", made | None, "Only items like this."),
+        argument("search", str | None, "Only items with these words."),
+        argument("limit", int | None, "How many groups at most, in the order of `groupBy`."),
+    ]
 
 
 def list_arguments(made: type, sort: type) -> list[StrawberryArgument]:

@@ -20,13 +20,14 @@ from strawberry.scalars import JSON
 from strawberry.utils.str_converters import to_camel_case
 
 from gateway.errors import ConfigurationError, PlaitError
-from gateway.schema import kinds as k
-from gateway.schema.arguments import argument
-from gateway.schema.bindings import Bound, ColumnBinding, bound
+from gateway.schema.bindings import ColumnBinding, bound
 from gateway.schema.catalog import ColumnInfo, EntityInfo
+from gateway.schema.column_kinds import kind_of
+from gateway.schema.members import argument
 from gateway.schema.named.binding import NamedSql, Row, Rows
 from gateway.schema.named.header import Member, SqlFile, read
 from gateway.schema.named.statement import DECLARED, RESULT, NamedStatement, Parameter, write_sql
+from gateway.schema.places import Place, Placed
 from gateway.schema.rules import ROLES, SCOPES, SUBJECT, TENANT
 from gateway.schema.scalars import BigInt, Bytes, Duration
 
@@ -73,31 +74,22 @@ class NamedFields:
         self._entities = entities
         self._made: dict[str, tuple[tuple[Any, ...], type, EntityInfo]] = {}
 
-    def settle(self, field: Bound, cls: type, hint: Any, *, nullable: bool, writes: bool) -> None:
+    def settle(self, placed: Placed, binding: NamedSql) -> None:
         """Read the field's file and give the field its type and arguments.
 
-        `hint` is the annotation without `| None`; `writes` says that `cls` holds mutations.
         Raises ConfigurationError.
         """
-        where = f"{cls.__name__}.{field.python_name}"
-        binding = field.binding
-        if not isinstance(binding, NamedSql):
-            raise TypeError(f"{where} is not named SQL")
-        if cls in self._entities:
-            raise ConfigurationError(f"{where}: named SQL is for root fields, not for entities.")
-        if not nullable:
-            raise ConfigurationError(f"{where}: named SQL may fail, so annotate it `… | None`.")
-        file = _load(cls, binding.path, where)
+        field, where = placed.field, placed.where
+        writes = placed.place is Place.MUTATIONS
+        file = _load(placed.cls, binding.path, where)
         if file.read_only == writes:
             right = "its mode is not execute and `read_only: true`" if not writes else "it writes"
-            raise ConfigurationError(
-                f"{where}: a field of {'Mutation' if writes else 'Query'} can be {file.name} "
-                f"only where {right}."
-            )
+            root = "Mutation" if writes else "Query"
+            raise placed.wrong(f"a field of {root} can be {file.name} only where {right}.")
         parameters = [self._parameter(file, member) for member in file.params]
-        row, keyed, value, made = self._result(file, where, hint)
+        row, keyed, value, made = self._result(file, where, placed.inner)
         if row is not None and keyed and row.source != binding.source:
-            raise ConfigurationError(f"{where}: {row.name} is not in source {binding.source!r}.")
+            raise placed.wrong(f"{row.name} is not in source {binding.source!r}.")
         statement = NamedStatement(
             name=file.name,
             source=binding.source,
@@ -151,7 +143,7 @@ class NamedFields:
         column: sa.Column[Any] = sa.Column(
             member.name, type_, nullable=member.type.nullable, info={DECLARED: declared}
         )
-        kind = k.kind_of(column, annotation, f"{file.name}:{member.line}")
+        kind = kind_of(column, annotation, f"{file.name}:{member.line}")
         return ColumnInfo(to_camel_case(member.name), column, kind, member.type.nullable)
 
     # Parameters --------------------------------------------------------------------------------

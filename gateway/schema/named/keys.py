@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from gateway.errors import ConfigurationError
-from gateway.schema.bindings import Bound
 from gateway.schema.definitions import fields_of
 from gateway.schema.named.binding import NamedSql, Row
 from gateway.schema.named.fields import NamedFields
 from gateway.schema.named.statement import NamedStatement
+from gateway.schema.places import Place, Placed
 
 COLUMNS = {"subject": "text", "roles": "text[]", "scopes": "text[]", "tenant": "text"}
 
@@ -21,12 +19,11 @@ def key_owner(cls: type, named: NamedFields) -> NamedStatement:
     any of `roles: text[]`, `scopes: text[]`, `tenant: text`. Raises ConfigurationError.
     """
     fields = fields_of(cls)
-    if len(fields) != 1 or not isinstance(getattr(fields[0], "binding", None), NamedSql):
+    binding = getattr(fields[0], "binding", None) if len(fields) == 1 else None
+    if not isinstance(binding, NamedSql):
         raise ConfigurationError(f"{cls.__name__}: it must have one field, bound by `named_sql`.")
-    field: Bound = fields[0]
-    named.settle(field, cls, Row, nullable=True, writes=False)
-    binding: Any = field.binding
-    statement: NamedStatement = binding.settled()
+    named.settle(Placed(fields[0], cls, Place.QUERIES, Row, nullable=True), binding)
+    statement: NamedStatement = fields[0].binding.settled()
     asked = [(one.name, one.sql_type) for one in statement.asked]
     given = {info.name: info.column for info in statement.columns}
     wrong = [name for name in given if name not in COLUMNS]
