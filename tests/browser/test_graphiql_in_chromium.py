@@ -42,6 +42,7 @@ EXAMPLES = [
 ]
 
 PLAN = {
+    "cost": 41,
     "waves": [
         [
             {
@@ -143,6 +144,11 @@ def plain(text):
     return "".join(text.split())
 
 
+def box_of(page, selector):
+    """Where an element stands, in pixels of the page."""
+    return page.evaluate(f"document.querySelector({selector!r}).getBoundingClientRect().toJSON()")
+
+
 def explained(asked):
     """The requests that asked for a plan."""
     return [body for body in asked if "extensions" in body]
@@ -198,7 +204,7 @@ def test_plan_should_show_waves_and_requests(chromium, serve, tmp_path):
     page.click("[aria-label='Show Plan']")
     text = page.wait_for_text(".plait-plan", "views:trend_{id}")
     page.screenshot(tmp_path / "plan.png")
-    assert "3 requests in 2 waves" in text
+    assert "3 requests in 2 waves, cost 41" in text
     for wave in PLAN["waves"]:
         for fetch in wave:
             assert fetch["source"] in text
@@ -214,6 +220,34 @@ def test_plan_should_show_waves_and_requests(chromium, serve, tmp_path):
         (EXAMPLES[0], "TopTrends", {"plait": {"explain": True}}),
         (EXAMPLES[1], "Hello", {"plait": {"explain": True}}),
     ]
+
+
+@needs_build
+def test_narrow_screen_should_have_all_in_reach(chromium, serve, tmp_path):
+    """On a telephone the answer stands below the query, and an open pane has the width of both."""
+    url, _ = serve(plan=PLAN)
+    page = open_graphiql(chromium, url)
+    page.call(
+        "Emulation.setDeviceMetricsOverride",
+        width=390,
+        height=844,
+        deviceScaleFactor=1,
+        mobile=True,
+    )
+    page.click(".graphiql-execute-button")
+    page.wait_for_text(".graphiql-response", "Credentials from browsers")
+    query, answer = box_of(page, ".graphiql-editors"), box_of(page, ".graphiql-response")
+    assert answer["y"] >= query["y"] + query["height"]
+    assert min(query["width"], answer["width"]) > 250
+    page.click("[aria-label='Show Plan']")
+    page.wait_for_text(".plait-plan", "3 requests")
+    page.screenshot(tmp_path / "narrow.png")
+    assert box_of(page, ".plait-plan")["width"] > 250
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+    page.click("[aria-label='Hide Plan']")
+    page.wait_for(
+        "document.querySelector('.graphiql-response').getBoundingClientRect().width > 250"
+    )
 
 
 @needs_build

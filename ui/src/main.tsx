@@ -7,6 +7,7 @@ import { createRoot } from 'react-dom/client';
 import 'graphiql/style.css';
 import '@graphiql/plugin-explorer/style.css';
 import './brand.css';
+import './narrow.css';
 import { readConfig } from './config';
 import icon from './icon.svg';
 import { planPlugin } from './plan/plugin';

@@ -1,5 +1,6 @@
 import type { ExecutionResultPayload, Fetcher, FetcherParams, Observable } from '@graphiql/toolkit';
 
+import { send } from './send';
 import { isStream, operationOf, stream } from './stream';
 
 interface Observer {
@@ -20,15 +21,7 @@ export async function post(
   headers: HeadersInit = {},
   signal: AbortSignal | null = null,
 ): Promise<unknown> {
-  const all = new Headers(headers);
-  all.set('content-type', 'application/json');
-  all.set('accept', ACCEPT);
-  const body = JSON.stringify(params);
-  const response = await fetch(endpoint, { method: 'POST', body, headers: all, signal }).catch(
-    (error: Error) => {
-      throw new Error(`The server cannot be reached (${error.message}).`);
-    },
-  );
+  const response = await send(endpoint, params, ACCEPT, headers, signal);
   const text = await response.text();
   try {
     return JSON.parse(text);
@@ -48,7 +41,7 @@ export function createFetcher(endpoint: string): Fetcher {
       subscribe(observer: Observer) {
         const abort = new AbortController();
         const next = (result: unknown) => observer.next(result as ExecutionResultPayload);
-        const done = isStream(run)
+        const done = isStream(query, run)
           ? stream(endpoint, params, options?.headers ?? {}, abort.signal, next)
           : post(endpoint, params, options?.headers, abort.signal).then(next);
         done.then(

@@ -1,5 +1,7 @@
 import type { ExecutionResultPayload } from '@graphiql/toolkit';
-import { getOperationAST, type OperationDefinitionNode, parse } from 'graphql';
+import { BREAK, getOperationAST, type OperationDefinitionNode, parse, visit } from 'graphql';
+
+import { send } from './send';
 
 /** The operation of a document that has this name; null where there is none, or no document. */
 export function operationOf(query: string, name?: string | null): OperationDefinitionNode | null {
@@ -10,10 +12,20 @@ export function operationOf(query: string, name?: string | null): OperationDefin
   }
 }
 
-/** Whether an operation has many answers: a subscription, or a query with `@live`. */
-export function isStream(run: OperationDefinitionNode | null): boolean {
-  const live = run?.directives?.some((directive) => directive.name.value === 'live');
-  return run?.operation === 'subscription' || (run?.operation === 'query' && !!live);
+/** Directives by which a client asks for more than one answer. */
+const MORE = new Set(['live', 'defer', 'stream']);
+
+/** Whether an operation of a document may have many answers: a subscription, or by a directive. */
+export function isStream(query: string, run: OperationDefinitionNode | null): boolean {
+  if (run === null) return false;
+  let found = run.operation === 'subscription';
+  visit(parse(query, { noLocation: true }), {
+    Directive({ name }) {
+      found ||= MORE.has(name.value);
+      return found ? BREAK : undefined;
+    },
+  });
+  return found;
 }
 
 /**
@@ -27,11 +39,7 @@ export async function stream(
   signal: AbortSignal,
   next: (result: ExecutionResultPayload) => void,
 ): Promise<void> {
-  const all = new Headers(headers);
-  all.set('content-type', 'application/json');
-  all.set('accept', 'text/event-stream');
-  const body = JSON.stringify(params);
-  const response = await fetch(endpoint, { method: 'POST', body, headers: all, signal });
+  const response = await send(endpoint, params, 'text/event-stream', headers, signal);
   if (!response.headers.get('content-type')?.startsWith('text/event-stream') || !response.body) {
     next(JSON.parse(await response.text()));
     return;

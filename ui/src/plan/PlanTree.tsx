@@ -9,6 +9,7 @@ export function PlanTree({ plan }: { plan: Plan }) {
     <>
       <p className="plait-plan-quiet">
         {count(requests, 'request')} in {count(plan.waves.length, 'wave')}
+        {plan.cost !== undefined && `, cost ${plan.cost}`}
       </p>
       <ol className="plait-plan-waves">
         {plan.waves.map((wave, index) => (

@@ -18,6 +18,8 @@ export interface Fetch {
 /** Requests of one wave run at once; a wave starts when the one before it has answered. */
 export interface Plan {
   waves: Fetch[][];
+  /** What the query counts as, where the gateway bounds that. */
+  cost?: number;
 }
 
 /** What the editors hold, as text. */
