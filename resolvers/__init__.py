@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from gateway import DatasourceQueries, Domain, Upstream
+from gateway import CacheMutations, DatasourceQueries, Domain, Join, Upstream
 from resolvers.article_writes import ArticleMutations, FileMutations
 from resolvers.articles import Article, ArticleQueries, Author
 from resolvers.catalogue import (
@@ -38,7 +38,14 @@ from resolvers.workflows import (
     WorkflowSubscriptions,
 )
 
-PEOPLE = Upstream("people", Path(__file__).parent / "upstreams" / "people.graphql", optional=True)
+PEOPLE = Upstream(
+    "people",
+    Path(__file__).parent / "upstreams" / "people.graphql",
+    joins=[Join("Person", "trends", Trend, "id", "The trends this person has.", column="owner_id")],
+    optional=True,
+)
+
+TOP_TRENDS = "query TopTrends { topTrends(first: 10) { nodes { rank title state score } } }"
 
 domain = Domain(
     entities=[
@@ -71,10 +78,12 @@ domain = Domain(
         ItemPointMutations,
         VectorMutations,
         WorkflowMutations,
+        CacheMutations,
     ],
     subscriptions=[ChangeSubscriptions, StateSubscriptions, WorkflowSubscriptions],
     workflows=[TREND_DIGEST],
     examples=EXAMPLES,
+    warm=[TOP_TRENDS],
     namespaces=NAMESPACES,
     subgraph=True,
     api_keys=ApiKeys,

@@ -69,7 +69,8 @@ class VectorMutations:
     """Writing points of any collection, and looking after collections; for administrators."""
 
     create_vector_collection: CollectionWrite | None = create_collection(
-        description="A new collection; an error where there is one of that name."
+        description="A new collection; an error where there is one of that name. Searches and reads"
+        " are open to those called `…_embeddings`."
     )
     delete_vector_collection: CollectionWrite | None = delete_collection(
         description="Deletes a collection with all its points."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import asyncpg
@@ -23,7 +24,13 @@ SETTINGS = {
     "PLAIT_JOBS_INSIDE": "true",
     "PLAIT_WORKFLOWS_ENABLED": "*",
     "PLAIT_WORKFLOWS_RUN": _WRITERS,
-    "DATASOURCE_CONTEXTS_READ": "*",
+    "DATASOURCE_CONTEXTS_READ": _WRITERS,
+    "PLAIT_DOCUMENTS_MANIFEST": str(Path(__file__).with_name("operations.json")),
+    "PLAIT_TELEMETRY_ERROR_TEXTS": "true",
+    "PLAIT_TELEMETRY_METRICS": "true",
+    "PLAIT_MCP_ENABLED": "true",
+    "PLAIT_MCP_MUTATIONS": "true",
+    "PLAIT_MCP_EXPLORE": "true",
 }
 """What the demo opens, unless the environment says otherwise."""
 
