@@ -19,8 +19,8 @@ from bench.replies import HEADERS, TIMEOUT_SECONDS, ReplyError, ask, ask_all, ca
 from bench.servers import free_port, running
 from bench.stage import CONFIG, KEPT, clean_environment, uvicorn_command
 from gateway import embedded
+from gateway.caching.answers import Want
 from gateway.caching.assembly import Options, make_cache
-from gateway.caching.cache import Want
 from gateway.caching.key import entry_key
 from gateway.caching.policy import Policy
 from gateway.sources.redis.cache import RedisCacheStore

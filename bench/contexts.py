@@ -21,7 +21,7 @@ from rich.table import Table
 
 from bench.database import ROOT
 from gateway import embedded
-from gateway.context.compose import datasources_of
+from gateway.context.registry import datasources_of
 from gateway.settings import Datasource, Secret
 from gateway.sources.postgres import migrate
 from gateway.sources.postgres.pool import Pool

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import aiohttp
 
 from bench.soak_stage import Load, Row, asked, p99_ms
+from gateway.caching.answers import Want
 from gateway.caching.assembly import Options, make_cache
-from gateway.caching.cache import Want
 from gateway.caching.key import entry_key
 from gateway.caching.policy import Policy
 from gateway.sources.redis.cache import RedisCacheStore

@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from gateway.schema.bindings import many_through as many_through
     from gateway.schema.bindings import nearest as nearest
     from gateway.schema.bindings import search as search
-    from gateway.schema.build import Domain as Domain
     from gateway.schema.caching import Cache as Cache
     from gateway.schema.connection import Connection as Connection
     from gateway.schema.connection import Facets as Facets
@@ -55,6 +54,7 @@ if TYPE_CHECKING:
     from gateway.schema.directus import directus_update as directus_update
     from gateway.schema.directus import directus_update_many as directus_update_many
     from gateway.schema.directus import directus_upload as directus_upload
+    from gateway.schema.domain import Domain as Domain
     from gateway.schema.entity import entity as entity
     from gateway.schema.federation import external as external
     from gateway.schema.items.bindings import ItemGroups as ItemGroups
@@ -132,7 +132,6 @@ _HOMES = {
     "gateway.schema.bindings": (
         "belongs_to by_key column field has_many has_one listing many_through nearest search"
     ),
-    "gateway.schema.build": "Domain",
     "gateway.schema.caching": "Cache",
     "gateway.schema.connection": "Connection Facets HitGroups Hits",
     "gateway.schema.cost": "Cost ListSize",
@@ -142,6 +141,7 @@ _HOMES = {
         "directus_item directus_items directus_local directus_many directus_one directus_update "
         "directus_update_many directus_upload"
     ),
+    "gateway.schema.domain": "Domain",
     "gateway.schema.entity": "entity",
     "gateway.schema.federation": "external",
     "gateway.schema.items.bindings": "ItemGroups Items",

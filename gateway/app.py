@@ -5,18 +5,20 @@ from __future__ import annotations
 import asyncio
 import ctypes
 import gc
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
+
+from starlette.routing import Route
 
 from gateway.composition import Gateway
 from gateway.errors import ConfigurationError
 from gateway.schema.uploads import UPLOAD
-from gateway.transport.clients import Places
 from gateway.transport.cors import open_to
 from gateway.transport.event_streams import DRAINING, EventStreams
 from gateway.transport.graphiql import graphiql_page, graphiql_routes
 from gateway.transport.http import GraphQLOverHTTP
 from gateway.transport.limits import HttpLimits
+from gateway.transport.shares import Shares
 from gateway.transport.site import ENDPOINT, build_site
 from gateway.transport.websocket import GraphQLOverWebSocket
 from gateway.wiring import forwarded, stream_limits
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from starlette.routing import BaseRoute
     from starlette.types import ASGIApp
 
+    from gateway.mcp.endpoint import McpEndpoint
     from gateway.settings import Settings
 
 
@@ -54,20 +57,36 @@ def app_of(gateway: Gateway) -> ASGIApp:
 
     @asynccontextmanager
     async def lifespan(_: Any) -> AsyncIterator[dict[str, Any]]:
-        await gateway.open()
-        _settle()
         try:
-            async with working(settings, gateway.jobs(), gateway.chores()):
+            await gateway.open()
+            _settle()
+            answering = agents.running() if agents else nullcontext()
+            async with working(settings, gateway.jobs(), gateway.chores()), answering:
                 yield {DRAINING: asyncio.Event()}
         finally:
             await gateway.close()
 
     serve, limits = settings.serve, stream_limits(settings)
-    places = Places(limits.per_client)
+    shares = Shares(limits)
     identify = gateway.observed.identify(gateway.identity)
     rate = gateway.rate_limit
     forward = forwarded(settings)
     credentials = ("Authorization", settings.identity.key_header)
+    bounds = HttpLimits(
+        max_body_bytes=settings.limits.max_body_bytes,
+        max_batch=settings.limits.batch,
+        body_seconds=serve.body_seconds,
+        answer_seconds=serve.deadline_seconds,
+        max_upload_bytes=(
+            settings.limits.max_upload_bytes
+            if UPLOAD.name in gateway.api.catalog.schema.type_map
+            else 0
+        ),
+        max_files=settings.limits.max_files,
+        max_uploads=settings.limits.max_uploads,
+        upload_seconds=serve.upload_seconds,
+    )
+    agents = _agents(gateway, identify=identify, forward=forward, limits=bounds)
     endpoint: ASGIApp = GraphQLOverHTTP(
         gateway.engine,
         identify=identify,
@@ -76,22 +95,9 @@ def app_of(gateway: Gateway) -> ASGIApp:
         rate=rate,
         traffic=gateway.traffic,
         keepable=settings.cache.http,
-        events=EventStreams(gateway.subscriptions, limits, gateway.traffic, places),
+        events=EventStreams(gateway.subscriptions, limits, gateway.traffic, shares),
         incremental=gateway.subscriptions.incremental,
-        limits=HttpLimits(
-            max_body_bytes=settings.limits.max_body_bytes,
-            max_batch=settings.limits.batch,
-            body_seconds=serve.body_seconds,
-            answer_seconds=serve.deadline_seconds,
-            max_upload_bytes=(
-                settings.limits.max_upload_bytes
-                if UPLOAD.name in gateway.api.catalog.schema.type_map
-                else 0
-            ),
-            max_files=settings.limits.max_files,
-            max_uploads=settings.limits.max_uploads,
-            upload_seconds=serve.upload_seconds,
-        ),
+        limits=bounds,
     )
     if serve.origins:
         endpoint = open_to(serve.origins.lower().split(), endpoint, {*credentials, *forward})
@@ -105,13 +111,14 @@ def app_of(gateway: Gateway) -> ASGIApp:
             limits=limits,
             rate=rate,
             traffic=gateway.traffic,
-            places=places,
+            shares=shares,
         ),
         readiness=gateway.check,
         page=graphiql_page(ENDPOINT, examples) if serve.graphiql else None,
         routes=[
             *(graphiql_routes(ENDPOINT, examples) if serve.graphiql else ()),
             *_metrics(gateway),
+            *_tools(settings, agents, {*credentials, *forward}),
         ],
         lifespan=lifespan,
         traffic=gateway.traffic if settings.telemetry.metrics else None,
@@ -124,6 +131,34 @@ def _metrics(gateway: Gateway) -> Iterable[BaseRoute]:
         from gateway.transport.metrics import metrics_route  # noqa: PLC0415 - only where wanted
 
         yield metrics_route(gateway.figures, telemetry.metrics_token.reveal())
+
+
+def _agents(gateway: Gateway, **door: Any) -> McpEndpoint | None:
+    """What answers agents; `door`: how it reads requests. Its SDK is an extra, and not small."""
+    settings = gateway.settings
+    if not settings.mcp.enabled:
+        return None
+    from gateway.mcp.endpoint import McpEndpoint  # noqa: PLC0415 - only where wanted
+    from gateway.mcp.server import ToolServer  # noqa: PLC0415 - likewise
+
+    return McpEndpoint(
+        ToolServer(gateway.engine, gateway.documents.trusted(), settings),
+        name=settings.telemetry.service,
+        origins=frozenset(settings.serve.origins.lower().split()),
+        rate=gateway.rate_limit,
+        traffic=gateway.traffic,
+        **door,
+    )
+
+
+def _tools(
+    settings: Settings, agents: McpEndpoint | None, headers: set[str]
+) -> Iterable[BaseRoute]:
+    """The path of agents' tools; `headers`: what pages of other sites may send."""
+    if agents is not None:
+        origins = settings.serve.origins.lower().split()
+        opened = open_to(origins, agents, headers | agents.headers) if origins else agents
+        yield Route(settings.mcp.path, opened)
 
 
 async def run_worker(settings: Settings) -> None:

@@ -176,8 +176,16 @@ class CredentialsError(RequestError):
 
     code = Code.UNAUTHENTICATED
 
-    def __init__(self, message: str, *, reason: str, fault: str = "") -> None:
-        super().__init__(message)
+    def __init__(
+        self,
+        message: str,
+        *,
+        reason: str,
+        fault: str = "",
+        code: Code | None = None,
+        extensions: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(message, code=code, extensions=extensions)
         self.reason = reason
         self.fault = fault
 

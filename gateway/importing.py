@@ -31,6 +31,17 @@ def without(*modules: str) -> Iterator[None]:
             del sys.modules[name]
 
 
+def place_of(name: str) -> Path | None:
+    """The folder of a package, or the file of a module, that `import_here` would import."""
+    found = PathFinder.find_spec(name, [str(Path.cwd())]) or PathFinder.find_spec(name)
+    if found is None:
+        return None
+    folders = found.submodule_search_locations
+    if folders:
+        return Path(next(iter(folders))).resolve()
+    return None if found.origin is None else Path(found.origin).resolve()
+
+
 def import_here(name: str) -> ModuleType:
     """Import a module; a package of the working directory wins over an installed one of that name.
 

@@ -16,6 +16,8 @@ from gateway.telemetry.counters import Counters, Family
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 
+    from starlette.types import Scope
+
     from gateway.caching.cache import Cache
     from gateway.identity.identify import Identity
     from gateway.settings import Settings
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from gateway.telemetry.tracing import Tracing
     from gateway.viewer import Viewer
 
-    Identify = Callable[[Sequence[tuple[bytes, bytes]]], Viewer | Awaitable[Viewer]]
+    Identify = Callable[[Sequence[tuple[bytes, bytes]], Scope], Viewer | Awaitable[Viewer]]
 
 
 class Observation:
@@ -74,9 +76,11 @@ class Observation:
         if tracing is None:
             return identity
 
-        def identify(headers: Sequence[tuple[bytes, bytes]]) -> Viewer | Awaitable[Viewer]:
+        def identify(
+            headers: Sequence[tuple[bytes, bytes]], scope: Scope
+        ) -> Viewer | Awaitable[Viewer]:
             tracing.receive(headers)
-            return identity(headers)
+            return identity(headers, scope)
 
         return identify
 
@@ -134,7 +138,7 @@ def request_families(
 
 
 def subscription_families(figures: Mapping[str, float]) -> Iterator[Family]:
-    """The figures of `gateway.execution.subscribing.Subscriptions`, and of answers in parts."""
+    """The figures of `gateway.execution.subscriptions`, and of answers in parts."""
     yield Family(
         "plait_subscriptions", "gauge", "Subscriptions now.", [({}, figures["subscriptions"])]
     )

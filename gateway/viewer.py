@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 Claim: TypeAlias = str | int | float | bool
+ANYBODY = "*"
+"""Among the roles of a setting: everybody, with or without a role."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +33,10 @@ class Viewer:
     def claim(self, name: str) -> Claim | None:
         """The claim of that name, None where there is none."""
         return next((value for own, value in self.claims if own == name), None)
+
+    def is_among(self, roles: Collection[str]) -> bool:
+        """Whether the viewer has one of the roles that a setting names."""
+        return ANYBODY in roles or not self.roles.isdisjoint(roles)
 
 
 ANONYMOUS = Viewer()

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from gateway.errors import ConfigurationError
-from gateway.execution.subscribing import Subscriptions
-from gateway.execution.subscribing_events import EventSources
+from gateway.execution.subscriptions.events import EventSources
+from gateway.execution.subscriptions.subscriptions import Subscriptions
 from gateway.planning.registry import Registry
 from gateway.schema.state import Namespace, Namespaces
 from gateway.sources.postgres.source import PostgresSource
@@ -229,6 +229,7 @@ def _upstream(name: str, one: Upstream | None, info: UpstreamInfo) -> UpstreamSo
         connect_timeout=one.connect_timeout,
         max_bytes=one.max_bytes,
         trusted=one.trusted,
+        log_errors=one.log_errors,
         subscriptions=one.subscriptions,
         subscriptions_url=one.subscriptions_url.reveal() or None,
         required=one.required,
@@ -324,6 +325,7 @@ def stream_limits(settings: Settings) -> StreamLimits:
     return StreamLimits(
         connections=subscriptions.connections,
         per_client=subscriptions.per_client,
+        operations_per_client=subscriptions.operations_per_client,
         client_header=settings.rate_limit.client_header,
         operations=subscriptions.per_connection,
         init_seconds=subscriptions.init_seconds,
@@ -338,7 +340,7 @@ def datasources_of(settings: Settings) -> Datasources | None:
     """The key-value sources; None where none is configured, and then nothing of them is loaded."""
     if not settings.datasource:
         return None
-    from gateway.context.compose import datasources_of  # noqa: PLC0415
+    from gateway.context.registry import datasources_of  # noqa: PLC0415
 
     return datasources_of(settings.datasource)
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from gateway.context.registry import Datasources
     from gateway.embedding.contract import Embedder
     from gateway.execution.engine import Engine
-    from gateway.schema.build import Domain
+    from gateway.schema.domain import Domain
     from gateway.settings import Settings
     from gateway.sync.filling import Changed, Filler
     from gateway.workflows.context import Ask
@@ -122,7 +122,7 @@ def chores_of(
     Workers prune the datasources that workflows use. The model is got ready for the first text.
     """
     if datasources is not None and workflows is None:
-        from gateway.context.pruning import keep_pruned  # noqa: PLC0415 - only where wanted
+        from gateway.context.registry import keep_pruned  # noqa: PLC0415 - only where wanted
 
         yield keep_pruned(datasources.by_name())
     if settings.embedding.warm and settings.qdrant:

@@ -37,8 +37,8 @@ if TYPE_CHECKING:
     from graphql import GraphQLResolveInfo
     from toy.store import Row, Store
 
-    from gateway.schema.build import Domain
     from gateway.schema.catalog import EntityInfo, FieldInfo
+    from gateway.schema.domain import Domain
     from gateway.viewer import Viewer
 
 _ROW = "_row"

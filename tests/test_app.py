@@ -99,6 +99,8 @@ BAD = {
     "syntax": Bad("{ trends( }", code="GRAPHQL_PARSE_FAILED"),
     "nothing at all": Bad("", code="GRAPHQL_PARSE_FAILED"),
     "only a comment": Bad("# nothing", code="GRAPHQL_PARSE_FAILED"),
+    "nothing selected": Bad("{ }", code="GRAPHQL_PARSE_FAILED"),
+    "nothing selected below": Bad("{ trends { } }", code="GRAPHQL_PARSE_FAILED"),
     "unknown field": Bad("{ trend(id: 1) { price } }", {}, "GRAPHQL_VALIDATION_FAILED", "price"),
     "unknown root": Bad("{ prices { id } }", {}, "GRAPHQL_VALIDATION_FAILED", "prices"),
     "unknown argument": Bad(

@@ -7,8 +7,7 @@ from contextlib import asynccontextmanager
 
 from context.kinds import settings_of
 
-from gateway.context.compose import datasource_of
-from gateway.context.pruning import keep_pruned
+from gateway.context.registry import datasource_of, keep_pruned
 from gateway.embedding.compose import embedder_of
 from gateway.embedding.local import LocalEmbedder
 from gateway.errors import ConfigurationError

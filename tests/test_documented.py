@@ -48,6 +48,7 @@ def test_every_setting_is_read(setting):
 READERS = [
     ROOT / "gateway/app.py",
     ROOT / "gateway/composition.py",
+    ROOT / "gateway/domain.py",
     ROOT / "gateway/wiring.py",
     ROOT / "gateway/observing.py",
     ROOT / "gateway/sync/compose.py",
@@ -55,6 +56,7 @@ READERS = [
     *(ROOT / "gateway/cli").glob("*.py"),
     *(ROOT / "gateway/serving").glob("*.py"),
     *(ROOT / "gateway/identity").glob("*.py"),
+    *(ROOT / "gateway/mcp").glob("*.py"),
     ROOT / "gateway/embedding/compose.py",
     *(ROOT / "gateway/context").glob("*.py"),
     ROOT / "gateway/workflows/compose.py",

@@ -67,6 +67,10 @@ PLANTED = {
         "import procrastinate",
         "The job engine and its driver only in the worker",
     ),
+    "gateway/settings/agents.py": (
+        "import mcp_types",
+        "The protocol of agents only in its room",
+    ),
     "gateway/sources/contract.py": (
         "import gateway.sources.qdrant",
         "The contract of sources stands on errors alone",

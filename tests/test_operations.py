@@ -19,7 +19,7 @@ from operations.layout import json_text, plan_text
 from operations.stage import HERE, Addresses, Stage, fill, served
 from toy.clients import parts_of
 
-from gateway.execution.narrowing_tactics import Tactics
+from gateway.execution.vector_search.tactics import Tactics
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping

@@ -23,9 +23,9 @@ assert not list(gateway.jobs())
 unused = {
     "aiohttp", "alembic", "argon2", "cryptography", "grpc", "h2", "httpx", "httpx2", "jwt", "numpy",
     "obstore", "opentelemetry", "procrastinate", "prometheus_client", "pydantic", "pygments",
-    "pymongo", "qdrant_client", "redis", "rich", "typer", "tokenizers",
-    "gateway.cli", "gateway.embedded", "gateway.embedding.http", "gateway.scaffold", "gateway.sync",
-    "gateway.sources.qdrant", "gateway.sources.redis", "gateway.transport.metrics",
+    "mcp", "pymongo", "qdrant_client", "redis", "rich", "typer", "tokenizers",
+    "gateway.cli", "gateway.embedded", "gateway.embedding.http", "gateway.mcp", "gateway.scaffold",
+    "gateway.sync", "gateway.sources.qdrant", "gateway.sources.redis", "gateway.transport.metrics",
     "gateway.workflows.worker",
 }
 print(*sorted(unused & sys.modules.keys()))

@@ -175,7 +175,7 @@ ZOO = _zoo()
 OFFICE = _office()
 
 
-def viewer_of(headers: Sequence[tuple[bytes, bytes]]) -> Viewer:
+def viewer_of(headers: Sequence[tuple[bytes, bytes]], _scope: Any = None) -> Viewer:
     """Who `x-user` says; a keeper."""
     name = dict(headers).get(b"x-user")
     if name is None:

@@ -26,7 +26,8 @@ from gateway.viewer import Viewer
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
-    from gateway.schema.build import Api, Domain
+    from gateway.schema.build import Api
+    from gateway.schema.domain import Domain
     from gateway.sources.contract import Batch, Budget, Value
 
 KEEPER = Viewer(subject="ann", roles=frozenset({"keeper"}))
