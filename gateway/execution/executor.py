@@ -119,16 +119,8 @@ class WalkingExecutor(StrawberryGraphQLCoreExecutionContext):
         result: Any,
         position_context: Any,
     ) -> Any:
-        """As graphql-core does, unless the object's type is refused, or it stands for a row."""
-        walk = info.context.walk
-        catalog = walk.catalog
-        entity = catalog.entities.get(return_type.name)
-        if entity is not None and type(result) is entity.cls:
-            reference = walk.referred(entity, result, info)
-            if reference is not None:
-                return self.complete_value(
-                    return_type, field_details_list, info, path, reference, position_context
-                )
+        """As graphql-core does, unless the object's type is refused to the viewer."""
+        catalog = info.context.walk.catalog
         if return_type.name in catalog.types:
             access = catalog.types[return_type.name]
             catalog.authority.require(access, info.context.viewer, info.field_name)

@@ -15,7 +15,6 @@ from aiodataloader import DataLoader
 from graphql import get_named_type, is_leaf_type
 
 from gateway.errors import PlaitError
-from gateway.execution.context import Reference
 from gateway.execution.objects import ROW, decoded, encoded, native, object_of
 from gateway.planning.steps import Plan
 from gateway.schema.rules import VIEWER_SPEC
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from graphql.pyutils import Path
 
     from gateway.execution.cache.fields import CachedFields
+    from gateway.execution.context import Reference
     from gateway.execution.planned import PlannedRequest
     from gateway.execution.waves import Waves
     from gateway.planning.plan import Planner
@@ -35,10 +35,6 @@ if TYPE_CHECKING:
     from gateway.planning.steps import Root
     from gateway.schema.catalog import EntityInfo
     from gateway.sources.contract import Value
-
-
-_FETCHED_FOR = "__plait_fetched_for__"
-"""The attribute of an object that holds the node of the selection it was fetched for."""
 
 
 class Spliced:
@@ -176,29 +172,7 @@ class Walk:
         value, errors = self.waves.failures.locate(value, path.as_list())
         self.errors += errors
         row = decoded(value)
-        if not self._is_walked(info):
-            return Spliced(encoded(row))
-        made = object_of(entity, row)
-        made.__dict__[_FETCHED_FOR] = info.field_nodes[0]
-        return made
-
-    def referred(
-        self, entity: EntityInfo, found: Any, info: GraphQLResolveInfo[Any]
-    ) -> Reference | None:
-        """The reference that an object stands for which a plain resolver gave, `self` for one.
-
-        What it holds was read for another place, if at all: only its key counts. Raises TypeError
-        where that is not known.
-        """
-        field = self.catalog.fields[info.parent_type.name, info.field_name]
-        if not field.plain or vars(found).get(_FETCHED_FOR) is info.field_nodes[0]:
-            return None
-        names = {one.name: attribute for attribute, one in entity.attributes.items()}
-        key = tuple(vars(found).get(names.get(one.name, "")) for one in entity.key)
-        if None in key:
-            name = entity.cls.__name__
-            raise TypeError(f"an object of {name} without its key: return reference({name}, …)")
-        return Reference(entity.cls, key)
+        return object_of(entity, row) if self._is_walked(info) else Spliced(encoded(row))
 
     def _loader(self, entity: EntityInfo, info: GraphQLResolveInfo[Any]) -> DataLoader[Any, Any]:
         nodes = tuple(id(node) for node in info.field_nodes)

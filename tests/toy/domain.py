@@ -113,14 +113,6 @@ class Animal:
     def mates(self) -> list["Animal | None"]:
         return [reference(Animal, (int(self.id) * step) % 15) for step in (1, 5, 1, 7)]
 
-    @field(needs=("id",))
-    def itself(self) -> "Animal | None":
-        return self
-
-    @field(needs=("name",))
-    def unknown_self(self) -> "Animal | None":
-        return self
-
     @field(needs=("name",))
     def broken(self) -> str | None:
         if len(self.name) % 2:

@@ -139,19 +139,20 @@ async def test_a_mutation_by_get_is_refused(stand: Stand) -> None:
 
 
 async def test_explaining_runs_nothing(stand: Stand) -> None:
-    """The plan is shown; no row is written, not even tried."""
+    """The plan is shown, what is written first; no row is written, not even tried."""
     await stand.data("mutation { insertShelf(input: {}) { id } }")
     for directive in ("", "@transaction"):
         document = f'mutation {directive} {{ insertShelf(input: {{code: "a"}}) {{ looks }} }}'
         with stand.statements() as heard:
             body = await stand.ask(document, extensions={"plait": {"explain": True}})
         assert body["data"] is None
-        assert [
-            [one["source"] for one in wave] for wave in body["extensions"]["plan"]["waves"]
-        ] == [
-            ["postgres"],
-            ["redis"],
+        waves = body["extensions"]["plan"]["waves"]
+        assert [[(one["source"], one["kind"]) for one in wave] for wave in waves] == [
+            [("postgres", "insert")],
+            [("postgres", "rows by key")],
+            [("redis", waves[2][0]["kind"])],
         ]
+        assert waves[0][0]["request"] == {"rows": "Shelf"}
         assert heard == []
     assert await stand.value("select count(*) from shelves") == 1
 
