@@ -107,8 +107,7 @@ class Parts:
             yield msgspec.structs.replace(first, body=told, freshness=None, more=True)
             self._begin(following)
             while self._pending:
-                await self._news.wait()
-                self._news.clear()
+                await self._hear()
                 if self._broken is not None:
                     yield self._given_up(self._broken)
                     return
@@ -120,6 +119,14 @@ class Parts:
                 task.cancel()
             if self._tasks:
                 await asyncio.wait(self._tasks)
+
+    async def _hear(self) -> None:
+        """Wait for news; a fault of ours where nobody is left to bring any."""
+        if self._tasks or self._news.is_set():
+            await self._news.wait()
+            self._news.clear()
+        elif self._broken is None:
+            self._broken = RuntimeError("parts are open that nobody makes")
 
     def _begin(self, following: _Next) -> None:
         works = [self._stream(*each) for each in following.streams]
@@ -137,6 +144,7 @@ class Parts:
         self._tasks.discard(task)
         if not task.cancelled() and task.exception() is not None:
             self._broken = task.exception()
+        if self._broken is not None or not self._tasks:
             self._news.set()
 
     def _given_up(self, cause: BaseException) -> Answer:
