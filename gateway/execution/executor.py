@@ -22,12 +22,14 @@ from strawberry.extensions import SchemaExtension
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from gateway.errors import Code, PlaitError, SourceTimeout
+from gateway.execution.by_hand import entity_of
 from gateway.execution.cache.fields import FieldCall
 from gateway.execution.context import Reference, RequestContext
 from gateway.execution.exchange import error_entry
 from gateway.execution.failures import ours
 from gateway.execution.introspecting import META, introspected
 from gateway.execution.walk import Spliced
+from gateway.planning.wording import of_null
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Iterable, Iterator
@@ -42,6 +44,8 @@ if TYPE_CHECKING:
 _GRACE = 0.1
 """Seconds after the deadline in which a source's timeout still becomes its own fields' error."""
 _NULL_IN_NON_NULL = "Cannot return null for non-nullable field"
+_ARGUMENT = "Argument '"
+"""How graphql-core begins what it says of an argument that a variable makes wrong."""
 
 
 class WalkingExecutor(StrawberryGraphQLCoreExecutionContext):
@@ -93,7 +97,10 @@ class WalkingExecutor(StrawberryGraphQLCoreExecutionContext):
         result: Any,
         position_context: Any,
     ) -> Any:
-        """As graphql-core does, but planned values are not walked and references are fetched."""
+        """As graphql-core does, but planned values are not walked and references are fetched.
+
+        So is what an object lacks that a resolver made by hand.
+        """
         if type(result) is Spliced:
             if result.value is None and is_non_null_type(return_type):
                 raise TypeError(
@@ -105,6 +112,13 @@ class WalkingExecutor(StrawberryGraphQLCoreExecutionContext):
             fetched = info.context.walk.fetch(result, info, path)
             return self.complete_awaitable_value(
                 return_type, field_details_list, info, path, fetched, position_context
+            )
+        walk = info.context.walk
+        entity = entity_of(walk.catalog, return_type, result, info, path)
+        if entity is not None:
+            made = walk.complete(result, entity, info, path)
+            return self.complete_awaitable_value(
+                return_type, field_details_list, info, path, made, position_context
             )
         return super().complete_value(
             return_type, field_details_list, info, path, result, position_context
@@ -277,7 +291,7 @@ def _original(error: GraphQLError) -> Exception | None:
 
 def _entry(error: GraphQLError, original: Exception | None) -> dict[str, Any]:
     """An error of graphql-core as it may leave: with a code, and masked unless it is meant."""
-    made: dict[str, Any] = {"message": error.message}
+    made: dict[str, Any] = {"message": of_null(error.message)}
     extensions = dict(error.extensions or {})
     below: tuple[str | int, ...] = ()
     if isinstance(original, PlaitError):
@@ -300,7 +314,8 @@ def _entry(error: GraphQLError, original: Exception | None) -> dict[str, Any]:
 def _code_of(error: GraphQLError) -> Code:
     """The code of an error whose author gave none: Strawberry's permissions raise such errors."""
     raised = error.original_error
-    if isinstance(raised, StrawberryInputCoercionError):
+    argument = _original(error) is None and error.message.startswith(_ARGUMENT)
+    if argument or isinstance(raised, StrawberryInputCoercionError):
         return Code.BAD_USER_INPUT
     if isinstance(raised, StrawberryGraphQLError):
         return Code.FORBIDDEN

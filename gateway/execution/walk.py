@@ -15,6 +15,8 @@ from aiodataloader import DataLoader
 from graphql import get_named_type, is_leaf_type
 
 from gateway.errors import PlaitError
+from gateway.execution import by_hand
+from gateway.execution.by_hand import GIVEN
 from gateway.execution.objects import ROW, decoded, encoded, native, object_of
 from gateway.planning.steps import Plan
 from gateway.schema.rules import VIEWER_SPEC
@@ -69,8 +71,12 @@ class Walk:
         key = info.path.key
         if info.path.prev is None:
             return self._root(self._roots[str(key)], info)
-        row = source if type(source) is dict else source.__dict__[ROW]
-        return self._place(row[key], info)
+        if type(source) is dict:
+            return self._place(source[key], info)
+        made = source.__dict__
+        if info.field_name in made.get(GIVEN, ()):
+            return made[GIVEN][info.field_name]
+        return self._place(made[ROW][key], info)
 
     async def _root(self, root: Root, info: GraphQLResolveInfo[Any]) -> Any:
         value: Value
@@ -153,13 +159,23 @@ class Walk:
     # References ------------------------------------------------------------------------------
 
     async def fetch(self, reference: Reference, info: GraphQLResolveInfo[Any], path: Path) -> Any:
-        """The selected part of the row a plain resolver referred to at `path`, or None."""
-        entity = next(
-            found for found in self.catalog.entities.values() if found.cls is reference.cls
-        )
+        """The selected part of the row a plain resolver referred to at `path`, or None.
+
+        Raises PlaitError where no such row can stand there.
+        """
+        entity = by_hand.referred(self.catalog, reference, info)
+        row = await self._row(entity, reference.key, info, path)
+        if row is None:
+            return None
+        return by_hand.made(path, entity, row) if self._is_walked(info) else Spliced(encoded(row))
+
+    async def _row(
+        self, entity: EntityInfo, given: Sequence[Any], info: GraphQLResolveInfo[Any], path: Path
+    ) -> dict[str, Any] | None:
+        """What is asked at `path` of the row with this key, if there is one."""
         key = tuple(
             column.kind.bind(part, column.name)
-            for column, part in zip(entity.key, reference.key, strict=True)
+            for column, part in zip(entity.key, given, strict=True)
         )
         viewer = info.context.viewer
         if entity.name in self.catalog.types:
@@ -171,15 +187,17 @@ class Walk:
             return None
         value, errors = self.waves.failures.locate(value, path.as_list())
         self.errors += errors
-        row = decoded(value)
-        return object_of(entity, row) if self._is_walked(info) else Spliced(encoded(row))
+        row: dict[str, Any] = decoded(value)
+        return row
+
+    def _field(self, info: GraphQLResolveInfo[Any]) -> Field:
+        definition = self.catalog.fields[info.parent_type.name, info.field_name]
+        return Field(str(info.path.key), info.field_name, definition, tuple(info.field_nodes))
 
     def _loader(self, entity: EntityInfo, info: GraphQLResolveInfo[Any]) -> DataLoader[Any, Any]:
         nodes = tuple(id(node) for node in info.field_nodes)
         if nodes not in self._loaders:
-            definition = self.catalog.fields[info.parent_type.name, info.field_name]
-            field = Field(str(info.path.key), info.field_name, definition, tuple(info.field_nodes))
-            outline = self._planner.outline_entity(field, entity, self._planned.reader)
+            outline = self._planner.outline_entity(self._field(info), entity, self._planned.reader)
             self._walked |= outline.walked
             shapes, values = outline.read(self._planned.variables)
             plan = outline.plan(shapes)
@@ -194,6 +212,25 @@ class Walk:
 
             self._loaders[nodes] = DataLoader(load, max_batch_size=1000)
         return self._loaders[nodes]
+
+    # Objects made by hand --------------------------------------------------------------------
+
+    async def complete(
+        self, value: Any, entity: EntityInfo, info: GraphQLResolveInfo[Any], path: Path
+    ) -> Any:
+        """An object that a resolver gave, with all that is asked of it; None without its row.
+
+        What it lacks is read by its key. Raises PlaitError for what stands for no row.
+        """
+        where = f"{info.parent_type}.{info.field_name}"
+        held = by_hand.held_by(entity, value)
+        if held is None:
+            raise by_hand.no_row(entity, value, where)
+        asked = self._planned.reader.below(self._field(info), entity.name)
+        row: dict[str, Any] | None = {}
+        if not by_hand.holds(entity, held, asked):
+            row = await self._row(entity, by_hand.key_of(entity, held, where), info, path)
+        return None if row is None else by_hand.made(path, entity, row, held)
 
     async def close(self) -> None:
         """End what was started and nobody waits for any more."""

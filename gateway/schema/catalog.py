@@ -182,6 +182,10 @@ class Catalog:
     inserts: Mapping[str, str] = field(default_factory=dict)
     """Entity → the root field that inserts its rows, which says who may."""
 
+    def gives_python(self, info: FieldInfo) -> bool:
+        """Whether a Python resolver gave the field's value, or the object whose member it is."""
+        return info.plain or (info.binding is None and info.parent not in self.structures)
+
     def types_of(self, info: FieldInfo) -> Iterable[str]:
         """The object types that a field's value may have."""
         return self.possible.get(info.type_name, (info.type_name,))

@@ -88,6 +88,7 @@ def entity(  # noqa: PLR0913 - each is an option of an entity
     table = table_of(table, "@entity")
 
     def decorate(cls: type[T]) -> type[T]:
+        own = vars(cls).get("__init__", _hold)
         keys = (key,) if isinstance(key, str) else tuple(key)
         others = tuple((one,) if isinstance(one, str) else tuple(one) for one in other_keys)
         options = EntityOptions(table, keys, source, rule, search, others)
@@ -113,12 +114,28 @@ def entity(  # noqa: PLR0913 - each is an option of an entity
                 *cache_directives(cache),
             ],
         )
+        cls.__init__ = own  # type: ignore[method-assign]  # the dataclass's takes none
         if "__getattr__" not in vars(cls):
             cls.__getattr__ = _unread  # type: ignore[attr-defined]  # says what Python could not
         bound.__plait_entity__ = options  # type: ignore[attr-defined]  # read by build()
         return bound
 
     return decorate
+
+
+def _hold(row: object, **columns: Any) -> None:
+    """Make an object by hand: what is known of its row, by attribute. Raises TypeError."""
+    kind = type(row)
+    members: dict[str, Any] = kind.__dataclass_fields__  # type: ignore[attr-defined]  # it is one
+    known = [
+        name
+        for name, member in members.items()
+        if isinstance(getattr(member, "binding", None), ColumnBinding)
+    ]
+    for name in columns:
+        if name not in known:
+            raise TypeError(f"{kind.__name__} has no column {name!r}; it has {', '.join(known)}")
+    vars(row).update(columns)
 
 
 def _unread(row: object, name: str) -> Any:

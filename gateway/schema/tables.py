@@ -20,6 +20,23 @@ def table_of(given: Any, where: str) -> sa.Table:
     return table
 
 
+def values_of(given: object, table: sa.Table) -> dict[str, Any] | None:
+    """What an object of a class mapped to the table holds, by column; None for any other object.
+
+    Nothing is loaded: what its session has not read, or has expired, is not there.
+    """
+    state: Any = None if isinstance(given, type) else sa.inspect(given, raiseerr=False)
+    mapper = getattr(state, "mapper", None)
+    if mapper is None or mapper.local_table is not table:
+        return None
+    key = [column.name for column in mapper.primary_key]
+    values = dict(zip(key, state.identity, strict=True)) if state.identity else {}
+    for attribute in mapper.column_attrs:
+        if attribute.key in state.dict:
+            values[attribute.columns[0].name] = state.dict[attribute.key]
+    return values
+
+
 def expression_of(given: Any) -> Any:
     """The SQL expression itself, or the column that an attribute of a mapped class stands for."""
     column = getattr(given, "__clause_element__", None)

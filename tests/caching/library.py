@@ -97,6 +97,13 @@ async def rate(name: str) -> int:
     return len(name)
 
 
+@cached(max_age=60, tags=("Book",))
+async def stock() -> int:
+    """A function that hangs on books."""
+    CALLS.append("stock")
+    return len(CALLS)
+
+
 @entity(authors, cache=Cache(600))
 class Author:
     """Writes books."""
@@ -200,6 +207,22 @@ class Plain:
         """Rows that somebody chose."""
         CALLS.append("picks")
         return [reference(Book, 2), reference(Book, 1)]
+
+    @field(cache=Cache(60))
+    def made(self) -> Book | None:
+        """An object made by hand, of which no key could be kept."""
+        return Book(id=1)  # type: ignore[call-arg]  # a key is enough
+
+    @field(cache=Cache(60, tags=("Book",)))
+    async def stock(self) -> int:
+        """Hangs on books, by their tag."""
+        CALLS.append("stock")
+        return len(CALLS)
+
+    @field()
+    async def counted(self) -> int:
+        """A cached function that hangs on books."""
+        return await stock()
 
     @field()
     def now(self) -> int:

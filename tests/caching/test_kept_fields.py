@@ -8,8 +8,10 @@ import pytest
 from caching import library
 from caching.conftest import until
 from caching.test_cached_api import another, told
+from graphql import GraphQLError
 
-from gateway.errors import SourceUnavailable
+from gateway.errors import Code, PlaitError, SourceUnavailable
+from gateway.execution.cache.fields import Unfinished
 from gateway.viewer import Viewer
 
 FIGURES = '{ figures(of: ["a", "bb"]) { of number } }'
@@ -100,6 +102,45 @@ async def test_tags_invalidate(stand):
         await stand.gateway.cache.cache.invalidate([tag])
         await stand.data(FIGURES)
         assert len(library.CALLS) == before + 1
+
+
+@pytest.mark.parametrize("document", ["{ stock }", "{ counted }"])
+async def test_a_types_name_is_any_change_of_its_rows(stand, document):
+    """Of a field and of a cached function: one row by its key is a change of the type as well."""
+    for write in (
+        'mutation { setBook(id: 1, set: {title: "new"}) { id } }',
+        "mutation { dropBook(id: 2) { id } }",
+        'mutation { addBook(input: {title: "more"}) { id } }',
+    ):
+        before = await stand.data(document)
+        assert await stand.data(document) == before
+        await stand.data(write)
+        assert await stand.data(document) != before
+    before = await stand.data(document)
+    await stand.data('mutation { setAuthor(id: 1, set: {name: "new"}) { id } }')
+    assert await stand.data(document) == before
+
+
+async def test_functions_of_another_deployment(stand, engines, prefix, stack, fresh_database):
+    """Two gateways that share a Redis and the code, but no database, keep what is their own."""
+    here = await stand.data("{ counted }")
+    script = library.SCRIPT
+    there = await another(stack, engines.urls.redis, await fresh_database(), prefix, script=script)
+    assert await there.data("{ counted }") != here
+    assert await stand.data("{ counted }") == here
+
+
+async def test_a_refusal_is_not_hidden_by_what_is_stale(stand):
+    """Of a resolver that failed it tells the code: that of the request's fault comes first."""
+    library.BROKEN.append(PlaitError("Not any more.", code=Code.FORBIDDEN))
+    error = await stand.error("{ fragile }")
+    assert error["extensions"]["code"] == "FORBIDDEN"
+    nobody, late = PlaitError("no", code=Code.UNAUTHENTICATED), SourceUnavailable("away")
+    errors = [GraphQLError("late", original_error=late), GraphQLError("bug")]
+    assert Unfinished(None, errors, 1).code is Code.SOURCE_UNAVAILABLE
+    errors.append(GraphQLError("no", original_error=GraphQLError("no", original_error=nobody)))
+    assert Unfinished(None, errors, 1).code is Code.UNAUTHENTICATED
+    assert Unfinished(None, errors[1:2], 1).code is None
 
 
 async def test_concurrent_misses_run_it_once(stand):
@@ -201,6 +242,13 @@ async def test_rows_are_kept_by_their_keys(stand):
     await stand.data("mutation { dropBook(id: 1) { id } }")
     body = await stand.ask(document)
     assert "book 1" not in str(body)
+
+
+async def test_only_references_to_rows_can_be_kept(stand):
+    """An object made by hand may say more than its key; the error tells what would be right."""
+    (error,) = (await stand.ask("{ made { id } }"))["errors"]
+    assert error["path"] == ["made"]
+    assert "names rows by `reference(…)`, not by an object of Book." in error["message"]
 
 
 async def test_the_undeclared_runs_every_time(stand):

@@ -215,6 +215,20 @@ async def test_what_json_cannot_hold_is_an_internal_error(zoo: Zoo) -> None:
     assert b"Internal error." in answer.body
 
 
+@pytest.mark.parametrize(
+    "document",
+    [
+        "query($v: Int = 1) { motto(times: $v) }",
+        'query($v: String = "Animal") { __type(name: $v) { name } }',
+    ],
+)
+async def test_a_null_that_takes_a_defaults_place_is_the_clients(zoo: Zoo, document: str) -> None:
+    """A variable may be null and the argument not: no fault of ours, and told of as null."""
+    (error,) = (await zoo.ask(document, {"v": None}))["errors"]
+    assert error["extensions"]["code"] == "BAD_USER_INPUT"
+    assert error["message"].endswith(" not to be null.")
+
+
 # Shape of the answer -----------------------------------------------------------------------------
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from contextlib import aclosing, asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -203,6 +205,85 @@ async def test_the_cost_is_that_of_the_whole(zoo: Zoo, monkeypatch: pytest.Monke
     (part,) = await answered(zoo, f"{{ motto {lists} }}")
     assert part["errors"][0]["extensions"]["code"] == "COST_LIMIT_EXCEEDED"
     assert len(await answered(zoo, "{ motto ... @defer { animals { nodes { id } } } }")) == 2
+
+
+# Fragments of several places ---------------------------------------------------------------------
+
+
+@BOTH
+async def test_what_is_within_a_fragment_of_several_places_comes(zoo: Zoo, form: Form) -> None:
+    """A fragment that wants more of each row of a list asked for at once is whole with the last."""
+    document = """{ animals(first: 3) { nodes { id } } ... @defer(label: "a") {
+        animals(first: 3) { nodes { name ... @defer(label: "b") { mood }
+            children { nodes @stream { id } } } } } }"""
+    whole = await zoo.ask(document.replace("@stream", ""), viewer=KEEPER)
+    parts = await answered(zoo, document, form=form)
+    together = put_together(parts)
+    assert together == {"data": whole["data"], "errors": []}
+    assert sum(len(one.get("incremental", ())) for one in parts) > 4
+
+
+@BOTH
+async def test_what_is_within_a_fragment_that_failed_does_not_come(zoo: Zoo, form: Form) -> None:
+    """One row of several is gone: the fragment failed, what it would have brought is given up."""
+    await zoo.connection.execute(
+        "INSERT INTO keepers (id, name) SELECT gen_random_uuid(), '~' || n FROM generate_series(1, 3) n"
+    )
+    keepers = 'keepers(where: {name: {like: "~%"}}, orderBy: {name: ASC})'
+    document = f"""{{ {keepers} {{ nodes {{ uid }} }} ... @defer(label: "a") {{
+        {keepers} {{ nodes {{ name ... @defer(label: "b") {{ shift }} }} }} }} }}"""
+    try:
+        for row in ("~1", "~3"):
+            gone = partial(zoo.connection.execute, "DELETE FROM keepers WHERE name = $1", row)
+            first, rest = await between(zoo, document, gone, form)
+            (error, *within) = told(rest)
+            assert error["path"] == ["keepers", "nodes", 0 if row == "~1" else 1]
+            assert len(within) == (0 if form is Form.LEGACY else len(first["pending"]) - 1)
+            rows = put_together([first, *rest])["data"]["keepers"]["nodes"]
+            assert not any("shift" in one for one in rows)
+    finally:
+        await zoo.connection.execute("DELETE FROM keepers WHERE name LIKE '~%'")
+
+
+@BOTH
+async def test_a_fragment_within_one_that_failed_elsewhere_does_not_come(
+    zoo: Zoo, form: Form
+) -> None:
+    """What is within is asked of the root, what failed of a row: they are one fragment's."""
+    await zoo.connection.execute(
+        "INSERT INTO keepers (id, name) SELECT gen_random_uuid(), '~' || n FROM generate_series(1, 2) n"
+    )
+    document = """{ keepers(where: {name: {like: "~%"}}, orderBy: {name: ASC}) {
+        nodes { uid } ... @defer(label: "a") {
+        totalCount nodes { name } ... @defer(label: "b") { pageInfo { hasNextPage } } } } }"""
+    gone = partial(zoo.connection.execute, "DELETE FROM keepers WHERE name = '~1'")
+    try:
+        first, rest = await between(zoo, document, gone, form)
+    finally:
+        await zoo.connection.execute("DELETE FROM keepers WHERE name LIKE '~%'")
+    assert told(rest)[0]["path"] == ["keepers", "nodes", 0]
+    assert len(told(rest)) == (1 if form is Form.LEGACY else 2)
+    assert "pageInfo" not in put_together([first, *rest])["data"]["keepers"]
+
+
+@BOTH
+@pytest.mark.parametrize("row", ["animal(id: 2)", "enclosure(id: 1)"])
+async def test_each_type_of_an_interface_has_its_own(zoo: Zoo, form: Form, row: str) -> None:
+    """Where several have the same keys below, only what is asked of the object's type comes."""
+    node_id = (await zoo.data(f"{{ row: {row} {{ nodeId }} }}"))["row"]["nodeId"]
+    document = f"""{{ node(nodeId: "{node_id}") {{
+        ... on Animal {{ x: children {{ nodes {{ id ... @defer {{ name }} }} }}
+            y: children {{ nodes @stream {{ mood }} }} ... @defer {{ z: mood }} }}
+        ... on Enclosure {{ x: animals {{ nodes {{ id ... @defer {{ mood }} }} }}
+            w: animals {{ nodes @stream(initialCount: 1) {{ name mother {{ id ... @defer {{ name }} }} }} }} }}
+    }} }}"""
+    whole = await zoo.data(re.sub(r"@(defer|stream(\(.*?\))?)", "", document))
+    parts = await answered(zoo, document, form=form)
+    assert len(parts) > 1
+    assert put_together(parts) == {"data": whole, "errors": []}
+    if form is Form.CURRENT:
+        sent = [tuple(one["path"]) for part in parts for one in part.get("pending", ())]
+        assert len(sent) == len(set(sent))
 
 
 # Shape -------------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import sqlalchemy as sa
 from ddl import ddl
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 from strawberry import ID
 from toy.running import Zoo, running
 
@@ -26,6 +26,7 @@ from gateway import (
     queries,
 )
 from gateway.errors import ConfigurationError
+from gateway.schema.tables import table_of, values_of
 from gateway.sources.postgres.syncing.statements import statements_of
 
 if TYPE_CHECKING:
@@ -151,3 +152,20 @@ def test_anything_else_is_refused(given: Any) -> None:
     """With what would be right."""
     with pytest.raises(ConfigurationError, match="a table of SQLAlchemy"):
         entity(given)
+
+
+def test_what_a_session_has_not_read_is_not_looked_for() -> None:
+    """An object holds what it was given or what was read; of one that is expired the key is left."""
+    engine = sa.create_engine("sqlite://")
+    Writers.__table__.create(engine)  # type: ignore[attr-defined]  # a table has it
+    with Session(engine) as session:
+        writer = Writers(id=7, name="Ann")
+        assert values_of(writer, table_of(Writers, "")) == {"id": 7, "name": "Ann"}
+        session.add(writer)
+        session.commit()
+        assert values_of(writer, table_of(Writers, "")) == {"id": 7}
+        assert writer.hidden is False
+        assert values_of(writer, table_of(Writers, "")) == {"id": 7, "name": "Ann", "hidden": False}
+    engine.dispose()
+    for other in (Writers, {"id": 7}, Texts(id=7), None):
+        assert values_of(other, table_of(Writers, "")) is None

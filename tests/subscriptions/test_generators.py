@@ -37,6 +37,15 @@ async def test_references_are_read_by_the_planner(room: Newsroom) -> None:
     ]
 
 
+async def test_objects_made_by_hand_are_completed(room: Newsroom) -> None:
+    """What a generator said of a row is told so, and what is asked beyond that is read."""
+    await room.write("INSERT INTO stories VALUES (903, 'one', 'home', 1)")
+    async with room.server.talk() as talk:
+        await talk.begin("subscription { retitled(ids: [903, 7]) { title author { name } } }")
+        heard = [(await talk.next())["retitled"] for _ in range(2)]
+    assert heard == [{"title": "New 903", "author": {"name": "Ann"}}, None]
+
+
 async def test_leaving_closes_the_generator(room: Newsroom) -> None:
     """Its `finally` runs when the client completes, and when the connection ends."""
     async with room.server.talk({"X-API-Key": KEYS["bob"]}) as talk:

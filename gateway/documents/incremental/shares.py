@@ -33,7 +33,12 @@ KEYS = "__plait_keys"
 Keys: TypeAlias = "dict[str, Keys | None]"
 """Response keys, with those below them."""
 Path: TypeAlias = tuple[str, ...]
-"""Response keys from the root down; places in lists are left out."""
+"""Response keys from the root down; places in lists are left out.
+
+Behind a key whose object may be of several types stands which one it is (`typed`): two of them may
+have the same keys below.
+"""
+_TYPED = ":"
 
 
 class Owner:
@@ -94,6 +99,21 @@ class Share(NamedTuple):
     operation: Operation
     cuts: tuple[Cut, ...]
     lists: tuple[Listed, ...]
+
+
+def typed(name: str) -> str:
+    """The step of a path that is taken by objects of this type only."""
+    return _TYPED + name
+
+
+def type_of(step: str) -> str | None:
+    """The type that a step is about; None for a response key."""
+    return step.removeprefix(_TYPED) if step.startswith(_TYPED) else None
+
+
+def depth(path: Path) -> int:
+    """How many response keys a path has."""
+    return sum(type_of(step) is None for step in path)
 
 
 def join(keys: Keys, others: Keys) -> None:

@@ -7,10 +7,11 @@ like any: it begins at the *anchor* of what it brings, the nearest place that ca
                             all places are asked for together, as `_entities`
     the root of a query     with the way from there, through fields that are no lists
 
-and the rest of the way down is selected again. What has no anchor (an entry of an upstream's list)
-is not deferred, nor is what is selected outside the fragment too: a field that both select is
-answered with the outside, and what the fragment alone wants below it hangs on anchors there. So no
-list is read twice, and what belongs to a row goes to that row, whatever changes meanwhile.
+and the rest of the way down is selected again. What has no anchor (an entry of an upstream's list,
+an object that a Python resolver gave) is not deferred, nor is what is selected outside the fragment
+too: a field that both select is answered with the outside, and what the fragment alone wants below
+it hangs on anchors there. So no list is read twice, and what belongs to a row goes to that row,
+whatever changes meanwhile.
 
 An entry of a streamed list keeps its key and its own fields; what is asked of its row is brought
 for a number of entries at once.
@@ -34,6 +35,7 @@ from graphql import (
 from gateway.documents.incremental.directives import STREAM, argument, without
 from gateway.documents.incremental.gathering import Gatherer
 from gateway.documents.incremental.shares import (
+    KEY,
     KEYS_DEFINITION,
     Cut,
     Listed,
@@ -41,10 +43,12 @@ from gateway.documents.incremental.shares import (
     Path,
     Share,
     aliased,
+    depth,
     merged,
     on_type,
     rows,
     selecting,
+    typed,
 )
 from gateway.documents.store import Operation, Parsed
 from gateway.schema.selection import TYPENAME
@@ -95,12 +99,16 @@ class _Anchor:
 
 
 class _Place(NamedTuple):
-    """An object: its type, where it is, and how it is found again."""
+    """An object: its type, where it is, and how it is found again.
+
+    `made`: a Python resolver gave it, which may know more of it than its row does.
+    """
 
     type_name: str
     path: Path
     anchor: _Anchor | None
     chain: tuple[FieldNode, ...]
+    made: bool = False
 
 
 class _Claim(NamedTuple):
@@ -158,11 +166,11 @@ class _Splitting:
         self._visits += 1
         if self._visits > MAX_VISITS:
             raise TooManyParts
-        gathered = self._gatherer.gathered(place.type_name, len(place.path), sets, owed)
+        gathered = self._gatherer.gathered(place.type_name, depth(place.path), sets, owed)
         return self._fields(self._anchored(place), gathered, gathering, streamed)
 
     def _anchored(self, place: _Place) -> _Place:
-        if place.type_name not in self._catalog.entities:
+        if place.made or place.type_name not in self._catalog.entities:
             return place
         anchor = _Anchor(place.type_name, place.path)
         return _Place(place.type_name, place.path, anchor, ())
@@ -243,28 +251,29 @@ class _Splitting:
             if listed or named.name not in self._catalog.entities:
                 return merged(node, sets)  # an entry's row comes later, all else with the entry
             owed, sets = [(streamed, sets)], []
+        info = self._catalog.fields.get((place.type_name, node.name.value))
+        made = info is not None and self._catalog.gives_python(info)
         stream = self._gatherer.active(node, STREAM) if listed else None
         owner = None
         if stream is not None:
             count = argument(stream, "initialCount")
-            owner = Owner(stream, len(path), count=0 if count is None else count)
+            owner = Owner(stream, depth(path), count=0 if count is None else count)
             gathering.lists.append(Listed(path[gathering.start :], owner))
             sets, owed = [*sets, *(one for _, theirs in owed for one in theirs)], []
-            if named.name in self._catalog.entities:
+            if named.name in self._catalog.entities and not made:
                 owed, sets, owner = [(owner, sets)], [], None
         split = owed or any(map(self._gatherer.is_split, sets))
         if not sets and not owed:
             return node
         if (owner is None and not split) or (owner and named.name in self._catalog.possible):
             return merged(node, sets)
-        info = self._catalog.fields.get((place.type_name, node.name.value))
         anchor, chain = place.anchor, (*place.chain, node)
-        if listed or info is None or info.plain:
+        if listed or info is None or made:
             anchor, chain = None, ()
         if named.name not in self._catalog.possible:
-            there = _Place(named.name, path, anchor, chain)
+            there = _Place(named.name, path, anchor, chain, made)
             return selecting(node, self._object(there, sets, owed, gathering, owner))
-        there = _Place("", path, None, ())
+        there = _Place("", path, None, (), made)
         return selecting(node, self._by_type(there, named.name, sets, owed, gathering))
 
     def _by_type(
@@ -276,10 +285,17 @@ class _Splitting:
         gathering: _Gathering,
     ) -> list[SelectionNode]:
         """What is asked of an object at once that may be of several types."""
-        return [
-            on_type(name, self._object(place._replace(type_name=name), sets, owed, gathering))
-            for name in sorted(self._catalog.possible[abstract])
-        ]
+        fragments: list[SelectionNode] = []
+        for name in sorted(self._catalog.possible[abstract]):
+            below = _Gathering(gathering.start)
+            there = place._replace(type_name=name, path=(*place.path, typed(name)))
+            asked = self._object(there, sets, owed, below)
+            if (below.cuts or below.lists) and not any(map(_shows_key, asked)):
+                asked.append(aliased(TYPENAME))
+            gathering.cuts += below.cuts
+            gathering.lists += below.lists
+            fragments.append(on_type(name, asked))
+        return fragments
 
     # Operations ----------------------------------------------------------------------------------
 
@@ -309,6 +325,11 @@ class _Splitting:
         parsed = Parsed(self._operation.document.text, whole, fragments)
         operation = Operation(parsed, node)
         return Share(operation, tuple(gathering.cuts), tuple(gathering.lists))
+
+
+def _shows_key(node: SelectionNode) -> bool:
+    """Whether it tells of which type an object is."""
+    return isinstance(node, FieldNode) and node.alias is not None and node.alias.value == KEY
 
 
 def _claimed(

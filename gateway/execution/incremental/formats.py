@@ -147,7 +147,7 @@ class CurrentWriter(LegacyWriter):
         self.pending.append(told)
 
     def added(self, pending: Pending, place: Place, added: Added, errors: Sequence[Error]) -> None:
-        """What is new, at each place below the fragment's; nothing of it is sent before its end."""
+        """What is new, at each place below the fragment's: at once, as others may share it."""
         left = list(errors)
         for inside, members in _inside(pending, place, added):
             part: dict[str, Any] = {"id": pending.identity, "data": encoded(members)}

@@ -107,7 +107,8 @@ class Parts:
             yield msgspec.structs.replace(first, body=told, freshness=None, more=True)
             self._begin(following)
             while self._pending:
-                await self._hear()
+                await self._news.wait()
+                self._news.clear()
                 if self._broken is not None:
                     yield self._given_up(self._broken)
                     return
@@ -119,14 +120,6 @@ class Parts:
                 task.cancel()
             if self._tasks:
                 await asyncio.wait(self._tasks)
-
-    async def _hear(self) -> None:
-        """Wait for news; a fault of ours where nobody is left to bring any."""
-        if self._tasks or self._news.is_set():
-            await self._news.wait()
-            self._news.clear()
-        elif self._broken is None:
-            self._broken = RuntimeError("parts are open that nobody makes")
 
     def _begin(self, following: _Next) -> None:
         works = [self._stream(*each) for each in following.streams]
@@ -144,7 +137,6 @@ class Parts:
         self._tasks.discard(task)
         if not task.cancelled() and task.exception() is not None:
             self._broken = task.exception()
-        if self._broken is not None or not self._tasks:
             self._news.set()
 
     def _given_up(self, cause: BaseException) -> Answer:
@@ -226,7 +218,7 @@ class Parts:
         lost = [pending for _, pending in following.streams if is_below(pending.place, place)]
         following.streams = [each for each in following.streams if each[1] not in lost]
         for cut, targets in following.cuts.values():
-            for target in [one for one in targets if is_below(one.place, place)]:
+            for target in [one for one in targets if is_below((*one.place, *cut.chain), place)]:
                 targets.remove(target)
                 lost += [self._of(owner, (*target.place, *cut.chain)) for owner in cut.owners]
         for pending in lost:
@@ -237,7 +229,7 @@ class Parts:
 
     async def _deferred(self, cut: Cut, targets: Sequence[Target]) -> None:
         """Bring what a fragment left out, for all its places."""
-        following = _Next()
+        following = self._after(cut, targets)
         brought = await self._bring(cut, targets)
         for target, (row, errors) in zip(targets, brought, strict=True):
             place = (*target.place, *cut.chain)
@@ -255,12 +247,18 @@ class Parts:
                 self._news.set()
             for pending in pendings:
                 self._close(pending)
-            if pendings[0].open:
-                following.waits.add(pendings[0])
+
+    def _after(self, cut: Cut, targets: Sequence[Target]) -> _Next:
+        """What begins when the fragments at these places are whole.
+
+        Known before the first is closed: several places may belong to one fragment, which is whole
+        with the last of them, or failed by one that came before.
+        """
+        following = _Next()
+        following.waits = {self._of(cut.owners[0], (*one.place, *cut.chain)) for one in targets}
         for pending in following.waits:
             self._within.setdefault(pending, []).append(following)
-        if not following.waits:
-            self._begin(following)
+        return following
 
     async def _bring(self, cut: Cut, targets: Sequence[Target]) -> list[_Brought]:
         """Run a cut's operation for these targets."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-from gateway.documents.incremental.shares import KEY
+from gateway.documents.incremental.shares import KEY, type_of
 from gateway.errors import SourceDataError
 from gateway.execution.exchange import error_entry
 from gateway.schema import opaque
@@ -71,8 +71,7 @@ def left_out(cut: Cut, key: Sequence[str], value: Any, place: Place) -> Iterator
             yield Target(place, value, None)
         return
     for where, one in found(value, cut.path, place):
-        shown = one.get(KEY) if isinstance(one, dict) else None
-        head, parts = (isinstance(shown, str) and opaque.decode(shown)) or ("", ())
+        head, parts = _shown(one)
         there = reached(one, cut.chain) is not None  # of a null nothing was left out
         if there and head == cut.entity and len(parts) == len(key):
             yield Target(where, one, {TYPENAME: head, **dict(zip(key, parts, strict=True))})
@@ -85,8 +84,17 @@ def found(value: Any, path: Path, place: Place) -> Iterator[tuple[Place, Any]]:
             yield from found(one, path, (*place, number))
     elif not path:
         yield place, value
+    elif (name := type_of(path[0])) is not None:
+        if _shown(value)[0] == name:
+            yield from found(value, path[1:], place)
     elif isinstance(value, dict) and path[0] in value:
         yield from found(value[path[0]], path[1:], (*place, path[0]))
+
+
+def _shown(value: Any) -> tuple[str, tuple[str | None, ...]]:
+    """The type of an object and the key of its row, as it shows them under `KEY`."""
+    shown = value.get(KEY) if isinstance(value, dict) else None
+    return (opaque.decode(shown) or (shown, ())) if isinstance(shown, str) else ("", ())
 
 
 def at(value: Any, place: Place) -> Any:
