@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gateway.errors import Code, RequestError
+from gateway.planning.wording import of_null
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,9 +29,9 @@ class InvalidDocument(RequestError):  # noqa: N818 - named for its condition, as
 
 
 def reported(error: GraphQLError, code: Code, advice: str = "") -> RequestError:
-    """Turn a finding of graphql-core into ours, keeping its message and locations."""
+    """Turn a finding of graphql-core into ours, keeping what it says and its locations."""
     locations = tuple((place.line, place.column) for place in error.locations or ())
-    return RequestError(error.message + advice, code=code, locations=locations)
+    return RequestError(of_null(error.message) + advice, code=code, locations=locations)
 
 
 def beyond_limit(message: str, *, node: Node | None = None) -> InvalidDocument:

@@ -80,7 +80,8 @@ class OneOfRule(ValidationRule):
 
 
 def _is_one_of(type_: Any) -> bool:
-    return bool(getattr(definition_of(type_), "is_one_of", False))
+    known = getattr(type_, "is_one_of", False)  # to graphql-core, whose own rules check it then
+    return not known and bool(getattr(definition_of(type_), "is_one_of", False))
 
 
 class Validator:

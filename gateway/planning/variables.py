@@ -24,6 +24,7 @@ from graphql.execution.get_variable_signature import get_variable_signature
 from graphql.execution.values import VariableValues, VariableValueSource
 
 from gateway.errors import InputError
+from gateway.planning.wording import in_json, of_null
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -207,7 +208,7 @@ class VariableCoercer:
             hide_suggestions=not self._suggestions,
         )
         if isinstance(result, list):
-            raise input_error(result[0])
+            raise input_error(result[0], given)
         return result
 
 
@@ -225,10 +226,13 @@ def _converter(schema: GraphQLSchema, node: TypeNode) -> Callable[[Any], Any] | 
     return _plain_enum(enum) if isinstance(enum, GraphQLEnumType) else _PLAIN.get(name)
 
 
-def input_error(error: GraphQLError) -> InputError:
-    """An InputError that says what a graphql-core coercion error says, of null by its own name."""
+def input_error(error: GraphQLError, given: Mapping[str, Any] | None = None) -> InputError:
+    """An InputError that says what a graphql-core coercion error says, in GraphQL's own terms.
+
+    `given`: the variables, where the error is about their values.
+    """
     locations = tuple((place.line, place.column) for place in error.locations or ())
-    failure = InputError(error.message.replace(" not to be None", " not to be null"))
+    failure = InputError(in_json(of_null(error.message), given or {}))
     failure.locations = locations
     return failure
 

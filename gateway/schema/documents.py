@@ -8,6 +8,7 @@ from strawberry.scalars import JSON
 
 from gateway.errors import InputError
 from gateway.schema.kinds import DOCUMENT_KIND, TEXT, must_be
+from gateway.schema.patterns import PARTS, PATTERNS, pattern_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 MAX_STEPS = 32
 """Steps of a path, at most."""
 
+_TEXTS = {**PATTERNS, **{name: part.says for name, part in PARTS.items() if name != "contains"}}
+"""Conditions on texts; to contain is JSON's own, which takes a text as a whole."""
 PATH = "path"
 MEMBERS: Mapping[str, tuple[Any, str]] = {
     "at": (
@@ -27,14 +30,12 @@ MEMBERS: Mapping[str, tuple[Any, str]] = {
     "lte": (JSON | None, "Less than or equal to this number or text, and of the same type."),
     "gt": (JSON | None, "Greater than this number or text, and of the same type."),
     "gte": (JSON | None, "Greater than or equal to this number or text, and of the same type."),
-    "like": (str | None, "A text that matches the pattern: `%` any text, `_` any character."),
-    "ilike": (str | None, "Like `like`, whatever the case."),
+    **{name: (str | None, says) for name, says in _TEXTS.items()},
     "contains": (JSON | None, "Contains all of this."),
     "exists": (bool | None, "True: there is something, be it null. False: there is nothing."),
     "isNull": (bool | None, "True: missing or null. False: neither."),
 }
 ORDERING = frozenset({"lt", "lte", "gt", "gte"})
-PATTERNS = frozenset({"like", "ilike"})
 _FLAGS = {"exists": ("exists", "missing"), "isNull": ("isNull", "isNotNull")}
 
 
@@ -56,21 +57,22 @@ def path_condition(
         if name in _FLAGS:
             operators.append(_FLAGS[name][0 if operand else 1])
             continue
-        operators.append(name)
-        values.append(_operand(name, operand, at))
+        operator, value = _operand(name, operand, at)
+        operators.append(operator)
+        values.append(value)
     if not operators:
         return ("all", ()), []
     return (PATH, column, tuple(operators)), [path_steps(given["at"], f"{where}.at"), *values]
 
 
-def _operand(name: str, operand: Any, at: str) -> Any:
-    if name in PATTERNS:
-        return TEXT.bind(operand, at)
+def _operand(name: str, operand: Any, at: str) -> tuple[str, Any]:
+    if name in _TEXTS:
+        return pattern_of(name, TEXT.bind(operand, at), at)
     if name in ORDERING and (
         isinstance(operand, bool) or not isinstance(operand, int | float | str)
     ):
         raise must_be(at, "a number or a text")
-    return DOCUMENT_KIND.bind(operand, at)
+    return name, DOCUMENT_KIND.bind(operand, at)
 
 
 def path_steps(given: list[str], at: str) -> list[str]:

@@ -14,8 +14,9 @@ from strawberry.types.unset import UNSET
 from gateway.schema.definitions import fields_of, names_enum
 from gateway.schema.documents import MEMBERS, PATH
 from gateway.schema.insertable import required
-from gateway.schema.kinds import INT
+from gateway.schema.kinds import INT, TEXTUAL
 from gateway.schema.operators import OPERATORS, operand_type, operands
+from gateway.schema.patterns import PARTS, PATTERNS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -50,14 +51,13 @@ _SAYS = {
     "lte": "Less than or equal.",
     "gt": "Greater than.",
     "gte": "Greater than or equal.",
-    "like": "Matches the pattern: `%` any text, `_` any character.",
-    "ilike": "Like `like`, whatever the case.",
     "isNull": "True: has no value. False: has one.",
     "contains": "Contains all of this.",
     "containedBy": "Contains nothing but these.",
     "overlaps": "Has at least one of these.",
     "hasKey": "An object with this key, or an array with this string.",
 }
+_OF_TEXTS = {**_SAYS, **PATTERNS, **{name: part.says for name, part in PARTS.items()}}
 
 
 class ListInputs(NamedTuple):
@@ -246,13 +246,14 @@ def of_column(info: ColumnInfo) -> str:
 
 def operand(operator: str, kind: Kind) -> tuple[Any, str]:
     """What an operator of a filter takes, and what it means."""
-    return _operand(operator, kind), _SAYS[operator]
+    says = _OF_TEXTS if kind.operators is TEXTUAL else _SAYS
+    return _operand(operator, kind), says[operator]
 
 
 def _operand(operator: str, kind: Kind) -> Any:
     if operator == "isNull":
         return bool | None
-    if operator in {"like", "ilike", "hasKey"}:
+    if operator == "hasKey":
         return str | None
     if operator in {"in", "notIn"}:
         return list[kind.annotation] | None  # type: ignore[name-defined]  # made at run time

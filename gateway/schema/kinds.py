@@ -24,6 +24,7 @@ from strawberry.scalars import JSON
 
 from gateway.errors import InputError
 from gateway.schema.beyond import ENDLESS, or_distant
+from gateway.schema.patterns import PARTS, PATTERNS
 from gateway.schema.scalars import (
     NUMBERS,
     BigInt,
@@ -38,7 +39,7 @@ T = TypeVar("T")
 
 EQUALITY = ("eq", "ne", "in", "notIn", "isNull")
 ORDERED = ("eq", "ne", "in", "notIn", "lt", "lte", "gt", "gte", "isNull")
-TEXTUAL = (*ORDERED, "like", "ilike")
+TEXTUAL = (*ORDERED, *PATTERNS, *PARTS)
 ARRAY = ("eq", "contains", "containedBy", "overlaps", "isNull")
 DOCUMENT = ("eq", "contains", "hasKey", "isNull")
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from gateway.errors import InputError
 from gateway.schema.documents import PATH, path_condition
-from gateway.schema.kinds import TEXT
+from gateway.schema.kinds import TEXT, TEXTUAL
+from gateway.schema.patterns import PARTS, PATTERNS, pattern_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -135,10 +136,12 @@ class Conditions:
         if depth > MAX_DEPTH:
             raise InputError(f"`{self.argument}` is nested deeper than {MAX_DEPTH} levels.")
         shapes: list[WhereShape] = []
+        if not where:
+            self._tally()
         for name, operand in where.items():
+            self._tally()
             if operand is None:
                 continue
-            self._tally()
             if name in {"and", "or"}:
                 parts = tuple(self.where(entity, part, depth + 1) for part in operand)
                 shapes.append(("all" if name == "and" else "any", parts))
@@ -183,8 +186,9 @@ class Conditions:
             if operator == "isNull":
                 shapes.append(("is", info.name, "isNull" if value else "isNotNull"))
                 continue
-            shapes.append(("is", info.name, operator))
-            self.values.append(_operand(info, operator, value, where))
+            meant, bound = _operand(info, operator, value, where)
+            shapes.append(("is", info.name, meant))
+            self.values.append(bound)
         return shapes
 
     def _path(self, info: ColumnInfo, given: Mapping[str, Any], where: str) -> WhereShape:
@@ -199,18 +203,16 @@ class Conditions:
             raise InputError(f"`{self.argument}` has more than {MAX_CONDITIONS} conditions.")
 
 
-def _operand(info: ColumnInfo, operator: str, value: Any, where: str) -> Any:
+def _operand(info: ColumnInfo, operator: str, value: Any, where: str) -> tuple[str, Any]:
+    """The operator that SQL has for one of a filter, and what is bound to it."""
     kind = info.kind
     if operator in {"in", "notIn"}:
         if len(value) > MAX_IN:
             raise InputError(f"`{where}` has more than {MAX_IN} values.")
-        return [kind.bind(one, where) for one in value]
-    if operator in {"like", "ilike", "hasKey"}:
-        text: str = TEXT.bind(value, where)
-        if operator != "hasKey" and (len(text) - len(text.rstrip("\\"))) % 2:
-            raise InputError(f"`{where}` must not end in a single backslash; double it.")
-        return text
-    return kind.bind(value, where)
+        return operator, [kind.bind(one, where) for one in value]
+    if kind.operators is TEXTUAL and operator in {*PATTERNS, *PARTS}:
+        return pattern_of(operator, kind.bind(value, where), where)
+    return operator, (TEXT if operator == "hasKey" else kind).bind(value, where)
 
 
 MAX_COLUMNS = 8

@@ -130,6 +130,8 @@ def test_bounds():
     for given in (
         deep,
         {"and": [{"slug": {"eq": "a"}}] * MAX_CONDITIONS},
+        {"and": [{}] * MAX_CONDITIONS},
+        {"or": [{"slug": None}] * MAX_CONDITIONS},
         {"slug": {"in": ["a"] * (MAX_IN + 1)}},
     ):
         with pytest.raises(InputError):

@@ -154,6 +154,13 @@ def test_all_validation_errors_are_reported_with_their_places() -> None:
     assert {error.locations for error in errors} >= {((2, 3),), ((3, 3),), ((4, 17),)}
 
 
+def test_a_null_is_told_of_as_null() -> None:
+    """By GraphQL's own name for it."""
+    with pytest.raises(RequestError) as raised:
+        DocumentStore(SCHEMA).load("{ book(id: null) { title } }")
+    assert raised.value.message == "Expected value of non-null type 'ID!' not to be null."
+
+
 def test_validation_stops_at_its_limit_of_errors() -> None:
     """A flood of wrong fields gives a handful of errors and says that it stopped."""
     store = DocumentStore(SCHEMA, DocumentLimits(max_errors=3))

@@ -8,7 +8,9 @@ import pytest
 from gallery import OWNER, STYLES, Stock, vector_of
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from toy.texts import part
 
+from gateway.schema.patterns import PARTS
 from gateway.viewer import ANONYMOUS
 
 if TYPE_CHECKING:
@@ -32,6 +34,11 @@ leaf = st.one_of(
     st.builds(lambda keys: {"id": {"in": [str(k) for k in keys]}}, st.lists(st.integers(1, 160))),
     st.builds(lambda land: {"artist": {"country": {"eq": land}}}, st.sampled_from(["IT", "FR"])),
     st.just({"year": {"isNull": True}}),
+    st.builds(
+        lambda operator, text: {"title": {operator: text}},
+        st.sampled_from(sorted(PARTS)),
+        st.sampled_from(["sea", "SE", "e ", "%", "_", ""]),
+    ),
 )
 wheres = st.recursive(
     leaf,
@@ -77,6 +84,8 @@ def _member(  # noqa: PLR0911 - one return per sort of condition
         return str(own) in value
     if operator == "eq":
         return bool(own == value)
+    if operator in PARTS:
+        return part(operator, own, value)
     return bool(own < value if operator == "lt" else own >= value)
 
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from toy.rows import ROWS
 from toy.values import LOST, shown
 
+from gateway.schema.patterns import PARTS
 from gateway.schema.scalars import write_duration
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from gateway.schema.catalog import Catalog, ColumnInfo, EntityInfo
 
 _PATTERNS = ["%", "", "%a%", "A%", "_o", "%\\_%", "a_a", "%\\%%", "ada", "ADA", "%ß%", "%E"]
+_PARTS = ["", "%", "_", "\\", "a", "A_", "a%", "%\\", "ada", "DA", "ß", "E"]
 _JSON = [[], {}, {"a": 1}, [1], "text", {"a": {"c": True}}, {"y": [{"k": "v\t"}]}, ["x"], 1]
 _PATHS = ["a", "a c", "b 0", "b -1", "b 9", "0", "-1", "y 0 k", "ccc", "x", "nope a"]
 _DIRECTIONS = ["ASC", "DESC", "ASC_NULLS_FIRST", "DESC_NULLS_FIRST"]
@@ -106,6 +108,8 @@ def _operand(info: ColumnInfo, operator: str) -> SearchStrategy[Any]:  # noqa: P
         return st.booleans()
     if operator in {"like", "ilike"}:
         return st.sampled_from(_PATTERNS)
+    if operator in PARTS and info.kind.item is None and info.kind.name != "JSON":
+        return st.sampled_from(_PARTS)
     if operator == "hasKey":
         return st.sampled_from(["a", "y", "text", "x", ""])
     if operator == "path":
@@ -129,6 +133,7 @@ def _at_path(draw: DrawFn) -> dict[str, Any]:
         **dict.fromkeys(["eq", "ne", "contains"], values),
         **dict.fromkeys(["lt", "lte", "gt", "gte"], scalars),
         **dict.fromkeys(["like", "ilike"], st.sampled_from(["%", "X", "v_"])),
+        **dict.fromkeys(PARTS.keys() - {"contains"}, st.sampled_from(["", "X", "v", "\t", "_"])),
         **dict.fromkeys(["exists", "isNull"], st.booleans()),
     }
     chosen = draw(st.lists(st.sampled_from(sorted(operators)), max_size=2, unique=True))

@@ -6,6 +6,10 @@ import operator as python
 import re
 from typing import TYPE_CHECKING, Any
 
+from toy.texts import like, part
+
+from gateway.schema.patterns import PARTS
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -58,15 +62,13 @@ def at(value: Any, steps: list[str]) -> Any:
     return value
 
 
-def meets(value: Any, condition: Mapping[str, Any], like: Callable[..., bool]) -> bool:
+def meets(value: Any, condition: Mapping[str, Any]) -> bool:
     """Whether what lies at `condition["at"]` meets the rest of the condition."""
     found = at(value, condition["at"])
-    return all(
-        _meets(found, name, operand, like) for name, operand in condition.items() if name != "at"
-    )
+    return all(_meets(found, name, operand) for name, operand in condition.items() if name != "at")
 
 
-def _meets(found: Any, name: str, operand: Any, like: Callable[..., bool]) -> bool:  # noqa: PLR0911 - a table, row by row
+def _meets(found: Any, name: str, operand: Any) -> bool:  # noqa: PLR0911 - a table, row by row
     if name == "exists":
         return bool((found is not MISSING) == operand)
     if name == "isNull":
@@ -79,4 +81,6 @@ def _meets(found: Any, name: str, operand: Any, like: Callable[..., bool]) -> bo
         return sort(found) == sort(operand) and bool(_ORDERING[name](found, operand))
     if name == "contains":
         return contains(found, operand, top=True)
+    if name in PARTS:
+        return isinstance(found, str) and part(name, found, operand)
     return same(found, operand) == (name == "eq")

@@ -6,14 +6,16 @@ hold". A null therefore satisfies `isNull: true` and nothing else.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 import orjson
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as pg
 from toy.documents import MISSING, contains, meets, same
+from toy.texts import like, part
 from toy.values import rank, taken
+
+from gateway.schema.patterns import PARTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -71,7 +73,7 @@ def _compare(column: sa.Column[Any], value: Any, operator: str, operand: Any) ->
         return bool((value is None) == operand)
     if operator == "path":
         document = MISSING if value is None else orjson.loads(value)
-        return all(meets(document, condition, _like) for condition in operand)
+        return all(meets(document, condition) for condition in operand)
     if value is None:
         return False
     if isinstance(column.type, sa.JSON):
@@ -80,7 +82,9 @@ def _compare(column: sa.Column[Any], value: Any, operator: str, operand: Any) ->
         return _list(operator, value, taken(column, operand))
     if operator in {"like", "ilike"}:
         folds = operator == "ilike" or isinstance(column.type, pg.CITEXT)
-        return _like(value, operand, folds=folds)
+        return like(value, operand, folds=folds)
+    if operator in PARTS:
+        return part(operator, value, operand, folds=isinstance(column.type, pg.CITEXT))
     given = taken(column, operand)
     if operator in {"in", "notIn"}:
         found = rank(column, value) in [rank(column, one) for one in given]
@@ -95,17 +99,6 @@ def _compare(column: sa.Column[Any], value: Any, operator: str, operand: Any) ->
         "gte": left >= right,
     }
     return outcomes[operator]
-
-
-def _like(value: str, pattern: str, *, folds: bool) -> bool:
-    parts = re.findall(r"\\(.)|(.)", pattern, re.DOTALL)
-    wild = {"%": ".*", "_": "."}
-    expression = "".join(
-        re.escape(escaped) if escaped else wild.get(plain, re.escape(plain))
-        for escaped, plain in parts
-    )
-    flags = re.DOTALL | (re.IGNORECASE if folds else 0)
-    return re.fullmatch(expression, value, flags) is not None
 
 
 def _list(operator: str, value: list[Any], operand: list[Any]) -> bool:

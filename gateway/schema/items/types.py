@@ -13,6 +13,7 @@ from gateway.schema.inputs import Inputs, operand
 from gateway.schema.items.kinds import BIGINT, DATE, DECIMAL, FLOAT, INT, MOMENT
 from gateway.schema.kinds import ORDERED, TEXT
 from gateway.schema.members import Member, argument, make_type
+from gateway.schema.patterns import PARTS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,12 +35,7 @@ class SortDirection(enum.Enum):
 _PRESENCE = {"isNull": operand("isNull", TEXT)}
 TEXT_MEMBERS: Mapping[str, tuple[Any, str]] = {
     **{operator: operand(operator, TEXT) for operator in ORDERED if operator != "isNull"},
-    "contains": (str | None, "Contains this."),
-    "icontains": (str | None, "Contains this, whatever the case."),
-    "startsWith": (str | None, "Begins with this."),
-    "istartsWith": (str | None, "Begins with this, whatever the case."),
-    "endsWith": (str | None, "Ends with this."),
-    "iendsWith": (str | None, "Ends with this, whatever the case."),
+    **{operator: operand(operator, TEXT) for operator in PARTS},
     "isEmpty": (bool | None, "True: null or without a letter. False: has some."),
     **_PRESENCE,
 }

@@ -75,10 +75,12 @@ class Filters:
         if depth > MAX_DEPTH:
             raise InputError(f"`filter` is nested deeper than {MAX_DEPTH} levels.")
         found: list[Condition] = []
+        if not given:
+            self._tally()
         for name, operand in given.items():
+            self._tally()
             if operand is None:
                 continue
-            self._tally()
             if name in {"and", "or"}:
                 parts = [self._all(collection, one, path, depth + 1) for one in operand]
                 found += _logic(name, parts)

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 
-from gateway.schema.documents import ORDERING, PATTERNS
+from gateway.schema.documents import ORDERING
 from gateway.schema.orders import order_column
+from gateway.schema.patterns import PATTERNS
 from gateway.schema.rules import condition
 from gateway.sources.postgres.aggregates import amount
 from gateway.sources.postgres.columns import wide
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 Expression = sa.ColumnElement[Any]
 
-_TEXT_OPERAND = frozenset({"like", "ilike", "hasKey"})
+_TEXT_OPERAND = frozenset({*PATTERNS, "hasKey"})
 _SYMBOLS = {
     "eq": "=",
     "ne": "<>",
@@ -35,6 +36,10 @@ _SYMBOLS = {
     "overlaps": "&&",
     "hasKey": "?",
 }
+
+
+def _alike(operator: str, text: Expression, pattern: Expression) -> Expression:
+    return text.like(pattern) if operator == "like" else text.ilike(pattern)
 
 
 def join_condition(relation: Relation, near: Any, far: Any, between: Any = None) -> Expression:
@@ -116,10 +121,8 @@ class Predicates:
             type_ = JSONB()
             column = column if isinstance(info.column.type, JSONB) else sa.cast(column, type_)
         value = self.bind(sa.Text() if operator in _TEXT_OPERAND else type_)
-        if operator == "like":
-            return column.like(value)
-        if operator == "ilike":
-            return column.ilike(value)
+        if operator in PATTERNS:
+            return _alike(operator, column, value)
         return column.op(_SYMBOLS[operator], is_comparison=True, return_type=sa.Boolean())(value)
 
     def _path(
@@ -144,7 +147,7 @@ class Predicates:
         kind: Expression = sa.func.jsonb_typeof(found, type_=sa.Text())
         if operator in PATTERNS:
             pattern = self.bind(sa.Text())
-            alike = written.like(pattern) if operator == "like" else written.ilike(pattern)
+            alike = _alike(operator, written, pattern)
             return sa.and_(kind == sa.literal_column("'string'"), alike)
         value = self.bind(JSONB())
         compare = found.op(_SYMBOLS[operator], is_comparison=True, return_type=sa.Boolean())

@@ -26,6 +26,7 @@ _SAYS = {
     "notNull": "{columns} must have a value.",
     "exclusion": "The row collides with another by the constraint {constraint}.",
 }
+_BARRED = "The database does not let the gateway write this; nothing was written."
 _ENGLISH = {" is still referenced from ": "referred", " is not present in ": "absent"}
 """Which side a foreign key fails on is told in the detail alone, and in the server's language."""
 _KEY = re.compile(r"^Key \((.*?)\)=\(")
@@ -45,7 +46,10 @@ def write_fault(error: Exception) -> SourceError:
         return SourceConflict(
             "Concurrent writes conflicted; try again.", code=Code.TRANSACTION_ROLLED_BACK
         )
-    kind = _KINDS.get(getattr(error, "sqlstate", None) or "")
+    state = getattr(error, "sqlstate", None) or ""
+    if state == "42501":  # insufficient_privilege, or a row that row security does not let through
+        return SourceRefused(_BARRED, code=Code.FORBIDDEN, extensions={"sqlstate": state})
+    kind = _KINDS.get(state)
     if kind is None:
         return fault(error)
     columns = _columns(error)

@@ -261,3 +261,16 @@ async def test_a_cursor_of_another_order_is_refused(both: Pair, other: list[Any]
     for forged in (opaque.encode(head, values[:1]), opaque.encode(head, (values[0], "x"))):
         answer = await zoo.answer(text, {"order": [{"name": "ASC"}], "cursor": forged})
         assert answer.code is Code.BAD_USER_INPUT
+
+
+@pytest.mark.parametrize("part", [{}, {"id": {"eq": "1"}}, {"alias": None}])
+@pytest.mark.parametrize("joined", ["and", "or"])
+async def test_conditions_are_bounded_empty_ones_too(
+    both: Pair, part: dict[str, Any], joined: str
+) -> None:
+    """Each is a part of the statement, whatever it says."""
+    zoo, _ = both
+    text = document("animals", "", "totalCount")
+    answer = await zoo.answer(text, {"where": {joined: [part] * 201}, "order": []})
+    assert answer.code is Code.BAD_USER_INPUT
+    assert b"has more than 200 conditions" in answer.body

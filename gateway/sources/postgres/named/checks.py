@@ -17,6 +17,7 @@ from gateway.schema.named.binding import NamedSql
 from gateway.schema.named.statement import DECLARED
 from gateway.sources.postgres.faults import fault
 from gateway.sources.postgres.named.calls import whole_call
+from gateway.sources.postgres.rights import Lack
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
@@ -53,8 +54,10 @@ class Checks:
         self._unsound: dict[NamedStatement, float] = {}
         self._one = asyncio.Lock()
 
-    async def all(self, catalog: Catalog, source: str, deadline: float) -> list[str]:
-        """A line for everything wrong with the statements bound to `source`.
+    async def all(
+        self, catalog: Catalog, source: str, deadline: float
+    ) -> tuple[list[str], list[Lack]]:
+        """A line for everything wrong with the statements bound to `source`; what writes lack.
 
         Each names the file, the line and, where PostgreSQL tells it, the column. Raises
         `SourceError` where the database does not answer.
@@ -65,7 +68,7 @@ class Checks:
             for binding in bindings
             if isinstance(binding, NamedSql) and binding.source == source
         }
-        return await self._check(found, deadline) if found else []
+        return await self._check(found, deadline) if found else ([], [])
 
     async def ensure(self, statement: NamedStatement, deadline: float) -> None:
         """Raises `SourceRefused` where a statement does not fit; logs why, for the operator."""
@@ -75,7 +78,8 @@ class Checks:
             async with asyncio.timeout_at(deadline), self._one:
                 now = asyncio.get_running_loop().time()
                 if statement not in self._sound and self._unsound.get(statement, now) <= now:
-                    for line in await self._check((statement,), deadline):
+                    lines, _ = await self._check((statement,), deadline)
+                    for line in lines:
                         _LOG.error("%s", line)
         except TimeoutError as error:
             raise fault(error) from error
@@ -84,8 +88,11 @@ class Checks:
                 "The SQL of this field does not fit the database.", code=Code.CONFIGURATION
             )
 
-    async def _check(self, statements: Iterable[NamedStatement], deadline: float) -> list[str]:
+    async def _check(
+        self, statements: Iterable[NamedStatement], deadline: float
+    ) -> tuple[list[str], list[Lack]]:
         lines: list[str] = []
+        lacks: list[Lack] = []
         try:
             async with asyncio.timeout_at(deadline):
                 connection = await self._connect()
@@ -93,13 +100,18 @@ class Checks:
                     for statement in statements:
                         whole = whole_call(self._statements, statement, self)
                         wrong = await _misfits(connection, whole)
+                        lack = None if wrong else await _barred(connection, statement)
+                        if lack is not None and statement.read_only:
+                            wrong = [lack.line]
+                        elif lack is not None:
+                            lacks.append(lack)
                         lines += wrong
                         self._note(statement, sound=not wrong)
                 finally:
                     connection.terminate()
         except (TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             raise fault(error) from error
-        return lines
+        return lines, lacks
 
     def _note(self, statement: NamedStatement, *, sound: bool) -> None:
         if sound:
@@ -130,6 +142,22 @@ async def _misfits(connection: Connection, whole: Call) -> list[str]:
     except asyncpg.PostgresError as error:
         return [_line(statement, error, placed=False)]
     return []
+
+
+async def _barred(connection: Connection, statement: NamedStatement) -> Lack | None:
+    """What the role may not use of what a statement names: tables, columns, functions.
+
+    PostgreSQL tells the first as it plans, from version 16 on; of what is no query it tells none.
+    """
+    try:
+        async with connection.transaction():
+            await connection.execute(f"EXPLAIN (GENERIC_PLAN) {statement.sql.text}")
+    except asyncpg.InsufficientPrivilegeError as error:
+        what = f"a right ({error.message})"
+        return Lack(statement.name, what, _line(statement, error, placed=False))
+    except asyncpg.PostgresError:  # that it is no query, or an older server
+        pass
+    return None
 
 
 async def _prepared(connection: Connection, text: str) -> Any:
