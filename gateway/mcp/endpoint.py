@@ -1,6 +1,6 @@
 """MCP over HTTP: who asks, how often and how much is settled before the protocol sees a request.
 
-Streamable HTTP without sessions: each POST stands alone and is answered with JSON; as the server
+Streamable HTTP without state: each POST stands alone and is answered with JSON; as the server
 never begins to talk by itself, there is nothing to GET.
 https://modelcontextprotocol.io/specification/2025-11-25/basic/transports
 """
@@ -8,20 +8,23 @@ https://modelcontextprotocol.io/specification/2025-11-25/basic/transports
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+import secrets
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import orjson
 from starlette.responses import Response
 
 from gateway.errors import HTTP_STATUS, Code, RequestError
+from gateway.mcp.results import Envelopes, filled, plain_call
 from gateway.mcp.server import ADMITTED, Admitted
+from gateway.mcp.underway import CANCELLED, Cancelled, UnderWay
 from gateway.transport.body import read_body
 from gateway.transport.challenges import challenges
 from gateway.transport.ratelimit import retry_after
-from gateway.transport.request import is_json
+from gateway.transport.request import is_json, require_few
 from gateway.transport.streaming import Caller
-from gateway.transport.watch import ClientLeft
+from gateway.transport.watch import ClientLeft, Overran, Stalled, Watch, Watchtower
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,12 +42,13 @@ if TYPE_CHECKING:
 _INVALID_REQUEST = -32600
 """JSON-RPC 2.0, section 5.1."""
 _FORBIDDEN = 403
+_SESSION = "mcp-session-id"
 
 
 class McpEndpoint:
     """An ASGI application of one path. `origins`: sites whose pages may ask, in lower case."""
 
-    headers = frozenset({"MCP-Protocol-Version", "Mcp-Method", "Mcp-Name"})
+    headers = frozenset({"MCP-Protocol-Version", "Mcp-Method", "Mcp-Name", "Mcp-Session-Id"})
     """What clients of the protocol send beside the headers of any request."""
 
     def __init__(  # noqa: PLR0913 - one parameter each
@@ -59,7 +63,11 @@ class McpEndpoint:
         rate: RateLimit | None,
         traffic: Traffic,
     ) -> None:
+        self._server = server
         self._protocol = server.protocol(name, limits.max_body_bytes)
+        self._envelopes = Envelopes()
+        self._tower = Watchtower()
+        self._under_way = UnderWay()
         self._identify = identify
         self._forward = frozenset(header.encode() for header in forward)
         self._origins = origins
@@ -72,20 +80,68 @@ class McpEndpoint:
         return self._protocol.run()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one HTTP request."""
+        """Answer one HTTP request; when its client leaves, stop and say nothing."""
         headers = dict(scope["headers"])
         try:
             self._require_post(scope, headers)
-            body = await self._body(receive, headers)
-            deadline = asyncio.get_running_loop().time() + self._limits.answer_seconds
-            admitted = Admitted(await self._viewer(scope), deadline)
+            response = await self._exchange(scope, headers, receive)
         except ClientLeft:
             return
         except RequestError as error:
             self._traffic.refused[error.code] += 1
-            await _refusal(error, headers)(scope, receive, send)
-            return
-        await self._protocol.handle_request({**scope, ADMITTED: admitted}, _replaying(body), send)
+            response = _refusal(error, headers)
+        await response(scope, receive, send)
+
+    async def _exchange(
+        self, scope: Scope, headers: Mapping[bytes, bytes], receive: Receive
+    ) -> Response:
+        """Read a message and answer it, watching the time and the client.
+
+        Raises `RequestError` for what the protocol does not see, and `ClientLeft`.
+        """
+        limits, clock = self._limits, asyncio.get_running_loop().time
+        message: Any = None
+        try:
+            with Watch(self._tower, receive, clock() + limits.body_seconds) as watch:
+                body = await read_body(receive, headers, limits.max_body_bytes)
+                message = _decoded(body, limits)
+                deadline = clock() + limits.answer_seconds
+                watch.body_is_read(until=deadline + 2 * limits.grace_seconds)
+                asker = Admitted(await self._viewer(scope), deadline)
+                session = (
+                    headers.get(_SESSION.encode()),
+                    asker.viewer.subject,
+                    asker.viewer.tenant,
+                )
+                with self._under_way.noted(session, message, watch):
+                    return await self._answer(scope, message, body, asker)
+        except Stalled:
+            says = f"The body did not arrive within {limits.body_seconds:g} seconds."
+            raise RequestError(says, code=Code.REQUEST_TIMEOUT) from None
+        except Overran:
+            raise RequestError("The deadline passed.", code=Code.SOURCE_TIMEOUT) from None
+        except Cancelled:
+            return _json({"jsonrpc": "2.0", "id": message["id"], "error": CANCELLED})
+
+    async def _answer(self, scope: Scope, message: Any, body: bytes, asker: Admitted) -> Response:
+        """The response to a message: ours around what is plain, else what the SDK says."""
+        call = plain_call(message, scope["headers"])
+        tool = self._server.tool(call.name) if call else None
+        if call and tool and call.version in self._envelopes:
+            answer = await self._server.call(tool, call.arguments, asker)
+            return _json(self._envelopes.reply(call, answer))
+        reply = _Reply()
+        told = {**scope, ADMITTED: asker}
+        await self._protocol.handle_request(told, _replaying(body), reply.take)
+        if asker.answer is not None:
+            if call:
+                self._envelopes.learn(call.version, reply.body)
+            return _json(filled(reply.body, asker.answer))
+        response = reply.response()
+        if isinstance(message, dict) and message.get("method") == "initialize":
+            # A name for what the client asks from now on, so that it can cancel; nothing is kept.
+            response.headers[_SESSION] = secrets.token_hex(16)
+        return response
 
     def _require_post(self, scope: Scope, headers: Mapping[bytes, bytes]) -> None:
         """Raise RequestError for what is no POST of JSON, or sent for a page of a foreign site.
@@ -102,26 +158,48 @@ class McpEndpoint:
             says = "The Content-Type must be application/json, in UTF-8."
             raise RequestError(says, code=Code.UNSUPPORTED_MEDIA_TYPE)
 
-    async def _body(self, receive: Receive, headers: Mapping[bytes, bytes]) -> bytes:
-        """The body, which is JSON as its standard has it. Raises RequestError, and ClientLeft."""
-        seconds = self._limits.body_seconds
-        try:
-            async with asyncio.timeout(seconds):
-                body = await read_body(receive, headers, self._limits.max_body_bytes)
-            msgspec.json.decode(body)  # the SDK takes NaN and halves of characters, too
-        except TimeoutError:
-            says = f"The body did not arrive within {seconds:g} seconds."
-            raise RequestError(says, code=Code.REQUEST_TIMEOUT) from None
-        except (msgspec.MsgspecError, RecursionError, UnicodeError):
-            raise RequestError("The body is not valid JSON.") from None
-        return body
-
     async def _viewer(self, scope: Scope) -> Viewer:
         """Who asks, and may ask so often. Raises RequestError."""
         viewer = await Caller(self._identify, self._forward, scope["headers"], scope).now()
         if self._rate is not None:
             await self._rate.require(viewer, scope)
         return viewer
+
+
+class _Reply:
+    """What the SDK says to one message."""
+
+    def __init__(self) -> None:
+        self._status = 0
+        self._headers: list[tuple[bytes, bytes]] = []
+        self.body = b""
+
+    async def take(self, message: Message) -> None:
+        """What an ASGI application sends."""
+        if message["type"] == "http.response.start":
+            self._status, self._headers = message["status"], list(message["headers"])
+        else:
+            self.body += message.get("body", b"")
+
+    def response(self) -> Response:
+        """The same as a response."""
+        made = Response(self.body, self._status)
+        made.raw_headers = self._headers
+        return made
+
+
+def _decoded(body: bytes, limits: HttpLimits) -> Any:
+    """What a body says, in JSON as its standard has it. Raises RequestError."""
+    require_few(body, limits)
+    try:
+        return msgspec.json.decode(body)  # the SDK takes NaN and halves of characters, too
+    except (msgspec.MsgspecError, RecursionError, UnicodeError):
+        raise RequestError("The body is not valid JSON.") from None
+
+
+def _json(message: bytes | Mapping[str, Any]) -> Response:
+    body = message if isinstance(message, bytes) else orjson.dumps(message)
+    return Response(body, media_type="application/json")
 
 
 def _replaying(body: bytes) -> Receive:

@@ -7,35 +7,24 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING, Any, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import orjson
+from mcp.server.lowlevel import Server
+from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
+from mcp.shared.exceptions import MCPError
+from mcp_types import INVALID_PARAMS, CallToolResult, ListToolsResult, Tool, ToolAnnotations
 
 from gateway.errors import Code, ConfigurationError, InputError, PlaitError, RequestError
 from gateway.execution.exchange import GraphQLRequest, refusal
 from gateway.execution.failures import ours
 from gateway.mcp.exploring import SEARCH, Run, SchemaIndex, Search, run_tool
+from gateway.mcp.results import WITH_HOLES
 from gateway.mcp.tools import tools_of
 from gateway.transport.limits import HttpLimits
 from gateway.transport.request import require_shallow
-
-try:
-    from mcp.server.lowlevel import Server
-    from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
-    from mcp.shared.exceptions import MCPError
-    from mcp_types import (
-        INVALID_PARAMS,
-        CallToolResult,
-        ListToolsResult,
-        TextContent,
-        Tool,
-        ToolAnnotations,
-    )
-except ModuleNotFoundError as missing:
-    raise ConfigurationError(
-        "mcp.enabled (PLAIT_MCP_ENABLED) needs the protocol's SDK; install `plait[mcp]`."
-    ) from missing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -62,11 +51,16 @@ _HTTP = HttpLimits()
 _MOST_NAME = 100
 
 
-class Admitted(NamedTuple):
-    """Who sends a request, and by when it must be answered (event loop's clock, seconds)."""
+@dataclass(slots=True)
+class Admitted:
+    """Who sends a request, and by when it must be answered (event loop's clock, seconds).
+
+    `answer`: the GraphQL response to the call that it was, for the holes of its result.
+    """
 
     viewer: Viewer
     deadline: float
+    answer: bytes | None = None
 
 
 class ToolServer:
@@ -128,23 +122,27 @@ class ToolServer:
     async def _call(
         self, context: ServerRequestContext[Any], params: CallToolRequestParams
     ) -> CallToolResult:
-        tool, asker = self._tools.get(params.name), _asker(context)
+        tool, asker = self.tool(params.name), _asker(context)
         if tool is None:
             raise MCPError(INVALID_PARAMS, f"There is no tool {params.name[:_MOST_NAME]!r}.")
+        asker.answer = await self.call(tool, params.arguments or {}, asker)
+        return WITH_HOLES
+
+    def tool(self, name: str) -> OperationTool | None:
+        """The tool of that name."""
+        return self._tools.get(name)
+
+    async def call(self, tool: OperationTool, given: dict[str, Any], asker: Admitted) -> bytes:
+        """The GraphQL response to a call, in time and within its bound, whatever happens."""
         try:
             async with asyncio.timeout_at(asker.deadline + _HTTP.grace_seconds):
-                body = await self._answer(tool, params.arguments or {}, asker)
+                body = await self._answer(tool, given, asker)
             _require_small(tool, len(body), self._max_bytes)
         except TimeoutError:
-            body = refusal(PlaitError("The deadline passed.", code=Code.SOURCE_TIMEOUT)).body
+            return refusal(PlaitError("The deadline passed.", code=Code.SOURCE_TIMEOUT)).body
         except Exception as error:  # noqa: BLE001 - the last place where one can be masked
-            body = refusal(ours(error)).body
-        told: dict[str, Any] = msgspec.json.decode(body)
-        return CallToolResult(
-            content=[TextContent(type="text", text=body.decode())],
-            structured_content=told,
-            is_error="errors" in told and told.get("data") is None,
-        )
+            return refusal(ours(error)).body
+        return body
 
     async def _answer(self, tool: OperationTool, given: dict[str, Any], asker: Admitted) -> bytes:
         """The GraphQL response to a call, or what was found. Raises RequestError."""

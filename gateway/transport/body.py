@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from gateway.errors import Code, RequestError
@@ -14,6 +16,8 @@ if TYPE_CHECKING:
     from starlette.types import Receive
 
 
+_PATIENCE = 1.0
+"""Seconds for which what nobody wants is read."""
 LARGE = 2_048
 """Bytes from which on a body is so much work that it waits for a turn that has time for it."""
 
@@ -45,6 +49,20 @@ async def read_body(receive: Receive, headers: Mapping[bytes, bytes], most: int)
         if not message.get("more_body", False):
             return b"".join(chunks)
         message = await receive()
+
+
+async def discard(receive: Receive, most: int) -> None:
+    """Read at most `most` bytes of a body that is refused, for as long as its sender goes on.
+
+    Where the connection is closed before that, many clients tell of a reset and not of the answer.
+    """
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_PATIENCE):
+            more = True
+            while more and most > 0:
+                message = await receive()
+                most -= len(message.get("body", b""))
+                more = message.get("more_body", False)
 
 
 def _too_large(most: int) -> RequestError:

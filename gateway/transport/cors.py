@@ -28,7 +28,7 @@ _SENT = (
 )
 """The request headers of GraphQL clients for which a browser asks, beside Content-Type."""
 
-_EXPOSED = ("Age", "ETag", "Retry-After", "WWW-Authenticate")
+_EXPOSED = ("Age", "ETag", "Mcp-Session-Id", "Retry-After", "WWW-Authenticate")
 _MAX_AGE_SECONDS = 600
 
 

@@ -209,6 +209,7 @@ class GraphQLOverHTTP:
         limits = self._limits
         clock = asyncio.get_running_loop().time
         _require_plain(headers)
+        await self._desk.require(receive, headers)
         with self._desk.place():
             watch.allow(until=clock() + limits.upload_seconds)
             with await self._desk.read(receive, headers) as form:

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+_BYTES_PER_BRACKET = 16
+_FEW_BRACKETS = 1_000
+"""What a document needs for itself, however small a body may be."""
+
 
 @dataclass(frozen=True, slots=True)
 class HttpLimits:
@@ -12,7 +16,8 @@ class HttpLimits:
     `body_seconds`: from the headers to the last byte of the body. `answer_seconds`: the deadline
     of the execution, counted from the whole body; `grace_seconds` later it is cancelled whatever
     it does. `max_batch`: requests in one JSON array, 0 refuses arrays. `max_json_depth`: how deep
-    variables may nest.
+    variables may nest. `max_brackets`: opening brackets in a body; each may be an object or a list,
+    and those are dearer than their bytes.
 
     Of forms with files: `max_upload_bytes` of the whole form, 0 refuses them; `max_files` in one,
     counted once for each place; `max_uploads` forms at once; `upload_seconds` from the headers to
@@ -30,3 +35,8 @@ class HttpLimits:
     max_files: int = 10
     max_uploads: int = 8
     upload_seconds: float = 60.0
+
+    @property
+    def max_brackets(self) -> int:
+        """One for each sixteen bytes that a body may have."""
+        return max(self.max_body_bytes // _BYTES_PER_BRACKET, _FEW_BRACKETS)

@@ -55,8 +55,13 @@ Incoming: TypeAlias = Init | Ping | Pong | Subscribe | Complete
 _DECODER: msgspec.json.Decoder[Incoming] = msgspec.json.Decoder(Incoming)
 
 
-def decode(text: str) -> Incoming:
-    """A client's message. Raises ValueError for anything else, saying what is wrong."""
+def decode(text: str, most: int) -> Incoming:
+    """A client's message, of at most `most` opening brackets (`HttpLimits.max_brackets`).
+
+    Raises ValueError for anything else, saying what is wrong.
+    """
+    if text.count("{") + text.count("[") > most:
+        raise ValueError(f"A message has at most {most} opening brackets")
     try:
         message = _DECODER.decode(text)
     except msgspec.ValidationError as error:

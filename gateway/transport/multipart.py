@@ -20,6 +20,7 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from gateway.errors import Code, RequestError
 from gateway.execution.exchange import GraphQLRequest
 from gateway.schema.uploads import Upload
+from gateway.transport.body import discard
 from gateway.transport.csrf import require_preflight
 from gateway.transport.request import decode_body
 from gateway.transport.watch import ClientLeft
@@ -36,6 +37,8 @@ _MAP: msgspec.json.Decoder[dict[str, list[str]]] = msgspec.json.Decoder(dict[str
 logging.getLogger("python_multipart").setLevel(logging.ERROR)
 
 _PARTS = ("operations", "map")
+_UNREAD = 8_388_608
+"""Bytes of a refused form that are read all the same, so that its sender hears why."""
 _SHAPE = "it must be a form of `operations`, `map` and files"
 
 
@@ -83,20 +86,19 @@ class UploadDesk:
         finally:
             self._busy -= 1
 
+    async def require(self, receive: Receive, headers: Mapping[bytes, bytes]) -> None:
+        """Refuse a form by its headers, by RequestError; its sender is heard out for a while."""
+        try:
+            _check(headers, self._limits)
+        except RequestError:
+            await discard(receive, _UNREAD)
+            raise
+
     async def read(self, receive: Receive, headers: Mapping[bytes, bytes]) -> Form:
-        """The form of a body. Raises `RequestError`, or `ClientLeft`."""
+        """The form of a body that is not refused. Raises `RequestError`, or `ClientLeft`."""
         limits = self._limits
-        require_preflight(headers)
-        if int(headers.get(b"content-length", b"0")) > limits.max_upload_bytes:
-            raise _too_large(limits)
-        content_type = headers[b"content-type"]
-        if b"charset" in content_type.lower():  # some codecs of Python's take quadratic time
-            raise RequestError(
-                "The Content-Type of a form must name no charset; its texts are UTF-8.",
-                code=Code.UNSUPPORTED_MEDIA_TYPE,
-            )
         parser = MultiPartParser(
-            Headers(raw=[(b"content-type", content_type)]),
+            Headers(raw=[(b"content-type", headers[b"content-type"])]),
             _stream(receive, limits),
             max_files=limits.max_files,
             max_fields=len(_PARTS),
@@ -113,6 +115,18 @@ class UploadDesk:
         except BaseException:
             _close(files)
             raise
+
+
+def _check(headers: Mapping[bytes, bytes], limits: HttpLimits) -> None:
+    """What the headers tell of a form. Raises `RequestError`."""
+    require_preflight(headers)
+    if int(headers.get(b"content-length", b"0")) > limits.max_upload_bytes:
+        raise _too_large(limits)
+    if b"charset" in headers[b"content-type"].lower():  # some of Python's take quadratic time
+        raise RequestError(
+            "The Content-Type of a form must name no charset; its texts are UTF-8.",
+            code=Code.UNSUPPORTED_MEDIA_TYPE,
+        )
 
 
 def is_form(content_type: bytes) -> bool:

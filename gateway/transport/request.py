@@ -30,6 +30,8 @@ _EMPTY = " "
 """An empty document: one that does not parse, as against none at all."""
 _OBJECT: msgspec.json.Decoder[dict[str, Any] | None] = msgspec.json.Decoder(dict[str, Any] | None)
 _PARAMETERS = frozenset({"query", "documentId", "operationName", "variables", "extensions"})
+_CONTAINERS = frozenset({dict, list})
+"""What JSON's objects and lists are decoded as."""
 _MAX_PARAMETERS = 16
 _MAX_MEDIA_TYPE_BYTES = 256
 
@@ -43,6 +45,7 @@ def decode_body(
     object or a non-empty array of objects with members of the right types, within the limits.
     """
     _require_utf8(body)
+    opening = require_few(body, limits, what)
     try:
         decoded = _BODY.decode(body)
     except msgspec.ValidationError as error:
@@ -51,8 +54,7 @@ def decode_body(
         raise RequestError(f"{what} is not valid JSON: {error}.") from None
     except RecursionError:
         raise _too_deep(what, limits) from None
-    # The bracket count is an upper bound of the depth that costs nothing to know.
-    if body.count(b"{") + body.count(b"[") > limits.max_json_depth:
+    if opening > limits.max_json_depth:  # which bounds the depth, and costs nothing to know
         require_shallow(decoded, limits)
     if isinstance(decoded, list):
         _require_batch(decoded, limits)
@@ -133,6 +135,20 @@ def _require_batch(requests: list[GraphQLRequest], limits: HttpLimits) -> None:
         raise RequestError(f"The array holds more than {limits.max_batch} requests.")
 
 
+def require_few(body: bytes, limits: HttpLimits, what: str = "The body") -> int:
+    """The opening brackets of a JSON text, those in its strings, too: no fewer than its containers.
+
+    Raises `RequestError` where `limits` allow fewer, and nothing is decoded.
+    """
+    opening = body.count(b"{") + body.count(b"[")
+    if opening > limits.max_brackets:
+        raise RequestError(
+            f"{what} has {opening} opening brackets ('{{' and '['), more than the "
+            f"{limits.max_brackets} that are read."
+        )
+    return opening
+
+
 def require_shallow(decoded: GraphQLRequest | list[GraphQLRequest], limits: HttpLimits) -> None:
     """Raise `RequestError` where variables or extensions nest deeper than `limits` allow."""
     requests = decoded if isinstance(decoded, list) else [decoded]
@@ -143,8 +159,8 @@ def require_shallow(decoded: GraphQLRequest | list[GraphQLRequest], limits: Http
         level = [
             child
             for container in level
-            for child in (container.values() if isinstance(container, dict) else container)
-            if isinstance(child, dict | list)
+            for child in (container.values() if type(container) is dict else container)
+            if type(child) in _CONTAINERS
         ]
         if not level:
             return

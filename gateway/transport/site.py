@@ -59,6 +59,7 @@ def build_site(  # noqa: PLR0913 - the parts of a site, all by name
         exception_handlers={HTTPException: _refusing(endpoint)},
         lifespan=lifespan,
     )
+    rest.router.redirect_slashes = False  # by the Host and scheme that we see, not the proxy's
 
     async def site(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":

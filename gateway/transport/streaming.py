@@ -117,6 +117,9 @@ def is_foreign(headers: Mapping[bytes, bytes], origins: frozenset[str]) -> bool:
     if origin is None or "*" in origins:
         return False
     text = origin.decode("latin-1").lower()
-    return (
-        text not in origins and urlsplit(text).netloc.encode() != headers.get(b"host", b"").lower()
-    )
+    if text in origins:
+        return False
+    try:
+        return urlsplit(text).netloc.encode() != headers.get(b"host", b"").lower()
+    except ValueError:  # it is no address
+        return True

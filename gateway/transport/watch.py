@@ -34,7 +34,7 @@ class Watch:
     """One request, as a context manager around all work for it in the current task.
 
     The task is cancelled, and the cancellation turned into `Stalled`, `Overran` or `ClientLeft`,
-    when `until` (event loop's clock) passes or the client leaves.
+    when `until` (event loop's clock) passes or the client leaves; or by `stop` into what it says.
     """
 
     __slots__ = (
@@ -95,7 +95,7 @@ class Watch:
     def look(self, now: float) -> None:
         """Called every tick."""
         if now >= self._until:
-            self._stop(Overran if self._answering else Stalled)
+            self.stop(Overran if self._answering else Stalled)
         elif self._answering and self._listener is None:
             if self._seen:
                 self._listener = asyncio.create_task(self._listen())
@@ -104,9 +104,10 @@ class Watch:
     async def _listen(self) -> None:
         while (await self._receive())["type"] != "http.disconnect":
             pass
-        self._stop(ClientLeft)
+        self.stop(ClientLeft)
 
-    def _stop(self, reason: type[Exception]) -> None:
+    def stop(self, reason: type[Exception]) -> None:
+        """Cancel the task, and have `reason` raised in its place."""
         if self._reason is None:
             self._reason = reason
             self._task.cancel()

@@ -8,6 +8,7 @@ operations wait at their sources and nobody else's; one that does not read at al
 from __future__ import annotations
 
 import asyncio
+import re
 from contextlib import ExitStack, aclosing, asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -50,10 +51,10 @@ POLICY, TRY_AGAIN_LATER = 1008, 1013
 MAX_CREDENTIALS = 32
 """Members of the payload of `connection_init` that are looked at."""
 MAX_CREDENTIAL_BYTES = 65_536
-"""Of these together: they are kept as long as the connection."""
+"""Of these together, names and values: they are kept as long as the connection."""
+_NO_HEADER = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+"""RFC 9110, 5.5: what no header can hold; credentials may go on to upstreams as headers."""
 _NAME = "websocket"
-_SHAPE = HttpLimits()
-"""What variables may look like, as over HTTP."""
 _FAREWELL = 1.0
 """Seconds to tell why a connection ends."""
 _MOST_REASON = 120
@@ -71,7 +72,7 @@ class _Closed(Exception):  # noqa: N818 - a condition to act on, not a failure
 class GraphQLOverWebSocket:
     """Accepts connections at one endpoint. `forward` are headers that may go on to upstreams.
 
-    `shares`: as of `EventStreams`.
+    `shape`: what variables may look like, as over HTTP. `shares`: as of `EventStreams`.
     """
 
     def __init__(  # noqa: PLR0913 - one parameter each
@@ -81,11 +82,13 @@ class GraphQLOverWebSocket:
         identify: Identify,
         forward: frozenset[str] = frozenset(),
         limits: StreamLimits | None = None,
+        shape: HttpLimits | None = None,
         rate: RateLimit | None = None,
         traffic: Traffic | None = None,
         shares: Shares | None = None,
     ) -> None:
         self._engine = engine
+        self.shape = shape or HttpLimits()
         self._rate = rate
         self._identify = identify
         self._forward = frozenset(name.encode() for name in forward)
@@ -142,7 +145,7 @@ class GraphQLOverWebSocket:
         """
         with ExitStack() as place:
             try:
-                require_shallow(request, _SHAPE)
+                require_shallow(request, self.shape)
                 if self._rate is not None:
                     await self._rate.require(await caller.now(), scope)
                 place.enter_context(self.shares.operations.held(client))
@@ -218,7 +221,7 @@ class _Connection:
         if text is None:
             raise _Closed(BAD_MESSAGE, "Messages are text")
         try:
-            return decode(text)
+            return decode(text, self._endpoint.shape.max_brackets)
         except ValueError as error:
             raise _Closed(BAD_MESSAGE, str(error)) from None
 
@@ -365,6 +368,8 @@ def _credentials(payload: dict[str, Any], headers: RawHeaders) -> RawHeaders:
         for name, value in list(said.items())[:MAX_CREDENTIALS]
         if isinstance(value, str)
     ]
-    if sum(len(value) for _, value in lines) > MAX_CREDENTIAL_BYTES:
+    if sum(len(name) + len(value) for name, value in lines) > MAX_CREDENTIAL_BYTES:
         raise _Closed(BAD_MESSAGE, f"Credentials have at most {MAX_CREDENTIAL_BYTES} bytes")
+    if any(_NO_HEADER.search(part) for line in lines for part in line):
+        raise _Closed(BAD_MESSAGE, "Credentials hold no line breaks or other control characters")
     return lines or headers

@@ -28,6 +28,7 @@ from gateway import (
     insert,
     listing,
     mutations,
+    named_sql,
     queries,
     subscriptions,
 )
@@ -67,6 +68,7 @@ class Query:
     note: Note | None = by_key(description="The note with this id.")
     notes: Connection[Note] | None = listing(description="All notes.")
     secret_notes: Connection[Note] | None = listing(roles=["editor"])
+    asleep: bool | None = named_sql("asleep.sql")
 
     @field()
     async def slow(self, seconds: float) -> str:
@@ -75,12 +77,14 @@ class Query:
         return "done"
 
     @field()
-    async def stubborn(self) -> str:
-        """Does not end where it is told to, once."""
-        try:
-            await asyncio.sleep(60)
-        except asyncio.CancelledError:
-            await asyncio.sleep(60)
+    async def stubborn(self, times: int = 1) -> str:
+        """Does not end where it is told to, so many times."""
+        for _ in range(times):
+            try:
+                await asyncio.sleep(60)
+            except asyncio.CancelledError:
+                continue
+        await asyncio.sleep(60)
         return "done"
 
     @field()
@@ -121,7 +125,8 @@ OPERATIONS = {
     "some": "# Some notes,\n  # by number.\nquery Notes($first: Int = 2) {\n"
     "  notes(first: $first) { nodes { id title } }\n}",
     "slow": "query Slow($seconds: Float!) { slow(seconds: $seconds) }",
-    "stubborn": "query Stubborn { stubborn }",
+    "asleep": "query Asleep($seconds: Float!) { asleep(seconds: $seconds) }",
+    "stubborn": "query Stubborn($times: Int! = 1) { stubborn(times: $times) }",
     "crash": "query Crash { crash }",
     "secret": "query Secrets { secretNotes(first: 2) { nodes { title } } }",
     "beside": "query Beside { note(id: 1) { title } secretNotes(first: 2) { nodes { title } } }",

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 MODES = ("legacy", "2026-07-28")
 CLOSED = {"Secrets", "Parts"}
-OPEN = {"NoteById", "Notes", "Slow", "Stubborn", "Crash", "Beside"}
+OPEN = {"NoteById", "Notes", "Slow", "Asleep", "Stubborn", "Crash", "Beside"}
 PAGES = "https://app.example"
 
 
@@ -66,6 +66,11 @@ def code(result: Any) -> str:
     assert result.is_error
     assert json.loads(result.content[0].text) == result.structured_content
     return str(result.structured_content["errors"][0]["extensions"]["code"])
+
+
+def asking(tool: str, **given: Any) -> dict[str, Any]:
+    """The message that calls a tool."""
+    return message("tools/call", name=tool, arguments=given)
 
 
 def told(result: Any) -> str:
@@ -197,6 +202,66 @@ async def test_the_deadline_holds(database: str, tmp_path: Path) -> None:
     with listening(environment(database, tmp_path, OPERATIONS, **own)) as url:
         assert code(await called(url, "Slow", {"seconds": 60})) == "SOURCE_TIMEOUT"
         assert code(await called(url, "Stubborn")) == "SOURCE_TIMEOUT"
+        late = await sent(f"{url}/mcp", asking("Stubborn", times=2))
+        assert await refusal(late) == (504, "SOURCE_TIMEOUT")
+
+
+@pytest.mark.parametrize("identity", [7, "8", 'a"\u2028"isError":true', -(1 << 63), 10**30, ""])
+async def test_an_answer_is_given_to_its_request(shop: str, identity: Any) -> None:
+    """By the id that it had, whatever that is; the second is put together from the first."""
+    for _ in range(2):
+        for tool, failed in (("NoteById", False), ("Crash", True)):
+            given = {"id": "3"} if tool == "NoteById" else {}
+            asked = asking(tool, **given) | {"id": identity}
+            answer = (await sent(f"{shop}/mcp", asked)).json()
+            assert answer["id"] == identity
+            assert answer["result"]["isError"] is failed
+            (text,) = answer["result"]["content"]
+            assert json.loads(text["text"]) == answer["result"]["structuredContent"]
+
+
+@pytest.mark.parametrize("version", ["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"])
+async def test_a_result_is_what_its_revision_has(shop: str, version: str) -> None:
+    """As the SDK writes it; a later call is answered as the first."""
+    asked = asking("NoteById", id="3")
+    first, later = [
+        (await sent(f"{shop}/mcp", asked, mcp_protocol_version=version)).json() for _ in range(2)
+    ]
+    assert first == later
+    assert json.loads(later["result"]["content"][0]["text"])["data"]["note"]
+
+
+@pytest.mark.parametrize(
+    ("changed", "headers", "status"),
+    [
+        ({"jsonrpc": "1.0"}, {}, 400),
+        ({"params": {"name": "NoteById", "arguments": [1]}}, {}, 200),
+        ({"params": {"name": "NoteById", "_meta": 7}}, {}, 200),
+        ({"params": {"name": ["NoteById"]}}, {}, 200),
+        ({}, {"mcp_protocol_version": "1999-01-01"}, 400),
+        ({}, {"mcp_protocol_version": "2026-07-28"}, 400),
+        ({}, {"accept": "text/event-stream"}, 406),
+    ],
+)
+async def test_a_call_that_breaks_the_protocol_is_told_by_the_sdk(
+    shop: str, changed: dict[str, Any], headers: dict[str, str], status: int
+) -> None:
+    """Also once the same call was answered where it kept to it."""
+    asked = asking("NoteById", id="3")
+    assert (await sent(f"{shop}/mcp", asked)).json()["result"]
+    response = await sent(f"{shop}/mcp", asked | changed, **headers)
+    assert response.status_code == status
+    assert response.json()["error"]["code"] < -32000
+
+
+async def test_a_header_that_is_sent_twice_is_refused(shop: str) -> None:
+    """Two readers could take it for two revisions."""
+    twice = [*JSON.items(), *[("mcp-protocol-version", "2026-07-28")] * 2]
+    async with httpx.AsyncClient(timeout=60) as client:
+        asked = json.dumps(asking("NoteById", id="3"))
+        response = await client.post(f"{shop}/mcp", content=asked, headers=twice)
+    assert response.status_code == 400
+    assert "more than once" in response.json()["error"]["message"]
 
 
 async def test_what_a_resolver_raises_is_masked(shop: str) -> None:
@@ -323,20 +388,29 @@ async def test_pages_that_may_ask_are_answered(shop: str) -> None:
 
 
 @pytest.mark.parametrize("method", ["GET", "DELETE", "PUT"])
-async def test_there_are_no_streams_and_no_sessions(shop: str, method: str) -> None:
-    """Nothing but POST is answered, and no answer names a session."""
+async def test_there_are_no_streams_and_nothing_to_end(shop: str, method: str) -> None:
+    """Nothing but POST is answered."""
     response = await sent(f"{shop}/mcp", b"", method, accept="text/event-stream")
     assert await refusal(response) == (405, "METHOD_NOT_ALLOWED")
     assert response.headers["allow"] == "POST"
+
+
+async def test_a_session_is_a_name_and_nothing_more(shop: str) -> None:
+    """Each handshake gets another; one that was never given is as good, and so is none."""
     hello = message(
         "initialize",
         protocolVersion="2025-06-18",
         capabilities={},
         clientInfo={"name": "test", "version": "1"},
     )
-    begun = await sent(f"{shop}/mcp", hello)
-    assert begun.json()["result"]["serverInfo"]["name"] == "plait"
-    assert "mcp-session-id" not in begun.headers
+    begun = [await sent(f"{shop}/mcp", hello) for _ in range(2)]
+    assert begun[0].json()["result"]["serverInfo"]["name"] == "plait"
+    names = {answer.headers["mcp-session-id"] for answer in begun}
+    assert len(names) == 2
+    for headers in ({"mcp_session_id": names.pop()}, {"mcp_session_id": "mine"}, {}):
+        answer = await sent(f"{shop}/mcp", LIST, **headers)
+        assert answer.json()["result"]["tools"]
+        assert "mcp-session-id" not in answer.headers
 
 
 @pytest.mark.parametrize(
@@ -346,7 +420,8 @@ async def test_there_are_no_streams_and_no_sessions(shop: str, method: str) -> N
         (b'{"a": NaN}', {}, (400, "BAD_REQUEST")),
         (b'{"a": "\\ud800"}', {}, (400, "BAD_REQUEST")),
         (b'{"a": "\xff"}', {}, (400, "BAD_REQUEST")),
-        (b"[" * 100_000, {}, (400, "BAD_REQUEST")),
+        (b"[" * 1_000 + b"]" * 1_000, {}, (400, "BAD_REQUEST")),
+        (b"[" + b"[]," * 65_536 + b"[]]", {}, (400, "BAD_REQUEST")),
         (LIST, {"content_type": "text/plain"}, (415, "UNSUPPORTED_MEDIA_TYPE")),
     ],
 )

@@ -126,6 +126,16 @@ async def test_binary_messages_are_refused(server: Served) -> None:
         assert await talk.closed() == (4400, "Messages are text")
 
 
+@pytest.mark.parametrize("bracket", ["[", "{"])
+async def test_a_message_holds_no_more_than_a_body(server: Served, bracket: str) -> None:
+    """As many objects and lists as over HTTP, told before any of them is decoded."""
+    async with server.talk() as talk:
+        await talk.say("ping", payload={"text": bracket * 65_530})
+        assert (await talk.hear())["type"] == "pong"
+        await talk.say("ping", payload={"text": bracket * 65_535})
+        assert await talk.closed() == (4400, "A message has at most 65536 opening brackets")
+
+
 async def test_deep_variables_are_refused_as_over_http(server: Served) -> None:
     """An error of the operation; the connection lives on."""
     deep: object = 1
@@ -202,12 +212,28 @@ async def test_credentials_of_the_initialisation(server: Served) -> None:
         assert await talk.closed() == (4403, "The token has expired; get a new one.")
 
 
-async def test_credentials_have_a_size(server: Served) -> None:
-    """They are kept as long as the connection."""
-    async with await server.socket() as socket:
-        talk = Talk(socket)
-        await talk.say("connection_init", payload={"a": "x" * 40_000, "b": "x" * 40_000})
-        assert (await talk.closed())[0] == 4400
+@pytest.mark.parametrize(
+    "payload", [{"a": "x" * 40_000, "b": "x" * 40_000}, {"x" * 40_000: "", "y" * 40_000: ""}]
+)
+async def test_credentials_have_a_size(server: Served, payload: dict[str, str]) -> None:
+    """They are kept as long as the connection, and so are their names."""
+    async with await server.socket() as connected:
+        talk = Talk(connected)
+        await talk.say("connection_init", payload=payload)
+        assert await talk.closed() == (4400, "Credentials have at most 65536 bytes")
+
+
+@pytest.mark.parametrize("text", ["a\r\nb: c", "a\nb", "\0", "a\x7f"])
+@pytest.mark.parametrize("named", [True, False])
+async def test_credentials_are_what_headers_can_be(
+    server: Served, text: str, *, named: bool
+) -> None:
+    """Where they go on to an upstream, none of them becomes a header more."""
+    async with await server.socket() as connected:
+        talk = Talk(connected)
+        await talk.say("connection_init", payload={text: "x"} if named else {"x": text})
+        code, reason = await talk.closed()
+    assert (code, reason.partition(" or ")[0]) == (4400, "Credentials hold no line breaks")
 
 
 async def test_credentials_that_expire_end_everything(script: Script) -> None:
@@ -289,7 +315,14 @@ async def test_connections_of_a_client_are_bounded(script: Script) -> None:
 
 @pytest.mark.parametrize(
     ("origin", "status"),
-    [("https://evil.example", 403), ("null", 403), ("https://app.example", 101), ("own", 101)],
+    [
+        ("https://evil.example", 403),
+        ("null", 403),
+        ("http://[", 403),
+        ("http://a\u2100b", 403),
+        ("https://app.example", 101),
+        ("own", 101),
+    ],
 )
 async def test_pages_of_other_sites_are_refused(script: Script, origin: str, status: int) -> None:
     """A browser says whose page opens the connection; without one nobody is a browser."""

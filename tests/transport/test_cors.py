@@ -139,7 +139,7 @@ async def test_answers_may_be_read_by_named_origins_alone(server: Served) -> Non
     """And what is refused too, so that a page can tell its reader why."""
     response = await post(server)
     assert (response.status, granted(response)) == (200, OURS)
-    exposed = "Age, ETag, Retry-After, WWW-Authenticate"
+    exposed = "Age, ETag, Mcp-Session-Id, Retry-After, WWW-Authenticate"
     assert response.headers["access-control-expose-headers"] == exposed
     assert varies(response) == ["Origin"]
     assert granted(await post(server, EVIL)) is None

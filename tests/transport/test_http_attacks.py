@@ -167,6 +167,21 @@ def test_a_flood_of_body_is_refused_and_closed(
     assert engine.requests == []
 
 
+@pytest.mark.parametrize("slow", [False, True])
+def test_who_sends_a_refused_form_hears_why(*, slow: bool) -> None:
+    """Its body is read for a while though nobody wants it: no reset comes before the answer."""
+    size = 3_000_000
+    form = "Content-Type: multipart/form-data; boundary=x"
+    head = f"POST /graphql HTTP/1.1\r\nHost: plait\r\n{form}\r\nContent-Length: {size}\r\n\r\n"
+    limits = HttpLimits(max_upload_bytes=size)
+    with serving(ToyEngine(), limits) as server, server.connect() as connection:
+        connection.sendall(head.encode())
+        for _ in range(0 if slow else size // 30_000):
+            connection.sendall(b"a" * 30_000)
+        received = everything(connection)
+    assert (status_of(received), code_of(received)) == (400, "CSRF_REFUSED")
+
+
 @pytest.mark.parametrize("begun", ["POST /graphql", HEAD + "Content-Length: 100\r\n\r\n{"])
 def test_hundreds_of_slow_clients_hold_nobody_up(begun: str) -> None:
     """Of heads or bodies: others are answered meanwhile, and all of the slow ones are closed."""

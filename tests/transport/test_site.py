@@ -161,6 +161,7 @@ async def test_the_root_leads_to_the_endpoint(client: httpx.AsyncClient) -> None
     [
         ("GET", "/nowhere", 404, "BAD_REQUEST"),
         ("GET", "/graphql/", 404, "BAD_REQUEST"),
+        ("GET", "/health/ready/", 404, "BAD_REQUEST"),
         ("GET", "/GRAPHQL", 404, "BAD_REQUEST"),
         ("POST", "/health/live", 405, "METHOD_NOT_ALLOWED"),
     ],

@@ -20,6 +20,7 @@ from gateway.caching.answers import Loaded
 from gateway.caching.dependencies import Dependencies
 from gateway.errors import Code, InputError, SourceUnavailable
 from gateway.execution.cache.marks import unmarked
+from gateway.execution.coercing import coerced
 from gateway.execution.planned import PLANNED
 from gateway.execution.subscriptions.watches import Watches
 from gateway.execution.waves import Waves
@@ -67,10 +68,12 @@ def is_live(operation: Operation) -> bool:
     )
 
 
-def liveness_of(engine: Engine, operation: Operation, given: Mapping[str, Any]) -> Liveness | None:
-    """What `@live` says, None where it is off. Raises InputError."""
+async def liveness_of(
+    engine: Engine, operation: Operation, given: Mapping[str, Any], deadline: float
+) -> Liveness | None:
+    """What `@live` says, None where it is off. Raises InputError, and as `Beside.made`."""
     planned = operation.plans.get(PLANNED) or engine.prepare(operation)
-    variables = planned.coercer.coerce(given).whole()
+    variables = (await coerced(planned.coercer, given, engine.beside, deadline)).whole()
     directive = engine.api.catalog.schema.get_directive(LIVE)
     said = directive and get_directive_values(directive, operation.node, variables)
     if not said or not said["if"]:
