@@ -49,7 +49,10 @@ class CacheMutations:
             str | None, strawberry.argument(description="A pattern of tags, as in `Trend:*`.")
         ] = None,
     ) -> int:
-        """See the description; raises InputError for what cannot be a tag."""
+        """See the description.
+
+        Raises InputError for what cannot be a tag, SourceError where replicas cannot be told.
+        """
         named = list(tags or ())
         for row in rows or ():
             tag = of_row(row.type, row.key)
@@ -67,5 +70,5 @@ class CacheMutations:
         cache = CURRENT.get()
         if cache is None:
             return 0
-        await cache.invalidate(named)
+        await cache.told(named)
         return len(named) + (await cache.invalidate_like(pattern) if pattern else 0)

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any, overload
 from gateway.caching.answers import Answer, State, joined
 from gateway.caching.filling import Fill
 from gateway.caching.tags import of_list, with_lists
-from gateway.errors import SourceError, SourceTimeout
+from gateway.errors import SourceError, SourceTimeout, SourceUnavailable
+from gateway.sources.cache import EVERYTHING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from gateway.caching.answers import Want
     from gateway.caching.coherence import Coherence
@@ -30,7 +31,11 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger(__name__)
 
 MOST_BY_PATTERN = 10_000
-"""Tags that one pattern may invalidate."""
+"""Tags that one pattern invalidates one by one."""
+UNCLEAR_SECONDS = 30.0
+"""How long after a write nobody knows the outcome of what it may have changed ends every second."""
+_AGAIN = 1.0
+_MOST_UNCLEAR = 1_000
 _UNKNOWN = Answer(None, State.MISS)
 """Stands for an answer that is to come."""
 
@@ -61,7 +66,15 @@ class Cache:
         self._filling = filling
         self._clock = clocks.steady
         self._counts = dict.fromkeys(State, 0)
+        self.deployment = b""
+        """What tells this gateway's sources from those of others that share the store."""
+        self.used = False
+        """Whether anybody ever looked for something here, or opened it."""
+        self.at_first: Callable[[], None] | None = None
+        """What else begins when it is first used; set once."""
         self._invalidations: set[asyncio.Task[bool]] = set()
+        self._unclear: dict[str, float] = {}
+        self._repeating: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
         """Connect, as far as that is possible now. Raises ConfigurationError."""
@@ -70,11 +83,22 @@ class Cache:
                 await self.store.open()
             except SourceError:
                 _LOG.warning("cache: the shared store is not reachable yet")
+        self._use()
+
+    def _use(self) -> None:
+        """Begin to hear what others invalidate, once."""
         if self._coherence is not None:
             self._coherence.start()
+        if not self.used:
+            self.used = True
+            if self.at_first is not None:
+                self.at_first()
 
     async def close(self) -> None:
         """Let invalidations finish, end everything else; idempotent."""
+        if self._repeating is not None:
+            self._repeating.cancel()
+            await asyncio.wait([self._repeating])
         if self._invalidations:
             await asyncio.wait(self._invalidations)
         await self._filling.close()
@@ -206,23 +230,47 @@ class Cache:
         task.add_done_callback(self._invalidations.discard)
         return await asyncio.shield(task)
 
+    def repeat(self, tags: Iterable[str]) -> None:
+        """Invalidate these tags once a second for a while: they may yet change."""
+        until = self._clock() + UNCLEAR_SECONDS
+        self._unclear |= dict.fromkeys(tags, until)
+        if len(self._unclear) > _MOST_UNCLEAR:
+            self._unclear = {EVERYTHING: until}
+        if self._repeating is None or self._repeating.done():
+            self._repeating = asyncio.ensure_future(self._repeat())
+
+    async def _repeat(self) -> None:
+        while self._unclear:
+            await asyncio.sleep(_AGAIN)
+            due, now = self._unclear, self._clock()
+            self._unclear = {tag: until for tag, until in due.items() if now < until}
+            await self.invalidate(due)
+
+    async def told(self, tags: Iterable[str]) -> None:
+        """Invalidate as `invalidate` does. Raises SourceUnavailable where that gives False."""
+        if not await self.invalidate(tags):
+            raise SourceUnavailable("The shared level of the cache is not reachable.")
+
     async def invalidate_like(self, pattern: str) -> int:
         """Invalidate the tags in use that match a pattern with `*` and `?`; how many.
 
-        Raises SourceError where the shared store cannot be asked.
+        Where that would be more than 10,000, everything is invalidated. Raises SourceError where
+        the shared store cannot be asked, or told.
         """
         found = await self._like(pattern)
-        name, rows, _ = pattern.partition(":")
-        # Of rows that are being read nobody has tags yet.
-        every = [*found, *(await self._like(of_list(name)) if rows else ())]
+        if len(found) >= MOST_BY_PATTERN:
+            await self.told((EVERYTHING,))
+            return len(found)
+        every = [*found, *(await self._like(_types_like(pattern)))]
         for start in range(0, len(every), 1_000):
-            await self.invalidate(every[start : start + 1_000])
+            await self.told(every[start : start + 1_000])
         return len(found)
 
     async def _like(self, pattern: str) -> list[str]:
         if self.store is not None:
             return await self.store.tags_like(pattern, MOST_BY_PATTERN)
-        return [tag for tag in self.memory.tags() if fnmatch.fnmatchcase(tag, pattern)]
+        literal = pattern.replace("[", "[[]")
+        return [tag for tag in self.memory.tags() if fnmatch.fnmatchcase(tag, literal)]
 
     # Misses ------------------------------------------------------------------------------------
 
@@ -230,8 +278,7 @@ class Cache:
         self, wants: Sequence[Want], places: Sequence[int], fill: Fill, *, anew: bool = False
     ) -> list[Answer]:
         """The answers of these places, filled; `anew`: whatever is there, and each key once."""
-        if self._coherence is not None:
-            self._coherence.start()
+        self._use()
         leased = self.leased
         waiting: list[Flight] = []
         mine: dict[bytes, Flight] = {}
@@ -250,6 +297,17 @@ class Cache:
         await asyncio.wait({flight.future for flight in waiting}, timeout=max(0.0, left))
         own = set(mine.values())
         return [_landed(flight, own=flight in own) for flight in waiting]
+
+
+def _types_like(pattern: str) -> str:
+    """A pattern of the lists of all types that may have rows like this pattern.
+
+    Of rows that are being read nobody has tags yet; what is read of a list's type has that.
+    """
+    name, rows, _ = pattern.partition(":")
+    if not rows:
+        name = name.partition("*")[0].partition("?")[0] + ("*" if {*name} & {*"*?"} else "")
+    return of_list(name)
 
 
 def _landed(flight: Flight, *, own: bool) -> Answer:

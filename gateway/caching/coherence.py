@@ -21,9 +21,8 @@ import secrets
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from gateway.caching.tags import EVERYTHING
 from gateway.errors import SourceError, SourceUnavailable
-from gateway.sources.cache import Acknowledged, Mark
+from gateway.sources.cache import EVERYTHING, Acknowledged, Mark
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Mapping

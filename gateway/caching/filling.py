@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from gateway.caching.answers import Answer, Loaded, State
 from gateway.caching.entry import Entry
 from gateway.caching.shared import CacheFault, Kept, Search
-from gateway.errors import SourceUnavailable
+from gateway.errors import HTTP_STATUS, Code, SourceUnavailable
 from gateway.sources.cache import Lock
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ _TAG_MARGIN = 60.0
 _RETRY_SECONDS = 1.0
 """After a refresh that failed."""
 _CLOSE_SECONDS = 1.0
+_SERVER_ERROR = 500
 _PATIENCE = 0.75
 """The part of its time that a reader waits for another replica's answer."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.003, 0.05
@@ -330,11 +331,18 @@ def _versions(tags: Sequence[str], versions: Mapping[str, bytes | None]) -> dict
 
 
 def _spare(flight: Flight, error: Any, state: State) -> Answer:
-    """A stale answer where there is one that may stand in for the error."""
-    if flight.spare is None:
+    """A stale answer where there is one that may stand in for the error (RFC 5861, section 4)."""
+    errors = error if isinstance(error, tuple) else (error,)
+    if flight.spare is None or any(map(_refuses, errors)):
         return Answer(error, state)
     entry, age = flight.spare
     return Answer(entry.value, State.STALE, age)
+
+
+def _refuses(error: Any) -> bool:
+    """Whether it says that the fault is with what was asked, or by whom."""
+    code = getattr(error, "code", None)
+    return isinstance(code, Code) and HTTP_STATUS[code] < _SERVER_ERROR
 
 
 def _ms(seconds: float) -> int:

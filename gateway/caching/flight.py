@@ -12,7 +12,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from gateway.caching.answers import joined
-from gateway.caching.tags import EVERYTHING
+from gateway.sources.cache import EVERYTHING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -20,6 +20,7 @@ import orjson
 from gateway.caching.answers import Want
 from gateway.caching.key import entry_key, plan_identity
 from gateway.caching.policy import declared
+from gateway.caching.tags import of_declared
 from gateway.schema.caching import Cache as Declaration
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def cached(  # noqa: PLR0913 - each is an option
                 async with asyncio.timeout_at(deadline):
                     return [orjson.dumps(await function(*args, **kwargs))]
 
-            want = Want(entry_key(plan, (told,)), tuple(named))
+            want = Want(entry_key(plan, (own.deployment, told)), of_declared(named))
             deadline = asyncio.get_running_loop().time() + CALL_SECONDS
             (answer,) = await own.fetch([want], policy, load, deadline, local=not shared)
             if isinstance(answer.value, Exception):

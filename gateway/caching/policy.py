@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from gateway.caching.tags import of_declared
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -62,7 +64,7 @@ def declared(cache: Cache) -> Policy:
         private=cache.scope == "private",
         stale_while_revalidate=float(cache.stale_while_revalidate),
         stale_if_error=float(cache.stale_if_error),
-        tags=cache.tags,
+        tags=of_declared(cache.tags),
     )
 
 

@@ -23,8 +23,6 @@ from uuid import UUID
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-EVERYTHING = "*"
-"""The tag that every entry has."""
 MAX_TAG_BYTES = 512
 _ANY_COLLECTION = "(collections)"
 MOST_ROWS = 256
@@ -87,6 +85,25 @@ def of_rows(name: str) -> str:
 def of_columns(name: str, columns: Iterable[str]) -> list[str]:
     """The tags of lists that find or order the type's rows by these columns."""
     return [f"{name}[{column}]" for column in sorted(columns)]
+
+
+def of_declared(tags: Iterable[str]) -> tuple[str, ...]:
+    """What an answer hangs on whose declaration names these tags: all that stands for a change.
+
+    The name of a type is any change of it, of its rows too, unless rows of it are named as well.
+    """
+    given = tuple(tags)
+    rows = {tag.partition(":")[0] for tag in given if ":" in tag}
+    found: dict[str, None] = {}
+    for tag in given:
+        name, column, _ = tag.partition("[")
+        name = name.partition(":")[0]
+        found.update({tag: None, name: None})
+        if tag == name and name not in rows:
+            found[of_list(name)] = None
+        elif column and tag != of_list(name):
+            found[of_rows(name)] = None
+    return tuple(found)
 
 
 def with_lists(tags: Iterable[str]) -> list[str]:

@@ -68,7 +68,9 @@ class WarmUp:
         if self._store is None:
             await self._refresh()
             return True
-        if not await self._store.acquire(LOCK, self._node, self._lock_seconds):
+        lock = (LOCK, self._node, self._lock_seconds)
+        # It may be ours already: the answer to that did not arrive.
+        if not (await self._store.acquire(*lock) or await self._store.extend(*lock)):
             return False
         return await self._guarded(self._store)
 

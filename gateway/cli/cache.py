@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gateway.cli.output import FAILED
-from gateway.errors import ConfigurationError, SourceUnavailable
+from gateway.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -97,8 +97,7 @@ async def _invalidated(settings: Settings, tags: list[str], pattern: str | None)
     cache = make_cache(Options(lease_seconds=settings.cache.lease_seconds), store)
     try:
         await store.open()
-        if tags and not await cache.invalidate(tags):
-            raise SourceUnavailable("the shared level of the cache is not reachable")
+        await cache.told(tags)
         return len(tags) + (await cache.invalidate_like(pattern) if pattern else 0)
     finally:
         await cache.close()

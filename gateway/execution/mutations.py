@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from graphql import EnumValueNode
 
-from gateway.errors import Code, InputError, PlaitError, RequestError, SourceConflict
+from gateway.errors import (
+    Code,
+    InputError,
+    PlaitError,
+    RequestError,
+    SourceConflict,
+    SourceTimeout,
+    SourceUnavailable,
+)
 from gateway.execution.failures import ours
 from gateway.planning.steps import Plan, Verb
 from gateway.schema.items.bindings import ItemWriteField
@@ -221,11 +229,17 @@ class Mutations:
 
         Also where it failed: a connection that is lost at the commit leaves that open.
         """
+        outcome: Any = None
         try:
-            return await work
+            outcome = found = await work
+        except BaseException as error:
+            outcome = error
+            raise
+        else:
+            return found
         finally:
             if self.written is not None:
-                await self.written.settle()
+                await self.written.settle(unclear=_is_unclear(outcome))
 
     async def _finished(self, root: Root, fetch: Fetch, rows: list[Value]) -> Value:
         """A field's value of its rows, the holes filled."""
@@ -242,6 +256,13 @@ class Mutations:
             except SourceConflict:
                 await asyncio.sleep(_PAUSE * number * random.uniform(0.5, 1.5))  # noqa: S311 - jitter
         return await attempt()
+
+
+def _is_unclear(outcome: Any) -> bool:
+    """Whether nobody knows if a write will still be done: its answer did not come."""
+    if isinstance(outcome, list | tuple):
+        return any(map(_is_unclear, outcome))
+    return isinstance(outcome, SourceTimeout | SourceUnavailable | asyncio.CancelledError)
 
 
 def _commits_alone(root: Root) -> bool:

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
 
+EVERYTHING = "*"
+"""The tag that every entry has."""
+
+
 class Sought(NamedTuple):
     """One entry to look for, and its tags by their places among those of the call, from 1.
 
@@ -93,7 +97,11 @@ class Acknowledged(NamedTuple):
 
 
 class SharedStore(Protocol):
-    """Entries, the versions of tags, locks, and the leases of in-process levels."""
+    """Entries, the versions of tags, locks, and the leases of in-process levels.
+
+    A store that has lost its last invalidations, as a snapshot or a replica that lagged has, begins
+    another life without its entries, once it is asked by somebody who has heard of them.
+    """
 
     async def open(self) -> None:
         """Connect; raises `ConfigurationError` for refused credentials."""

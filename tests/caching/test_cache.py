@@ -9,9 +9,13 @@ from caching.conftest import MINUTE, Table, Times, in_redis, read, until, want
 
 from gateway.caching.answers import State
 from gateway.caching.assembly import Options
+from gateway.caching.cache import MOST_BY_PATTERN, UNCLEAR_SECONDS
 from gateway.caching.policy import Policy
 from gateway.caching.shared import Kept
-from gateway.errors import SourceTimeout, SourceUnavailable
+from gateway.errors import Code, PlaitError, SourceTimeout, SourceUnavailable
+from gateway.sources.cache import Sought
+from gateway.sources.contract import Pieces
+from gateway.sources.redis.cache import RedisCacheStore
 
 
 def states(answers):
@@ -204,6 +208,34 @@ async def test_stale_if_the_source_fails(make, alone):
 
 
 @pytest.mark.parametrize("alone", [True, False])
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (PlaitError("no", code=Code.FORBIDDEN), True),
+        (Pieces((b'{"a":', PlaitError("no", code=Code.UNAUTHENTICATED), b"}")), True),
+        (Pieces((b'{"a":', SourceUnavailable("away"), b"}")), False),
+        (RuntimeError("broken"), False),
+    ],
+)
+async def test_a_refusal_is_no_fault_of_the_source(make, alone, error, told):
+    """Who may not have it any more gets no older answer instead (RFC 5861: errors of 500 on)."""
+    times = Times()
+    policy = Policy(max_age=10.0, stale_if_error=20.0)
+    cache = await make(alone=alone, clocks=times.clocks)
+    await read(cache, Table(a="1"), "a", policy=policy)
+    if not alone:
+        await stored(cache, "a")
+    times.pass_by(15)
+
+    async def load(_places, _deadline):
+        return [error]
+
+    deadline = asyncio.get_running_loop().time() + 5
+    (answer,) = await cache.fetch([want("a")], policy, load, deadline)
+    assert answer.value is error if told else answer.value == b"1"
+
+
+@pytest.mark.parametrize("alone", [True, False])
 async def test_what_was_invalidated_is_never_served_stale(make, alone):
     """Neither window holds for an answer that a write has overtaken."""
     table = Table(a="1")
@@ -257,6 +289,65 @@ async def test_by_pattern(make, alone):
     assert await cache.invalidate_like("Row:a*") == 2
     assert states(await read(cache, table, "a1", "a2", "b[1]"))[:2] == [State.MISS] * 2
     assert [name for call in table.calls[1:] for name in call] == ["a1", "a2"]
+
+
+@pytest.mark.parametrize("alone", [True, False])
+@pytest.mark.parametrize("pattern", ["Row:b[?]", "R*[1]", "?ow:b[*", "*[1]", "Row:b[1]"])
+async def test_only_two_characters_of_a_pattern_are_special(make, alone, pattern):
+    """Brackets, which tags have, stand for themselves, with Redis and without."""
+    table = Table(**{"b[1]": "1", "b1": "1"})
+    cache = await make(alone=alone)
+    await read(cache, table, "b[1]", "b1")
+    assert await cache.invalidate_like(pattern) == 1
+    assert states(await read(cache, table, "b[1]", "b1"))[0] is State.MISS
+    assert table.calls[1:] == [["b[1]"]]
+
+
+@pytest.mark.parametrize("name", ["app[1]", "a*", "a?b", "^a\\"])
+async def test_a_pattern_within_an_odd_prefix(engines, name, prefix):
+    """What is special in a pattern may be part of the prefix; neighbours stay."""
+    own, neighbour = (
+        RedisCacheStore("cache", engines.urls.redis, prefix=prefix + one, timeout=5.0)
+        for one in (name, "aXb1")
+    )
+    for store in (own, neighbour):
+        await store.look(
+            ["Row:1"], [Sought(b"k", (1,), 0)], b"t" * 8, now_ms=1, tag_ms=60_000, lock_ms=1
+        )
+    try:
+        assert await own.tags_like("Row:*", 10) == ["Row:1"]
+    finally:
+        for store in (own, neighbour):
+            await store.close()
+
+
+async def test_what_may_yet_change_ends_again_and_again(make):
+    """Once a second, for a while; of too many tags everything does. Closing ends it."""
+    times, table = Times(), Table(a="1", b="1")
+    cache = await make(alone=True, clocks=times.clocks)
+    cache.repeat(["Row:a"])
+    for _ in range(2):
+        assert states(await read(cache, table, "a", "b"))[0] is State.MISS
+        await until(lambda: cache.memory.find(want("a").key) is None)
+    assert table.calls == [["a", "b"], ["a"]]
+    times.pass_by(UNCLEAR_SECONDS)
+    await until(cache._repeating.done)
+    await read(cache, table, "a")
+    cache.repeat(f"Row:{number}" for number in range(2_000))
+    await until(lambda: cache.memory.find(want("b").key) is None)
+    await cache.close()
+    assert cache._repeating.cancelled()
+
+
+async def test_a_pattern_of_too_many_tags_ends_everything(make):
+    """None of them is left, and no more than so many are listed."""
+    names = [f"a{number}" for number in range(MOST_BY_PATTERN + 500)]
+    cache = await make(patience=10.0)
+    table = Table(**dict.fromkeys(names, "1"), b="1")
+    await read(cache, table, *names, "b", seconds=60.0)
+    assert await cache.invalidate_like("Row:a*") == MOST_BY_PATTERN
+    answers = await read(cache, table, *names, "b", seconds=60.0)
+    assert set(states(answers)) == {State.MISS}
 
 
 async def test_an_early_refresh(make):

@@ -258,6 +258,10 @@ async def test_without_redis_all_is_served(fresh_database, prefix):
             assert len((await stand.data(BOOKS))["books"]["nodes"]) == 50
         await stand.data('mutation { setBook(id: 1, set: {title: "new"}) { title } }')
         assert (await stand.data("{ book(id: 1) { title } }"))["book"]["title"] == "new"
+        for given in ('tags: ["Book"]', 'pattern: "Book:*"'):
+            admin = Viewer(subject="root", roles=frozenset({"admin"}))
+            error = await stand.error(f"mutation {{ invalidate({given}) }}", viewer=admin)
+            assert error["extensions"]["code"] == "SOURCE_UNAVAILABLE"
         assert stand.gateway.cache.health().required is False
 
 

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from caching import library
 
 from gateway.caching.dependencies import Dependencies
-from gateway.caching.tags import MOST_ROWS, of_change, of_row, with_lists
+from gateway.caching.tags import MOST_ROWS, of_change, of_declared, of_row, with_lists
 from gateway.schema.build import build
 from gateway.sources.postgres.compiled import tables_of
 
@@ -22,6 +22,23 @@ def known():
 @pytest.fixture(scope="module")
 def entities():
     return build(library.domain).catalog.entities
+
+
+@pytest.mark.parametrize(
+    ("declared", "expected"),
+    [
+        (["Rate"], {"Rate", "Rate[]"}),
+        (["Rate:EUR"], {"Rate:EUR", "Rate"}),
+        (["Rate", "Rate:EUR", "City"], {"Rate", "Rate:EUR", "City", "City[]"}),
+        (["Rate[]"], {"Rate[]", "Rate"}),
+        (["Rate[+]"], {"Rate[+]", "Rate"}),
+        (["Rate[base]"], {"Rate[base]", "Rate[+]", "Rate"}),
+        ([], set()),
+    ],
+)
+def test_a_declared_tag_is_all_that_stands_for_its_change(declared, expected):
+    """A type's name is any change of it, a row's or a list's goes with the whole type's."""
+    assert set(of_declared(declared)) == expected
 
 
 def test_a_row_alone_has_its_own_tag(known, entities):

@@ -128,14 +128,15 @@ async def test_tags_outlive_what_was_found_with_them(nodes):
     assert 0 < left[0] < left[1]
 
 
-async def test_a_pattern_reaches_rows_that_are_being_read(make):
+@pytest.mark.parametrize("pattern", ["Row:*", "R*7", "Row?7", "?ow:7", "*:7", "R*"])
+async def test_a_pattern_reaches_rows_that_are_being_read(make, pattern):
     """Nobody has their tags yet."""
     cache, source = await make(), Answers(7)
     source.gate.clear()
     reading = asyncio.ensure_future(source.read(cache))
     await until(lambda: source.calls)
     await until(lambda: "Row[]" in cache.memory.tags())
-    await cache.invalidate_like("Row:*")
+    await cache.invalidate_like(pattern)
     source.gate.set()
     await reading
     assert await source.read(cache) == (State.MISS, b"2")

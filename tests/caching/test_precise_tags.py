@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from writes.stand import standing
 
-from gateway.caching.tags import EVERYTHING
+from gateway.sources.cache import EVERYTHING
 from gateway.viewer import Viewer
 
 ADMIN = Viewer(subject="root", roles=frozenset({"admin"}))

@@ -8,10 +8,12 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import random
 import sys
 from pathlib import Path
 
 import pytest
+from caching.test_lost_invalidations import Snapshot
 from redis.asyncio import Redis
 
 from gateway.embedded import start
@@ -24,14 +26,20 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture(scope="module")
 def own(tmp_path_factory):
-    """A Valkey for these tests alone: its connections are killed and its data flushed."""
+    """A Valkey for these tests alone: it is killed, its connections are, and its data flushed."""
     with start(tmp_path_factory.mktemp("valkey"), names=("valkey",), durable=False) as engines:
         yield engines
 
 
-async def replicas(own, mode, *, count, prefix, amount, meanwhile=None):  # noqa: PLR0913 - a run has as many sides
+@pytest.fixture(scope="module")
+def source(tmp_path_factory):
+    """The address of the source, which is always well."""
+    with start(tmp_path_factory.mktemp("source"), names=("valkey",), durable=False) as engines:
+        yield engines.urls.redis
+
+
+async def replicas(own, source, mode, *, count, prefix, amount, meanwhile=None):  # noqa: PLR0913 - a run has as many sides
     """What so many processes saw, all started at one moment."""
-    source = own.urls.redis.removesuffix("/0") + "/1"
     processes = [
         await asyncio.create_subprocess_exec(
             sys.executable,
@@ -91,22 +99,70 @@ def test_the_checker_sees_a_stale_read():
     assert not stale_reads([write, ("read", "r", 1, 4.0, 7.0), ("read", "r", 2, 6.0, 7.0)])
 
 
-@pytest.mark.timeout(SECONDS + 90)
-@pytest.mark.parametrize("trouble", ["none", "connections", "flush"])
-async def test_no_read_after_an_acknowledged_write_is_older(own, trouble):
-    """Three processes write and read; meanwhile listeners are cut off, or all entries are lost."""
+async def nothing(_own, _client, _prefix):
+    """All is well."""
+
+
+async def cut_off(_own, client, _prefix):
+    """Listeners lose their connections."""
+    await client.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
+
+
+async def lose_all(_own, client, _prefix):
+    """Entries, versions, leases."""
+    await client.flushdb()
+
+
+async def be_silent(own, _client, _prefix):
+    """Longer than a lease, shorter than anybody's patience, and the other way round."""
+    own.processes["valkey"].freeze()
+    await asyncio.sleep(random.choice((0.35, 1.2)))  # noqa: S311 - a test's choice
+    own.processes["valkey"].thaw()
+
+
+async def crash(own, _client, _prefix):
+    """Killed, and started anew with what it had written."""
+    own.processes["valkey"].kill()
+    await asyncio.to_thread(own.restart, "valkey")
+
+
+async def return_(_own, client, prefix):
+    """It is as it was a moment ago: invalidations are forgotten."""
+    snapshot = Snapshot(client, prefix)
+    await snapshot.take()
+    await asyncio.sleep(0.2)
+    await snapshot.bring_back()
+
+
+TROUBLES = {
+    "none": nothing,
+    "connections": cut_off,
+    "flush": lose_all,
+    "silence": be_silent,
+    "crash": crash,
+    "return": return_,
+}
+
+
+@pytest.mark.timeout(SECONDS + 150)
+@pytest.mark.parametrize("trouble", ["none", "connections", "flush", "silence", "crash", "return"])
+async def test_no_read_after_an_acknowledged_write_is_older(own, source, trouble):
+    """Three processes write and read; meanwhile something is done to their store."""
 
     async def meanwhile():
         async with Redis.from_url(own.urls.redis) as client:
             for _ in range(int(SECONDS / 0.3)):
                 await asyncio.sleep(0.3)
-                if trouble == "connections":
-                    await client.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
-                elif trouble == "flush":
-                    await client.flushdb()
+                await TROUBLES[trouble](own, client, f"check-{trouble}")
 
     outputs = await replicas(
-        own, "check", count=3, prefix=f"check-{trouble}", amount=SECONDS, meanwhile=meanwhile
+        own,
+        source,
+        "check",
+        count=3,
+        prefix=f"check-{trouble}",
+        amount=SECONDS,
+        meanwhile=meanwhile,
     )
     events = [event for output in outputs for event in output["seen"]]
     stale = stale_reads(events)
@@ -120,13 +176,15 @@ async def test_no_read_after_an_acknowledged_write_is_older(own, trouble):
 
 
 @pytest.mark.parametrize("attempt", range(3))
-async def test_a_thousand_cold_misses_are_one_call(own, attempt):
+async def test_a_thousand_cold_misses_are_one_call(own, source, attempt):
     """Four processes with 250 readers each, and nothing cached: exactly one call of the source."""
-    async with Redis.from_url(own.urls.redis.removesuffix("/0") + "/1") as source:
-        await source.delete("calls")
-        outputs = await replicas(own, "stampede", count=4, prefix=f"stampede-{attempt}", amount=250)
+    async with Redis.from_url(source) as register:
+        await register.delete("calls")
+        outputs = await replicas(
+            own, source, "stampede", count=4, prefix=f"stampede-{attempt}", amount=250
+        )
         assert [one for output in outputs for one in output["seen"]] == ["1"] * 1_000
-        assert await source.get("calls") == b"1"
+        assert await register.get("calls") == b"1"
         states = [state for output in outputs for state in output["states"].items()]
         assert [count for state, count in states if state == "miss"] == [1]
         assert {state for state, _ in states} <= {"miss", "joined", "shared", "memory"}

@@ -81,6 +81,16 @@ async def test_a_lost_lock_aborts_the_round(store):
     assert await store.extend(LOCK, "b", 30.0)
 
 
+async def test_a_lock_that_is_ours_already(store):
+    """The store took it, and its answer was lost: the next round need not wait for its end."""
+    assert await store.acquire(LOCK, "a", 30.0)
+    work = Work()
+    work.go.set()
+    assert await warm_up(store, work, "b").once() is False
+    assert await warm_up(store, work, "a").once() is True
+    assert await store.acquire(LOCK, "b", 30.0)
+
+
 async def test_a_dead_holder_is_followed(store):
     """A node that died with the lock: another one finishes after its time."""
     assert await store.acquire(LOCK, "dead", 0.2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
@@ -188,6 +189,28 @@ async def test_tags_that_a_mutation_declares_are_invalidated(service: People) ->
         found = await gateway.data('{ person(id: "1") { name } }')
         assert found == {"person": {"name": "Zoe"}}
         assert await sent(gateway, "{ count }") == 0
+
+
+async def test_a_write_that_comes_after_its_time(service: People) -> None:
+    """Nobody knew whether it would be done: what was read meanwhile is not kept for long."""
+    caches = {
+        "Query.person": Cache(600, tags=("Person",)),
+        "Mutation.rename": Cache(0, tags=("Person",)),
+    }
+    read = '{ person(id: "2") { name } }'
+    async with keeping(service, caches=caches) as gateway:
+        service.delay = asyncio.Event()
+        late = service.delay
+        error = await gateway.error(
+            'mutation { rename(id: "2", name: "Ida") { name } }', seconds=0.2
+        )
+        assert error["extensions"]["code"] == "SOURCE_TIMEOUT"
+        service.delay = None
+        assert await gateway.data(read) != {"person": {"name": "Ida"}}
+        late.set()
+        async with asyncio.timeout(20):
+            while await gateway.data(read) != {"person": {"name": "Ida"}}:  # noqa: ASYNC110 - it tells nobody
+                await asyncio.sleep(0.02)
 
 
 def test_names_that_the_sdl_has_not_are_refused() -> None:

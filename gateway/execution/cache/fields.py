@@ -24,7 +24,7 @@ from graphql import (
 
 from gateway.caching.answers import Want
 from gateway.caching.key import UncacheableError, canonical, entry_key, plan_identity
-from gateway.errors import SourceTimeout
+from gateway.errors import HTTP_STATUS, Code, PlaitError, SourceTimeout
 from gateway.execution.context import Reference
 from gateway.planning.cacheable_fields import CacheableField, cacheable_field
 from gateway.schema.rules import SUBJECT
@@ -65,6 +65,12 @@ class Unfinished(Exception):  # noqa: N818 - an outcome, as in gateway.errors
         self.value = value
         self.errors = errors
         self.depth = depth
+
+    @property
+    def code(self) -> Code | None:
+        """The first code that says what is wrong with the request itself, if one does."""
+        codes = {error.code for error in map(_cause, self.errors) if isinstance(error, PlaitError)}
+        return min(codes, key=HTTP_STATUS.__getitem__, default=None)
 
 
 class CachedFields:
@@ -219,6 +225,13 @@ class CachedFields:
         return _references(orjson.loads(value), info.return_type, cls)
 
 
+def _cause(error: GraphQLError) -> Exception | None:
+    cause = error.original_error
+    while isinstance(cause, GraphQLError):
+        cause = cause.original_error
+    return cause
+
+
 async def _within(deadline: float, run: Callable[[], Any]) -> Any:
     """What `run` gives, at once or to be awaited. Raises SourceTimeout at the deadline."""
     try:
@@ -230,14 +243,17 @@ async def _within(deadline: float, run: Callable[[], Any]) -> Any:
 
 
 def _keys(value: Any) -> Any:
-    """References as their keys, lists of them as lists. Raises TypeError for anything else."""
+    """References as their keys, lists of them as lists. Raises PlaitError for anything else."""
     if value is None:
         return None
     if type(value) is Reference:
         return list(value.key)
     if isinstance(value, list | tuple):
         return [_keys(one) for one in value]
-    raise TypeError("a resolver whose value may be kept names rows by `reference(…)`")
+    raise PlaitError(
+        "A resolver whose value the cache may keep names rows by `reference(…)`, not by an object "
+        f"of {type(value).__name__}."
+    )
 
 
 def _references(keys: Any, type_: Any, cls: type) -> Any:

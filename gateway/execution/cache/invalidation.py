@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from gateway.caching.tags import EVERYTHING, of_collections, with_lists
+from gateway.caching.tags import of_collections, with_lists
 from gateway.planning.cacheability import invalidated_by
 from gateway.planning.steps import Verb
+from gateway.sources.cache import EVERYTHING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -67,10 +68,15 @@ class Written:
         """Note a change of a collection of points, also for whoever let an argument name it."""
         self._note(of_collections((collection, "")))
 
-    async def settle(self) -> None:
-        """Invalidate what was noted since the last time; returns when every replica knows."""
+    async def settle(self, *, unclear: bool) -> None:
+        """Invalidate what was noted since the last time; returns when every replica knows.
+
+        `unclear`: it may still be done, so that this goes on for a while.
+        """
         if self._tags:
             tags, self._tags = self._tags, {}
+            if unclear:
+                self._cache.repeat(tags)
             await self._cache.invalidate(tags)
 
     def _children(self, rows: Iterable[NewRow]) -> None:

@@ -26,6 +26,7 @@ from gateway.caching.tags import of_collections, of_list
 from gateway.errors import PlaitError
 from gateway.execution.cache.invalidation import Written
 from gateway.execution.cache.marks import unmarked
+from gateway.execution.cache.outside import OutsideChanges
 from gateway.execution.vector_search.reads import tables_of
 from gateway.planning.narrowing import ranking_identity
 from gateway.planning.steps import ITEM_READS, Verb
@@ -134,6 +135,7 @@ class CachedReads:
         self.cache = cache
         self._catalog = catalog
         self._dependencies = dependencies
+        self.outside = OutsideChanges(cache, dependencies)
         self.groups = groups
         self._describe = describe
         self.schema = schema

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from gateway.caching.dependencies import Dependencies
-from gateway.caching.tags import EVERYTHING, of_collections
+from gateway.caching.tags import of_collections
 from gateway.execution.cache.reads import CachedReads
 from gateway.execution.exchange import GraphQLRequest
-from gateway.sources.changes import Change
+from gateway.sources.cache import EVERYTHING
 from gateway.sources.contract import Health
+from gateway.turns import fair
 from gateway.viewer import ANONYMOUS
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from gateway.execution.engine import Engine
     from gateway.execution.groups import Groups
     from gateway.schema.build import Api
-    from gateway.sources.changes import Changes, Event
+    from gateway.sources.changes import Changes
     from gateway.sources.contract import Prepared
 
 _LOG = logging.getLogger(__name__)
@@ -58,21 +59,21 @@ class ResolverCache:
         self.warm_up: WarmUp | None = None
         self._feeds = list(feeds)
         self._followers: list[asyncio.Task[None]] = []
-        self._dependencies = Dependencies(api.catalog.entities)
         printed = api.schema.as_str().encode()
         self.reads = CachedReads(
             cache,
             api.catalog,
-            self._dependencies,
+            Dependencies(api.catalog.entities),
             groups,
             describe,
             schema=blake2b(printed + addresses, digest_size=16).digest(),
         )
+        cache.deployment = blake2b(addresses, digest_size=16).digest()
+        cache.at_first = self._follow_all
 
     async def open(self) -> None:
         """Connect, follow the feeds, warm up. Raises ConfigurationError."""
         await self.cache.open()
-        self._followers = [asyncio.ensure_future(self._follow(feed)) for feed in self._feeds]
         if self.warm_up is not None:
             self.warm_up.start()
 
@@ -87,28 +88,23 @@ class ResolverCache:
         self._followers = []
         await self.cache.close()
 
+    def _follow_all(self) -> None:
+        self._followers = [asyncio.ensure_future(self._follow(feed)) for feed in self._feeds]
+
     async def _follow(self, feed: Changes) -> None:
+        outside = self.reads.outside
         while True:
             try:
                 with feed.subscribe() as events:
                     async for event in events:
-                        if tags := self._tags(event):
-                            await self.cache.invalidate(tags)
+                        outside.heard(event)
+                        await fair()
             except Exception:  # noqa: BLE001 - what was missed is made up for, and it goes on
                 _LOG.warning("cache: a change could not be followed", exc_info=True)
                 await self.cache.invalidate((EVERYTHING,))
             else:
                 return  # the feed was closed
             await asyncio.sleep(_PAUSE)
-
-    def _tags(self, event: Event) -> list[str]:
-        """What a change invalidates; that a feed lost some of them, all that they may have been."""
-        known = self._dependencies
-        if isinstance(event, Change):
-            return known.of_told(event)
-        if event.tables is None:
-            return [EVERYTHING]
-        return [tag for table in event.tables for tag in known.of_change(table)]
 
     async def points_changed(self, collection: str) -> None:
         """Invalidate whatever was found in a collection of points."""

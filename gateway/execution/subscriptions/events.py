@@ -21,7 +21,7 @@ from gateway.sources.changes import Change, Operation, told_as
 from gateway.sources.contract import HOLE, Budget, Pieces
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+    from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
     from gateway.planning.registry import StateSource, UpstreamSource
@@ -45,14 +45,19 @@ class Happening:
 
 
 class EventSources:
-    """All that can be listened to, by the name that prepared requests carry."""
+    """All that can be listened to, by the name that prepared requests carry.
+
+    `heard`: the cache hears of a change there before anybody answers it.
+    """
 
     def __init__(
         self,
         changes: Mapping[str, Changes | None],
         channels: Mapping[str, StateSource],
         upstreams: Mapping[str, UpstreamSource],
+        heard: Callable[[Event], None] = lambda _: None,
     ) -> None:
+        self.heard = heard
         self._changes = changes
         self._channels = channels
         self._upstreams = upstreams
@@ -114,6 +119,7 @@ class EventSources:
             raise SourceUnavailable(f"Changes of {ask.entity.name} are not told: watch its table.")
         with feed.subscribe(table) as events:
             async for event in events:
+                self.heard(event)
                 happenings = [*_of_event(ask, event, only)]
                 for start in range(0, len(happenings), TOGETHER):
                     yield happenings[start : start + TOGETHER]

@@ -82,7 +82,10 @@ class OpenOperation:
                 one.fetch.guard(planned.values[VIEWER_SPEC])
 
     async def answered(self, waves: Waves) -> Answer:
-        """The whole answer."""
+        """The whole answer; what resolvers have of the cache is as new as what was heard."""
+        cached = self.engine.cached
+        if cached is not None and not self.planned.outline.whole:
+            await cached.outside.settled()
         try:
             body, codes = await self.engine.executed(self.planned, waves)
         except PlaitError as error:

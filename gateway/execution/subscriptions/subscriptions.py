@@ -102,7 +102,7 @@ class Subscriptions:
             engine = self._engine
             document = await engine.load(request, self.deadline())
             operation = document.operation(request.operation_name)
-            liveness = self._liveness(operation, request) if is_live(operation) else None
+            liveness = await self._liveness(operation, request) if is_live(operation) else None
             if operation.kind != "subscription" and liveness is None:
                 viewer = await now(live)
                 if operation.written is not None:
@@ -174,11 +174,12 @@ class Subscriptions:
             async for answer in answers:
                 yield answer
 
-    def _liveness(self, operation: Operation, request: GraphQLRequest) -> Liveness | None:
+    async def _liveness(self, operation: Operation, request: GraphQLRequest) -> Liveness | None:
         """How live a query is; its plan is told only once."""
         if request.extensions and self._engine.wishes(request.extensions, "explain"):
             return None
-        return liveness_of(self._engine, operation, request.variables or {})
+        given = request.variables or {}
+        return await liveness_of(self._engine, operation, given, self.deadline())
 
     # Events of sources ---------------------------------------------------------------------------
 
@@ -228,6 +229,7 @@ class Subscriptions:
         walk = Walk(engine.planner, planned, self._waves(opened, None))
         context = StreamContext(planned.viewer, self, walk)
         context.datasources, context.workflows = engine.datasources, engine.workflows
+        engine.lend_cache()
         stream = await source_events(engine.api, planned, context)
         if isinstance(stream, list):
             yield _refused(stream)
@@ -239,6 +241,7 @@ class Subscriptions:
                 waves = self._waves(opened, None)
                 body, codes = await engine.executed(opened.planned, waves, event=event)
                 yield Answer(body, codes=codes)
+                engine.lend_cache()  # it may go on in another task
         finally:
             if hasattr(iterator, "aclose"):
                 await iterator.aclose()

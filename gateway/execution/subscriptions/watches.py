@@ -110,6 +110,7 @@ class Watches:
         with events:
             async for event in events:
                 await fair()
+                self._events.heard(event)
                 bumped = self._bumped(event)
                 if bumped is None:
                     for watch in self._of(source):

@@ -14,13 +14,24 @@ import asyncio
 import math
 import time
 from contextlib import asynccontextmanager, suppress
+from secrets import token_hex
 from struct import pack
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from gateway.errors import SourceRefused
-from gateway.sources.cache import Acknowledged, Bumped, Lock, Looked, Mark, Notice, Sought, Stored
+from gateway.sources.cache import (
+    EVERYTHING,
+    Acknowledged,
+    Bumped,
+    Lock,
+    Looked,
+    Mark,
+    Notice,
+    Sought,
+    Stored,
+)
 from gateway.sources.redis import cache_scripts as lua
 from gateway.sources.redis.client import Client
 from gateway.sources.redis.faults import our_errors
@@ -37,7 +48,8 @@ _HOLDER = b"node:"
 _LONGER, _AS_IT_IS = b"10"
 _MOST_LASTING = 50_000
 """Tags of which it is remembered until when they are kept."""
-_LITERAL = str.maketrans({character: f"\\{character}" for character in "\\[]^"})
+_LITERAL = {ord(character): f"\\{character}" for character in "\\[]^"}
+_PREFIX = _LITERAL | {ord(character): f"\\{character}" for character in "*?"}
 
 
 class RedisCacheStore:
@@ -65,6 +77,8 @@ class RedisCacheStore:
         )
         self._seconds_to_listen = timeout + 0.5
         self._state = self._prefix + b"state"
+        self._everything = self._tag(EVERYTHING)
+        self._newest = Mark("", 0)
         self._lasting = _Lasting()
 
     async def open(self) -> None:
@@ -89,9 +103,11 @@ class RedisCacheStore:
         names = [*map(self._tag, tags)]
         names += [self._entry(one.key) for one in wanted]
         names += [self._lock(one.key) for one in wanted]
+        names += [self._state, self._everything]
         longer, lasting_ms = self._lasting.extend(tags, tag_ms)
         begin = len(self._tag(""))
         given: list[Any] = [len(tags), token, lasting_ms, lock_ms, now_ms, begin, longer]
+        given += [*self._newest, token_hex(8)]
         for one in wanted:
             places = (*one.tags, *one.guards)
             sizes = one.newer_than, len(one.tags), len(places)
@@ -128,8 +144,8 @@ class RedisCacheStore:
     async def bump(self, tags: Sequence[str], node: str, epoch: str) -> Bumped:
         """Invalidate tags: their versions are gone, every listener hears it."""
         self._lasting.forget(tags)
-        names = [self._state, *map(self._tag, tags)]
-        given: list[Any] = [epoch, node, self._notices, orjson.dumps(list(tags))]
+        names = [self._state, self._everything, *map(self._tag, tags)]
+        given: list[Any] = [epoch, node, self._notices, orjson.dumps(list(tags)), *self._newest]
         found, number, state = await self._client.run(lua.BUMP, names, given)
         fields = dict(zip(state[::2], state[1::2], strict=True))
         holders = {
@@ -137,13 +153,21 @@ class RedisCacheStore:
             for field, renewal in fields.items()
             if field.startswith(_HOLDER)
         }
-        return Bumped(Mark(found.decode(), number), holders)
+        return Bumped(self._know(Mark(found.decode(), number)), holders)
 
     async def renew(self, node: str, renewal: str, epoch: str) -> Mark:
         """Record a lease of this node; the last invalidation there was."""
         field = _HOLDER + node.encode()
-        found, number = await self._client.run(lua.RENEW, [self._state], [epoch, field, renewal])
-        return Mark(found.decode(), number)
+        names = [self._state, self._everything]
+        given: list[Any] = [epoch, field, renewal, *self._newest]
+        found, number = await self._client.run(lua.RENEW, names, given)
+        return self._know(Mark(found.decode(), number))
+
+    def _know(self, mark: Mark) -> Mark:
+        """Remember the last invalidation that the store has recorded in its life."""
+        if mark.epoch != self._newest.epoch or mark.number > self._newest.number:
+            self._newest = mark
+        return mark
 
     async def expel(self, holders: Mapping[str, str]) -> None:
         """Forget nodes whose last renewal is still this one."""
@@ -178,7 +202,7 @@ class RedisCacheStore:
     async def tags_like(self, pattern: str, most: int) -> list[str]:
         """Tags in use that match a pattern with `*` and `?`, by SCAN; at most so many."""
         begins = self._tag("")
-        match = begins + pattern.translate(_LITERAL).encode()
+        match = begins.decode().translate(_PREFIX) + pattern.translate(_LITERAL)
         found: dict[str, None] = {}
         cursor = 0
         while len(found) < most:
@@ -220,6 +244,7 @@ class RedisCacheStore:
                     continue
                 notice = _notice(data)
                 self._lasting.forget(notice.tags)
+                self._know(notice.mark)
                 yield notice
             except (ValueError, orjson.JSONDecodeError):
                 raise SourceRefused(f"source {self._name!r} sent what is not ours") from None

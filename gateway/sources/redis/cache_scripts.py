@@ -9,15 +9,30 @@ from __future__ import annotations
 
 from gateway.sources.redis.client import Script
 
+_LIFE = """
+-- Begins another life of the store, without its entries, where it has forgotten invalidations that
+-- somebody knows of: the number of one in a life, and a name for the next.
+local function remember(state, everything, epoch, number, name)
+  local now = redis.call('HMGET', state, 'epoch', 'number')
+  if now[1] == epoch and tonumber(now[2] or 0) < tonumber(number) then
+    redis.call('HSET', state, 'epoch', name)
+    redis.call('UNLINK', everything)
+  end
+end
+"""
+
 LOOK = Script(
-    """
--- KEYS: tags, entries, then the lock of each. ARGV: number of tags, token, milliseconds of tags, of
--- locks, of now, how long the prefix of a tag is, for each tag whether it must be kept for longer
--- (1); then of each entry, packed: what it must be newer than, number of tags, the same with its
+    _LIFE
+    + """
+-- KEYS: tags, entries, then the lock of each, the state, the tag of everything. ARGV: number of
+-- tags, token, milliseconds of tags, of locks, of now, how long the prefix of a tag is, of each
+-- tag whether it must be kept for longer (1), what is known of the state and a name for its next
+-- life; then of each entry, packed: what it must be newer than, number of tags, the same with its
 -- guards, the places of all of them. The numbers in an entry's head are those of `caching.entry`.
-local tags, own = tonumber(ARGV[1]), 7  -- how many ARGV are not an entry's
+local tags, own = tonumber(ARGV[1]), 10  -- how many ARGV are not an entry's
 local now = tonumber(ARGV[5])
 local count = #ARGV - own
+remember(KEYS[#KEYS - 1], KEYS[#KEYS], ARGV[8], ARGV[9], ARGV[10])
 local found = redis.call('MGET', unpack(KEYS, 1, tags))
 local entries = redis.call('MGET', unpack(KEYS, tags + 1, tags + count))
 local written = {}  -- a tag and its version as an entry has them
@@ -167,9 +182,13 @@ return kept
 )
 
 BUMP = Script(
-    """#!lua flags=allow-oom
--- KEYS: the state, tags. ARGV: a name for this life of the store, node, channel, the tags' names.
-for i = 2, #KEYS do
+    "#!lua flags=allow-oom"
+    + _LIFE
+    + """
+-- KEYS: the state, the tag of everything, tags. ARGV: a name for this life of the store or its
+-- next, node, channel, the tags' names, what is known of the state.
+remember(KEYS[1], KEYS[2], ARGV[5], ARGV[6], ARGV[1])
+for i = 3, #KEYS do
   redis.call('UNLINK', KEYS[i])
 end
 redis.call('HSETNX', KEYS[1], 'epoch', ARGV[1])
@@ -181,8 +200,12 @@ return {epoch, number, redis.call('HGETALL', KEYS[1])}
 )
 
 RENEW = Script(
-    """#!lua flags=allow-oom
--- KEYS: the state. ARGV: a name for this life of the store, the node's field, its renewal.
+    "#!lua flags=allow-oom"
+    + _LIFE
+    + """
+-- KEYS: the state, the tag of everything. ARGV: a name for this life of the store or its next, the
+-- node's field, its renewal, what is known of the state.
+remember(KEYS[1], KEYS[2], ARGV[4], ARGV[5], ARGV[1])
 redis.call('HSETNX', KEYS[1], 'epoch', ARGV[1])
 redis.call('HSET', KEYS[1], ARGV[2], ARGV[3])
 return {redis.call('HGET', KEYS[1], 'epoch'), redis.call('HINCRBY', KEYS[1], 'number', 0)}

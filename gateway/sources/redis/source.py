@@ -21,6 +21,7 @@ from gateway.sources.redis.messages import Channels, listening
 from gateway.sources.redis.pattern import KeyPattern
 from gateway.sources.redis.store import ChangePrepared, ReadPrepared, Store
 from gateway.sources.redis.turns import Turns
+from gateway.telemetry.places import place_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 AT_ONCE = 8
 """Executions for each connection: they share conversations."""
 
+_PORTS = {"redis": 6_379, "rediss": 6_379}
 _REST = 0.25
 """Seconds after a sign of life in which a lost conversation asks for no other."""
 
@@ -70,6 +72,7 @@ class RedisSource:
         self.link = make_link(
             name, url, connections=concurrency, times=Times(connect_timeout, socket_timeout)
         )
+        self.place = {"db.system.name": "redis", **place_of(url, _PORTS, named=True)}
         self._breaker = ProbedBreaker(self._sign_of_life, rest=_REST)
         self._turns = Turns(name, self.link, self._breaker, lanes=concurrency)
         self._store = Store(name, self.link, self._turns)
