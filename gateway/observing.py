@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from gateway.caching.cache import Cache
     from gateway.identity.identify import Identity
     from gateway.settings import Settings
-    from gateway.telemetry.places import Place
+    from gateway.sources.contract import Source
     from gateway.telemetry.tracing import Tracing
     from gateway.viewer import Viewer
 
@@ -31,11 +31,11 @@ if TYPE_CHECKING:
 class Observation:
     """Makes the parts that are observed where metrics or traces are wanted.
 
-    `places`: where each source is. `counters` is None where neither is wanted, `tracing` where
+    `sources` are those that are asked. `counters` is None where neither is wanted, `tracing` where
     traces are not.
     """
 
-    def __init__(self, settings: Settings, places: Mapping[str, Place] | None = None) -> None:
+    def __init__(self, settings: Settings, sources: Sequence[Source] = ()) -> None:
         telemetry = settings.telemetry
         self.counters: Counters | None = None
         self.tracing: Tracing | None = None
@@ -55,7 +55,7 @@ class Observation:
                 telemetry.traces,
                 service=telemetry.service,
                 ratio=telemetry.traces_ratio,
-                places=places,
+                places={source.name: source.place for source in sources},
             )
             wanted = {"tracing": self.tracing}
             self.engine = partial(traced.TracedEngine, counters=self.counters, **wanted)

@@ -50,6 +50,13 @@ def test_a_masked_error_is_found_by_its_id(lines):
     assert SECRET not in str(line)
 
 
+def test_what_is_no_unicode_is_told_all_the_same(lines):
+    """A lone surrogate, of a file's name say, costs one character and no line."""
+    logging.getLogger("gateway").warning("no file %s", "a\udcff.sql", extra={"fields": {"n": 1}})
+    (line,) = lines()
+    assert (line["message"], line["n"]) == ("no file a?.sql", 1)
+
+
 @pytest.mark.usefixtures("lines")
 def test_a_text_is_told_where_that_is_asked_for():
     """While a domain is developed the line says what the exception said, up to a bound."""

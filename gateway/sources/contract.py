@@ -149,6 +149,10 @@ class Source(Protocol):
     name: str
     concurrency: int
 
+    @property
+    def place(self) -> Mapping[str, str | int]:
+        """Where it is, in the attributes that OpenTelemetry's conventions have for spans."""
+
     async def open(self) -> None:
         """Connect. Raises `SourceUnavailable` or `ConfigurationError`."""
 

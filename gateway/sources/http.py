@@ -18,6 +18,7 @@ from gateway.errors import (
     SourceUnavailable,
 )
 from gateway.sources.breaker import ProbedBreaker
+from gateway.telemetry.places import place_of
 from gateway.telemetry.propagation import trace_headers
 
 if TYPE_CHECKING:
@@ -92,6 +93,7 @@ class HttpService:
         if url is not None and not url.startswith(("http://", "https://")):
             raise ConfigurationError(f"{name}: its url must begin with http:// or https://.")
         self.name = name
+        self.place = place_of(url or "")
         self._url = (url or "").rstrip("/")
         self._headers = dict(headers or {})
         self._connections = connections

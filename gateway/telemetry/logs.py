@@ -7,6 +7,7 @@ the text while a domain is developed, where `telemetry.error_texts` asks for it.
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import secrets
@@ -66,7 +67,11 @@ class JsonFormatter(logging.Formatter):
         }
         if record.exc_info and record.exc_info[1]:
             line["error"] = describe(record.exc_info[1])
-        return orjson.dumps(line, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+        try:
+            return orjson.dumps(line, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+        except TypeError:  # a lone surrogate, as file names and texts of exceptions may have one
+            text = json.dumps(line, default=str, ensure_ascii=False)
+            return text.encode(errors="replace").decode()
 
 
 def configure_logging(stream: TextIO | None = None, *, texts: bool = False) -> None:

@@ -5,33 +5,34 @@ https://opentelemetry.io/docs/specs/semconv/registry/attributes/server/
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from types import MappingProxyType
+from typing import TYPE_CHECKING, TypeAlias
 from urllib.parse import parse_qs, unquote, urlsplit
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 Place: TypeAlias = dict[str, str | int]
 
-_PORTS = {
-    **dict.fromkeys(("postgres", "postgresql"), 5432),
-    **dict.fromkeys(("redis", "rediss"), 6379),
-    "http": 80,
-    "https": 443,
-}
-_DATABASES = frozenset(_PORTS) - {"http", "https"}
+WEB: Mapping[str, int] = MappingProxyType({"http": 80, "https": 443})
 
 
-def place_of(url: str, port: int | None = None) -> Place:
-    """`server.address`, `server.port` and `db.namespace`, as far as the URL of a source tells.
+def place_of(
+    url: str, ports: Mapping[str, int] = WEB, *, port: int | None = None, named: bool = False
+) -> Place:
+    """`server.address`, `server.port` and, where `named`, `db.namespace`, as far as a URL tells.
 
-    `port` is the one that is spoken to where that is not the URL's. Nothing of a URL that names
-    several servers, or sentinels that know it, or whose password is not quoted, so that it could be
-    taken for a host or a name.
+    `ports`: the schemes that it may have, each with the port that stands for none. `port` is the
+    one that is spoken to where that is not the URL's. `named`: its path is the name of a database.
+    Nothing of a URL that names several servers, or sentinels that know it, or whose password is not
+    quoted, so that it could be taken for a host or a name.
     """
     try:
         parts = urlsplit(url)
-        found = port or parts.port or _PORTS.get(parts.scheme)
+        found = port or parts.port or ports.get(parts.scheme)
     except ValueError:
         return {}
-    several = "," in parts.netloc.rpartition("@")[2] or parts.scheme not in _PORTS
+    several = "," in parts.netloc.rpartition("@")[2] or parts.scheme not in ports
     if several or url.count("@") != parts.netloc.count("@"):
         return {}
     host = parts.hostname or parse_qs(parts.query).get("host", [""])[0]
@@ -40,6 +41,6 @@ def place_of(url: str, port: int | None = None) -> Place:
         place["server.address"] = host
         if found and not host.startswith("/"):
             place["server.port"] = found
-    if parts.scheme in _DATABASES and (name := unquote(parts.path.strip("/"))):
+    if named and (name := unquote(parts.path.strip("/"))):
         place["db.namespace"] = name
     return place

@@ -34,13 +34,10 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace.export import SpanExporter
     from opentelemetry.trace import Span
 
-    from gateway.telemetry.places import Place
 
 _INCOMING = frozenset({b"traceparent", b"tracestate"})
 _EXPORT_SECONDS = 5.0
 _MOST_HEADER_BYTES = 1_024
-_SYSTEMS = {"postgres": "postgresql", "qdrant": "qdrant", "redis": "redis"}
-"""What OpenTelemetry calls the databases, by what the names of their sources begin with."""
 
 MAX_SPANS = 4_096
 """Spans that wait for the collector; more are dropped."""
@@ -60,7 +57,7 @@ class Tracing:
         *,
         service: str,
         ratio: float,
-        places: Mapping[str, Place] | None = None,
+        places: Mapping[str, Mapping[str, str | int]] | None = None,
         exporter: SpanExporter | None = None,
     ) -> None:
         self._provider = TracerProvider(
@@ -133,12 +130,10 @@ class Tracing:
         What reads of a database is named as OpenTelemetry's conventions for those have it.
         """
         told = {"plait.source": source, **self._places.get(source, {}), **attributes}
-        system = _SYSTEMS.get(source.partition(".")[0])
+        system = told.get("db.system.name")
         name = f"{kind} {source}"
-        if system is not None:
-            told["db.system.name"] = system
-            if kind == "fetch":
-                name = told.get("db.query.summary") or told.get("db.collection.name") or system
+        if system is not None and kind == "fetch":
+            name = told.get("db.query.summary") or told.get("db.collection.name") or system
         with self.step(name, told, SpanKind.CLIENT):
             headers: dict[str, str] = {}
             self._propagator.inject(headers)

@@ -1,8 +1,13 @@
 """Where a source is, as its spans tell it: never what lets one in."""
 
 import pytest
+from asking import built
+from toy.domain import domain
 
-from gateway.telemetry.places import place_of
+from gateway.sources.postgres.source import PostgresSource
+from gateway.telemetry.places import WEB, place_of
+
+DATABASES = {"postgresql": 5432, "redis": 6379, "rediss": 6379}
 
 
 def place(host, port, name=None):
@@ -30,7 +35,8 @@ def place(host, port, name=None):
 )
 def test_a_place_is_host_port_and_database(url, told):
     """Default ports are told too; a path is a name only where it is a database's."""
-    assert place_of(url) == told
+    databases = not url.startswith("http")
+    assert place_of(url, DATABASES if databases else WEB, named=databases) == told
 
 
 @pytest.mark.parametrize(
@@ -49,9 +55,20 @@ def test_a_place_is_host_port_and_database(url, told):
 )
 def test_nothing_is_told_of_what_may_be_several_or_a_secret(url):
     """Several servers have no one place, and half of an unquoted password is no host."""
-    assert place_of(url) == {}
+    assert place_of(url, DATABASES, named=True) == {}
 
 
 def test_the_port_that_is_spoken_to_is_told():
     """Qdrant's gRPC beside its REST."""
-    assert place_of("https://vectors.example:6333", 6334) == place("vectors.example", 6334)
+    assert place_of("https://vectors.example:6333", port=6334) == place("vectors.example", 6334)
+
+
+def test_of_a_database_with_a_replica_the_name_alone():
+    """Nobody knows which of the two a statement goes to."""
+    catalog = built(domain).catalog
+    url = "postgresql://u:p@db.example/shop"
+    alone = PostgresSource("postgres", url, catalog)
+    beside = PostgresSource("postgres", url, catalog, replica="postgresql://u:p@other/shop")
+    name = {"db.system.name": "postgresql", "db.namespace": "shop"}
+    assert alone.place == name | place("db.example", 5432)
+    assert beside.place == beside.primary.place == name

@@ -47,6 +47,7 @@ class Sending:
 
     def __init__(self, service: HttpService, credentials: Credentials) -> None:
         self.name = service.name
+        self.place = service.place
         self.viewer_slots = credentials.viewer_slots
         self._service = service
         self._credentials = credentials

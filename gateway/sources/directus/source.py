@@ -62,6 +62,7 @@ class DirectusSource:
         self._required = required
         self.concurrency = concurrency
         self._sending = sending
+        self.place = {} if sending is None else sending.place
         self._assets = f"{public_url.rstrip('/')}/assets/"
         self._max_items = max_items
         self._viewer_slots = () if sending is None else sending.viewer_slots

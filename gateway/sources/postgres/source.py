@@ -6,7 +6,7 @@ import logging
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
-from gateway.errors import ConfigurationError, SourceError, SourceTimeout, SourceUnavailable
+from gateway.errors import Code, ConfigurationError, SourceError, SourceTimeout, SourceUnavailable
 from gateway.schema import asks
 from gateway.sources.changes import told_as
 from gateway.sources.contract import Health
@@ -23,6 +23,7 @@ from gateway.sources.postgres.replica import Reads
 from gateway.sources.postgres.slots import Slots
 from gateway.sources.postgres.statements import Statements
 from gateway.sources.postgres.writer import Writer
+from gateway.telemetry.places import place_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
@@ -30,10 +31,14 @@ if TYPE_CHECKING:
     from gateway.schema.catalog import Catalog, EntityInfo
     from gateway.schema.shapes import PageShape, WhereShape
     from gateway.sources.contract import Batch, Budget, MatchingRows, Value
+    from gateway.sources.postgres.rights import Lack
     from gateway.sources.postgres.session import Session
     from gateway.sources.postgres.statements import Statement
+    from gateway.telemetry.places import Place
 
 _LOG = logging.getLogger(__name__)
+
+_PORTS = {"postgres": 5_432, "postgresql": 5_432}
 
 
 class PostgresSource:
@@ -66,11 +71,13 @@ class PostgresSource:
     ) -> None:
         self.name = name
         self.concurrency = concurrency
+        self.place = _place(dsn, alone=replica is None)
         self._catalog = catalog
         self._statements = Statements(name, catalog)
         connect = Connector(dsn, statement_timeout=statement_timeout, prepare=prepare)
         self._slots = Slots(connect, concurrency, prepare=prepare)
         self._further: list[str] = []
+        self._barred: list[Lack] = []
         self._replica: Reads | None = None
         if replica is not None:
             standby = Connector(replica, statement_timeout=statement_timeout, prepare=prepare)
@@ -131,15 +138,20 @@ class PostgresSource:
     async def verify(self, source: str, budget: Budget) -> list[str]:
         """What the live tables of entities bound to `source` contradict, a line each.
 
-        Rights that the role lacks among it. Then what is wrong with the named statements bound to
-        it.
+        Rights to read that the role lacks among it. Then what is wrong with the named statements
+        bound to it. What writes lack is logged.
         """
-        lines, self._further = await disagreements(
+        lines, self._further, self._barred = await disagreements(
             self._slots, self._catalog, source, budget.deadline, self._replica
         )
         for line in self._further:
             _LOG.warning("%s", line)
-        return lines or await self._checks.all(self._catalog, source, budget.deadline)
+        if not lines:
+            lines, barred = await self._checks.all(self._catalog, source, budget.deadline)
+            self._barred += barred
+        for lack in self._barred:
+            _LOG.warning("%s", lack.line, extra={"fields": {"code": Code.FORBIDDEN.value}})
+        return lines
 
     async def close(self) -> None:
         """Close the connections; idempotent, bounded in time."""
@@ -172,7 +184,8 @@ class PostgresSource:
     async def parts(self, budget: Budget) -> Mapping[str, Health]:
         """The health of what the source can do without; never raises.
 
-        `replica`, `changes`, and `labels` where its enums had some that the API lacks.
+        `replica`, `changes`; at the last start: `labels` where its enums had some that the API
+        lacks, `writes` where the role lacked rights to write.
         """
         found: dict[str, Health] = {}
         if self._replica is not None:
@@ -181,6 +194,9 @@ class PostgresSource:
             found["replica"] = Health(fault is None, detail, figures, required=False)
         if self._further:
             found["labels"] = Health(ready=False, detail="; ".join(self._further), required=False)
+        if self._barred:
+            lacks = "; ".join(f"{one.who} lacks {one.what}" for one in self._barred)
+            found["writes"] = Health(ready=False, detail=lacks, required=False)
         heard = await self.changes.check(budget) if self.changes is not None else None
         if heard is not None:
             found["changes"] = heard
@@ -239,6 +255,13 @@ class PostgresSource:
         return frozenset(told_as(f"{row['schema']}.{row['name']}") for row in rows)
 
 
+def _place(dsn: str, *, alone: bool) -> Place:
+    """Where a database is; of one with a replica its name alone."""
+    told = place_of(dsn, _PORTS, named=True)
+    names = told if alone else told.keys() & {"db.namespace"}
+    return {"db.system.name": "postgresql", **{name: told[name] for name in names}}
+
+
 class Primary:
     """A source with a replica, as those see it who must see what was just written.
 
@@ -248,6 +271,7 @@ class Primary:
     def __init__(self, whole: PostgresSource) -> None:
         self.name = whole.name
         self.concurrency = whole.concurrency
+        self.place = whole.place
         self.execute = whole.execute_on_primary
         self.describe = whole.describe
         self.check = whole.check

@@ -31,6 +31,7 @@ from gateway.sources.qdrant.query import Query
 from gateway.sources.qdrant.searching import Part
 from gateway.sources.qdrant.wish_arguments import wish_of
 from gateway.sources.qdrant.wishes import Grouped, Nearest
+from gateway.telemetry.places import place_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -76,6 +77,8 @@ class QdrantSource:
         self.name = name
         self.concurrency = concurrency
         self._address = checked_address(name, url, grpc_port if prefer_grpc else None, api_key)
+        port = grpc_port if prefer_grpc else None
+        self.place = {"db.system.name": "qdrant", **place_of(url, port=port)}
         self._seconds = timeout_seconds
         self._embedder = embedder
         self._open: Session | None = None

@@ -105,6 +105,7 @@ class UpstreamSource:
             max_bytes=max_bytes,
             sign=_PROBE,
         )
+        self.place = self._service.place
 
     def prepare(self, ask: RemoteFields | RemoteObjects) -> PreparedFields | PreparedObjects:
         """Root fields that travel in one document, or objects by key. Pure."""
