@@ -13,6 +13,7 @@ from gateway.cli.output import console
 from gateway.cli.pulled import Check, Force, Write, check_options, finish
 
 if TYPE_CHECKING:
+    from gateway.scaffold.design import Package
     from gateway.scaffold.selection import Selection
     from gateway.settings import Settings
     from gateway.sources.postgres.introspection.catalogue import Database
@@ -67,7 +68,9 @@ def pull(  # noqa: PLR0913 - one parameter per option
     database = _read(settings, selection)
     selection = selection.for_tables(table.name for table in database.tables)
     _tell_left_out(database, selection)
-    files = files_of(plan(database, selection), selection)
+    package = plan(database, selection)
+    _tell_missing(package)
+    files = files_of(package, selection)
     found = compare(folder, files, {path.resolve() for path in force or ()})
     finish(folder, found, write=write, check=check)
 
@@ -80,6 +83,25 @@ def _tell_left_out(database: Database, selection: Selection) -> None:
             f"left out, as the gateway's own: {', '.join(own)}; "
             f"--tables '*' --tables {own[0]} takes one in"
         )
+    if others := selection.unread(database.schemas):
+        lines.append(f"not read: the schemas {', '.join(others)}; --schema NAME reads one")
+    _say(lines)
+
+
+def _tell_missing(package: Package) -> None:
+    """Say what of the tables that are pulled cannot be served."""
+    lines = [f"not served: {sentence}" for sentence in package.no_entities]
+    if lines:
+        lines.append("a key that you know of serves them: --key NAME=COLUMN,COLUMN")
+    if package.missing:
+        lines.append(
+            f"left out: columns and relations, {package.missing} in all; comments that begin with "
+            "'# Without' say which and why"
+        )
+    _say(lines)
+
+
+def _say(lines: list[str]) -> None:
     for line in lines:
         console().print(line, markup=False, soft_wrap=True)
 

@@ -27,9 +27,12 @@ def default(context: typer.Context) -> None:
 @app.command("print")
 def print_schema(
     out: Annotated[Path | None, typer.Option(help="A file to write, instead of printing.")] = None,
+    subgraph: Annotated[  # noqa: FBT002 - an option of the command line
+        bool, typer.Option("--subgraph", help="As it is told to a router, to be composed.")
+    ] = False,
 ) -> None:
     """Print the schema in GraphQL's definition language."""
-    text = _current()
+    text = _told_to_routers() if subgraph else _current()
     if out is None:
         sys.stdout.write(text)
         return
@@ -97,6 +100,17 @@ def _tell_changes(before: str, after: str, file: Path) -> bool:
         for change in changes:
             console().print(f"[{style}]{word}[/] {escape(change.description)}")
     return bool(found)
+
+
+def _told_to_routers() -> str:
+    from gateway.domain import load_domain
+    from gateway.schema.build import build
+    from gateway.settings import load
+
+    told = build(load_domain(load())).schema.execute_sync("{ _service { sdl } }")
+    if told.data is None:
+        raise ConfigurationError("--subgraph: the domain is none; write Domain(…, subgraph=True)")
+    return str(told.data["_service"]["sdl"])
 
 
 def _current() -> str:

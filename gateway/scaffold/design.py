@@ -107,3 +107,9 @@ class Package:
     enums: dict[Name, Enumeration]
     entities: tuple[Entity, ...]
     no_entities: tuple[str, ...]
+
+    @property
+    def missing(self) -> int:
+        """How many columns and relations the remarks of its entities tell of."""
+        remarks = [remark for entity in self.entities for remark in entity.remarks]
+        return sum(remark.startswith("Without ") for remark in remarks)

@@ -183,6 +183,10 @@ def add_attributes(entity: Entity, annotations: Annotations, renamed: Mapping[st
         for column in entity.table.columns
         if column.name in left_out
     ]
+    entity.remarks += [
+        f"Without {name}: the role that read the database may not read it."
+        for name in entity.table.barred
+    ]
 
 
 def _why_not(entity: Entity, column: Column) -> str:

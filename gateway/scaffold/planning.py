@@ -56,6 +56,7 @@ def plan(database: Database, selection: Selection) -> Package:
     taken = {*_VARIABLES, *(table.variable for table in variables.values())}
     enums = enumerations_of(tables, types, naming.Names(taken=taken))
     _add_fields(entities, by_name, enums)
+    _add_missing_relations(entities, database)
     return Package(
         source=selection.source,
         schemas=tuple(dict.fromkeys(table.name.schema for table in tables)),
@@ -138,6 +139,27 @@ def _add_fields(
     for entity in entities.values():
         plural = naming.plural_of(entity.snake)
         entity.all = roots.take(plural, f"all_{plural}")
+
+
+def _add_missing_relations(entities: Mapping[Name, Entity], database: Database) -> None:
+    """Remark on foreign keys that lead to nothing that is served."""
+    for table in database.tables:
+        entity = entities.get(table.name)
+        if entity is not None:
+            served = [key for key in entity.table.foreign_keys if key.table in entities]
+            told = {(key.columns, key.table) for key in served}
+            entity.remarks += [
+                f"Without a relation to {'.'.join(key.table)} by {', '.join(key.columns)}: "
+                f"{_why_no_relation(key, entities)}."
+                for key in table.foreign_keys
+                if (key.columns, key.table) not in told
+            ]
+
+
+def _why_no_relation(key: ForeignKey, entities: Mapping[Name, Entity]) -> str:
+    if key.table in entities:
+        return "SQLAlchemy cannot say where it leads"
+    return "that is no entity here; --schema, --tables and --key say what is"
 
 
 def _add_heirs(entities: Mapping[Name, Entity]) -> None:

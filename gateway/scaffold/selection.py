@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from gateway.sources.postgres.introspection.catalogue import Name, Table
 
 _BEGINS = "# plait pull --"
+_SCHEMAS = ("public",)
 BOOKKEEPING = "alembic_version"
 """The table in which `plait migrate` writes where it stands."""
 
@@ -56,7 +57,7 @@ class Selection:
     """
 
     source: str = "default"
-    schemas: tuple[str, ...] = ("public",)
+    schemas: tuple[str, ...] = _SCHEMAS
     tables: tuple[str, ...] = ()
     keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     new_keys: frozenset[str] = frozenset()
@@ -106,6 +107,11 @@ class Selection:
             for table in tables
             if self._fits(table) and self._is_kept_back(table)
         ]
+
+    def unread(self, schemas: Iterable[str]) -> list[str]:
+        """The schemas that are not read; none where a person chose among them."""
+        chosen = self.schemas != _SCHEMAS
+        return [] if chosen else [name for name in schemas if name not in {*_SCHEMAS, ENGINE, SYNC}]
 
     def _fits(self, table: Table) -> bool:
         return picked(self.tables, partial(matches, name=table.name))

@@ -15,10 +15,13 @@ if TYPE_CHECKING:
 
 _NAMES = NameConverter()
 
+DEFINED_BY = "strawberry-definition"
+"""Where Strawberry notes it among an element's extensions."""
+
 
 def definition_of(element: Any) -> Any:
     """The Strawberry field, type or argument behind an element of the schema; None without one."""
-    return noted(element, "strawberry-definition")
+    return noted(element, DEFINED_BY)
 
 
 def directives_on(element: Any) -> list[Any]:

@@ -58,6 +58,7 @@ class Upstream:
     `{"Mutation": {"roles": ["editor"]}, "Person.salary": {"scopes": [["hr"]]}}`: of a root type it
     holds for all root fields of which nothing is said. The SDL's own rules hold as well, unless the
     service `guards_itself`: it gets the callers' credentials, and applies its rules to them.
+    `scalars` are those that are written otherwise than ours of the same name: they get the prefix.
     One that is `optional` need not be there: while no setting says where it is, its fields answer
     an error.
     """
@@ -71,6 +72,7 @@ class Upstream:
     access: Mapping[str, Access] = field(default_factory=dict)
     guards_itself: bool = False
     optional: bool = False
+    scalars: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         for what, text in (("prefix", self.prefix), ("namespace", self.namespace)):

@@ -16,6 +16,7 @@ from graphql import (
     DirectiveDefinitionNode,
     DocumentNode,
     FieldDefinitionNode,
+    InterfaceTypeDefinitionNode,
     NameNode,
     ObjectTypeDefinitionNode,
     Visitor,
@@ -37,7 +38,7 @@ VERSION = "v2.11"
 LINKED = frozenset({"authenticated", "policy", "requiresScopes"})
 """Directives of ours that are Apollo's by name and meaning."""
 
-_SHAREABLE, _INACCESSIBLE = "shareable", "inaccessible"
+_NODE, _SHAREABLE = "Node", "shareable"
 
 
 def subgraph_sdl(schema: strawberry.Schema, structures: Collection[str]) -> str:
@@ -76,41 +77,37 @@ class _Fitted(Visitor):
         """Called when everything within is done."""
         if node.name.value == "Query":
             return self._query(node)
+        interfaces = tuple(one for one in node.interfaces or () if one.name.value != _NODE)
+        bare = _with(node, interfaces=interfaces)
         if node.name.value in self._structures:
-            return self._marked(node, _SHAREABLE)
-        names = {interface.name.value for interface in node.interfaces or ()}
-        if "Node" not in names:
-            return None
+            return self._marked(bare, _SHAREABLE)
+        return bare if len(interfaces) == len(node.interfaces or ()) else self._row(bare)
+
+    def _row(self, node: ObjectTypeDefinitionNode) -> Any:
         fields = node.fields or ()
         if any(directive.name.value == "interfaceObject" for directive in node.directives or ()):
-            # It stands for an interface of others, whose types are no nodes of ours.
-            return _with(
-                node,
-                interfaces=tuple(one for one in node.interfaces or () if one.name.value != "Node"),
-                fields=tuple(one for one in fields if one.name.value != "nodeId"),
-            )
+            # It stands for an interface of others, whose types have no such ids.
+            return _with(node, fields=tuple(one for one in fields if one.name.value != "nodeId"))
         shared = [
             self._marked(one, _SHAREABLE) if one.name.value == "nodeId" else one for one in fields
         ]
         return _with(node, fields=tuple(shared))
 
+    def leave_interface_type_definition(self, node: InterfaceTypeDefinitionNode, *_: Any) -> Any:
+        """Other subgraphs may have a `Node` of their own, with another field for the id."""
+        return REMOVE if node.name.value == _NODE else None
+
     def _query(self, node: ObjectTypeDefinitionNode) -> Any:
         # Two services may have `node`, and neither knows the other's rows: it is for inside.
-        fields = [
-            self._marked(one, _SHAREABLE, _INACCESSIBLE) if one.name.value == "node" else one
-            for one in node.fields or ()
-        ]
-        return _with(node, fields=tuple(fields))
+        fields = tuple(one for one in node.fields or () if one.name.value != "node")
+        return _with(node, fields=fields)
 
-    def _marked(self, node: ObjectTypeDefinitionNode | FieldDefinitionNode, *names: str) -> Any:
-        own = {directive.name.value for directive in node.directives or ()}
-        self.imported |= set(names)
-        added = [
-            ConstDirectiveNode(name=NameNode(value=name), arguments=())
-            for name in names
-            if name not in own
-        ]
-        return _with(node, directives=(*(node.directives or ()), *added))
+    def _marked(self, node: ObjectTypeDefinitionNode | FieldDefinitionNode, name: str) -> Any:
+        self.imported.add(name)
+        if any(directive.name.value == name for directive in node.directives or ()):
+            return node
+        added = ConstDirectiveNode(name=NameNode(value=name), arguments=())
+        return _with(node, directives=(*(node.directives or ()), added))
 
 
 def _with(node: Any, **changed: Any) -> Any:

@@ -23,15 +23,20 @@ from graphql import (
     ObjectValueNode,
     build_ast_schema,
     coerce_input_literal,
+    is_input_object_type,
     is_list_type,
     is_non_null_type,
     is_required_argument,
     is_specified_scalar_type,
     parse,
+    print_ast,
 )
+from strawberry.schema_directives import OneOf
+from strawberry.types.base import StrawberryObjectDefinition
 
 from gateway.errors import ConfigurationError
 from gateway.schema import upstream_access, upstream_caching
+from gateway.schema.definitions import DEFINED_BY, note
 from gateway.schema.remote import Finder, Upstream
 
 if TYPE_CHECKING:
@@ -92,12 +97,17 @@ class UpstreamSchema:
     def _name_types(self, theirs: GraphQLSchema, taken: Collection[str]) -> None:
         """Give the upstream's own types the names they have in our schema."""
         roots, upstream = set(self.roots.values()), self.upstream
+        for name in upstream.scalars:
+            if not isinstance(theirs.type_map.get(name), GraphQLScalarType):
+                raise ConfigurationError(f"upstream {upstream.name}: scalars: it has no {name}.")
         for name, type_ in theirs.type_map.items():
             if type_ in roots or name.startswith(_SPECIFIED) or name in _SUBGRAPH_TYPES:
                 continue
             shared = self._ours.get(name)
             if is_specified_scalar_type(type_) or (
-                isinstance(type_, GraphQLScalarType) and isinstance(shared, GraphQLScalarType)
+                isinstance(type_, GraphQLScalarType)
+                and isinstance(shared, GraphQLScalarType)
+                and name not in upstream.scalars
             ):
                 continue  # those of GraphQL itself are one object for all schemas of the process
             own = upstream.prefix + name
@@ -109,6 +119,8 @@ class UpstreamSchema:
             self.names[own] = name
             self.types[own] = type_
             type_.name = own
+            if getattr(type_, "is_one_of", False):
+                note(type_, DEFINED_BY, _one_of(own))
 
     def _retype(self, types: Iterable[Any]) -> None:
         """Let types refer to our scalars where those have their scalars' names."""
@@ -163,6 +175,23 @@ def _finder(field: GraphQLField) -> Finder | None:
     return Finder(name, str(type_), is_list_type(bare))
 
 
+def _one_of(name: str) -> StrawberryObjectDefinition:
+    """By which Strawberry prints, introspects and checks a one-of input: it asks no other."""
+    return StrawberryObjectDefinition(
+        name=name,
+        is_input=True,
+        is_interface=False,
+        origin=object,
+        description=None,
+        interfaces=[],
+        extend=False,
+        directives=[OneOf()],
+        is_type_of=None,
+        resolve_type=None,
+        fields=[],
+    )
+
+
 def _tell_defaults(member: Any) -> None:
     """Give a field's arguments, or an input's member, their defaults in the older form too.
 
@@ -183,10 +212,27 @@ def _default(literal: Any, type_: Any) -> Any:
     if is_list_type(type_):
         items = literal.values if isinstance(literal, ListValueNode) else [literal]
         return [_default(item, type_.of_type) for item in items]
-    if isinstance(literal, ObjectValueNode):
+    if isinstance(literal, ObjectValueNode) and is_input_object_type(type_):
         fields = type_.fields
         return {
             one.name.value: _default(one.value, fields[one.name.value].type)
             for one in literal.fields
         }
+    if isinstance(literal, ListValueNode | ObjectValueNode):  # of a scalar
+        return _Written.of(literal)
     return coerce_input_literal(literal, type_)
+
+
+class _Written(int):
+    """A literal that is printed as it is: Strawberry prints a number as its `str`, lists never."""
+
+    text: str
+
+    @classmethod
+    def of(cls, literal: Any) -> _Written:
+        made = cls()
+        made.text = print_ast(literal)
+        return made
+
+    def __str__(self) -> str:
+        return self.text

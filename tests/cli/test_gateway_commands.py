@@ -55,6 +55,17 @@ def test_the_schema_is_printed_written_and_checked(plait, tmp_path):
     assert "+type Trend " in drifted.stdout
 
 
+def test_a_subgraph_is_printed_as_routers_are_told_it(plait, tmp_path):
+    """Without a running gateway; a domain that is none says what to write."""
+    printed = plait("schema", "print", "--subgraph").stdout
+    assert printed.startswith("extend schema @link(")
+    assert "type PageInfo @shareable {" in printed
+    (tmp_path / "mine.py").write_text(SHOP)
+    refused = plait("schema", "print", "--subgraph", PLAIT_RESOLVERS="mine")
+    assert refused.returncode == 2
+    assert "Domain(…, subgraph=True)" in refused.stderr
+
+
 SHOP = (
     "from gateway import Domain, field, queries\n"
     "@queries\nclass Q:\n"

@@ -295,8 +295,32 @@ async def test_what_the_role_may_not_read_is_left_out(shop):
     assert "left out, as the role may not read it: public.staff" in done.stderr
     films = shop.files()["films.py"]
     assert "    title: str\n" in films
-    assert "description: " not in films
+    assert "\n    description: " not in films
+    assert "# Without description: the role that read the database may not read it." in films
     assert "staff.py" not in shop.files()
+
+
+async def test_what_cannot_be_served_is_said(shop):
+    """On the screen and where it would stand; schemas that nobody chose among are named."""
+    await shop.execute(
+        "CREATE DOMAIN pace AS mpaa_rating",
+        "CREATE TABLE pair (id integer PRIMARY KEY, at pace, spot point, genre integer"
+        " REFERENCES music.genre)",
+        "CREATE TABLE loose (word text)",
+    )
+    done = await shop.pull("--tables", "pair", "--tables", "loose", "--write")
+    assert done.returncode == 0, done.stderr
+    said = done.stderr.splitlines()
+    assert "not read: the schemas music, office; --schema NAME reads one" in said
+    loose = "not served: The table public.loose: nothing in the database says what tells its rows"
+    assert any(line.startswith(loose) for line in said)
+    assert any(line.startswith("left out: columns and relations, 3 in all") for line in said)
+    pairs = re.sub(r"\n    # (?!Without)", " ", shop.files()["pairs.py"])
+    assert "# Without at (pace): a domain over an enum, which has no operators." in pairs
+    assert "# Without spot (point): a type the gateway has no scalar for." in pairs
+    assert "# Without a relation to music.genre by genre: that is no entity here; " in pairs
+    chosen = await shop.pull("--schema", "public", "--schema", "music", "--check")
+    assert "not read" not in chosen.stderr
 
 
 OWN = [

@@ -232,6 +232,34 @@ async def test_the_bundled_domain_composes(federation: Federation, tmp_path: Pat
         assert together.errors == []
 
 
+RELAY = """
+extend schema @link(url: "https://specs.apollo.dev/federation/v2.5",
+  import: ["@key", "@shareable", "@external", "@requires", "@override"])
+interface Node { id: ID! }
+type PageInfo @shareable { hasNextPage: Boolean! endCursor: String }
+type Query { node(id: ID!): Node reviews: [Review!]! }
+type Review implements Node @key(fields: "id") { id: ID! trend: Trend }
+type Trend @key(fields: "id") {
+  id: ID!
+  title: String! @external
+  loud: String @requires(fields: "title")
+  summary: String! @override(from: "trends")
+}
+"""
+
+
+async def test_a_subgraph_with_nodes_of_its_own_composes(tmp_path: Path) -> None:
+    """The interface `Node` and `node` are the other's then, whatever it calls the id."""
+    folder = await supergraph.installed()
+    trends, relay = tmp_path / "trends.graphql", tmp_path / "relay.graphql"
+    trends.write_text(await sdl_of(build(resolvers.domain)), "utf-8")
+    relay.write_text(RELAY, "utf-8")
+    async with supergraph.composed(folder, f"trends={trends}", f"relay={relay}") as whole:
+        assert whole.errors == []
+        assert "node(id: ID!): Node @join__field(graph: RELAY)" in whole.sdl
+        assert "nodeId: ID!" in whole.sdl
+
+
 async def sdl_of(api: Api) -> str:
     """What the API tells a router."""
     found = await api.schema.execute("{ _service { sdl } }")

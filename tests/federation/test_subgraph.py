@@ -293,9 +293,9 @@ async def test_external_fields_are_null_elsewhere(zoo: Zoo) -> None:
 async def test_the_sdl(zoo: Zoo) -> None:
     """Has keys, imports what it uses, and is GraphQL."""
     sdl = (await zoo.data("{ _service { sdl } }"))["_service"]["sdl"]
-    assert 'type Animal implements Node @key(fields: "id", resolvable: true) {' in sdl
+    assert 'type Animal @key(fields: "id", resolvable: true) {' in sdl
     assert (
-        'type Passport implements Node @key(fields: "code", resolvable: true) '
+        'type Passport @key(fields: "code", resolvable: true) '
         '@key(fields: "animalId", resolvable: true) {'
     ) in sdl
     assert "name: String! @shareable" in sdl

@@ -9,13 +9,25 @@ from typing import TYPE_CHECKING
 import asyncpg
 import pytest
 from federation import supergraph
-from graphql import GraphQLFloat, GraphQLSchema, OperationType, build_schema, print_ast, print_type
+from graphql import (
+    GraphQLFloat,
+    GraphQLSchema,
+    OperationType,
+    build_schema,
+    parse,
+    print_ast,
+    print_type,
+)
 from strawberry import ID  # noqa: TC002 - Strawberry reads annotations at run time
 from toy import tables
 from upstream import joined, people
 from upstream.joined import Hello
 
 from gateway import Domain, entity
+from gateway.documents.limits import DocumentLimits
+from gateway.documents.refusal import InvalidDocument
+from gateway.documents.validation import Validator
+from gateway.errors import ConfigurationError
 from gateway.schema.build import build
 from gateway.schema.remote import Upstream
 
@@ -31,7 +43,10 @@ scalar Date
 scalar DateTime
 directive @cost(weight: Int) on FIELD_DEFINITION
 enum Sort { UP DOWN }
-input Deep { of: Deep, sort: Sort = DOWN, days: [Date!] = ["2020-01-02"] }
+scalar Any_
+input One @oneOf { id: ID, name: String }
+input Loose { any: Any_ = { a: [1, { b: null }] }, many: Any_ = [1.50, X] }
+input Deep { one: One, loose: Loose, of: Deep, sort: Sort = DOWN, days: [Date!] = ["2020-01-02"] }
 type Thing {
   \"\"\"What it was called.\"\"\"
   name(
@@ -173,6 +188,32 @@ def test_what_a_subgraph_needs_is_no_type_of_ours() -> None:
     theirs = whole.catalog.upstreams["people"].types
     assert "_Meta_" in theirs
     assert not {"link__Purpose", "_Entity", "_Service"}.intersection(theirs)
+
+
+def test_a_one_of_input_is_told_and_checked_as_one() -> None:
+    """By introspection, and before anything is asked of the upstream."""
+    text = "input One @oneOf { id: ID } type Query { thing(by: One): String }"
+    domain = Domain(entities=[], queries=[Hello], upstreams=[Upstream("far", text, prefix="Far")])
+    api = build(domain)
+    told = api.schema.execute_sync('{ __type(name: "FarOne") { isOneOf } }')
+    assert told.data == {"__type": {"isOneOf": True}}
+    validator = Validator(api.catalog.schema, DocumentLimits(), suggestions=True)
+    with pytest.raises(InvalidDocument, match="must be non-nullable"):
+        validator.validate(parse("query ($id: ID) { farThing(by: { id: $id }) }"))
+
+
+def test_a_scalar_may_share_nothing_but_its_name() -> None:
+    """Then it has the prefix, as all types have; one that is not there is named."""
+    far = Upstream("far", ODD, prefix="Far")
+    domain = Domain(entities=[Passport], queries=[Hello], upstreams=[far])
+    assert "before: DateTime = " in build(domain).schema.as_str()
+    far = replace(far, scalars=["DateTime"])
+    api = build(replace(domain, upstreams=[far]))
+    assert "before: FarDateTime = " in api.schema.as_str()
+    assert api.catalog.upstreams["far"].types["FarDateTime"] == "DateTime"
+    wrong = replace(far, scalars=["Thing"])
+    with pytest.raises(ConfigurationError, match="far: scalars: it has no Thing"):
+        build(Domain(entities=[], queries=[Hello], upstreams=[wrong]))
 
 
 def test_scalars_of_graphql_keep_their_names() -> None:

@@ -19,31 +19,76 @@ from gateway.sources.http import HttpService, Outgoing
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from gateway.sources.http import Reply
+
 _HEADERS = {"content-type": "application/json", "accept": "application/json"}
-_OK = 200
+_MOST_SAID = 200
+"""Characters of a service's own words for why it tells nothing."""
+
+_KNOWN = """{
+  type: __type(name: "__Type") { fields { name } }
+  directive: __type(name: "__Directive") { fields { name } }
+  input: __type(name: "__InputValue") { fields { name } }
+}"""
+_OPTIONS = {
+    "specified_by_url": ("type", "specifiedByURL"),
+    "one_of": ("type", "isOneOf"),
+    "directive_is_repeatable": ("directive", "isRepeatable"),
+    "input_value_deprecation": ("input", "isDeprecated"),
+}
+"""What later specifications added to introspection; a service of an earlier one refuses it."""
 
 
 async def introspected(name: str, url: str, headers: Mapping[str, str], deadline: float) -> str:
     """The SDL of the service at `url`, its types in alphabetical order.
 
-    `deadline` is in the event loop's clock. Raises SourceError where it cannot be reached or does
-    not tell its schema.
+    It is asked for all that introspection can tell there. `deadline` is in the event loop's clock.
+    Raises SourceError where it cannot be reached or does not tell its schema.
     """
     service = HttpService(name, url, headers=_HEADERS | dict(headers), max_bytes=64_000_000)
     await service.open()
     try:
-        query = get_introspection_query(input_value_deprecation=True)
-        request = Outgoing("POST", body=orjson.dumps({"query": query}), repeatable=True)
-        reply = await service.send(request, deadline)
+        known = _answer(await _ask(service, _KNOWN, deadline))
+        options: Any = {option: _knows(known, *place) for option, place in _OPTIONS.items()}
+        reply = await _ask(service, get_introspection_query(**options), deadline)
     finally:
         await service.close()
-    if reply.status != _OK:
-        raise SourceRefused(f"{name} answered introspection with status {reply.status}.")
+    answer = _answer(reply)
     try:
-        answer: Any = orjson.loads(reply.body)
         schema = build_client_schema(answer["data"])
-    except (orjson.JSONDecodeError, KeyError, TypeError, GraphQLError):
+    except (KeyError, TypeError, GraphQLError):
         raise SourceRefused(
-            f"{name} does not tell its schema; is introspection turned on there?"
+            f"{name} does not tell its schema; is introspection turned on there? "
+            f"It answered status {reply.status}{_said(answer)}."
         ) from None
     return print_schema(lexicographic_sort_schema(schema)) + "\n"
+
+
+async def _ask(service: HttpService, query: str, deadline: float) -> Reply:
+    body = orjson.dumps({"query": query})
+    return await service.send(Outgoing("POST", body=body, repeatable=True), deadline)
+
+
+def _answer(reply: Reply) -> dict[str, Any]:
+    """The response, empty where it is none."""
+    try:
+        answer = orjson.loads(reply.body)
+    except orjson.JSONDecodeError:
+        return {}
+    return answer if isinstance(answer, dict) else {}
+
+
+def _knows(answer: Any, type_: str, field: str) -> bool:
+    """Whether a type of introspection has a field there."""
+    try:
+        return any(one["name"] == field for one in answer["data"][type_]["fields"])
+    except (KeyError, TypeError):
+        return False
+
+
+def _said(answer: Any) -> str:
+    """Its own words, for whoever typed its address."""
+    try:
+        return f": {str(answer['errors'][0]['message'])[:_MOST_SAID]}"
+    except (KeyError, TypeError, IndexError):
+        return ""

@@ -84,7 +84,8 @@ class Table:
     """A table or view.
 
     `primary`: the columns of the primary key, in its order. `uniques`: the column sets of the
-    other unique constraints and indexes that hold for all rows.
+    other unique constraints and indexes that hold for all rows. `barred`: columns the role may not
+    read, which are not among `columns`.
     """
 
     name: Name
@@ -94,6 +95,7 @@ class Table:
     uniques: tuple[tuple[str, ...], ...] = ()
     foreign_keys: tuple[ForeignKey, ...] = ()
     inherits: tuple[Name, ...] = ()
+    barred: tuple[str, ...] = ()
     comment: str | None = None
 
     def column(self, name: str) -> Column | None:
@@ -105,8 +107,9 @@ class Table:
 class Database:
     """The tables of some schemas, in the order of their names.
 
-    `barred`: tables the role may not read, which are not among `tables`.
+    `barred`: tables the role may not read, which are not among `tables`. `schemas`: all there are.
     """
 
     tables: tuple[Table, ...]
     barred: tuple[Name, ...] = ()
+    schemas: tuple[str, ...] = ()

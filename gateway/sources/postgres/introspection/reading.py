@@ -80,7 +80,7 @@ async def _read(dsn: str, schemas: Sequence[str], *, pooled: bool, seconds: floa
         text = await _ask(connection, CATALOGUE, (list(schemas),), seconds)
     finally:
         connection.terminate()
-    return _database(msgspec.json.decode(text, type=Answer))
+    return _database(msgspec.json.decode(text, type=Answer), known)
 
 
 async def _ask(
@@ -94,11 +94,12 @@ async def _ask(
     return answer
 
 
-def _database(answer: Answer) -> Database:
+def _database(answer: Answer, schemas: Sequence[str]) -> Database:
     types = Types({row.oid: row for row in answer.types})
     return Database(
         tables=tuple(_table(row, types) for row in answer.tables if row.readable),
         barred=tuple(Name(*row.name) for row in answer.tables if not row.readable),
+        schemas=tuple(schemas),
     )
 
 
@@ -129,6 +130,7 @@ def _table(row: TableRow, types: Types) -> Table:
             if names.issuperset(key.columns)
         ),
         inherits=tuple(Name(*parent) for parent in row.inherits),
+        barred=tuple(column.name for column in row.columns if not column.readable),
         comment=row.comment,
     )
 

@@ -93,13 +93,15 @@ class Types:
 
     def of(self, oid: int, modifier: int, dimensions: int, sql: str) -> ColumnType:
         """The type of a column, domains seen through; `sql` is what PostgreSQL calls it."""
-        row = self._rows.get(oid)
+        own = row = self._rows.get(oid)
         while row is not None and row.sort == "d":
             modifier = row.modifier if modifier < 0 else modifier
             dimensions = max(dimensions, row.dimensions)
             row = self._rows.get(row.base)
         if row is None or row.sort == "c":
             return _unbindable(sql, None, "a composite type")
+        if row.sort == "e" and row is not own:
+            return _unbindable(sql, None, "a domain over an enum, which has no operators")
         if row.element:
             return self._array(row.element, modifier, dimensions, sql)
         return self._single(row, modifier, sql)
