@@ -18,6 +18,7 @@ MAX_KEY_BYTES = 240
 MAX_STARS = 8
 
 _SPECIAL = frozenset("*?[]{}\\ ")
+_WILDCARDS = frozenset("*?")
 _WILD = re.compile(r"([*?])")
 
 
@@ -37,9 +38,9 @@ def _check(text: object, what: str, special: frozenset[str]) -> None:
     if len(text) > MAX_KEY_BYTES or len(text.encode(errors="replace")) > MAX_KEY_BYTES:
         raise InputError(f"{what} has at most {MAX_KEY_BYTES} bytes of UTF-8.")
     if not text.isprintable() or not special.isdisjoint(text):
+        told = " ".join(one for one in "*?[]{}\\" if one in special)
         raise InputError(
-            f"{what} holds printable characters only, no white space"
-            + (r", and none of * ? [ ] { } \ ." if special is _SPECIAL else ".")
+            f"{what} holds printable characters only, no white space, and none of {told} ."
         )
     if not unicodedata.is_normalized("NFC", text):
         raise InputError(f"{what} is written in Unicode's composed form (NFC).")
@@ -56,7 +57,7 @@ class Pattern:
     @classmethod
     def of(cls, text: object) -> Pattern:
         """Check a pattern. Raises InputError."""
-        _check(text, "A pattern", _SPECIAL - frozenset("*?"))
+        _check(text, "A pattern", _SPECIAL - _WILDCARDS)
         simple = re.sub(r"\*+", "*", str(text))
         if simple.count("*") > MAX_STARS:
             raise InputError(f"A pattern has at most {MAX_STARS} `*`.")

@@ -209,8 +209,8 @@ class Pipeline:
     async def _store(self, batch: _Batch) -> None:
         doubtful = [row.key for row, _ in batch.vectors if row.known_content is not None]
         doubtful += [row.key for row in batch.removed if row.known_content is not None]
-        if doubtful:
-            await self._book.unsettle(doubtful)
+        # For none, too: who stood still and lost its lock learns it here, before it stores.
+        await self._book.unsettle(doubtful)
         with self._figures.stages["store"].working(len(batch.vectors)):
             stored, failed = await isolated(batch.vectors, self._stored)
         batch.vectors = [one for one, _ in stored]

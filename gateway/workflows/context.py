@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import operator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -19,6 +21,8 @@ Ask: TypeAlias = "Callable[[str, Mapping[str, Any]], Awaitable[Any]]"
 
 NOTED_EVERY = 0.25
 """Seconds between two notes of a step's progress."""
+_MOST = 2**53 - 1
+"""What a JSON number holds everywhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +91,19 @@ class StepContext:
         """Note how far the step has come; often is fine, only some are written.
 
         Also the moment at which a step learns that its run was cancelled or taken over: it ends.
+        Raises InputError for what is no whole number.
         """
-        self._record.done, self._record.total = done, total
+        self._record.done = _counted(done)
+        self._record.total = None if total is None else _counted(total)
         now = asyncio.get_running_loop().time()
         if now - self._noted >= NOTED_EVERY:
             self._noted = now
             await self._note()
+
+
+def _counted(number: Any) -> int:
+    """A whole number that any reader of the record takes, also one of numpy's."""
+    with suppress(TypeError):
+        if 0 <= (whole := operator.index(number)) <= _MOST:
+            return int(whole)
+    raise InputError(f"Progress is told in whole numbers from 0 to {_MOST}.")

@@ -27,6 +27,8 @@ N = TypeVar("N", bound=Node)
 
 KEY_PATTERN = "${request.id}-${stepName}"
 MAX_STEPS = 1_000
+_MAX_VERSION = 2**31 - 1
+"""What its column holds."""
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
 
 
@@ -82,10 +84,10 @@ class Workflow:
         self._key = key_pattern(key, f"workflow {name}, key")
         self._auto_save = auto_save
         self._steps: dict[str, Step] = {}
-        if version < 1 or attempts < 1 or pause < 0 or timeout <= 0:
+        if not (1 <= version <= _MAX_VERSION and attempts >= 1 and pause >= 0 and timeout > 0):
             raise ConfigurationError(
-                f"workflow {name}: version and attempts are whole numbers from 1, "
-                "pause and timeout numbers of seconds."
+                f"workflow {name}: version and attempts are whole numbers from 1, version at most "
+                f"{_MAX_VERSION}; pause and timeout are numbers of seconds."
             )
 
     @property

@@ -69,6 +69,8 @@ def parse_document(text: bytes, nodes: Mapping[str, Node], where: str) -> Workfl
         document = msgspec.json.decode(text, type=_Document)
     except msgspec.DecodeError as error:
         raise ConfigurationError(f"{where}: {error}") from None
+    except RecursionError:
+        raise ConfigurationError(f"{where}: it nests too deep.") from None
     try:
         return _workflow(document, nodes)
     except ConfigurationError as error:

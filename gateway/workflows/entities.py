@@ -51,8 +51,8 @@ class WorkflowStep:
     saved_at: datetime | None = strawberry.field(description="When the context was saved after it.")
     ended_at: datetime | None = strawberry.field(description="When it last ended.")
     error: str | None = strawberry.field(description="Why it last failed.")
-    done: int | None = strawberry.field(description="How much of it is done, as it says itself.")
-    total: int | None = strawberry.field(description="Of how much.")
+    done: float | None = strawberry.field(description="How much of it is done, as it says itself.")
+    total: float | None = strawberry.field(description="Of how much.")
     record: strawberry.Private[records.StepRecord]
 
     @field(description="The context that was saved after it; null where none is kept.")
@@ -62,8 +62,8 @@ class WorkflowStep:
         if workflows is None or self.record.saved_at is None:
             return None
         deadline = info.context.deadline - _ANSWERING
-        target = self.record.targets[0]
-        return cast("JSON | None", await workflows.context(target, self.record.key, deadline))
+        found = await workflows.context(self.record.targets, self.record.key, deadline)
+        return cast("JSON | None", found)
 
 
 @entity(workflow_runs, key="id", roles=(RUN_READERS,))

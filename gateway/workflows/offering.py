@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from gateway.errors import Code, InputError, PlaitError
+from gateway.errors import Code, InputError, PlaitError, SourceError
+from gateway.workflows.crossing import RUN_ID, Crossings
 from gateway.workflows.retention import Retention
 from gateway.workflows.running import Runner
 from gateway.workflows.store import Runs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from gateway.context.datasource import Datasource
     from gateway.sources.postgres.pool import Pool
@@ -25,7 +26,9 @@ if TYPE_CHECKING:
 
 MAX_VARIABLES = 100_000
 """Bytes of the JSON that a run is started with."""
-_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
+_ID = re.compile(RUN_ID)
+_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+"""The one character of JSON that PostgreSQL does not keep, as orjson writes it."""
 
 
 class Workflows:
@@ -51,6 +54,7 @@ class Workflows:
         self._sources = sources
         self._runner = Runner(self.runs, offered, sources, ask)
         self._runners = runners
+        self._crossings = Crossings(offered.values())
 
     def jobs(self) -> Sequence[Job]:
         """What a worker does for workflows."""
@@ -80,9 +84,8 @@ class Workflows:
         given = {} if variables is None else variables
         if not isinstance(given, dict):
             raise InputError("`variables` is a JSON object.")
-        if len(orjson.dumps(given)) > MAX_VARIABLES:
-            raise InputError(f"`variables` has at most {MAX_VARIABLES} bytes as JSON.")
-        await self.runs.start(workflow, chosen, given)
+        _check_variables(given)
+        await self.runs.start(workflow, chosen, given, self._crossings.of(workflow, chosen))
         return chosen
 
     async def resume(self, request_id: str) -> str:
@@ -96,13 +99,40 @@ class Workflows:
         await self.runs.cancel(request_id)
         return request_id
 
-    async def context(self, target: str, key: str, deadline: float) -> Any:
-        """A context that a step saved, None where it is kept no longer. Raises SourceError."""
-        source = self._sources.get(target)
-        return None if source is None else await source.within(deadline).load(key)
+    async def context(self, targets: Iterable[str], key: str, deadline: float) -> Any:
+        """A context that a step saved, from the first of its targets that still keeps it.
+
+        None where none does. Raises SourceError where one of them cannot be asked instead.
+        """
+        away: SourceError | None = None
+        for source in map(self._sources.get, targets):
+            try:
+                found = None if source is None else await source.within(deadline).load(key)
+            except SourceError as error:
+                away = error
+                continue
+            if found is not None:
+                return found
+        if away is not None:
+            raise away
+        return None
 
     def _named(self, name: str) -> Workflow:
         if name not in self.offered:
             listed = ", ".join(sorted(self.offered)) or "none"
             raise InputError(f"There is no workflow {name!r}; there is {listed}.")
         return self.offered[name]
+
+
+def _check_variables(given: dict[str, Any]) -> None:
+    """Raises InputError for what a run cannot be started with."""
+    try:
+        text = orjson.dumps(given)
+    except TypeError:
+        raise InputError(
+            "`variables` cannot be written as JSON: whole numbers have at most 64 bits."
+        ) from None
+    if len(text) > MAX_VARIABLES:
+        raise InputError(f"`variables` has at most {MAX_VARIABLES} bytes as JSON.")
+    if _NUL.search(text):
+        raise InputError("`variables` holds the character NUL, which the database does not keep.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from enum import StrEnum
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -11,7 +12,7 @@ import msgspec
 from gateway.workflows.templates import fill_key
 
 if TYPE_CHECKING:
-    from gateway.workflows.declaring import Workflow
+    from gateway.workflows.declaring import Step, Workflow
 
 
 class StepState(StrEnum):
@@ -97,18 +98,39 @@ def new_steps(workflow: Workflow, request_id: str) -> list[StepRecord]:
         StepRecord(
             step.name,
             targets=step.targets,
-            key=fill_key(
-                step.key,
-                {
-                    "request.id": request_id,
-                    "stepName": step.name,
-                    "workflow.name": workflow.name,
-                    "workflow.version": str(workflow.version),
-                },
-            ),
+            key=fill_key(step.key, {"request.id": request_id, **key_names(workflow, step)}),
         )
         for step in workflow.steps
     ]
+
+
+def key_names(workflow: Workflow, step: Step) -> dict[str, str]:
+    """What the names of a key pattern stand for, but for the run's id."""
+    return {
+        "stepName": step.name,
+        "workflow.name": workflow.name,
+        "workflow.version": str(workflow.version),
+    }
+
+
+def unlike(workflow: Workflow, version: int, steps: list[StepRecord]) -> str | None:
+    """Why the workflow as it is now cannot go on with a run of these steps; None where it can."""
+    if version != workflow.version:
+        return (
+            f"was begun by version {version} of {workflow.name}; now there is version "
+            f"{workflow.version}."
+        )
+    for place, (then, now) in enumerate(zip_longest(steps, workflow.steps), 1):
+        if then is None or now is None or then.name != now.name:
+            return (
+                f"was begun when step {place} of {workflow.name} was {_name(then)}; now it is "
+                f"{_name(now)}, though the version is still {version}."
+            )
+    return None
+
+
+def _name(step: StepRecord | Step | None) -> str:
+    return "none" if step is None else step.name
 
 
 def steps_of(text: str | bytes) -> list[StepRecord]:

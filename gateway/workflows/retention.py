@@ -53,9 +53,9 @@ class Retention:
             old = await self._runs.ended(self._keep, after)
             if not old:
                 break
-            gone = [name for name, steps in old if await self._deleted(steps)]
-            count += await self._runs.forget(gone)
-            after = old[-1][0]
+            for name in old:
+                count += await self._runs.forget(name, self._keep, self._deleted)
+            after = old[-1]
         await self._runs.forget_jobs(self._keep)
         return count
 

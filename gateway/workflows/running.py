@@ -10,13 +10,15 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from gateway.errors import PlaitError, SourceError
+import orjson
+
+from gateway.errors import PlaitError, SourceDataError, SourceError
 from gateway.telemetry import log_internal
 from gateway.workflows.context import StepContext
 from gateway.workflows.jobs import Job, TryAgain
-from gateway.workflows.records import StepState
+from gateway.workflows.records import StepState, unlike
 from gateway.workflows.store import JOB, LostRun, last_saved
 from gateway.workflows.tables import WorkflowStatus
 from gateway.workflows.templates import fill_inputs
@@ -32,8 +34,10 @@ if TYPE_CHECKING:
     from gateway.workflows.store import Runs
 
 _LONGEST_PAUSE = 300.0
-_FAREWELL = 2.0
-"""Seconds to note that a step was interrupted."""
+_SOON = 2.0
+"""Seconds for a note without which it goes on as well."""
+_TOLD = 2_000
+"""Characters of an error that are kept."""
 
 
 class _Stop(Exception):  # noqa: N818 - carries the reason, and is caught here
@@ -68,6 +72,11 @@ class Runner:
                 await self._through(run, self._workflow(run))
             except _Stop as stop:
                 await self._runs.note(run, WorkflowStatus.FAILED, str(stop))
+            except SourceError as error:
+                for step in run.steps[last_saved(run.steps) + 1 :][:1]:
+                    step.error = f"It waits: {error.message}"
+                await self._runs.note(run)
+                raise
             else:
                 await self._runs.note(run, WorkflowStatus.SUCCEEDED)
 
@@ -76,14 +85,13 @@ class Runner:
         if workflow is None:
             listed = ", ".join(sorted(self._workflows)) or "none"
             raise _Stop(f"There is no workflow {run.workflow!r} any more; there is {listed}.")
-        if workflow.version != run.version:
-            raise _Stop(
-                f"The run was begun by version {run.version}; now there is {workflow.version}."
-            )
+        reason = unlike(workflow, run.version, run.steps)
+        if reason is not None:
+            raise _Stop(f"The run {reason}")
         return workflow
 
     async def _through(self, run: Run, workflow: Workflow) -> None:
-        """All steps that are not done. Raises _Stop, LostRun, TryAgain."""
+        """All steps that are not done. Raises _Stop, LostRun, TryAgain, SourceError."""
         saved = last_saved(run.steps)
         variables = dict(run.variables)
         if saved >= 0:
@@ -108,11 +116,33 @@ class Runner:
         variables: dict[str, Any],
     ) -> None:
         """Do one step and save the context after it."""
+        if record.state is StepState.DONE:  # done again because of another one: that is no failure
+            record.reset()
         if record.tries >= workflow.attempts:
             record.end(StepState.FAILED, f"Its worker ended in each of {record.tries} tries.")
             raise _Stop(f"Step {step.name}: {record.error}")
         record.begin()
         await self._runs.note(run)
+        try:
+            result = await self._result(run, workflow, step, record, variables)
+            if result is not None:
+                variables[step.name] = result
+            await self._save(run, record, variables)
+        except asyncio.CancelledError:
+            await self._interrupted(run, record)
+            raise
+        record.end(StepState.SAVED if record.targets else StepState.DONE)
+        await self._runs.note(run)
+
+    async def _result(
+        self,
+        run: Run,
+        workflow: Workflow,
+        step: Step,
+        record: StepRecord,
+        variables: dict[str, Any],
+    ) -> Any:
+        """What the step's node gives. Raises TryAgain or _Stop where it fails, LostRun."""
         sources = {name: self._sources[name] for name in workflow.datasources}
         context = StepContext(
             request_id=run.id,
@@ -125,24 +155,20 @@ class Runner:
         try:
             async with asyncio.timeout(workflow.timeout):
                 inputs = await fill_inputs(step.inputs, run.id, variables, context.datasource)
-                result = await step.node(context, **inputs)
+                return await step.node(context, **inputs)
         except LostRun:
             raise
-        except asyncio.CancelledError:
-            await self._interrupted(run, record)
-            raise
+        except asyncio.CancelledError as error:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            await self._failed(run, workflow, record, error)  # something of its own was cancelled
         except Exception as error:  # noqa: BLE001 - whatever a step raises, it has failed
             await self._failed(run, workflow, record, error)
-        else:
-            if result is not None:
-                variables[step.name] = result
-            await self._save(run, record, variables)
-            record.end(StepState.SAVED if record.targets else StepState.DONE)
-            await self._runs.note(run)
 
     async def _failed(
-        self, run: Run, workflow: Workflow, record: StepRecord, error: Exception
-    ) -> None:
+        self, run: Run, workflow: Workflow, record: StepRecord, error: BaseException
+    ) -> NoReturn:
         """Note it, and try again later or stop: raises TryAgain or _Stop."""
         record.end(StepState.FAILED, _told(error))
         if record.tries >= workflow.attempts:
@@ -154,22 +180,34 @@ class Runner:
         """The worker stops: that is no failure of the step."""
         record.tries -= 1
         record.end(StepState.PENDING)
-        with suppress(LostRun, SourceError, TimeoutError):
-            async with asyncio.timeout(_FAREWELL):
+        with suppress(LostRun):
+            await self._note_soon(run)
+
+    async def _note_soon(self, run: Run) -> None:
+        """Note the run, or let it be where the database does not answer at once. Raises LostRun."""
+        with suppress(SourceError, TimeoutError):
+            async with asyncio.timeout(_SOON):
                 await self._runs.note(run)
 
     # The context after a step.
 
     async def _save(self, run: Run, record: StepRecord, variables: dict[str, Any]) -> None:
-        """Keep the context at every target. Raises _Stop: the last good one stays where it is."""
+        """Keep the context at every target. Raises _Stop: the last good one stays where it is.
+
+        From then on the variables are what a run that is resumed here would find.
+        """
+        if not record.targets:
+            return
+        await self._note_soon(run)  # who was away for long may have lost the run: LostRun
         kept = {**_mark(run, record), "vars": variables}
         for target in record.targets:
             try:
-                await self._sources[target].save(record.key, kept)
+                await self._source(target).save(record.key, kept)
             except PlaitError as error:
-                reason = f"its context could not be saved to {target}: {error.message}"
+                reason = f"its context could not be saved to {target}: {_told(error)}"
                 record.end(StepState.FAILED, reason)
                 raise _Stop(f"Step {record.name}: {reason}") from None
+        variables.update(orjson.loads(orjson.dumps(variables)))
 
     async def _kept(self, run: Run, record: StepRecord) -> dict[str, Any] | None:
         """The variables after a step, from the first target that holds them.
@@ -198,12 +236,19 @@ class Runner:
             raise away
         raise _Stop(f"The context after step {record.name} is kept no longer; start a new run.")
 
-    async def _load(self, run: Run, record: StepRecord, target: str) -> dict[str, Any] | None:
-        source = self._sources.get(target)
-        if source is None:
+    def _source(self, name: str) -> Datasource:
+        """A datasource by name. Raises _Stop: the settings have changed since the run began."""
+        if name not in self._sources:
             listed = ", ".join(sorted(self._sources)) or "none"
-            raise _Stop(f"There is no datasource {target!r} any more; there is {listed}.")
-        kept = await source.load(record.key)
+            raise _Stop(f"There is no datasource {name!r} any more; there is {listed}.")
+        return self._sources[name]
+
+    async def _load(self, run: Run, record: StepRecord, target: str) -> dict[str, Any] | None:
+        """The variables as a target keeps them; None for what is broken, or not this run's."""
+        try:
+            kept = await self._source(target).load(record.key)
+        except SourceDataError:
+            return None
         mark = _mark(run, record)
         if not isinstance(kept, dict) or any(kept.get(name) != one for name, one in mark.items()):
             return None
@@ -221,10 +266,11 @@ def _mark(run: Run, record: StepRecord) -> dict[str, Any]:
     }
 
 
-def _told(error: Exception) -> str:
-    """An error in words that may be shown."""
+def _told(error: BaseException) -> str:
+    """An error in words that may be shown, and that the database takes."""
     if isinstance(error, PlaitError):
-        return error.message
+        text = error.message[:_TOLD].replace("\0", "\N{REPLACEMENT CHARACTER}")
+        return text.encode(errors="replace").decode()
     if isinstance(error, TimeoutError):
         return "it took too long."
     return f"an internal error, logged as {log_internal(error)}."

@@ -4,19 +4,31 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import msgspec
+import orjson
 
-from gateway.errors import InputError
+from gateway.errors import InputError, SourceConflict
 from gateway.workflows.jobs import defer
-from gateway.workflows.records import Run, Seen, StepState, new_steps, steps_of, text_of
+from gateway.workflows.records import (
+    Run,
+    Seen,
+    StepState,
+    new_steps,
+    steps_of,
+    text_of,
+    unlike,
+)
 from gateway.workflows.tables import WorkflowStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Awaitable, Callable, Collection, Mapping
+    from typing import TypeAlias
 
     from gateway.sources.postgres.pool import Pool
     from gateway.workflows.declaring import Workflow
     from gateway.workflows.records import StepRecord
+
+    Crossing: TypeAlias = Collection[tuple[str, str]]
+    """Ids of runs, each with the name of its workflow."""
 
 JOB = "plait.workflow"
 _TABLE = "plait_engine.workflow_runs"
@@ -52,12 +64,21 @@ UPDATE {_TABLE} SET record = $3::text::jsonb, status = $4::text::plait_engine.wo
 WHERE id = $1 AND attempt = $2 AND status = 'running'
 RETURNING true
 """  # noqa: S608 - likewise
+_CROSSING_TURN = "SELECT pg_advisory_xact_lock(hashtextextended('plait workflow keys', 0))"
+_CROSSING = f"""
+SELECT id FROM {_TABLE} JOIN unnest($1::text[], $2::text[]) AS one (id, workflow)
+USING (id, workflow) LIMIT 1
+"""  # noqa: S608 - likewise
 
 _ENDED = f"""
-SELECT id, record::text AS record FROM {_TABLE}
+SELECT id FROM {_TABLE}
 WHERE ended_at < now() - make_interval(secs => $1) AND id > $2 ORDER BY id LIMIT 100
 """  # noqa: S608 - likewise
-_FORGET = f"DELETE FROM {_TABLE} WHERE id = ANY ($1::text[]) AND ended_at IS NOT NULL"  # noqa: S608 - likewise
+_FORGOTTEN = f"""
+SELECT record::text FROM {_TABLE} WHERE id = $1 AND ended_at < now() - make_interval(secs => $2)
+FOR UPDATE SKIP LOCKED
+"""  # noqa: S608 - likewise
+_FORGET = f"DELETE FROM {_TABLE} WHERE id = $1"  # noqa: S608 - likewise
 _FORGET_JOBS = """
 DELETE FROM procrastinate_jobs AS job
 WHERE status NOT IN ('todo', 'doing') AND NOT EXISTS (
@@ -78,15 +99,22 @@ class Runs:
         self._pool = pool
 
     async def start(
-        self, workflow: Workflow, request_id: str, variables: Mapping[str, Any]
+        self,
+        workflow: Workflow,
+        request_id: str,
+        variables: Mapping[str, Any],
+        crossing: Crossing = frozenset(),
     ) -> None:
         """Begin a run, or continue the one with this id after its last saved step.
 
         One that is under way or has succeeded is left as it is. Raises InputError where the id is
-        another workflow's, or its run of another version.
+        another workflow's, or its run of another version; and where there is one of the runs
+        `crossing`, which have a key that this one would have, too.
         """
         steps = new_steps(workflow, request_id)
         async with self._pool.transaction() as connection:
+            if crossing:
+                await _refuse_crossing(connection, request_id, crossing)
             made = await connection.execute(
                 _INSERT,
                 request_id,
@@ -102,17 +130,17 @@ class Runs:
 
     async def _continue(self, connection: Any, workflow: Workflow, request_id: str) -> None:
         row = await connection.fetchrow(_LOCKED, request_id)
-        if row is None or row["workflow"] != workflow.name:
+        if row is None:
+            raise SourceConflict(f"The run {request_id!r} was forgotten just now; start it anew.")
+        if row["workflow"] != workflow.name:
             raise InputError(f"The id {request_id!r} belongs to a run of another workflow.")
-        if row["version"] != workflow.version:
-            raise InputError(
-                f"The run {request_id!r} was begun by version {row['version']} of "
-                f"{workflow.name}; now there is version {workflow.version}. Start a new run."
-            )
         if row["status"] == WorkflowStatus.SUCCEEDED:
             return
+        steps = steps_of(row["record"])
+        reason = unlike(workflow, row["version"], steps)
+        if reason is not None:
+            raise InputError(f"The run {request_id!r} {reason} Start a new run.")
         if row["status"] in {WorkflowStatus.FAILED, WorkflowStatus.CANCELLED}:
-            steps = steps_of(row["record"])
             for step in steps[last_saved(steps) + 1 :]:
                 step.reset()
             await connection.execute(_QUEUE, request_id, text_of(steps))
@@ -152,7 +180,7 @@ class Runs:
             id=row["id"],
             workflow=row["workflow"],
             version=row["version"],
-            variables=msgspec.json.decode(row["variables"]),
+            variables=orjson.loads(row["variables"]),
             steps=steps_of(row["record"]),
             created_at=row["created_at"],
             attempt=row["attempt"],
@@ -174,16 +202,27 @@ class Runs:
 
     # Forgetting.
 
-    async def ended(self, seconds: float, after: str) -> list[tuple[str, list[StepRecord]]]:
-        """Up to 100 runs that ended so long ago, by their ids, from behind `after` on."""
+    async def ended(self, seconds: float, after: str) -> list[str]:
+        """Up to 100 ids of runs that ended so long ago, from behind `after` on."""
         async with self._pool.connection() as connection:
-            rows = await connection.fetch(_ENDED, seconds, after)
-        return [(row["id"], steps_of(row["record"])) for row in rows]
+            return [row["id"] for row in await connection.fetch(_ENDED, seconds, after)]
 
-    async def forget(self, names: list[str]) -> int:
-        """Delete runs that have ended; how many there were."""
-        async with self._pool.connection() as connection:
-            return int((await connection.execute(_FORGET, names)).removeprefix("DELETE "))
+    async def forget(
+        self,
+        request_id: str,
+        seconds: float,
+        cleared: Callable[[list[StepRecord]], Awaitable[bool]],
+    ) -> bool:
+        """Delete a run that ended so long ago, once `cleared` says that its contexts are gone.
+
+        Meanwhile nobody can resume it. Whether it was deleted.
+        """
+        async with self._pool.transaction() as connection:
+            record = await connection.fetchval(_FORGOTTEN, request_id, seconds)
+            if record is None or not await cleared(steps_of(record)):
+                return False
+            await connection.execute(_FORGET, request_id)
+            return True
 
     async def forget_jobs(self, seconds: float) -> None:
         """Delete jobs that failed or were cancelled so long ago."""
@@ -200,6 +239,18 @@ def last_saved(steps: list[StepRecord]) -> int:
 async def _defer(connection: Any, request_id: str) -> None:
     lock = _lock(request_id)
     await defer(connection, JOB, {"run": request_id}, lock=lock, once=lock)
+
+
+async def _refuse_crossing(connection: Any, request_id: str, crossing: Crossing) -> None:
+    """Raises InputError. Nobody else starts one of these runs before the transaction has ended."""
+    names, workflows = zip(*crossing, strict=True)
+    await connection.execute(_CROSSING_TURN)
+    other = await connection.fetchval(_CROSSING, names, workflows)
+    if other is not None:
+        raise InputError(
+            f"The run {other!r} keeps a context under a key that the run {request_id!r} would "
+            "have, too; choose another id."
+        )
 
 
 def _lock(request_id: str) -> str:

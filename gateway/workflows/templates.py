@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+import orjson
+
 from gateway.context.keys import check_key
 from gateway.errors import ConfigurationError, InputError
 
@@ -20,12 +22,16 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection
 
 KEY_NAMES = ("request.id", "stepName", "workflow.name", "workflow.version")
+RUN = "${request.id}"
+"""Where the run's id stands in a key pattern."""
 _INPUT_NAMES = "ctx.request.id, ctx.vars.<name>, ctx.datasource('<name>', '<key>')"
 _HOLE = re.compile(r"\$\{([^{}]*)\}")
 _VARIABLE = re.compile(r"ctx\.vars\.([A-Za-z_]\w*(?:\.\w+)*)")
 _DATASOURCE = re.compile(r"ctx\.datasource\(\s*(['\"])([^'\"]*)\1\s*,\s*(['\"])([^'\"]*)\3\s*\)")
 _MOST = 10_000
 """Characters of a text with holes."""
+_DEEPEST = 64
+"""Levels of inputs within inputs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +65,14 @@ class Text:
 
 
 def key_pattern(text: str, where: str) -> str:
-    """A checked key pattern. Raises ConfigurationError that lists the names there are."""
+    """A checked key pattern, as `fill_key` takes it. Raises ConfigurationError that lists names."""
     for name in _holes(text, where):
         if name not in KEY_NAMES:
             raise ConfigurationError(
                 f"{where}: there is no ${{{name}}} in keys; there is {', '.join(KEY_NAMES)}."
             )
-    if "${request.id}" not in text:
+    text = _HOLE.sub(lambda found: f"${{{found[1].strip()}}}", text)
+    if RUN not in text:
         raise ConfigurationError(
             f"{where}: a key must hold ${{request.id}}, so that no two runs share it."
         )
@@ -76,22 +83,32 @@ def key_pattern(text: str, where: str) -> str:
     return text
 
 
+def fill(pattern: str, values: Mapping[str, str]) -> str:
+    """A key pattern, or a part of one, with its names filled in."""
+    return _HOLE.sub(lambda found: values[found[1]], pattern)
+
+
 def fill_key(pattern: str, values: Mapping[str, str]) -> str:
     """The key. Raises InputError where it is none, as a very long id makes it."""
-    return check_key(_HOLE.sub(lambda found: values[found[1]], pattern))
+    return check_key(fill(pattern, values))
 
 
-def parse_inputs(given: Any, datasources: Collection[str], where: str) -> Any:
+def parse_inputs(given: Any, datasources: Collection[str], where: str, depth: int = 0) -> Any:
     """Inputs with their texts parsed. Raises ConfigurationError for an unknown name."""
     if isinstance(given, str):
         return _parse(given, datasources, where)
+    if not isinstance(given, Mapping | list | tuple):
+        return given
+    if depth == _DEEPEST:
+        raise ConfigurationError(f"{where[:100]}…: inputs have at most {_DEEPEST} levels.")
     if isinstance(given, Mapping):
         return {
-            name: parse_inputs(one, datasources, f"{where}.{name}") for name, one in given.items()
+            name: parse_inputs(one, datasources, f"{where}.{name}", depth + 1)
+            for name, one in given.items()
         }
-    if isinstance(given, list | tuple):
-        return [parse_inputs(one, datasources, f"{where}[{n}]") for n, one in enumerate(given)]
-    return given
+    return [
+        parse_inputs(one, datasources, f"{where}[{n}]", depth + 1) for n, one in enumerate(given)
+    ]
 
 
 def _parse(text: str, datasources: Collection[str], where: str) -> str | Text:
@@ -144,7 +161,7 @@ async def fill_inputs(
             part if isinstance(part, str) else await _value(part, request_id, variables, load)
             for part in parsed.parts
         ]
-        return values[0] if len(values) == 1 else "".join(map(str, values))
+        return values[0] if len(values) == 1 else "".join(map(_as_text, values))
     if isinstance(parsed, dict):
         return {
             name: await fill_inputs(one, request_id, variables, load)
@@ -175,3 +192,8 @@ async def _value(
             )
         value = value[name]
     return value
+
+
+def _as_text(value: Any) -> str:
+    """A value between others: a text as it is, anything else as JSON."""
+    return value if isinstance(value, str) else orjson.dumps(value).decode()

@@ -2,7 +2,8 @@
 
 The only module that knows the job engine. A worker says every `lease / 4` seconds that it lives;
 the jobs of one that has not for `lease` seconds are tried again by the others. One that cannot say
-so gives its jobs up before that.
+so gives its jobs up before that. A frozen one may go on later: how its tries end is not written
+down where somebody else has begun another.
 """
 
 from __future__ import annotations
@@ -14,16 +15,18 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import procrastinate
+from procrastinate import sql
 from procrastinate.exceptions import ConnectorException, JobAborted
 from procrastinate.job_context import AbortReason
 from procrastinate.jobs import DeleteJobCondition, Status
+from procrastinate.manager import JobManager
 from procrastinate.retry import BaseRetryStrategy, RetryDecision
 
 from gateway.telemetry import describe
 from gateway.workflows.jobs import Attempt, TryAgain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Container, Iterable
 
     from procrastinate.job_context import JobContext
     from procrastinate.jobs import Job as Row
@@ -33,6 +36,25 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger(__name__)
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
 """Seconds between attempts to reach the database: doubled each time, up to the second."""
+
+_LEFT = 5.0
+"""Seconds for which a job is left to workers that know it."""
+_TRY = """
+FROM (
+    SELECT FROM procrastinate_jobs
+    WHERE id = %(job_id)s AND attempts = %(attempts)s AND status = 'doing' FOR UPDATE
+) AS ours
+"""
+_FINISH, _RETRY = (
+    sql.queries[name].rstrip().removesuffix(";") + _TRY for name in ("finish_job", "retry_job")
+)
+"""As procrastinate does it, but only where the try is still the one that we began."""
+_LEAVE = """
+UPDATE procrastinate_jobs SET worker_id = NULL,
+    scheduled_at = now() + make_interval(secs => %(seconds)s),
+    status = (CASE WHEN abort_requested THEN 'failed' ELSE 'todo' END)::procrastinate_job_status
+WHERE id = %(job_id)s AND attempts = %(attempts)s AND status = 'doing'
+"""
 
 for _name in ("procrastinate", "psycopg.pool"):
     # They write arguments, addresses and texts of exceptions into their lines; ours say enough.
@@ -52,6 +74,67 @@ class _Retry(BaseRetryStrategy):
             return None
         moment = datetime.now(UTC) + timedelta(seconds=exception.delay)
         return RetryDecision(retry_at=moment)
+
+
+class _Jobs(JobManager):
+    """The table of jobs, for a worker that knows the jobs named `known`.
+
+    Nothing is left of those that are `regular`: the next one comes by itself.
+    """
+
+    def __init__(
+        self,
+        connector: procrastinate.PsycopgConnector,
+        known: Container[str],
+        regular: Container[str],
+    ) -> None:
+        super().__init__(connector)
+        self._known = known
+        self._regular = regular
+        self._told: set[str] = set()
+
+    async def fetch_job(self, queues: Iterable[str] | None, worker_id: int) -> Row | None:
+        """The next job. One of a name that only other workers know is left to them."""
+        while (job := await super().fetch_job(queues, worker_id)) is not None:
+            if job.task_name in self._known:
+                return job
+            if job.task_name not in self._told:
+                self._told.add(job.task_name)
+                _LOG.warning(
+                    "jobs named %s wait for another worker: the settings of this one do not "
+                    "have what they are for",
+                    job.task_name,
+                )
+            await self._on(job, _LEAVE, seconds=_LEFT)
+        return None
+
+    async def finish_job(self, job: Row, status: Status, delete_job: bool) -> None:  # noqa: FBT001 - procrastinate's call
+        """Note how a try of ours ended."""
+        delete_job = delete_job or job.task_name in self._regular
+        await self._on(job, _FINISH, status=status.value, delete_job=delete_job)
+
+    async def retry_job(
+        self,
+        job: Row,
+        retry_at: datetime | None = None,
+        priority: int | None = None,
+        queue: str | None = None,
+        lock: str | None = None,
+    ) -> None:
+        """Have a job tried again, unless that has been done already."""
+        await self._on(
+            job,
+            _RETRY,
+            retry_at=retry_at or datetime.now(UTC),
+            new_priority=priority,
+            new_queue_name=queue,
+            new_lock=lock,
+        )
+
+    async def _on(self, job: Row, query: str, **values: Any) -> None:
+        await self.connector.execute_query_async(
+            query, job_id=job.id, attempts=job.attempts, **values
+        )
 
 
 class Worker:
@@ -91,6 +174,8 @@ class Worker:
             },
         )
         self._app = procrastinate.App(connector=self._connector)
+        regular = {job.name for job in self._jobs.values() if job.every}
+        self._app.job_manager = _Jobs(self._connector, self._app.tasks, regular)
         for job in self._jobs.values():
             self._declare(job)
 
@@ -196,10 +281,9 @@ class Worker:
         if any(ended < before for ended in self._ended.values()):
             doing = await manager.list_jobs_async(status=Status.DOING.value)
             lost += [row for row in doing if self._ended.get(_try(row), before) < before]
-            self._ended = {key: at for key, at in self._ended.items() if at >= before}
         for row in lost:
-            with suppress(ConnectorException):  # another worker was first
-                await manager.retry_job(row)
+            await manager.retry_job(row)
+        self._ended = {key: at for key, at in self._ended.items() if at >= before}
 
 
 def _try(row: Row) -> tuple[int, int]:

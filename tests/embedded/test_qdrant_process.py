@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
+from pathlib import Path
 
 import pytest
 from embedded.life import run_python
@@ -11,7 +13,33 @@ from embedded.qdrant_calls import stock_client
 from embedded.qdrant_served import refused_start, serving
 from qdrant_client import models as m
 
+from gateway.embedded.qdrant.__main__ import GIVES_WAY, SESSION_GIVES_WAY
+
+SESSION = Path("/proc/self/autogroup")
+grouped = pytest.mark.skipif(not SESSION.exists(), reason="the kernel does not group sessions")
 VECTORS = m.VectorParams(size=4, distance=m.Distance.DOT)
+
+
+@grouped
+def test_its_session_gives_way_to_all_others(folder):
+    """As an engine, which leads a session of its own, it is nice to what runs in others, too."""
+    with serving(folder, start_new_session=True) as (process, _):
+        assert os.getpriority(os.PRIO_PROCESS, process.pid) == GIVES_WAY
+        assert _niceness(process.pid) == SESSION_GIVES_WAY
+
+
+@grouped
+def test_the_session_of_somebody_else_stays_as_it_is(folder):
+    """Started from a shell, it is nice alone."""
+    before = _niceness(os.getpid())
+    with serving(folder) as (process, _):
+        assert os.getpriority(os.PRIO_PROCESS, process.pid) == GIVES_WAY
+        assert _niceness(process.pid) == before
+
+
+def _niceness(pid):
+    """Of the session that a process is in; it reads `/autogroup-25 nice 0`."""
+    return int(Path(f"/proc/{pid}/autogroup").read_text().split()[-1])
 
 
 async def test_kill_loses_nothing_acknowledged(folder):

@@ -127,6 +127,38 @@ async def test_one_process_at_a_time(notes):
     assert (await first).embedded == 1
 
 
+async def test_the_lock_of_a_machine_that_is_gone_is_let_go(notes):
+    """The server looks for a silent peer within the minute, not after two hours."""
+    async with ledger(notes.url, notes.sync, 10.0) as book:
+        assert await book.lock()
+        waits = [
+            int(await book.value(f"SHOW tcp_keepalives_{name}"))
+            for name in ("idle", "interval", "count")
+        ]
+    assert 0 < waits[0] + waits[1] * waits[2] <= 60
+
+
+async def test_who_has_lost_its_lock_stores_nothing(notes):
+    """It stood still while its session ended and another one went on: what that stored stays."""
+
+    async def lose(_texts):
+        await asyncio.sleep(0.5)  # until it has found that nothing else is due
+        await notes.connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_locks JOIN pg_database ON oid = database "
+            "WHERE locktype = 'advisory' AND datname = current_database()"
+        )
+        await notes.connection.execute("UPDATE notes SET title = 'new'")
+        async with asyncio.timeout(20):
+            while await notes.filler().follow() is None:  # noqa: ASYNC110 - it tells of no event
+                await asyncio.sleep(0.05)
+
+    await notes.add("old")
+    with pytest.raises(SourceUnavailable):
+        await notes.having(embedder=Watched(notes.embedder, lose)).filler().follow()
+    assert (await notes.points())[1]["title"] == "new"
+    assert (await notes.filler().check()).sound
+
+
 async def test_a_killed_worker_loses_nothing(notes):
     """kill -9 in the middle of a backfill: the next worker goes on, and finds all as it must be."""
     await notes.add(*(f"note {number}" for number in range(300)))

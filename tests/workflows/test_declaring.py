@@ -1,6 +1,7 @@
 """Declaring workflows, in Python and as documents: what is wrong is said when they are loaded."""
 
 import json
+import math
 
 import pytest
 
@@ -86,6 +87,7 @@ def test_when_a_step_is_saved(persistence, own, targets):
         ({"steps": [{"name": "a", "node": "work"}] * 2}, "step a: there is a step of this name"),
         ({"steps": [{"name": "a"}]}, "missing required field `node`"),
         ({"version": 0}, "whole numbers from 1"),
+        ({"version": 2**31}, "version at most 2147483647"),
         ({"version": "1"}, "Expected `int`"),
         (
             {"persistence": {"targets": ["none"]}},
@@ -113,7 +115,9 @@ def test_wrong_documents_are_refused(changes, said):
 
 
 def test_what_is_no_document_is_refused(tmp_path):
-    """Broken JSON, a missing file, too large a one."""
+    """Broken JSON, far too deep, a missing file, too large a one."""
+    with pytest.raises(ConfigurationError, match=r"d\.json: it nests too deep"):
+        parse_document(b'{"steps":[{"inputs":{"a":' + b"[" * 100_000, {}, "d.json")
     with pytest.raises(ConfigurationError, match=r"d\.json: Input data was truncated"):
         parse_document(b"{", {}, "d.json")
     with pytest.raises(ConfigurationError, match="cannot be read"):
@@ -127,12 +131,16 @@ def test_wrong_declarations_are_refused():
     """In Python, as they are made."""
     made = Workflow("w", datasources=["cache"])
     made.step(work)
+    endless = {}
+    endless["again"] = [endless]
     for wrong, said in [
         (lambda: made.step(work), "a step of this name already"),
         (lambda: made.step(name="x")(print), "is an `async def`"),
         (lambda: made.step(name="x", target="no")(work), "no datasource 'no'; it lists cache"),
         (lambda: made.step(name="x", save=True)(work), "there is no target"),
         (lambda: Workflow("w", attempts=0), "whole numbers from 1"),
+        (lambda: Workflow("w", pause=math.nan), "numbers of seconds"),
+        (lambda: made.add("x", work, inputs=endless), "inputs have at most 64 levels"),
         (lambda: Workflow("9"), "begins with a letter"),
     ]:
         with pytest.raises(ConfigurationError, match=said):
@@ -163,7 +171,7 @@ def test_nothing_but_the_names_is_understood(text, said):
 
 
 async def test_inputs_are_filled():
-    """A text that is one hole keeps the value's type; between others it becomes text."""
+    """A text that is one hole keeps the value's type; between others it becomes text, or JSON."""
 
     async def load(name, key):
         return {"of": [name, key]}
@@ -173,16 +181,19 @@ async def test_inputs_are_filled():
             "whole": "${ctx.vars.a.b}",
             "kept": "${ ctx.datasource( \"cache\" , 'k/1' ) }",
             "text": "<${ctx.request.id}|${ctx.vars.a.b}>$",
+            "json": "${ctx.vars.yes} ${ctx.vars.no} ${ctx.vars.a}",
             "deep": [1, None, {"x": "${ctx.vars.n}"}],
         },
         ["cache"],
         "x",
     )
-    found = await fill_inputs(parsed, "r1", {"a": {"b": [1]}, "n": 2}, load)
+    variables = {"a": {"b": [1]}, "n": 2, "yes": True, "no": None}
+    found = await fill_inputs(parsed, "r1", variables, load)
     assert found == {
         "whole": [1],
         "kept": {"of": ["cache", "k/1"]},
         "text": "<r1|[1]>$",
+        "json": 'true null {"b":[1]}',
         "deep": [1, None, {"x": 2}],
     }
 
@@ -205,8 +216,8 @@ async def test_a_variable_that_is_not_there_is_named(text, said):
 
 
 def test_keys_of_runs_are_filled_and_checked():
-    """Every name of a pattern; an id that makes a key too long is refused."""
-    pattern = "${workflow.name}/${workflow.version}/${request.id}/${stepName}"
+    """Every name of a pattern, blanks around it or not; a key that is too long is refused."""
+    pattern = "${workflow.name}/${ workflow.version }/${request.id}/${ stepName}"
     made = Workflow("w", version=7, datasources=["cache"], targets=["cache"], key=pattern)
     made.step(work)
     assert [step.key for step in new_steps(made, "r1")] == ["w/7/r1/work"]

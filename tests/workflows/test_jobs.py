@@ -201,6 +201,20 @@ async def test_periodic_jobs_are_done_without_being_asked_for(working):
     assert len(set(moments)) == len(moments)
 
 
+async def test_nothing_is_left_of_periodic_jobs_that_failed(connection, working):
+    """The next one comes by itself: an engine that is away for a day fills no table."""
+    failed = []
+
+    async def fails(attempt):
+        failed.append(attempt.job_id)
+        raise RuntimeError
+
+    await working([Job("tick", fails, attempts=1, every="* * * * * */1")])
+    await until(lambda: len(failed) >= 2)
+    left = "SELECT count(*) = 0 FROM plait_engine.procrastinate_jobs WHERE id = $1"
+    await until(lambda: connection.fetchval(left, failed[0]))
+
+
 async def test_cancelled_jobs_are_interrupted_or_never_begun(connection, working):
     """By their lock, in the transaction that wants it."""
     begun, ended = asyncio.Event(), []
@@ -279,6 +293,46 @@ async def test_what_a_killed_worker_had_begun_another_does_again(connection, url
     await until(lambda: notes.seen)
     (attempt,) = notes.seen
     assert (attempt.number, attempt.arguments) == (2, {"n": 1})
+
+
+async def test_a_worker_that_was_frozen_does_not_end_the_try_of_another(connection, working):
+    """Its job was begun anew elsewhere meanwhile: that one stays, and is done again if it dies."""
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    async def hangs(_):
+        begun.set()
+        await go_on.wait()
+
+    await working([Job("hang", hangs)], lease=60.0)
+    await defer(connection, "hang", {}, lock="k")
+    await begun.wait()
+    # As another one has it after the lease: tried again, and under way.
+    await connection.execute(
+        "SET search_path = plait_engine; UPDATE procrastinate_jobs SET attempts = 1"
+    )
+    go_on.set()
+    notes = Notes()
+    await working([Job("note", notes)], lease=60.0)
+    await defer(connection, "note", {})
+    await until(lambda: notes.seen)
+    left = await connection.fetch("SELECT task_name, status::text FROM procrastinate_jobs")
+    assert ("hang", "doing") in [tuple(row) for row in left]
+
+
+async def test_a_job_that_a_worker_does_not_know_is_left_to_another(connection, working, caplog):
+    """It is no failed job: whoever has the settings for it does it, as its first try."""
+    known, other = Notes(), Notes()
+    await defer(connection, "strange", {"n": 1})
+    await defer(connection, "strange", {"n": 2})
+    await working([Job("note", known)])
+    await defer(connection, "note", {})
+    await until(lambda: known.seen)
+    said = [one for one in caplog.messages if "jobs named strange wait" in one]
+    assert len(said) == 1
+    await connection.execute("UPDATE plait_engine.procrastinate_jobs SET scheduled_at = NULL")
+    await working([Job("strange", other)], concurrency=2)
+    await until(lambda: len(other.seen) == 2)
+    assert [one.number for one in other.seen] == [1, 1]
 
 
 async def test_a_job_that_kills_its_workers_is_given_up(connection, working):

@@ -511,7 +511,7 @@ async def test_another_version_does_not_continue_a_run(bench):
         await newer.start("a", "r1")
     await bench.work(newer)
     row = await ended(newer, "r1")
-    assert row["error"] == "The run was begun by version 1; now there is 2."
+    assert row["error"] == "The run was begun by version 1 of a; now there is version 2."
 
 
 async def test_a_run_of_a_workflow_that_is_gone_fails(bench):

@@ -8,6 +8,7 @@ its place, from which submodules are imported as usual.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib.machinery
 import importlib.util
 import os
@@ -21,6 +22,12 @@ GIVES_WAY = 10
 """By how much the engine is nicer than others: exact searches are milliseconds of both processors,
 and a gateway on the same machine that waits for them answers nobody.
 """
+_SESSION = Path("/proc/self/autogroup")
+"""Where the kernel groups processes by session, a process is nice only to those of its own; this
+is how nice the session is to others. proc_pid_autogroup(5), sched(7).
+"""
+SESSION_GIVES_WAY = 5
+"""Less than `GIVES_WAY`: others may be many, and a third of what one of them gets is enough."""
 
 
 def stand_in() -> None:
@@ -28,6 +35,14 @@ def stand_in() -> None:
     spec = importlib.machinery.ModuleSpec(PACKAGE, None, is_package=True)
     spec.submodule_search_locations = [str(package_folder(PACKAGE))]
     sys.modules[PACKAGE] = importlib.util.module_from_spec(spec)
+
+
+def give_way() -> None:
+    """Be nice to all others, by oneself and, where this process leads one, as a session."""
+    os.nice(GIVES_WAY)
+    if os.getsid(0) == os.getpid():
+        with contextlib.suppress(OSError):  # not every kernel groups sessions
+            _SESSION.write_text(f"{SESSION_GIVES_WAY}\n", encoding="ascii")
 
 
 def main() -> int:
@@ -39,7 +54,7 @@ def main() -> int:
     parser.add_argument("--data", type=Path, required=True, help="directory of the collections")
     parser.add_argument("--port", type=int, required=True, help="TCP port of gRPC")
     options = parser.parse_args()
-    os.nice(GIVES_WAY)
+    give_way()
     stand_in()
     from gateway.embedded.qdrant.serving import run  # noqa: PLC0415 - behind the stand-in
 
