@@ -109,6 +109,7 @@ def app_of(gateway: Gateway) -> ASGIApp:
             identify=identify,
             forward=forward,
             limits=limits,
+            shape=bounds,
             rate=rate,
             traffic=gateway.traffic,
             shares=shares,

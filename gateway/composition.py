@@ -30,7 +30,6 @@ from gateway.wiring import (
     addresses_of,
     cache_store,
     datasources_of,
-    places_of,
     rate_limit_of,
     rate_of,
     registry_of,
@@ -69,7 +68,7 @@ class Gateway:
         self.api = api_of(settings, self.domain)
         self.embedder = embedder_of(settings.embedding, shared_vectors(settings))
         self.registry = registry_of(settings, self.api, self.embedder)
-        self.observed = Observation(settings, places_of(settings))
+        self.observed = Observation(settings, self.registry.all())
         self.sources: dict[str, Source] = {source.name: source for source in self.registry.all()}
         self.groups = {name: self._grouped(source) for name, source in self.sources.items()}
         self.fresh = {
@@ -108,7 +107,6 @@ class Gateway:
             explains=settings.serve.introspection,
             anonymous_writes=settings.identity.anonymous == "all",
         )
-        self.subscriptions = subscriptions_of(settings, self.engine, self.registry)
         self.traffic = Traffic()
         self.rate = rate_of(settings)
         self.rate_limit = rate_limit_of(settings, self.rate)
@@ -117,6 +115,7 @@ class Gateway:
         self.engine.admit(costs, self.documents)
         self.cache = self._resolver_cache() if settings.cache.enabled else None
         self.engine.cached = self.cache.reads if self.cache else None
+        self.subscriptions = subscriptions_of(settings, self.engine, self.registry)
         self.fillers = fillers_of(
             settings,
             self.domain,
@@ -283,7 +282,7 @@ class Gateway:
         for source, own in zip(rows, parts, strict=True):
             found.update({f"{source.name}:{part}": health for part, health in own.items()})
         found.update(vectors)
-        if self.cache is not None and self.engine.planner.policies:
+        if self.cache is not None and (self.engine.planner.policies or self.cache.cache.used):
             found["cache"] = self.cache.health()
         if self.datasources is not None:
             found.update(await self.datasources.check(budget.deadline))

@@ -15,7 +15,6 @@ from gateway.execution.subscriptions.subscriptions import Subscriptions
 from gateway.planning.registry import Registry
 from gateway.schema.state import Namespace, Namespaces
 from gateway.sources.postgres.source import PostgresSource
-from gateway.telemetry.places import place_of
 from gateway.transport.ratelimit import RateLimit
 from gateway.transport.streaming import StreamLimits
 
@@ -38,7 +37,6 @@ if TYPE_CHECKING:
     from gateway.sources.redis.ratelimit import RedisRate
     from gateway.sources.redis.source import RedisSource
     from gateway.sources.upstream.source import UpstreamSource
-    from gateway.telemetry.places import Place
 
 
 def shared_vectors(settings: Settings) -> RedisBlobs | None:
@@ -123,24 +121,6 @@ def addresses_of(settings: Settings) -> bytes:
         ),
     ]
     return "\n".join(map(_without_password, urls)).encode()
-
-
-def places_of(settings: Settings) -> dict[str, Place]:
-    """Where each source is, for its spans; of a database with a replica its name alone."""
-    places = {}
-    for name, database in settings.postgres.items():
-        place = place_of(database.dsn.reveal())
-        if database.replica_url:
-            place = {key: told for key, told in place.items() if key == "db.namespace"}
-        places[_qualified("postgres", name)] = place
-    for name, engine in settings.qdrant.items():
-        port = engine.grpc_port if engine.prefer_grpc else None
-        places[_qualified("qdrant", name)] = place_of(engine.url.reveal(), port)
-    services = (("redis", settings.redis), ("directus", settings.directus))
-    for family, ones in (*services, ("upstream", settings.upstream)):
-        for name, one in ones.items():
-            places[_qualified(family, name)] = place_of(one.url.reveal())
-    return places
 
 
 def _without_password(url: str) -> str:
@@ -314,6 +294,8 @@ def subscriptions_of(settings: Settings, engine: Engine, registry: Registry) -> 
         {source.name: source for source in registry.state.values()},
         {source.name: source for source in registry.upstreams.values()},
     )
+    if engine.cached is not None:
+        events.heard = engine.cached.outside.heard
     most, seconds = settings.subscriptions.per_process, settings.serve.deadline_seconds
     parts = settings.serve.incremental
     return Subscriptions(engine, events, seconds=seconds, most=most, parts=parts)

@@ -16,6 +16,7 @@ from gateway.caching.function import CURRENT
 from gateway.errors import Code, InputError, PlaitError, RequestError
 from gateway.execution.cache.fields import CachedFields
 from gateway.execution.cache.responses import CachedResponses, freshness_of
+from gateway.execution.coercing import coerced
 from gateway.execution.context import RequestContext
 from gateway.execution.exchange import Answer, codes_of, refusal
 from gateway.execution.executor import execute_walked
@@ -158,8 +159,6 @@ class Engine:
             if request.extensions and (told := self._told(request.extensions, planned, waves)):
                 return Answer(orjson.dumps({"data": None, "extensions": told}))
             writing = self._mutations(planned, waves) if writes else None
-            if self.cached is not None and not planned.outline.whole:
-                CURRENT.set(self.cached.cache)  # functions that resolvers call (`@cached`) find it
             body, codes = await self.executed(planned, waves, writing)
             plan = planned.plan
             if responses and planned.outline.whole and not codes:
@@ -185,7 +184,7 @@ class Engine:
         `marked`: its answers tell what they show, so far as they can. Raises PlaitError.
         """
         known = operation.plans.get(PLANNED) or self.prepare(operation)
-        variables = known.coercer.coerce(given)
+        variables = await coerced(known.coercer, given, self.beside, deadline)
         outline, reader = self.outline(operation, known, variables, viewer)
         if marked and outline.whole:
             outline = outline.marked
@@ -212,6 +211,7 @@ class Engine:
         if planned.outline.whole:
             runner = writing or waves
             return spliced(plan, await runner.run(plan), waves)
+        self.lend_cache()
         waves.mutations = writing
         walk = Walk(self.planner, planned, waves)
         walk.cached = self._cached_fields(planned, waves)
@@ -221,6 +221,11 @@ class Engine:
         data, errors = await execute_walked(self.api, planned, context, event)
         body = orjson.dumps({"data": data, "errors": errors} if errors else {"data": data})
         return body, codes_of(errors)
+
+    def lend_cache(self) -> None:
+        """From now on functions that this task's resolvers call find the cache (`@cached`)."""
+        if self.cached is not None:
+            CURRENT.set(self.cached.cache)
 
     async def plan(self, outline: Outline, shapes: tuple[Hashable, ...], deadline: float) -> Plan:
         """The plan of an outline for shapes that it does not know. Raises as `Beside.made`."""
