@@ -24,7 +24,7 @@ from gateway import embedded
 from gateway.context.registry import datasources_of
 from gateway.settings import Datasource, Secret
 from gateway.sources.postgres import migrate
-from gateway.sources.postgres.pool import Pool
+from gateway.sources.postgres.connections.pool import Pool
 from gateway.workflows.declaring import Workflow
 from gateway.workflows.offering import Workflows
 from gateway.workflows.worker import Worker

@@ -26,8 +26,8 @@ from bench.sync_service import DIMENSIONS, serving
 from bench.vectors_server import Probe
 from gateway import embedded
 from gateway.embedding.compose import embedder_of
-from gateway.schema.vector_collections import VectorCollection
-from gateway.schema.vector_sync import VectorSync
+from gateway.schema.vectors.collections import VectorCollection
+from gateway.schema.vectors.sync import VectorSync
 from gateway.settings import Embedding, Secret
 from gateway.sources.postgres import migrate
 from gateway.sources.postgres.syncing.install import watch

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from gateway.embedding.local_process import installed
 from gateway.errors import ConfigurationError, SourceError
 from gateway.schema.bindings import Vectors
-from gateway.schema.state_fields import StateValue
-from gateway.schema.vector_writes import collections_of
+from gateway.schema.state.fields import StateValue
+from gateway.schema.vectors.writes import collections_of
 from gateway.sources.contract import Health
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from gateway.planning.registry import Registry
     from gateway.schema.build import Api
-    from gateway.schema.vector_sync import VectorSync
+    from gateway.schema.vectors.sync import VectorSync
     from gateway.settings import Settings
     from gateway.sources.contract import Budget
 

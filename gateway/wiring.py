@@ -13,7 +13,7 @@ from gateway.errors import ConfigurationError
 from gateway.execution.subscriptions.events import EventSources
 from gateway.execution.subscriptions.subscriptions import Subscriptions
 from gateway.planning.registry import Registry
-from gateway.schema.state import Namespace, Namespaces
+from gateway.schema.state.namespaces import Namespace, Namespaces
 from gateway.sources.postgres.source import PostgresSource
 from gateway.transport.ratelimit import RateLimit
 from gateway.transport.streaming import StreamLimits
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from gateway.embedding.contract import Embedder
     from gateway.execution.engine import Engine
     from gateway.schema.build import Api
-    from gateway.schema.remote import UpstreamInfo
+    from gateway.schema.upstreams.remote import UpstreamInfo
     from gateway.settings import Directus, Qdrant, Redis, Settings, Upstream
     from gateway.sources.directus.credentials import Credentials
     from gateway.sources.directus.sending import Sending

@@ -27,9 +27,9 @@ from gateway.execution.context import Reference
 from gateway.schema import bindings as b
 from gateway.schema import opaque
 from gateway.schema.build import build
-from gateway.schema.orders import cursor_head
-from gateway.schema.shapes import order_of
-from gateway.schema.state_fields import StateValue
+from gateway.schema.lists.orders import cursor_head
+from gateway.schema.lists.shapes import order_of
+from gateway.schema.state.fields import StateValue
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

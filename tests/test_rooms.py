@@ -36,7 +36,7 @@ import sys
 from importlib import import_module
 
 import gateway.sources.redis
-from gateway.sources.qdrant.loading import session_class
+from gateway.sources.qdrant.wire.loading import session_class
 
 session_class()
 unused = {"opentelemetry", "rich", "pygments", "httpx._main", "h2"}

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
 from gateway.caching.tags import of_change, of_columns, of_list, of_lists, of_row, of_rows
-from gateway.schema.plain_keys import has_plain_key
+from gateway.schema.columns.plain_keys import has_plain_key
 from gateway.sources.changes import told_as
 
 if TYPE_CHECKING:

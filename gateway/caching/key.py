@@ -19,7 +19,7 @@ from uuid import UUID
 
 import msgspec
 
-from gateway.schema.scalars import EndOfDay, Span
+from gateway.schema.columns.scalars import EndOfDay, Span
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping, Sequence

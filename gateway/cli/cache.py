@@ -63,7 +63,7 @@ def _misspelt(settings: Settings, tags: Iterable[str]) -> Iterator[str]:
 
     from gateway.domain import load_api
     from gateway.schema.caching import declared_cache
-    from gateway.schema.vector_writes import collections_of
+    from gateway.schema.vectors.writes import collections_of
 
     try:
         catalog = load_api(settings).catalog

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from gateway.context.contract import Store
 from gateway.errors import SourceUnavailable
-from gateway.sources.postgres.pool import Pool
+from gateway.sources.postgres.connections.pool import Pool
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence

@@ -14,7 +14,7 @@ from strawberry import ID
 from gateway.errors import PlaitError
 from gateway.execution.objects import ROW, object_of
 from gateway.schema.bindings import ColumnBinding
-from gateway.schema.tables import values_of
+from gateway.schema.columns.tables import values_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from graphql.pyutils import Path
 
     from gateway.execution.context import Reference
-    from gateway.schema import kinds
     from gateway.schema.catalog import Catalog, EntityInfo
+    from gateway.schema.columns import kinds
     from gateway.schema.selection import Field
 
 GIVEN = "__plait_given__"

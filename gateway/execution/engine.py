@@ -29,8 +29,8 @@ from gateway.execution.walk import Walk
 from gateway.execution.waves import Waves
 from gateway.planning.explanation import explanation
 from gateway.planning.variables import VariableCoercer
-from gateway.schema.demands import demanded_by_fields
-from gateway.schema.rules import VIEWER_SPEC, viewer_values
+from gateway.schema.access.demands import demanded_by_fields
+from gateway.schema.access.rules import VIEWER_SPEC, viewer_values
 from gateway.schema.selection import Reader, condition_variables
 
 if TYPE_CHECKING:
@@ -47,9 +47,9 @@ if TYPE_CHECKING:
     from gateway.planning.plan import Planner
     from gateway.planning.steps import Plan
     from gateway.planning.variables import Variables
-    from gateway.schema.access import Requirement
+    from gateway.schema.access.demands import Demand
+    from gateway.schema.access.requirements import Requirement
     from gateway.schema.build import Api
-    from gateway.schema.demands import Demand
     from gateway.sources.contract import Prepared
     from gateway.viewer import Viewer
 

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from graphql import DocumentNode, GraphQLResolveInfo
 
     from gateway.execution.planned import PlannedRequest
-    from gateway.schema.access import Authority
+    from gateway.schema.access.requirements import Authority
     from gateway.schema.build import Api
     from gateway.schema.catalog import FieldInfo
 

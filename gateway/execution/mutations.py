@@ -23,12 +23,12 @@ from gateway.errors import (
 )
 from gateway.execution.failures import ours
 from gateway.planning.steps import Plan, Verb
+from gateway.schema.access.rules import VIEWER_SPEC
 from gateway.schema.items.bindings import ItemWriteField
 from gateway.schema.named.binding import NamedSql
-from gateway.schema.remote import RemoteNamespace, RemoteRoot
-from gateway.schema.rules import VIEWER_SPEC
-from gateway.schema.state_fields import StateWrite
-from gateway.schema.vector_writes import VectorChange
+from gateway.schema.state.fields import StateWrite
+from gateway.schema.upstreams.remote import RemoteNamespace, RemoteRoot
+from gateway.schema.vectors.writes import VectorChange
 from gateway.sources.contract import Budget
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from gateway.execution.planned import PlannedRequest
     from gateway.execution.waves import Waves
     from gateway.planning.steps import Fetch, Root
-    from gateway.schema.writes import Write
+    from gateway.schema.writes.written import Write
     from gateway.sources.contract import Key, Value
 
 T = TypeVar("T")

@@ -9,7 +9,7 @@ import orjson
 
 from gateway.planning.steps import Verb
 from gateway.schema import asks
-from gateway.schema.rules import VIEWER_SPEC, viewer_values
+from gateway.schema.access.rules import VIEWER_SPEC, viewer_values
 from gateway.viewer import ANONYMOUS
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 from strawberry.types.base import StrawberryContainer, StrawberryList
 
-from gateway.schema import kinds
+from gateway.schema.columns import kinds
 from gateway.schema.definitions import field_name, fields_of
 
 if TYPE_CHECKING:

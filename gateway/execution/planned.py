@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from gateway.planning.outline import Outline
     from gateway.planning.steps import Plan
     from gateway.planning.variables import VariableCoercer, Variables
-    from gateway.schema.access import Requirement
+    from gateway.schema.access.requirements import Requirement
     from gateway.schema.selection import Reader
     from gateway.viewer import Viewer
 

@@ -19,7 +19,7 @@ from gateway.execution import by_hand
 from gateway.execution.by_hand import GIVEN
 from gateway.execution.objects import ROW, decoded, encoded, native, object_of
 from gateway.planning.steps import Plan
-from gateway.schema.rules import VIEWER_SPEC
+from gateway.schema.access.rules import VIEWER_SPEC
 from gateway.schema.selection import Field
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from gateway.execution.holes import Call, believing, joined, split
 from gateway.execution.operation_reads import OperationReads
 from gateway.execution.vector_search.reads import RankedReads, arguments_of
 from gateway.execution.vector_search.tactics import NO_TRACE, Tactics
-from gateway.schema.rules import VIEWER_SPEC
+from gateway.schema.access.rules import VIEWER_SPEC
 from gateway.sources.contract import Pieces
 from gateway.turns import fair
 

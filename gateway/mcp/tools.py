@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from graphql import SelectionSetNode
 
     from gateway.documents.store import DocumentStore
-    from gateway.schema.access import Requirements
+    from gateway.schema.access.requirements import Requirements
     from gateway.schema.catalog import Catalog
 
     Fragments = Mapping[str, FragmentDefinitionNode]

@@ -8,9 +8,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from gateway.errors import InputError
 from gateway.planning.arguments import ArgumentsSpec
 from gateway.schema import asks
-from gateway.schema.demands import demanded_by_groups
-from gateway.schema.kinds import DATE, must_be
-from gateway.schema.shapes import (
+from gateway.schema.access.demands import demanded_by_groups
+from gateway.schema.columns.kinds import DATE, must_be
+from gateway.schema.lists.shapes import (
     MAX_COLUMNS,
     MAX_DEPTH,
     Conditions,
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator, Mapping, Sequence
 
     from gateway.planning.arguments import PageLimits
+    from gateway.schema.access.demands import Demand
     from gateway.schema.catalog import Aggregates, Catalog
-    from gateway.schema.demands import Demand
     from gateway.schema.selection import Field, Reader
 
 

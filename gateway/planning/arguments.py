@@ -13,11 +13,11 @@ from graphql.execution.values import coerce_argument
 from gateway.errors import InputError
 from gateway.planning.variables import input_error, variables_in
 from gateway.schema import opaque
-from gateway.schema.demands import demanded_by_node, demanded_by_page
-from gateway.schema.fulltext import RANK, words_of
-from gateway.schema.kinds import must_be
-from gateway.schema.orders import cursor_head, cursor_kinds
-from gateway.schema.shapes import Conditions, OrderKey, PageShape, columns_named, order_of
+from gateway.schema.access.demands import demanded_by_node, demanded_by_page
+from gateway.schema.columns.kinds import must_be
+from gateway.schema.lists.fulltext import RANK, words_of
+from gateway.schema.lists.orders import cursor_head, cursor_kinds
+from gateway.schema.lists.shapes import Conditions, OrderKey, PageShape, columns_named, order_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from graphql import GraphQLArgument
 
     from gateway.planning.variables import Variables
+    from gateway.schema.access.demands import Demand
     from gateway.schema.catalog import Catalog, EntityInfo
-    from gateway.schema.demands import Demand
     from gateway.schema.selection import Field
 
 

@@ -23,10 +23,10 @@ from gateway.schema.items.asks import (
     ItemValue,
     SingleItem,
 )
-from gateway.schema.remote import LocalRow, RemoteNamespace
 from gateway.schema.selection import TYPENAME
-from gateway.schema.upstream_caching import inherits
-from gateway.schema.vector_reading import Reading
+from gateway.schema.upstreams.caching import inherits
+from gateway.schema.upstreams.remote import LocalRow, RemoteNamespace
+from gateway.schema.vectors.reading import Reading
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from gateway.planning.narrowing import branches
-from gateway.schema.mutations import WriteBinding
+from gateway.schema.writes.mutations import WriteBinding
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

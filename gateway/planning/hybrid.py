@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 from gateway.errors import InputError
 from gateway.planning.arguments import ArgumentsSpec
-from gateway.schema.demands import demanded_by_page
-from gateway.schema.fulltext import MAX_WORDS
-from gateway.schema.kinds import TEXT
-from gateway.schema.shapes import PageShape
+from gateway.schema.access.demands import demanded_by_page
+from gateway.schema.columns.kinds import TEXT
+from gateway.schema.lists.fulltext import MAX_WORDS
+from gateway.schema.lists.shapes import PageShape
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator, Mapping
 
     from gateway.planning.variables import Variables
+    from gateway.schema.access.demands import Demand
     from gateway.schema.catalog import Catalog, EntityInfo
-    from gateway.schema.demands import Demand
     from gateway.schema.selection import Field
 
 MAX_CANDIDATES = 1_000

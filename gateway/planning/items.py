@@ -14,6 +14,7 @@ from gateway.planning.arguments import ArgumentsSpec, CheckedSpec
 from gateway.planning.steps import Verb
 from gateway.planning.walked import Walked
 from gateway.schema.asks import Constant, Fact
+from gateway.schema.columns.kinds import must_be
 from gateway.schema.items.asks import (
     MAX_ITEMS,
     GroupValues,
@@ -43,7 +44,6 @@ from gateway.schema.items.bindings import (
 )
 from gateway.schema.items.kinds import INT
 from gateway.schema.items.types import result_kind
-from gateway.schema.kinds import must_be
 from gateway.schema.selection import TYPENAME
 
 if TYPE_CHECKING:

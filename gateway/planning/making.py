@@ -16,19 +16,19 @@ from gateway.planning.steps import Step, Verb
 from gateway.planning.vector_parts import VectorParts
 from gateway.schema import asks
 from gateway.schema import bindings as b
-from gateway.schema.hybrid import SIDES, may_be_narrowed
 from gateway.schema.items.asks import ItemLookup, ItemWrite
 from gateway.schema.items.bindings import MatchedItem
-from gateway.schema.remote import (
+from gateway.schema.selection import TYPENAME
+from gateway.schema.state.fields import StateValue, placeholders
+from gateway.schema.upstreams.remote import (
     LocalRow,
     RemoteFields,
     RemoteObject,
     RemoteObjects,
 )
-from gateway.schema.selection import TYPENAME
-from gateway.schema.state_fields import StateValue, placeholders
-from gateway.schema.vector_reading import Reading
-from gateway.schema.vector_writes import VectorAct
+from gateway.schema.vectors.hybrid import SIDES, may_be_narrowed
+from gateway.schema.vectors.reading import Reading
+from gateway.schema.vectors.writes import VectorAct
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from gateway.schema.items.bindings import ItemWriteField
     from gateway.schema.named.statement import NamedStatement
     from gateway.schema.selection import Field, Reader
-    from gateway.schema.vector_writes import VectorChange
+    from gateway.schema.vectors.writes import VectorChange
 
 
 class Making:

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 from gateway.planning.arguments import ArgumentsSpec
 from gateway.planning.hybrid import Mode
 from gateway.schema import asks
-from gateway.schema.demands import demanded_by_where
-from gateway.schema.kinds import INT, INT_ID, TEXT, TEXT_ID, UUID, UUID_ID
-from gateway.schema.rules import CONSTANT_SPEC, VIEWER_SPEC
-from gateway.schema.shapes import Conditions
-from gateway.schema.vector_reading import Reading
+from gateway.schema.access.demands import demanded_by_where
+from gateway.schema.access.rules import CONSTANT_SPEC, VIEWER_SPEC
+from gateway.schema.columns.kinds import INT, INT_ID, TEXT, TEXT_ID, UUID, UUID_ID
+from gateway.schema.lists.shapes import Conditions
+from gateway.schema.vectors.reading import Reading
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     from gateway.errors import PlaitError
     from gateway.planning.registry import Registry
     from gateway.planning.steps import Step
+    from gateway.schema.access.demands import Demand
     from gateway.schema.bindings import Vectors
     from gateway.schema.catalog import Catalog, EntityInfo
-    from gateway.schema.demands import Demand
+    from gateway.schema.lists.shapes import WhereShape
     from gateway.schema.selection import Field
-    from gateway.schema.shapes import WhereShape
     from gateway.sources.contract import Bound, MatchingRows, Prepared
 
     class Rankings(Protocol):

@@ -16,9 +16,9 @@ from gateway.errors import InputError
 from gateway.planning.narrowing import branches_of
 from gateway.planning.steps import Fetch, Plan, Root, Step
 from gateway.schema import asks
+from gateway.schema.columns.kinds import INT, INT_ID, TEXT, TEXT_ID, UUID, UUID_ID
 from gateway.schema.items.bindings import ItemWriteField
-from gateway.schema.kinds import INT, INT_ID, TEXT, TEXT_ID, UUID, UUID_ID
-from gateway.schema.mutations import WriteBinding
+from gateway.schema.writes.mutations import WriteBinding
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from gateway.planning.cacheable_fields import Places
     from gateway.planning.registry import Registry
     from gateway.planning.variables import Variables
-    from gateway.schema.demands import Demand
+    from gateway.schema.access.demands import Demand
     from gateway.schema.selection import Field
 
 MAX_PLANS = 64

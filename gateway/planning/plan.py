@@ -8,8 +8,8 @@ from gateway.planning.cacheability import CachePolicies
 from gateway.planning.outline import Outline, RootOutline
 from gateway.planning.roots import Roots
 from gateway.planning.walked import Walked
-from gateway.schema.remote import RemoteNamespace, RemoteRoot
 from gateway.schema.selection import TYPENAME, Field, Reader
+from gateway.schema.upstreams.remote import RemoteNamespace, RemoteRoot
 
 if TYPE_CHECKING:
     from graphql import OperationDefinitionNode

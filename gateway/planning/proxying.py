@@ -25,7 +25,8 @@ from gateway.planning.arguments import Spec
 from gateway.planning.variables import variables_in
 from gateway.planning.walked import Walked
 from gateway.schema.relations import joining_column
-from gateway.schema.remote import (
+from gateway.schema.selection import TYPENAME
+from gateway.schema.upstreams.remote import (
     LocalRow,
     RemoteFields,
     RemoteHole,
@@ -35,8 +36,7 @@ from gateway.schema.remote import (
     RemoteRoot,
     RemoteSelection,
 )
-from gateway.schema.selection import TYPENAME
-from gateway.schema.stitching import binding_of, finder_name
+from gateway.schema.upstreams.stitching import binding_of, finder_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
@@ -46,8 +46,8 @@ if TYPE_CHECKING:
     from gateway.planning.steps import Step
     from gateway.planning.variables import Variables
     from gateway.schema.catalog import Catalog, EntityInfo
-    from gateway.schema.remote import UpstreamInfo
     from gateway.schema.selection import Field, Reader
+    from gateway.schema.upstreams.remote import UpstreamInfo
 
 _MARK = "plait_"
 _NOTHING = f"{_MARK}nothing"

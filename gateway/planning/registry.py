@@ -8,7 +8,7 @@ from gateway.errors import ConfigurationError
 from gateway.planning.steps import ITEM_READS, Verb
 from gateway.planning.subscribing import PreparedEvents
 from gateway.schema import asks
-from gateway.schema.state import Namespaces
+from gateway.schema.state.namespaces import Namespaces
 from gateway.schema.subscriptions import ChangeEvents
 
 if TYPE_CHECKING:
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from gateway.schema.catalog import EntityInfo
     from gateway.schema.items.asks import ItemAsk, ItemWrite
     from gateway.schema.items.catalog import Collection
-    from gateway.schema.remote import RemoteFields, RemoteObjects
-    from gateway.schema.shapes import WhereShape
-    from gateway.schema.state import Guard, Namespace
+    from gateway.schema.lists.shapes import WhereShape
+    from gateway.schema.state.namespaces import Guard, Namespace
     from gateway.schema.subscriptions import MessageEvents
-    from gateway.schema.vector_reading import Reading
-    from gateway.schema.vector_writes import VectorAct, VectorChange
+    from gateway.schema.upstreams.remote import RemoteFields, RemoteObjects
+    from gateway.schema.vectors.reading import Reading
+    from gateway.schema.vectors.writes import VectorAct, VectorChange
     from gateway.sources.changes import Changes
     from gateway.sources.contract import (
         Bound,

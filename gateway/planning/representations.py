@@ -18,13 +18,13 @@ from graphql import (
 
 from gateway.errors import InputError
 from gateway.planning.arguments import ArgumentsSpec
-from gateway.schema.demands import demanded_by_key, demanded_by_node
+from gateway.schema.access.demands import demanded_by_key, demanded_by_node
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator, Mapping
 
+    from gateway.schema.access.demands import Demand
     from gateway.schema.catalog import Catalog, ColumnInfo, EntityInfo, Fields
-    from gateway.schema.demands import Demand
     from gateway.schema.selection import Field
     from gateway.sources.contract import Key
 

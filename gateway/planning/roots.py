@@ -19,11 +19,11 @@ from gateway.schema import asks
 from gateway.schema import bindings as b
 from gateway.schema.federation import ANY_ENTITY, Entities
 from gateway.schema.items.bindings import ITEM_ROOTS, ItemWriteField
-from gateway.schema.mutations import WriteBinding
 from gateway.schema.named.binding import NamedSql
-from gateway.schema.state_fields import StateRoot, StateWrite
+from gateway.schema.state.fields import StateRoot, StateWrite
 from gateway.schema.subscriptions import EventBinding
-from gateway.schema.vector_writes import READS, VectorChange
+from gateway.schema.vectors.writes import READS, VectorChange
+from gateway.schema.writes.mutations import WriteBinding
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

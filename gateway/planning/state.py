@@ -15,15 +15,15 @@ from gateway.planning.arguments import CheckedSpec, SplitSpec
 from gateway.planning.making import members
 from gateway.schema import opaque
 from gateway.schema.asks import Part, StateChange, StateRead
-from gateway.schema.kinds import must_be
+from gateway.schema.columns.kinds import must_be
 from gateway.schema.selection import TYPENAME
-from gateway.schema.state_keys import MOST, glob, segment
+from gateway.schema.state.keys import MOST, glob, segment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from gateway.schema.selection import Field, Reader
-    from gateway.schema.state_fields import StateWrite
+    from gateway.schema.state.fields import StateWrite
 
 MEMBER_BYTES = 1_024
 LONGEST_LIFE = 10 * 366 * 86_400

@@ -12,11 +12,11 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from gateway.schema import asks
+from gateway.schema.access.rules import CONSTANT_SPEC
 from gateway.schema.items.asks import ItemAsk, ItemWrite
-from gateway.schema.remote import RemoteFields, RemoteObjects
-from gateway.schema.rules import CONSTANT_SPEC
 from gateway.schema.subscriptions import ChangeEvents, MessageEvents
-from gateway.schema.vector_writes import VectorAct
+from gateway.schema.upstreams.remote import RemoteFields, RemoteObjects
+from gateway.schema.vectors.writes import VectorAct
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from gateway.caching.policy import Policy
     from gateway.planning.cacheability import Caching
     from gateway.planning.narrowing import Ranked
+    from gateway.schema.access.demands import Demand
     from gateway.schema.bindings import Vectors
-    from gateway.schema.demands import Demand
     from gateway.schema.selection import Field
-    from gateway.schema.vector_reading import Reading
+    from gateway.schema.vectors.reading import Reading
     from gateway.sources.contract import Prepared
 
 Ask: TypeAlias = (
@@ -102,7 +102,7 @@ class Fetch:
     `convert` makes bind values of the JSON scalars a hole's key carries; None where they serve as
     they are. `entity` is the type of the rows it fetches, where it fetches rows. `ranked` holds the
     branches of a vector search that rows take part in. `guard` refuses, by raising, viewers who may
-    not have it; it takes the viewer's values (`gateway.schema.rules.viewer_values`).
+    not have it; it takes the viewer's values (`gateway.schema.access.rules.viewer_values`).
     """
 
     verb: Verb | Reading

@@ -16,7 +16,7 @@ from gateway.planning.narrowing import WhereSpec
 from gateway.planning.steps import Step, Verb
 from gateway.schema import asks
 from gateway.schema.selection import Field
-from gateway.schema.state_keys import glob
+from gateway.schema.state.keys import glob
 from gateway.schema.subscriptions import (
     ChangeEvents,
     EventBinding,
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from gateway.planning.making import Making
     from gateway.schema.catalog import EntityInfo
-    from gateway.schema.state import Guard
+    from gateway.schema.state.namespaces import Guard
 
 VISIBLE = "visible"
 """How the fetch that finds which rows may be told of is called in explanations."""

@@ -6,18 +6,25 @@ from typing import TYPE_CHECKING, Any
 
 from gateway.errors import InputError
 from gateway.planning.arguments import ArgumentsSpec
-from gateway.schema.demands import demanded_by_write
-from gateway.schema.mutations import Delete, Insert, Update, WriteBinding
-from gateway.schema.shapes import Conditions
-from gateway.schema.writes import MAX_ROWS, Rows, Write, numbered, read_changes, read_counted
+from gateway.schema.access.demands import demanded_by_write
+from gateway.schema.lists.shapes import Conditions
+from gateway.schema.writes.mutations import Delete, Insert, Update, WriteBinding
+from gateway.schema.writes.written import (
+    MAX_ROWS,
+    Rows,
+    Write,
+    numbered,
+    read_changes,
+    read_counted,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator, Mapping, Sequence
 
+    from gateway.schema.access.demands import Demand
     from gateway.schema.catalog import Catalog, EntityInfo
-    from gateway.schema.demands import Demand
+    from gateway.schema.lists.shapes import WhereShape
     from gateway.schema.selection import Field
-    from gateway.schema.shapes import WhereShape
 
 
 class WriteSpec(ArgumentsSpec):

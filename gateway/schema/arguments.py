@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING
 import strawberry
 
 from gateway.schema import bindings as b
-from gateway.schema import mutations as m
-from gateway.schema.hybrid import (
+from gateway.schema.lists.inputs import LOCK
+from gateway.schema.members import argument
+from gateway.schema.vectors.hybrid import (
     FusionWeights,
     NearInput,
     SearchMode,
     check_narrowing,
     may_be_narrowed,
 )
-from gateway.schema.inputs import LOCK
-from gateway.schema.members import argument
-from gateway.schema.operators import OPERATORS
-from gateway.schema.vector_reading import Reading
+from gateway.schema.vectors.reading import Reading
+from gateway.schema.writes import mutations as m
+from gateway.schema.writes.operators import OPERATORS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from strawberry.types.arguments import StrawberryArgument
 
     from gateway.schema.catalog import EntityInfo
-    from gateway.schema.inputs import ListInputs, WriteInputs
+    from gateway.schema.lists.inputs import ListInputs, WriteInputs
 
 
 TOTAL_ORDER = "The order; the key is always its last part, so that it is total."

@@ -11,8 +11,8 @@ from typing import TypeAlias
 
 from gateway.schema.catalog import ColumnInfo, EntityInfo, Relation
 from gateway.schema.named.statement import NamedStatement
-from gateway.schema.vector_collections import VectorCollection
-from gateway.schema.vector_reading import Reading
+from gateway.schema.vectors.collections import VectorCollection
+from gateway.schema.vectors.reading import Reading
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,12 +17,12 @@ from strawberry.federation.types import FieldSet
 from strawberry.types.field import StrawberryField
 
 from gateway.errors import ConfigurationError
-from gateway.schema.access import ACCESS, Access, directives_of
+from gateway.schema.access.requirements import ACCESS, Access, directives_of
 from gateway.schema.caching import Cache, cache_directives
-from gateway.schema.connection import FieldFromAnswer
-from gateway.schema.tables import table_of
-from gateway.schema.vector_collections import VectorCollection
-from gateway.schema.vector_reading import Reading
+from gateway.schema.columns.tables import table_of
+from gateway.schema.lists.connection import FieldFromAnswer
+from gateway.schema.vectors.collections import VectorCollection
+from gateway.schema.vectors.reading import Reading
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -169,9 +169,9 @@ _OPTIONS = frozenset(
 def bound(binding: Binding, options: dict[str, Any]) -> Any:
     """A field with this binding and these options.
 
-    They are those of a Strawberry field, who may use it (`gateway.schema.access`), and how long its
-    answers may be served again (`cache`, `gateway.schema.caching`). Another one is a TypeError: a
-    misspelt requirement would leave the field open.
+    They are those of a Strawberry field, who may use it (`gateway.schema.access.requirements`), and
+    how long its answers may be served again (`cache`, `gateway.schema.caching`). Another one is a
+    TypeError: a misspelt requirement would leave the field open.
     """
     rest = dict(options)
     for unknown in sorted(rest.keys() - _OPTIONS - set(ACCESS)):

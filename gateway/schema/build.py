@@ -13,32 +13,29 @@ from graphql import is_abstract_type
 from strawberry.schema.config import StrawberryConfig
 
 from gateway.schema import bindings as b
-from gateway.schema.access import Authority
-from gateway.schema.aggregates import aggregates_of, whole_list
+from gateway.schema.access.guards import check_synced, field_infos, type_requirements
+from gateway.schema.access.requirements import Authority
 from gateway.schema.arguments import arguments_for
 from gateway.schema.catalog import Aggregates, Catalog, ColumnInfo, EntityInfo, Relation
 from gateway.schema.checks import check_field
-from gateway.schema.connection import Connection, Node, PageInfo, list_types
+from gateway.schema.columns.scalars import SCALARS
 from gateway.schema.definitions import guarded, type_name
 from gateway.schema.domain import Domain, check_classes
 from gateway.schema.entities import read_entity
 from gateway.schema.federation import bind_entities, bind_service, set_keys, told_to
-from gateway.schema.guards import check_synced, field_infos, type_requirements
-from gateway.schema.inputs import Inputs, ListInputs, WriteInputs
-from gateway.schema.insertable import check_columns, insert_fields, insertable
 from gateway.schema.items.bindings import ITEM_BINDINGS
 from gateway.schema.items.fields import CollectionFields
-from gateway.schema.mutations import WriteBinding, transaction
+from gateway.schema.lists.aggregates import aggregates_of, whole_list
+from gateway.schema.lists.connection import Connection, Node, PageInfo, list_types
+from gateway.schema.lists.inputs import Inputs, ListInputs, WriteInputs
 from gateway.schema.named.binding import NamedSql
 from gateway.schema.named.fields import NamedFields
 from gateway.schema.named.keys import key_owner
 from gateway.schema.named.statement import NamedStatement
 from gateway.schema.places import NO_ENTITY, Place, Placed, placed_fields
 from gateway.schema.roots import queries
-from gateway.schema.scalars import SCALARS
-from gateway.schema.state_fields import StateRoot, StateWrite, state_arguments
-from gateway.schema.state_types import STRUCTURES, namespace_enum
-from gateway.schema.stitching import stitch
+from gateway.schema.state.fields import StateRoot, StateWrite, state_arguments
+from gateway.schema.state.types import STRUCTURES, namespace_enum
 from gateway.schema.subscriptions import (
     MESSAGE,
     Changes,
@@ -49,11 +46,14 @@ from gateway.schema.subscriptions import (
     message_arguments,
 )
 from gateway.schema.uploads import UPLOAD, Upload
-from gateway.schema.vector_fields import VectorFields
-from gateway.schema.vector_inputs import VectorInputs
-from gateway.schema.vector_write_fields import VectorWriteFields
-from gateway.schema.vector_write_types import VECTOR, Vector
-from gateway.schema.vector_writes import VectorChange
+from gateway.schema.upstreams.stitching import stitch
+from gateway.schema.vectors.fields import VectorFields
+from gateway.schema.vectors.payload_inputs import VectorInputs
+from gateway.schema.vectors.write_fields import VectorWriteFields
+from gateway.schema.vectors.write_types import VECTOR, Vector
+from gateway.schema.vectors.writes import VectorChange
+from gateway.schema.writes.insertable import check_columns, insert_fields, insertable
+from gateway.schema.writes.mutations import WriteBinding, transaction
 
 if TYPE_CHECKING:
     from graphql import GraphQLField

@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     import sqlalchemy as sa
     from graphql import GraphQLField, GraphQLSchema
 
-    from gateway.schema.access import Authority, Requirements
+    from gateway.schema.access.requirements import Authority, Requirements
+    from gateway.schema.access.rules import Rule
     from gateway.schema.bindings import Binding
+    from gateway.schema.columns.kinds import Kind
     from gateway.schema.items.catalog import Collection
-    from gateway.schema.kinds import Kind
-    from gateway.schema.remote import UpstreamInfo
-    from gateway.schema.rules import Rule
+    from gateway.schema.upstreams.remote import UpstreamInfo
 
 
 Fields: TypeAlias = "Mapping[str, Fields]"

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 from strawberry.utils.str_converters import to_snake_case
 
 from gateway.schema import bindings as b
-from gateway.schema.connection import Connection, Facets, HitGroups, Hits
 from gateway.schema.items.bindings import ITEM_FIELDS, ITEM_ROOTS, ItemField, ItemWriteField
-from gateway.schema.mutations import Delete, Update, WriteBinding
+from gateway.schema.lists.connection import Connection, Facets, HitGroups, Hits
 from gateway.schema.named.binding import NamedSql
 from gateway.schema.places import Place, Placed
-from gateway.schema.state_fields import KEPT, StateRoot, StateValue, StateWrite
+from gateway.schema.state.fields import KEPT, StateRoot, StateValue, StateWrite
 from gateway.schema.subscriptions import Change, Changes, EventBinding, Messages
-from gateway.schema.vector_reading import Reading
-from gateway.schema.vector_writes import READS, VectorChange
+from gateway.schema.vectors.reading import Reading
+from gateway.schema.vectors.writes import READS, VectorChange
+from gateway.schema.writes.mutations import Delete, Update, WriteBinding
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

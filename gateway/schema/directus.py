@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, Unpack, dataclass_trans
 import strawberry
 from typing_extensions import Format, get_annotations
 
-from gateway.schema.access import directives_of
+from gateway.schema.access.requirements import directives_of
 from gateway.schema.bindings import Bound, bound
 from gateway.schema.caching import cache_directives
 from gateway.schema.definitions import paragraph
@@ -47,7 +47,7 @@ from gateway.schema.items.bindings import (
 )
 
 if TYPE_CHECKING:
-    from gateway.schema.access import Access
+    from gateway.schema.access.requirements import Access
     from gateway.schema.caching import Cache
 
 T = TypeVar("T")

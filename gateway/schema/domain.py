@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
     from strawberry.extensions import SchemaExtension
 
-    from gateway.schema.access import Policy
-    from gateway.schema.remote import Upstream
-    from gateway.schema.vector_sync import VectorSync
+    from gateway.schema.access.requirements import Policy
+    from gateway.schema.upstreams.remote import Upstream
+    from gateway.schema.vectors.sync import VectorSync
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 from gateway.errors import ConfigurationError
 from gateway.schema import bindings as b
+from gateway.schema.access.rules import condition
 from gateway.schema.catalog import ColumnInfo, EntityInfo, Relation
-from gateway.schema.column_kinds import kind_of
+from gateway.schema.columns.deduced import kind_of
 from gateway.schema.definitions import declare_enum, field_name, fields_of, guarded, type_name
 from gateway.schema.entity import EntityOptions
 from gateway.schema.federation import required_by
-from gateway.schema.fulltext import full_text
+from gateway.schema.lists.fulltext import full_text
 from gateway.schema.relations import other_key, relation_of
-from gateway.schema.rules import condition
-from gateway.schema.state_fields import StateValue, placeholders
+from gateway.schema.state.fields import StateValue, placeholders
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -10,7 +10,8 @@ import strawberry
 from typing_extensions import Format, get_annotations
 
 from gateway.errors import ConfigurationError
-from gateway.schema.access import Access, directives_of
+from gateway.schema.access.requirements import Access, directives_of
+from gateway.schema.access.rules import Rule
 from gateway.schema.bindings import (
     Bound,
     ColumnBinding,
@@ -22,10 +23,9 @@ from gateway.schema.bindings import (
     nearest,
 )
 from gateway.schema.caching import Cache, cache_directives
+from gateway.schema.columns.tables import table_of
 from gateway.schema.definitions import paragraph
-from gateway.schema.rules import Rule
-from gateway.schema.state_fields import state_counter
-from gateway.schema.tables import table_of
+from gateway.schema.state.fields import state_counter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -77,8 +77,8 @@ def entity(  # noqa: PLR0913 - each is an option of an entity
 
     `table` is SQLAlchemy's, or a class that its ORM maps to one.
     `key` names the columns that identify a row, one or several. `rule` is the condition under
-    which a row exists for a viewer (`gateway.schema.rules`). `search` names the tsvector column
-    of full-text search where the table has several, or that column and its text search
+    which a row exists for a viewer (`gateway.schema.access.rules`). `search` names the tsvector
+    column of full-text search where the table has several, or that column and its text search
     configuration where no generated column tells it. `other_keys` are more unique columns, each one
     or several, by which other subgraphs may refer to rows. `authenticated`, `roles`, `scopes` and
     `policies` say who may use the type, wherever a field returns it; `cache` how long its rows may

@@ -12,18 +12,18 @@ from graphql import FieldNode, GraphQLError, parse
 from strawberry.federation.schema_directives import External, Key, Requires
 
 from gateway.errors import ConfigurationError
-from gateway.schema.access import directives_of, requirements_of
+from gateway.schema.access.requirements import directives_of, requirements_of
 from gateway.schema.bindings import Binding, Plain
 from gateway.schema.definitions import definition_of, field_name, fields_of
-from gateway.schema.stitching import BINDING
 from gateway.schema.subgraph_sdl import subgraph_sdl
+from gateway.schema.upstreams.stitching import BINDING
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from graphql import GraphQLSchema
 
-    from gateway.schema.access import Requirements
+    from gateway.schema.access.requirements import Requirements
     from gateway.schema.catalog import EntityInfo, Fields
 
 ENTITIES = "_entities"

@@ -3,7 +3,7 @@
 Both are a JSON array of texts in base64. The first text says what the
 rest belongs to (an ordering's signature, a type's name), so that a cursor of another list or an id
 of another type is noticed. They are not secret and not signed: whatever is decoded is validated
-like any other input. SQL writes the same bytes (`gateway.sources.postgres.scalars.opaque`).
+like any other input. SQL writes the same bytes (`gateway.sources.postgres.reads.scalars.opaque`).
 """
 
 from __future__ import annotations

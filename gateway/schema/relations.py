@@ -11,10 +11,10 @@ from sqlalchemy import Column, PrimaryKeyConstraint, UniqueConstraint
 from gateway.errors import ConfigurationError
 from gateway.schema.bindings import BelongsTo, ByColumns, HasMany, ManyThrough
 from gateway.schema.catalog import ColumnInfo, Relation, Through
-from gateway.schema.column_kinds import key_kind
-from gateway.schema.connection import Connection
+from gateway.schema.columns.deduced import key_kind
 from gateway.schema.definitions import type_name
 from gateway.schema.entity import EntityOptions
+from gateway.schema.lists.connection import Connection
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

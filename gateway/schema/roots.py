@@ -7,7 +7,7 @@ from typing import Any, TypeVar, Unpack, overload
 
 import strawberry
 
-from gateway.schema.access import Access, directives_of
+from gateway.schema.access.requirements import Access, directives_of
 from gateway.schema.definitions import fields_of
 
 T = TypeVar("T")

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
         VariableDefinitionNode,
     )
 
-    from gateway.schema.access import Requirement
+    from gateway.schema.access.requirements import Requirement
     from gateway.schema.bindings import Binding
     from gateway.schema.catalog import Catalog, FieldInfo
 

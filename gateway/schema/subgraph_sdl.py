@@ -26,7 +26,7 @@ from graphql import (
 )
 from strawberry.printer import print_schema
 
-from gateway.schema.upstream_links import arguments_of
+from gateway.schema.upstreams.links import arguments_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from gateway.errors import InputError
 
 if TYPE_CHECKING:
-    from gateway.schema.vector_sync import VectorSync
+    from gateway.schema.vectors.sync import VectorSync
     from gateway.sources.postgres.syncing.ledger import Row
 
 

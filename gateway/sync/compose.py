@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from gateway.embedding.contract import Embedder
-    from gateway.schema.vector_sync import VectorSync
+    from gateway.schema.vectors.sync import VectorSync
     from gateway.settings import Settings
     from gateway.sync.filling import Changed
 

@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     from gateway.embedding.contract import Embedder
-    from gateway.schema.vector_sync import VectorSync
-    from gateway.sources.qdrant.administration import Administration
-    from gateway.sources.qdrant.bulk import Bulk
+    from gateway.schema.vectors.sync import VectorSync
+    from gateway.sources.qdrant.writes.administration import Administration
+    from gateway.sources.qdrant.writes.bulk import Bulk
 
     Told: TypeAlias = Callable[[str, int, int], None]
     """Hears how many of how many rows of a collection are done."""

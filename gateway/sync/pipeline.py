@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 
     from gateway.embedding.contract import Embedder
-    from gateway.schema.vector_sync import VectorSync
+    from gateway.schema.vectors.sync import VectorSync
     from gateway.sources.qdrant.points import PointId
     from gateway.sync.figures import Figures
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gateway.errors import ConfigurationError
-from gateway.sources.postgres.pool import Pool
+from gateway.sources.postgres.connections.pool import Pool
 from gateway.workflows.declaring import Workflow
 from gateway.workflows.documents import read_document
 from gateway.workflows.offering import Workflows

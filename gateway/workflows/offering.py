@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from gateway.context.datasource import Datasource
-    from gateway.sources.postgres.pool import Pool
+    from gateway.sources.postgres.connections.pool import Pool
     from gateway.viewer import Viewer
     from gateway.workflows.context import Ask
     from gateway.workflows.declaring import Workflow

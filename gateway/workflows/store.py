@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Mapping
     from typing import TypeAlias
 
-    from gateway.sources.postgres.pool import Pool
+    from gateway.sources.postgres.connections.pool import Pool
     from gateway.workflows.declaring import Workflow
     from gateway.workflows.records import StepRecord
 

@@ -11,7 +11,7 @@ from caching import library
 from gateway.caching.dependencies import Dependencies
 from gateway.caching.tags import MOST_ROWS, of_change, of_declared, of_row, with_lists
 from gateway.schema.build import build
-from gateway.sources.postgres.compiled import tables_of
+from gateway.sources.postgres.reads.compiled import tables_of
 
 
 @pytest.fixture(scope="module")

@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.caching.key import UncacheableError, canonical, entry_key, entry_keys, plan_identity
-from gateway.schema.rules import Passed
-from gateway.schema.scalars import Span
+from gateway.schema.access.rules import Passed
+from gateway.schema.columns.scalars import Span
 
 scalars = (
     st.none()

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from gateway import VectorCollection
-from gateway.sources.qdrant.prepared import described, prepare_hits
-from gateway.sources.qdrant.shape import HitField, HitKind
+from gateway.sources.qdrant.reads.prepared import described, prepare_hits
+from gateway.sources.qdrant.reads.shape import HitField, HitKind
 
 NOTES = VectorCollection("notes", size=2, payload={"title": str, "text": str})
 

@@ -11,7 +11,7 @@ from newsroom import DOMAIN
 
 from gateway.errors import InputError
 from gateway.schema.build import build
-from gateway.schema.shapes import MAX_CONDITIONS, MAX_DEPTH, MAX_IN
+from gateway.schema.lists.shapes import MAX_CONDITIONS, MAX_DEPTH, MAX_IN
 from gateway.sources.directus.filters import MAX_SORT, Filters, sort_of
 
 COLLECTIONS = build(DOMAIN).catalog.collections

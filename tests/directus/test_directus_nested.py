@@ -29,7 +29,7 @@ from gateway import (
 from gateway.errors import InputError
 from gateway.schema.build import build
 from gateway.schema.items.asks import MAX_ITEMS, Item, ItemLookup, ItemWrite
-from gateway.schema.shapes import MAX_DEPTH
+from gateway.schema.lists.shapes import MAX_DEPTH
 from gateway.sources.directus.credentials import StaticToken
 from gateway.sources.directus.source import DirectusSource
 from gateway.sources.http import HttpService

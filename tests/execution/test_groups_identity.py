@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.execution.groups.identity import identity
-from gateway.schema.rules import Passed
+from gateway.schema.access.rules import Passed
 from gateway.viewer import Viewer
 
 EAST = timezone(timedelta(hours=1))

@@ -14,7 +14,7 @@ from gateway.execution.mutations import ATTEMPTS, Mutations, isolation_of
 from gateway.execution.waves import Waves
 from gateway.planning.steps import Fetch, Plan, Root, Verb
 from gateway.schema.selection import Field
-from gateway.schema.writes import NewRow, Write
+from gateway.schema.writes.written import NewRow, Write
 from gateway.sources.contract import Prepared
 
 if TYPE_CHECKING:

@@ -23,7 +23,7 @@ from gateway import (
     queries,
 )
 from gateway.errors import ConfigurationError
-from gateway.schema.access import Requirement, Sort
+from gateway.schema.access.requirements import Requirement, Sort
 from gateway.schema.build import build
 
 metadata = sa.MetaData()

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 
-from gateway.schema.kinds import TEXT
+from gateway.schema.columns.kinds import TEXT
 from gateway.schema.named.header import Member, SqlFile, TypeName
 from gateway.schema.named.statement import Parameter, write_sql
 

@@ -9,7 +9,7 @@ from gallery import Gallery, opened
 
 from gateway.documents.store import DocumentStore
 from gateway.execution.vector_search.tactics import Tactics, Way
-from gateway.sources.postgres.candidates import KEYS_AT_ONCE
+from gateway.sources.postgres.reads.candidates import KEYS_AT_ONCE
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator

@@ -22,7 +22,7 @@ from paintings import domain, metadata
 from gateway.embedding.local import LocalEmbedder
 from gateway.planning.arguments import PageLimits
 from gateway.planning.registry import Registry
-from gateway.sources.postgres.candidates import KEYS_AT_ONCE, matching
+from gateway.sources.postgres.reads.candidates import KEYS_AT_ONCE, matching
 from gateway.sources.postgres.source import PostgresSource
 from gateway.sources.qdrant import QdrantSource
 from gateway.sources.qdrant.points import Distance, Point

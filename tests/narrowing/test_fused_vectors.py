@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from qdrant_client import models as m
 
 from gateway.execution.vector_search.tactics import Tactics, Way
-from gateway.sources.qdrant.changes import CreateCollection
 from gateway.sources.qdrant.points import Distance
+from gateway.sources.qdrant.requests.changes import CreateCollection
 from gateway.viewer import ANONYMOUS
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from gallery import OWNER, vector_of
 
 from gateway.errors import Code, SourceUnavailable
 from gateway.execution.vector_search.tactics import FEWEST, Tactics, Way
-from gateway.sources.qdrant.narrowing import point_ids
+from gateway.sources.qdrant.reads.narrowing import point_ids
 from gateway.viewer import Viewer
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from toy.texts import part
 
-from gateway.schema.patterns import PARTS
+from gateway.schema.lists.patterns import PARTS
 from gateway.viewer import ANONYMOUS
 
 if TYPE_CHECKING:

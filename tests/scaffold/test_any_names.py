@@ -14,8 +14,8 @@ from gateway.scaffold.naming import ATTRIBUTES, BUILTINS, FIELDS, TYPE_ENDS, TYP
 from gateway.scaffold.package_text import files_of
 from gateway.scaffold.planning import plan
 from gateway.scaffold.selection import Selection
-from gateway.schema import kinds
 from gateway.schema.build import build
+from gateway.schema.columns import kinds
 from gateway.sources.postgres.introspection.catalogue import (
     Column,
     ColumnType,

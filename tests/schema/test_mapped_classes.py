@@ -26,7 +26,7 @@ from gateway import (
     queries,
 )
 from gateway.errors import ConfigurationError
-from gateway.schema.tables import table_of, values_of
+from gateway.schema.columns.tables import table_of, values_of
 from gateway.sources.postgres.syncing.statements import statements_of
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from strawberry.schema.config import StrawberryConfig
 
 from gateway.schema import opaque
-from gateway.schema.scalars import (
+from gateway.schema.columns.scalars import (
     END_OF_DAY,
     SCALARS,
     parse_bigint,

@@ -33,7 +33,7 @@ from gateway import (
 from gateway.errors import ConfigurationError
 from gateway.planning.steps import Verb
 from gateway.schema.build import build
-from gateway.schema.vector_reading import Reading
+from gateway.schema.vectors.reading import Reading
 
 if TYPE_CHECKING:
     from graphql import GraphQLEnumType, GraphQLInputObjectType, GraphQLObjectType

@@ -24,8 +24,8 @@ from gateway import (
 )
 from gateway.errors import ConfigurationError, InputError
 from gateway.schema.build import build
-from gateway.schema.insertable import insertable, required, writable
-from gateway.schema.writes import MAX_DEPTH, MAX_ROWS, Rows, read_changes
+from gateway.schema.writes.insertable import insertable, required, writable
+from gateway.schema.writes.written import MAX_DEPTH, MAX_ROWS, Rows, read_changes
 
 if TYPE_CHECKING:
     from graphql import GraphQLInputObjectType

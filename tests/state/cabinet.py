@@ -9,7 +9,7 @@ from asking import Asking, built, engine_over
 
 from gateway import Domain, StateMutations, StateQueries, Viewer
 from gateway.planning.registry import Registry
-from gateway.schema.state import Namespace, Namespaces
+from gateway.schema.state.namespaces import Namespace, Namespaces
 from gateway.sources.redis import RedisSource
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from state.cabinet import CLERK, NAMES, VISITOR
 from gateway import Domain, StateMutations, StateQueries, Viewer
 from gateway.errors import ConfigurationError, InputError
 from gateway.schema.build import build
-from gateway.schema.state import Namespace, Namespaces
-from gateway.schema.state_keys import KEY_BYTES, glob, segment, shown
+from gateway.schema.state.keys import KEY_BYTES, glob, segment, shown
+from gateway.schema.state.namespaces import Namespace, Namespaces
 
 BOSS = Viewer(subject="bob", roles=frozenset({"boss"}))
 WRITE = 'mutation { incrementState(namespace: STAFF, key: "n") }'

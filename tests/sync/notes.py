@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from gateway.schema.vector_collections import VectorCollection
-from gateway.schema.vector_sync import VectorSync
+from gateway.schema.vectors.collections import VectorCollection
+from gateway.schema.vectors.sync import VectorSync
 from gateway.sync.filling import Filler
 from gateway.sync.pipeline import Options
 

@@ -7,8 +7,8 @@ import sqlalchemy as sa
 from notes import synced, table
 
 from gateway.errors import ConfigurationError
-from gateway.schema.vector_collections import VectorCollection
-from gateway.schema.vector_sync import VectorSync
+from gateway.schema.vectors.collections import VectorCollection
+from gateway.schema.vectors.sync import VectorSync
 from gateway.sources.postgres.syncing.ledger import Row
 from gateway.sync.choosing import Need, fitting, need
 

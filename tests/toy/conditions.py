@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from toy.rows import ROWS
 from toy.values import LOST, shown
 
-from gateway.schema.patterns import PARTS
-from gateway.schema.scalars import write_duration
+from gateway.schema.columns.scalars import write_duration
+from gateway.schema.lists.patterns import PARTS
 
 if TYPE_CHECKING:
     from hypothesis.strategies import DrawFn, SearchStrategy

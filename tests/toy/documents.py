@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from toy.texts import like, part
 
-from gateway.schema.patterns import PARTS
+from gateway.schema.lists.patterns import PARTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

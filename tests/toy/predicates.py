@@ -15,7 +15,7 @@ from toy.documents import MISSING, contains, meets, same
 from toy.texts import like, part
 from toy.values import rank, taken
 
-from gateway.schema.patterns import PARTS
+from gateway.schema.lists.patterns import PARTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 import strawberry
 from sqlalchemy.dialects import postgresql as pg
 
-from gateway.schema.scalars import write_duration, write_moment
+from gateway.schema.columns.scalars import write_duration, write_moment
 
 if TYPE_CHECKING:
     from gateway.schema.catalog import ColumnInfo

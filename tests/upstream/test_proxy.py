@@ -14,7 +14,7 @@ from upstream.people import SDL, People
 from gateway import Domain
 from gateway.errors import ConfigurationError
 from gateway.schema.build import build
-from gateway.schema.remote import Join, Upstream
+from gateway.schema.upstreams.remote import Join, Upstream
 from gateway.sources.upstream.answers import RemoteError
 from gateway.sources.upstream.error_log import ErrorLog
 from gateway.viewer import Viewer

@@ -29,7 +29,7 @@ from gateway.documents.refusal import InvalidDocument
 from gateway.documents.validation import Validator
 from gateway.errors import ConfigurationError
 from gateway.schema.build import build
-from gateway.schema.remote import Upstream
+from gateway.schema.upstreams.remote import Upstream
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -12,7 +12,7 @@ from graphql import build_schema
 from upstream import joined
 from upstream.people import SDL, People, reply
 
-from gateway.schema.remote import UpstreamInfo
+from gateway.schema.upstreams.remote import UpstreamInfo
 from gateway.sources.contract import Budget
 from gateway.sources.upstream.answers import MAX_ERRORS
 from gateway.sources.upstream.source import UpstreamSource

@@ -29,8 +29,8 @@ from gateway import (
     vector_collections,
     vector_queries,
 )
-from gateway.schema.scalars import BigInt
-from gateway.schema.vectors import GeoPoint
+from gateway.schema.columns.scalars import BigInt
+from gateway.schema.vectors.inputs import GeoPoint
 
 
 class Mood(enum.Enum):

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from gateway.sources.qdrant.change_arguments import MAX_PAYLOAD_BYTES
+from gateway.sources.qdrant.requests.change_arguments import MAX_PAYLOAD_BYTES
 
 UPSERT = """
   mutation ($points: [NotePointInput!]!, $wait: Boolean! = true) {

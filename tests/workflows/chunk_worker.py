@@ -13,7 +13,7 @@ import asyncpg
 from gateway.context.registry import datasources_of
 from gateway.settings import Datasource as Settings
 from gateway.settings import Secret
-from gateway.sources.postgres.pool import Pool
+from gateway.sources.postgres.connections.pool import Pool
 from gateway.workflows.declaring import Workflow
 from gateway.workflows.offering import Workflows
 from gateway.workflows.worker import Worker

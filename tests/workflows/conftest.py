@@ -15,7 +15,7 @@ from gateway.context.registry import datasources_of
 from gateway.settings import Datasource as Settings
 from gateway.settings import Secret
 from gateway.sources.postgres import migrate
-from gateway.sources.postgres.pool import Pool
+from gateway.sources.postgres.connections.pool import Pool
 from gateway.workflows.offering import Workflows
 from gateway.workflows.records import steps_of
 from gateway.workflows.worker import Worker

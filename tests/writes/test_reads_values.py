@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql.asyncpg import dialect
 from writes.stand import code_of
 
-from gateway.sources.postgres.scalars import write
+from gateway.sources.postgres.reads.scalars import write
 
 if TYPE_CHECKING:
     from writes.stand import Stand

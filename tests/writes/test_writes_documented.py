@@ -9,7 +9,7 @@ import pytest
 from graphql import build_schema, parse, validate
 
 from gateway.execution.mutations import ATTEMPTS
-from gateway.schema.writes import MAX_DEPTH, MAX_ROWS
+from gateway.schema.writes.written import MAX_DEPTH, MAX_ROWS
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "writes.md").read_text("utf-8")

@@ -27,7 +27,7 @@ from gateway.caching.key import UncacheableError, canonical, entry_key, plan_ide
 from gateway.errors import HTTP_STATUS, Code, PlaitError, SourceTimeout
 from gateway.execution.context import Reference
 from gateway.planning.cacheable_fields import CacheableField, cacheable_field
-from gateway.schema.rules import SUBJECT
+from gateway.schema.access.rules import SUBJECT
 from gateway.schema.selection import Field
 
 if TYPE_CHECKING:

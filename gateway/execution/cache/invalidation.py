@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from gateway.caching.dependencies import Dependencies
     from gateway.planning.steps import Fetch
     from gateway.schema.catalog import Catalog
-    from gateway.schema.writes import NewRow, Write
+    from gateway.schema.writes.written import NewRow, Write
     from gateway.sources.contract import Key
 
 

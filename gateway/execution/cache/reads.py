@@ -30,7 +30,7 @@ from gateway.execution.cache.outside import OutsideChanges
 from gateway.execution.vector_search.reads import tables_of
 from gateway.planning.narrowing import ranking_identity
 from gateway.planning.steps import ITEM_READS, Verb
-from gateway.schema.rules import SUBJECT
+from gateway.schema.access.rules import SUBJECT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping, Sequence

@@ -26,7 +26,7 @@ from gateway.execution.executor import resolve_planned
 from gateway.planning.plan import Planner
 from gateway.schema.catalog import FieldInfo
 from gateway.schema.federation import ANY_ENTITY, ENTITIES, Entities
-from gateway.schema.stitching import BINDING
+from gateway.schema.upstreams.stitching import BINDING
 
 if TYPE_CHECKING:
     from gateway.execution.engine import Engine

@@ -11,7 +11,7 @@ import orjson
 from gateway.errors import PlaitError
 from gateway.execution.exchange import Answer, error_entry
 from gateway.execution.planned import PLANNED
-from gateway.schema.rules import VIEWER_SPEC
+from gateway.schema.access.rules import VIEWER_SPEC
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping

@@ -37,8 +37,8 @@ if TYPE_CHECKING:
     from strawberry.types.arguments import StrawberryArgument
 
     from gateway.schema.catalog import EntityInfo
-    from gateway.schema.inputs import Inputs
     from gateway.schema.items.catalog import Collection
+    from gateway.schema.lists.inputs import Inputs
     from gateway.schema.places import Placed
 
 

@@ -11,9 +11,9 @@ from gateway.schema.uploads import Upload
 if TYPE_CHECKING:
     from strawberry.types.arguments import StrawberryArgument
 
-    from gateway.schema.inputs import Inputs
     from gateway.schema.items.bindings import ItemWriteField
     from gateway.schema.items.catalog import Collection, ItemRelation
+    from gateway.schema.lists.inputs import Inputs
 
 Rows: TypeAlias = "dict[str, tuple[Any, str]]"
 """The members of an input: annotation and description."""

@@ -22,9 +22,9 @@ import strawberry
 from strawberry.scalars import JSON
 
 from gateway.errors import ConfigurationError
-from gateway.schema import kinds
+from gateway.schema.columns import kinds
+from gateway.schema.columns.scalars import MAX_DIGITS, BigInt, write_moment
 from gateway.schema.definitions import declare_enum
-from gateway.schema.scalars import MAX_DIGITS, BigInt, write_moment
 
 _INTEGER = re.compile(r"-?[0-9]{1,19}")
 _INT32 = 1 << 31

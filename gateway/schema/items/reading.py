@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, Union
 
 from gateway.errors import ConfigurationError
-from gateway.schema.access import requirements_of
+from gateway.schema.access.requirements import requirements_of
 from gateway.schema.bindings import Bound
 from gateway.schema.definitions import field_name, fields_of, type_name
 from gateway.schema.items.bindings import (

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import strawberry
 from strawberry.utils.str_converters import capitalize_first
 
+from gateway.schema.columns.kinds import ORDERED, TEXT
 from gateway.schema.definitions import names_enum
-from gateway.schema.inputs import Inputs, operand
 from gateway.schema.items.kinds import BIGINT, DATE, DECIMAL, FLOAT, INT, MOMENT
-from gateway.schema.kinds import ORDERED, TEXT
+from gateway.schema.lists.inputs import Inputs, operand
+from gateway.schema.lists.patterns import PARTS
 from gateway.schema.members import Member, argument, make_type
-from gateway.schema.patterns import PARTS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -20,16 +20,16 @@ from strawberry.scalars import JSON
 from strawberry.utils.str_converters import to_camel_case
 
 from gateway.errors import ConfigurationError, PlaitError
+from gateway.schema.access.rules import ROLES, SCOPES, SUBJECT, TENANT
 from gateway.schema.bindings import ColumnBinding, bound
 from gateway.schema.catalog import ColumnInfo, EntityInfo
-from gateway.schema.column_kinds import kind_of
+from gateway.schema.columns.deduced import kind_of
+from gateway.schema.columns.scalars import BigInt, Bytes, Duration
 from gateway.schema.members import argument
 from gateway.schema.named.binding import NamedSql, Row, Rows
 from gateway.schema.named.header import Member, SqlFile, read
 from gateway.schema.named.statement import DECLARED, RESULT, NamedStatement, Parameter, write_sql
 from gateway.schema.places import Place, Placed
-from gateway.schema.rules import ROLES, SCOPES, SUBJECT, TENANT
-from gateway.schema.scalars import BigInt, Bytes, Duration
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from gateway.schema.catalog import ColumnInfo, EntityInfo
-    from gateway.schema.kinds import Kind
+    from gateway.schema.columns.kinds import Kind
     from gateway.schema.named.header import SqlFile
     from gateway.schema.named.tokens import Token
 

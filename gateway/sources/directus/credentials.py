@@ -14,7 +14,7 @@ import msgspec
 import orjson
 
 from gateway.errors import Code, SourceError, SourceRefused, SourceTimeout
-from gateway.schema.rules import HEADERS, VIEWER_SPEC
+from gateway.schema.access.rules import HEADERS, VIEWER_SPEC
 from gateway.sources.directus.faults import envelope
 from gateway.sources.http import Outgoing
 

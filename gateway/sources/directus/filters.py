@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import orjson
 
 from gateway.errors import InputError
-from gateway.schema.shapes import MAX_CONDITIONS, MAX_DEPTH, MAX_IN
+from gateway.schema.lists.shapes import MAX_CONDITIONS, MAX_DEPTH, MAX_IN
 from gateway.sources.directus.values import is_replaced
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from gateway.errors import InputError
 from gateway.schema.items.asks import MAX_ITEMS
 from gateway.schema.items.kinds import BIGINT
-from gateway.schema.shapes import MAX_DEPTH
+from gateway.schema.lists.shapes import MAX_DEPTH
 from gateway.sources.directus.shapes import COLLECTION
 
 if TYPE_CHECKING:

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from gateway.schema.catalog import Catalog, ColumnInfo, EntityInfo
-    from gateway.sources.postgres.replica import Reads
+    from gateway.sources.postgres.connections.replica import Reads
+    from gateway.sources.postgres.connections.slots import Slots
     from gateway.sources.postgres.rights import Lack, Needs
-    from gateway.sources.postgres.slots import Slots
 
 _TABLES = """
 select json_agg(json_build_object(

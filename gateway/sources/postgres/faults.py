@@ -21,10 +21,10 @@ from gateway.errors import (
     SourceTimeout,
     SourceUnavailable,
 )
-from gateway.sources.postgres.gaps import CROWDED
+from gateway.sources.postgres.reads.gaps import CROWDED
 
 if TYPE_CHECKING:
-    from gateway.sources.postgres.connect import Connection
+    from gateway.sources.postgres.connections.connect import Connection
 
 _DATA = "The database could not compute with these values."
 _LONG = "A text is longer than its column allows."
@@ -33,7 +33,7 @@ _STORED = (
     "The database holds a value that the API cannot show, such as an enum's label that it lacks."
 )
 _UNFIT = '"unfit '
-"""In what PostgreSQL says of a cast that `gateway.sources.postgres.scalars` has fail."""
+"""In what PostgreSQL says of a cast that `gateway.sources.postgres.reads.scalars` has fail."""
 _CROWDED = (
     "`fill` makes more groups than a list may have; narrow it by `from` and `to` or by `where`, or "
     "truncate to a longer unit."

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.sql.visitors import iterate
 
-from gateway.schema.insertable import insertable, writable
-from gateway.schema.mutations import Delete, Insert, Update, WriteBinding
-from gateway.schema.rules import condition
-from gateway.sources.postgres.statements import DIALECT
+from gateway.schema.access.rules import condition
+from gateway.schema.writes.insertable import insertable, writable
+from gateway.schema.writes.mutations import Delete, Insert, Update, WriteBinding
+from gateway.sources.postgres.reads.statements import DIALECT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

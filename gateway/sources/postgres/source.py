@@ -11,29 +11,29 @@ from gateway.schema import asks
 from gateway.sources.changes import told_as
 from gateway.sources.contract import Health
 from gateway.sources.postgres.agreement import disagreements
-from gateway.sources.postgres.candidates import Estimate, estimated, matching, ranked_by_words
-from gateway.sources.postgres.connect import Connector
+from gateway.sources.postgres.connections.connect import Connector
+from gateway.sources.postgres.connections.replica import Reads
+from gateway.sources.postgres.connections.slots import Slots
 from gateway.sources.postgres.faults import GONE
 from gateway.sources.postgres.feed.functions import WATCHED
 from gateway.sources.postgres.feed.listener import CHANNEL
 from gateway.sources.postgres.feed.tending import TendedFeed
 from gateway.sources.postgres.named.calls import Call, compile_call
 from gateway.sources.postgres.named.checks import Checks
-from gateway.sources.postgres.replica import Reads
-from gateway.sources.postgres.slots import Slots
-from gateway.sources.postgres.statements import Statements
-from gateway.sources.postgres.writer import Writer
+from gateway.sources.postgres.reads.candidates import Estimate, estimated, matching, ranked_by_words
+from gateway.sources.postgres.reads.statements import Statements
+from gateway.sources.postgres.writes.writer import Writer
 from gateway.telemetry.places import place_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
 
     from gateway.schema.catalog import Catalog, EntityInfo
-    from gateway.schema.shapes import PageShape, WhereShape
+    from gateway.schema.lists.shapes import PageShape, WhereShape
     from gateway.sources.contract import Batch, Budget, MatchingRows, Value
+    from gateway.sources.postgres.reads.statements import Statement
     from gateway.sources.postgres.rights import Lack
-    from gateway.sources.postgres.session import Session
-    from gateway.sources.postgres.statements import Statement
+    from gateway.sources.postgres.writes.session import Session
     from gateway.telemetry.places import Place
 
 _LOG = logging.getLogger(__name__)

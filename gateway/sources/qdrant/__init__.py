@@ -4,14 +4,14 @@
 and 50 MB.
 """
 
-from gateway.schema.vector_collections import VectorCollection
-from gateway.sources.qdrant.filters import Filter, parse_filter
+from gateway.schema.vectors.collections import VectorCollection
 from gateway.sources.qdrant.points import Distance, PayloadIndex, Point
-from gateway.sources.qdrant.prepared import PreparedHits, prepare_hits
-from gateway.sources.qdrant.shape import HitField, HitKind
+from gateway.sources.qdrant.reads.prepared import PreparedHits, prepare_hits
+from gateway.sources.qdrant.reads.shape import HitField, HitKind
+from gateway.sources.qdrant.requests.filters import Filter, parse_filter
+from gateway.sources.qdrant.requests.wish_arguments import MAX_LIMIT, MAX_OFFSET
+from gateway.sources.qdrant.requests.wishes import Nearest, Search
 from gateway.sources.qdrant.source import QdrantSource
-from gateway.sources.qdrant.wish_arguments import MAX_LIMIT, MAX_OFFSET
-from gateway.sources.qdrant.wishes import Nearest, Search
 
 __all__ = [
     "MAX_LIMIT",

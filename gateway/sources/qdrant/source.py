@@ -12,25 +12,25 @@ from gateway.errors import (
     SourceRefused,
     SourceUnavailable,
 )
-from gateway.schema.vector_writes import VectorAct
+from gateway.schema.vectors.writes import VectorAct
 from gateway.sources.contract import Health, Together
-from gateway.sources.qdrant.address import checked_address
-from gateway.sources.qdrant.change_arguments import change_of
 from gateway.sources.qdrant.collections import CollectionMissing, NoCollection, refused_late
-from gateway.sources.qdrant.loading import session_class
-from gateway.sources.qdrant.narrowing import PreparedTarget, Rankings, located
-from gateway.sources.qdrant.operations import PreparedAct, describe_act, performed
-from gateway.sources.qdrant.prepared import (
+from gateway.sources.qdrant.reads.narrowing import PreparedTarget, Rankings, located
+from gateway.sources.qdrant.reads.prepared import (
     PreparedTree,
     described,
     is_unbound,
     prepare,
     prepare_hits,
 )
-from gateway.sources.qdrant.query import Query
-from gateway.sources.qdrant.searching import Part
-from gateway.sources.qdrant.wish_arguments import wish_of
-from gateway.sources.qdrant.wishes import Grouped, Nearest
+from gateway.sources.qdrant.reads.query import Query
+from gateway.sources.qdrant.reads.searching import Part
+from gateway.sources.qdrant.requests.change_arguments import change_of
+from gateway.sources.qdrant.requests.wish_arguments import wish_of
+from gateway.sources.qdrant.requests.wishes import Grouped, Nearest
+from gateway.sources.qdrant.wire.address import checked_address
+from gateway.sources.qdrant.wire.loading import session_class
+from gateway.sources.qdrant.writes.operations import PreparedAct, describe_act, performed
 from gateway.telemetry.places import place_of
 
 if TYPE_CHECKING:
@@ -39,15 +39,15 @@ if TYPE_CHECKING:
     from gateway.embedding.contract import Embedder
     from gateway.schema.asks import VectorRead
     from gateway.schema.bindings import Vectors
-    from gateway.schema.vector_writes import VectorChange
+    from gateway.schema.vectors.writes import VectorChange
     from gateway.sources.contract import Batch, Budget, Key, Prepared
-    from gateway.sources.qdrant.administration import Administration
-    from gateway.sources.qdrant.bulk import Bulk
-    from gateway.sources.qdrant.changes import Change
-    from gateway.sources.qdrant.prepared import PreparedHits
-    from gateway.sources.qdrant.query import Near
-    from gateway.sources.qdrant.session import Session
-    from gateway.sources.qdrant.wishes import Wish
+    from gateway.sources.qdrant.reads.prepared import PreparedHits
+    from gateway.sources.qdrant.reads.query import Near
+    from gateway.sources.qdrant.requests.changes import Change
+    from gateway.sources.qdrant.requests.wishes import Wish
+    from gateway.sources.qdrant.wire.session import Session
+    from gateway.sources.qdrant.writes.administration import Administration
+    from gateway.sources.qdrant.writes.bulk import Bulk
 
 
 class QdrantSource:
@@ -151,7 +151,8 @@ class QdrantSource:
         """Run a search, find the neighbours of every key, or read something else.
 
         One engine call for whatever is ranked, several parts of a `Together` included.
-        `batch.arguments` is one wish of `gateway.sources.qdrant.wishes`; neighbours have defaults.
+        `batch.arguments` is one wish (`gateway.sources.qdrant.requests.wishes`); neighbours have
+        defaults.
         """
         searching = self._session().searching
         try:

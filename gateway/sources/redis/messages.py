@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import redis.exceptions as vendor
 
 from gateway.errors import SourceRefused, SourceUnavailable
-from gateway.schema.state_keys import literal, shown
+from gateway.schema.state.keys import literal, shown
 from gateway.sources.redis.values import json_value, text_value
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from redis.asyncio.connection import AbstractConnection
 
-    from gateway.schema.state import Namespace
+    from gateway.schema.state.namespaces import Namespace
     from gateway.sources.contract import Value
     from gateway.sources.redis.link import Link
 
@@ -224,7 +224,7 @@ class ChannelMessage:
 async def listening(
     channels: Channels, namespace: Namespace, pattern: str, deadline: float
 ) -> AsyncIterator[AsyncIterator[ChannelMessage]]:
-    """The messages of a namespace's channels like `pattern` (`gateway.schema.state_keys.glob`).
+    """The messages of a namespace's channels like `pattern` (`gateway.schema.state.keys.glob`).
 
     Nothing published within the block is missed but where a message says so. Raises SourceError
     where the server does not confirm by `deadline`.

@@ -9,7 +9,7 @@ import orjson
 from redis.exceptions import ResponseError
 
 from gateway.errors import SourceDataError
-from gateway.schema.state_keys import MOST
+from gateway.schema.state.keys import MOST
 from gateway.sources.pieces import array, members
 from gateway.sources.redis.faults import refused
 from gateway.sources.redis.link import Command
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from gateway.schema.asks import Part
-    from gateway.schema.state import Namespace
+    from gateway.schema.state.namespaces import Namespace
     from gateway.sources.contract import Value
     from gateway.sources.redis.link import Word
 

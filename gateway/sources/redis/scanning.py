@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from gateway.errors import InputError
 from gateway.schema import opaque
-from gateway.schema.state_keys import MOST, literal, shown
+from gateway.schema.state.keys import MOST, literal, shown
 from gateway.sources.redis.faults import accepted
 from gateway.sources.redis.link import Command
 
 if TYPE_CHECKING:
-    from gateway.schema.state import Namespace
+    from gateway.schema.state.namespaces import Namespace
     from gateway.sources.redis.link import Link
     from gateway.sources.redis.turns import Turns
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
     from gateway.schema.asks import StateChange
-    from gateway.schema.state import Guard, Namespace
+    from gateway.schema.state.namespaces import Guard, Namespace
     from gateway.sources.contract import Value
     from gateway.sources.redis.messages import ChannelMessage
 

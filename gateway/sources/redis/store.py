@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from gateway.schema.asks import Part
-    from gateway.schema.state import Guard, Namespace
+    from gateway.schema.state.namespaces import Guard, Namespace
     from gateway.sources.contract import Value
     from gateway.sources.redis.link import Link
     from gateway.sources.redis.turns import Turns

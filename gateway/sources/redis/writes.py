@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from gateway.schema.asks import Part
-    from gateway.schema.state import Namespace
+    from gateway.schema.state.namespaces import Namespace
     from gateway.sources.contract import Value
     from gateway.sources.redis.link import Word
 

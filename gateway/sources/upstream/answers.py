@@ -20,7 +20,7 @@ from gateway.sources.contract import Pieces
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from gateway.schema.remote import RemotePart
+    from gateway.schema.upstreams.remote import RemotePart
     from gateway.sources.contract import Value
     from gateway.sources.http import Reply
     from gateway.sources.upstream.error_log import ErrorLog

@@ -15,7 +15,7 @@ from gateway.sources.contract import HOLE
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from gateway.schema.remote import RemoteSelection
+    from gateway.schema.upstreams.remote import RemoteSelection
 
 _SCALAR = rb'(null|true|false|-?[0-9.eE+-]+|"(?:[^"\\]|\\.)*")'
 _BLANK = rb"[ \t\r\n]*"

@@ -13,7 +13,7 @@ from gateway.sources.upstream.patches import Patches
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from gateway.schema.remote import (
+    from gateway.schema.upstreams.remote import (
         Finder,
         RemoteFields,
         RemoteObjects,

@@ -6,8 +6,8 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Literal
 
 from gateway.errors import PlaitError, SourceError
-from gateway.schema.remote import RemoteFields
-from gateway.schema.rules import HEADERS, VIEWER_SPEC
+from gateway.schema.access.rules import HEADERS, VIEWER_SPEC
+from gateway.schema.upstreams.remote import RemoteFields
 from gateway.sources.contract import Batch, Budget, Health, Pieces
 from gateway.sources.http import HttpService, Outgoing, unlocated
 from gateway.sources.streams import Streams
@@ -27,7 +27,7 @@ from gateway.telemetry.propagation import TRACE_HEADERS
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping, Sequence
 
-    from gateway.schema.remote import RemoteObjects, UpstreamInfo
+    from gateway.schema.upstreams.remote import RemoteObjects, UpstreamInfo
     from gateway.sources.contract import Key, Value
     from gateway.sources.upstream.answers import Envelope
 

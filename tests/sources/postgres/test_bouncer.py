@@ -16,9 +16,9 @@ from writes.stand import Stand, standing
 from gateway.errors import ConfigurationError, SourceError, SourceUnavailable
 from gateway.sources.changes import Change
 from gateway.sources.contract import Budget
-from gateway.sources.postgres.connect import Connector
+from gateway.sources.postgres.connections.connect import Connector
+from gateway.sources.postgres.connections.slots import Slots
 from gateway.sources.postgres.feed import INSTALL, ChangeFeed
-from gateway.sources.postgres.slots import Slots
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator

@@ -14,7 +14,7 @@ from gateway.errors import (
     SourceTimeout,
     SourceUnavailable,
 )
-from gateway.sources.postgres.connect import Connector
+from gateway.sources.postgres.connections.connect import Connector
 from gateway.sources.postgres.faults import connect_fault, fault
 
 SECRET = "select 'hunter2' from db.internal"

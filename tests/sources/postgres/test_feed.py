@@ -11,7 +11,7 @@ from feeding import changes, connected, following, listening, until
 
 from gateway.errors import ConfigurationError, SourceTimeout, SourceUnavailable
 from gateway.sources.contract import Budget
-from gateway.sources.postgres.connect import Connector
+from gateway.sources.postgres.connections.connect import Connector
 from gateway.sources.postgres.feed import ChangeFeed, Loss, Lost, Operation
 
 INSERT, UPDATE, DELETE, TRUNCATE = Operation

@@ -18,7 +18,7 @@ from gateway.embedded import Engines, start
 from gateway.embedded.postgres import Postgres
 from gateway.errors import ConfigurationError
 from gateway.sources.contract import Budget
-from gateway.sources.postgres.connect import Connector
+from gateway.sources.postgres.connections.connect import Connector
 from gateway.sources.postgres.feed import ChangeFeed, Loss
 
 if TYPE_CHECKING:

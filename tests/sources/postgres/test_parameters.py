@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.sources.postgres.compiled import renumbered
+from gateway.sources.postgres.reads.compiled import renumbered
 
 
 @pytest.mark.parametrize(

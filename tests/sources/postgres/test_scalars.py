@@ -16,9 +16,15 @@ from sqlalchemy.dialects.postgresql.asyncpg import dialect
 from toy.profiles import examples
 
 from gateway.schema import opaque
-from gateway.schema.scalars import SCALARS, Span, parse_duration, write_duration, write_moment
-from gateway.sources.postgres import scalars
-from gateway.sources.postgres.connect import Connector
+from gateway.schema.columns.scalars import (
+    SCALARS,
+    Span,
+    parse_duration,
+    write_duration,
+    write_moment,
+)
+from gateway.sources.postgres.connections.connect import Connector
+from gateway.sources.postgres.reads import scalars
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -16,8 +16,8 @@ from gateway.errors import (
     SourceTimeout,
     SourceUnavailable,
 )
-from gateway.sources.postgres.connect import Connector
-from gateway.sources.postgres.slots import Slots
+from gateway.sources.postgres.connections.connect import Connector
+from gateway.sources.postgres.connections.slots import Slots
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable

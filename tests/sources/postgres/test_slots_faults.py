@@ -9,8 +9,8 @@ import pytest
 
 from gateway.embedded import Engines, start
 from gateway.errors import ConfigurationError, SourceError, SourceTimeout, SourceUnavailable
-from gateway.sources.postgres.connect import Connector
-from gateway.sources.postgres.slots import Slots
+from gateway.sources.postgres.connections.connect import Connector
+from gateway.sources.postgres.connections.slots import Slots
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator

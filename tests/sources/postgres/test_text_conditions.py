@@ -11,7 +11,7 @@ from toy.profiles import examples
 from toy.running import Zoo, running
 from toy.texts import part
 
-from gateway.schema.patterns import PARTS
+from gateway.schema.lists.patterns import PARTS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -16,7 +16,7 @@ from gateway.errors import (
     SourceTimeout,
     SourceUnavailable,
 )
-from gateway.sources.postgres.violations import write_fault
+from gateway.sources.postgres.writes.violations import write_fault
 
 
 def raised(sqlstate: str, **fields: str) -> Exception:

@@ -15,10 +15,10 @@ from writes import shop, shop_tables
 
 from gateway.embedded import Engines, start
 from gateway.errors import SourceOverloaded, SourceTimeout, SourceUnavailable
+from gateway.schema.access.rules import viewer_values
 from gateway.schema.build import build
-from gateway.schema.rules import viewer_values
-from gateway.schema.writes import NewRow, Write
-from gateway.sources.postgres.writer import Writer
+from gateway.schema.writes.written import NewRow, Write
+from gateway.sources.postgres.writes.writer import Writer
 from gateway.viewer import ANONYMOUS
 
 if TYPE_CHECKING:

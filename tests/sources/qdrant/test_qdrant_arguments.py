@@ -9,12 +9,7 @@ import pytest
 from sources.qdrant.wishing import nearest_wish, search_wish
 
 from gateway.errors import InputError
-from gateway.sources.qdrant import (
-    Filter,
-    Search,
-    VectorCollection,
-    parse_filter,
-)
+from gateway.sources.qdrant import Filter, Search, VectorCollection, parse_filter
 
 SOUTH, NORTH = {"lat": 0, "lon": 0}, {"lat": 1, "lon": 1}
 UUID_ID = "0198c9a2-54ff-7e63-a2a4-3ae3b1ad2b10"

@@ -12,19 +12,19 @@ from strawberry import ID
 from strawberry.scalars import JSON
 
 from gateway.errors import ConfigurationError, InputError
-from gateway.schema.scalars import BigInt
-from gateway.schema.vector_collections import VectorCollection
-from gateway.schema.vector_inputs import MANY, ONE
-from gateway.schema.vectors import GeoPoint
+from gateway.schema.columns.scalars import BigInt
+from gateway.schema.vectors.collections import VectorCollection
+from gateway.schema.vectors.inputs import GeoPoint
+from gateway.schema.vectors.payload_inputs import MANY, ONE
 from gateway.sources.qdrant import parse_filter
-from gateway.sources.qdrant.conditions import (
+from gateway.sources.qdrant.requests.conditions import (
     Absent,
     GeoRadius,
     Match,
     Range,
     Text,
 )
-from gateway.sources.qdrant.filters import Filter, HasId
+from gateway.sources.qdrant.requests.filters import Filter, HasId
 
 
 class State(enum.Enum):

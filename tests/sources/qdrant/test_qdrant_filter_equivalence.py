@@ -22,7 +22,7 @@ from gateway.sources.qdrant import (
     parse_filter,
     prepare_hits,
 )
-from gateway.sources.qdrant.native_filters import native_filter
+from gateway.sources.qdrant.wire.filters import native_filter
 
 WORDS = ["red", "blue", "green"]
 COUNT = 80

@@ -8,7 +8,7 @@ import sys
 MODELS = """
 import asyncio
 
-from gateway.sources.qdrant.loading import session_class
+from gateway.sources.qdrant.wire.loading import session_class
 
 session_class()
 from pydantic import BaseModel

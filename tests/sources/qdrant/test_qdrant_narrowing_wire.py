@@ -8,8 +8,8 @@ from qdrant_client import grpc as pb
 from qdrant_client import models
 from qdrant_client.conversions.conversion import RestToGrpc
 
-from gateway.sources.qdrant.narrowing import Among
-from gateway.sources.qdrant.query_wire import narrowed
+from gateway.sources.qdrant.reads.narrowing import Among
+from gateway.sources.qdrant.wire.queries import narrowed
 
 numbers = st.integers(0, 2**64 - 1) | st.sampled_from([0, 127, 128, 2**14, 2**63 - 1, 2**63])
 texts = st.uuids().map(str)

@@ -10,7 +10,7 @@ import orjson
 import pytest
 from qdrant_client import models
 
-from gateway.schema.vector_reading import Reading
+from gateway.schema.vectors.reading import Reading
 from gateway.sources.qdrant import (
     Distance,
     HitField,
@@ -19,11 +19,11 @@ from gateway.sources.qdrant import (
     Point,
     Search,
     VectorCollection,
-    ordering,
     prepare_hits,
 )
-from gateway.sources.qdrant.prepared import prepare_tree
-from gateway.sources.qdrant.wishes import (
+from gateway.sources.qdrant.reads import ordering
+from gateway.sources.qdrant.reads.prepared import prepare_tree
+from gateway.sources.qdrant.requests.wishes import (
     Example,
     Fusion,
     Grouped,

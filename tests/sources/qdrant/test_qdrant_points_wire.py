@@ -9,7 +9,7 @@ from qdrant_client import grpc as pb
 from qdrant_client.conversions.conversion import payload_to_grpc
 
 from gateway.sources.qdrant.points import Point
-from gateway.sources.qdrant.points_wire import grpc_upsert
+from gateway.sources.qdrant.wire.points import grpc_upsert
 
 PAYLOADS = [
     {},

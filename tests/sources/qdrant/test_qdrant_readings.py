@@ -17,7 +17,7 @@ from toy.profiles import examples
 from gateway.errors import Code, SourceDataError, SourceError, SourceRefused, SourceTimeout
 from gateway.schema import asks
 from gateway.schema.bindings import Vectors
-from gateway.schema.vector_reading import Reading
+from gateway.schema.vectors.reading import Reading
 from gateway.sources.contract import Batch, Budget, Together
 from gateway.sources.qdrant import (
     Distance,
@@ -28,8 +28,8 @@ from gateway.sources.qdrant import (
     VectorCollection,
     prepare_hits,
 )
-from gateway.sources.qdrant.payload_paths import check_paths, selected
-from gateway.sources.qdrant.shape import KEYS, Hit, Shape
+from gateway.sources.qdrant.reads.shape import KEYS, Hit, Shape
+from gateway.sources.qdrant.requests.payload_paths import check_paths, selected
 
 ID = HitField("id", HitKind.ID)
 SCORE = HitField("score", HitKind.SCORE)

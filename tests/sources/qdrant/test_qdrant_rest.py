@@ -22,7 +22,7 @@ from gateway.errors import (
 )
 from gateway.schema import asks
 from gateway.schema.bindings import Vectors
-from gateway.schema.vector_reading import Reading
+from gateway.schema.vectors.reading import Reading
 from gateway.sources.contract import Budget
 from gateway.sources.qdrant import (
     HitField,

@@ -14,14 +14,8 @@ from qdrant_client import models as m
 
 from gateway.errors import InputError
 from gateway.schema.bindings import Vectors
-from gateway.schema.vector_reading import Reading
-from gateway.sources.qdrant import (
-    HitField,
-    HitKind,
-    QdrantSource,
-    VectorCollection,
-    prepare_hits,
-)
+from gateway.schema.vectors.reading import Reading
+from gateway.sources.qdrant import HitField, HitKind, QdrantSource, VectorCollection, prepare_hits
 
 KEY = "the-key-of-the-tests"
 """That of `own_qdrant`."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from gateway.schema.bindings import Vectors
-from gateway.schema.vector_collections import VectorCollection
-from gateway.schema.vector_reading import Reading
-from gateway.sources.qdrant.wish_arguments import wish_of
+from gateway.schema.vectors.collections import VectorCollection
+from gateway.schema.vectors.reading import Reading
+from gateway.sources.qdrant.requests.wish_arguments import wish_of
 
 ANY = VectorCollection("any")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import resources
 from typing import TYPE_CHECKING
 
-from gateway.sources.postgres.statements import DIALECT
+from gateway.sources.postgres.reads.statements import DIALECT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

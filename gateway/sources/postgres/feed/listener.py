@@ -24,7 +24,7 @@ import asyncpg
 from gateway.errors import ConfigurationError, PlaitError, SourceTimeout, SourceUnavailable
 from gateway.sources.changes import Loss, told_as
 from gateway.sources.contract import Health
-from gateway.sources.postgres.connect import Connector
+from gateway.sources.postgres.connections.connect import Connector
 from gateway.sources.postgres.faults import connect_fault
 from gateway.sources.postgres.feed.events import Numbering, read
 from gateway.sources.postgres.feed.functions import WATCHED
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping
 
     from gateway.sources.contract import Budget
-    from gateway.sources.postgres.connect import Connection
+    from gateway.sources.postgres.connections.connect import Connection
 
 _LOG = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
-    from gateway.schema.kinds import Kind
+    from gateway.schema.columns.kinds import Kind
 
 
 class Name(NamedTuple):

@@ -9,7 +9,7 @@ import asyncpg
 import msgspec
 
 from gateway.errors import ConfigurationError, SourceError, SourceTimeout
-from gateway.sources.postgres.connect import Connector
+from gateway.sources.postgres.connections.connect import Connector
 from gateway.sources.postgres.faults import connect_fault, fault
 from gateway.sources.postgres.introspection.answer import Answer, ColumnRow, TableRow
 from gateway.sources.postgres.introspection.catalogue import (
@@ -25,7 +25,7 @@ from gateway.sources.postgres.introspection.types import Types
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from gateway.sources.postgres.connect import Connection
+    from gateway.sources.postgres.connections.connect import Connection
 
 SECONDS = 30.0
 

@@ -8,8 +8,8 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as pg
 
 from gateway.errors import ConfigurationError
-from gateway.schema import kinds
-from gateway.schema.column_kinds import kind_of
+from gateway.schema.columns import kinds
+from gateway.schema.columns.deduced import kind_of
 from gateway.sources.postgres.introspection.catalogue import ColumnType, EnumType, Name
 
 if TYPE_CHECKING:

@@ -17,11 +17,11 @@ import sqlalchemy as sa
 
 from gateway.errors import SourceRefused
 from gateway.schema import asks
+from gateway.schema.access.rules import VIEWER_SPEC
 from gateway.schema.named.statement import RESULT
-from gateway.schema.rules import VIEWER_SPEC
-from gateway.sources.postgres.compiled import renumbered
-from gateway.sources.postgres.scalars import join, text, write
-from gateway.sources.postgres.statements import Build, Statement
+from gateway.sources.postgres.reads.compiled import renumbered
+from gateway.sources.postgres.reads.scalars import join, text, write
+from gateway.sources.postgres.reads.statements import Build, Statement
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from gateway.schema.named.statement import NamedStatement
     from gateway.sources.contract import Value
     from gateway.sources.postgres.named.checks import Checks
-    from gateway.sources.postgres.statements import Statements
+    from gateway.sources.postgres.reads.statements import Statements
 
 Expression = sa.ColumnElement[Any]
 

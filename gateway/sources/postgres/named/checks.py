@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
     from gateway.schema.catalog import Catalog, ColumnInfo
     from gateway.schema.named.statement import NamedStatement
-    from gateway.sources.postgres.connect import Connection
+    from gateway.sources.postgres.connections.connect import Connection
     from gateway.sources.postgres.named.calls import Call
-    from gateway.sources.postgres.statements import Statements
+    from gateway.sources.postgres.reads.statements import Statements
 
 _LOG = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ import asyncpg
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 
-    from gateway.schema.vector_sync import VectorSync
+    from gateway.schema.vectors.sync import VectorSync
     from gateway.sources.postgres.syncing.ledger import Ledger
 
 LISTED = 20

@@ -11,7 +11,7 @@ from importlib import resources
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from gateway.schema.vector_sync import VectorSync
+    from gateway.schema.vectors.sync import VectorSync
 
 SYNC = "plait_sync"
 """The schema of the changes."""

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import asyncpg
 
 from gateway.errors import ConfigurationError
-from gateway.sources.postgres.connect import Connector
+from gateway.sources.postgres.connections.connect import Connector
 from gateway.sources.postgres.faults import connect_fault, fault_on
 from gateway.sources.postgres.syncing.install import WATCHED, watch, watched_columns
 from gateway.sources.postgres.syncing.statements import statements_of
@@ -23,8 +23,8 @@ from gateway.sources.postgres.syncing.statements import statements_of
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 
-    from gateway.schema.vector_sync import VectorSync
-    from gateway.sources.postgres.connect import Connection
+    from gateway.schema.vectors.sync import VectorSync
+    from gateway.sources.postgres.connections.connect import Connection
 
 CONNECT_SECONDS = 10.0
 

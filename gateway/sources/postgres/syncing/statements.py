@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 
-from gateway.sources.postgres.statements import DIALECT
+from gateway.sources.postgres.reads.statements import DIALECT
 
 if TYPE_CHECKING:
-    from gateway.schema.vector_sync import VectorSync
+    from gateway.schema.vectors.sync import VectorSync
 
 BLANK = r"coalesce(one.text, '') !~ '\S'"
 """Whether the row has no text to embed."""

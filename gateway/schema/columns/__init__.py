@@ -1,0 +1,1 @@
+"""Columns of tables: their kinds and scalars, and the keys they make."""

@@ -1,0 +1,1 @@
+"""Lists of rows: their conditions, orders, pages and aggregates."""

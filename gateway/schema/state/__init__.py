@@ -1,0 +1,1 @@
+"""Stored values: namespaces, their keys, and the fields over them."""

@@ -1,0 +1,1 @@
+"""Other GraphQL services as parts of the schema."""

@@ -1,0 +1,1 @@
+"""Vector collections: what a domain declares, and the fields that read and write them."""

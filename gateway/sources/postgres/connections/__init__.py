@@ -1,0 +1,1 @@
+"""Connections to PostgreSQL: slots, the small pool, a replica."""

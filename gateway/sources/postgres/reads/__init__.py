@@ -1,0 +1,1 @@
+"""Asks compiled to SQL that reads."""

@@ -1,0 +1,1 @@
+"""Writes compiled to SQL, and the transactions they run in."""

@@ -1,0 +1,1 @@
+"""Readings and rankings: prepared once for each plan, answered in response shape."""

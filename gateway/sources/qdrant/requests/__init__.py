@@ -1,0 +1,1 @@
+"""What clients ask of vectors: checked whole, then frozen. Pure."""

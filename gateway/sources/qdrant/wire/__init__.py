@@ -1,0 +1,1 @@
+"""The ways to a Qdrant server. Imports the client library."""

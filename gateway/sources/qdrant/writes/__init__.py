@@ -1,0 +1,1 @@
+"""Changes of points, and looking after collections."""
