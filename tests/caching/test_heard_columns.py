@@ -71,12 +71,10 @@ async def heard(stands):
     for events, feed, stand in zip(subscriptions, feeds, stands, strict=True):
         with events:
             await anext(events)
+            await until(lambda feed=feed: not feed.figures()["queued"])
+            await stand.gateway.cache.reads.outside.settled()
             cache = stand.gateway.cache.cache
-            await until(
-                lambda feed=feed, cache=cache: (
-                    not feed.figures()["queued"] and not cache._invalidations
-                )
-            )
+            await until(lambda cache=cache: not cache._invalidations)
 
 
 async def kept(stands, document):

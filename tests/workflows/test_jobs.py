@@ -303,7 +303,8 @@ async def test_a_worker_that_was_frozen_does_not_end_the_try_of_another(connecti
         begun.set()
         await go_on.wait()
 
-    await working([Job("hang", hangs)], lease=60.0)
+    notes = Notes()
+    await working([Job("hang", hangs), Job("note", notes)], lease=60.0)
     await defer(connection, "hang", {}, lock="k")
     await begun.wait()
     # As another one has it after the lease: tried again, and under way.
@@ -311,8 +312,6 @@ async def test_a_worker_that_was_frozen_does_not_end_the_try_of_another(connecti
         "SET search_path = plait_engine; UPDATE procrastinate_jobs SET attempts = 1"
     )
     go_on.set()
-    notes = Notes()
-    await working([Job("note", notes)], lease=60.0)
     await defer(connection, "note", {})
     await until(lambda: notes.seen)
     left = await connection.fetch("SELECT task_name, status::text FROM procrastinate_jobs")
