@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gateway.context.contract import Place
 from gateway.context.datasource import Datasource
@@ -16,7 +16,7 @@ from gateway.errors import ConfigurationError, InputError, PlaitError, SourceErr
 from gateway.sources.contract import Health
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Awaitable, Iterable, Mapping
 
     from gateway.context.contract import Clock, Store
     from gateway.settings import Datasource as Settings
@@ -137,6 +137,25 @@ def _store(type_: str) -> type[Store]:
             from gateway.context.filesystem import FileStore  # noqa: PLC0415 - with the others
 
             return FileStore
+
+
+async def first_kept(asked: Iterable[Awaitable[Any]]) -> Any:
+    """What the first gives that has something, each awaited in its turn; None where none has.
+
+    Raises SourceError where one of them could not be asked instead.
+    """
+    away: SourceError | None = None
+    for one in asked:
+        try:
+            found = await one
+        except SourceError as error:
+            away = error
+            continue
+        if found is not None:
+            return found
+    if away is not None:
+        raise away
+    return None
 
 
 async def prune(sources: Mapping[str, Datasource]) -> None:

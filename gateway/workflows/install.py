@@ -25,9 +25,20 @@ def engine_schema(after: str, until: str) -> list[str]:
 
 INSTALL: tuple[str, ...] = tuple(
     (_FOLDER / f"{name}.sql").read_text("utf-8")
-    for name in ("plait_defer", "plait_cancel", "job_started", "job_started_trigger")
+    for name in (
+        "job_queue",
+        "job_queue_trigger",
+        "jobs_queued",
+        "job_started",
+        "job_started_trigger",
+        "plait_defer",
+        "plait_cancel",
+    )
 )
-"""Statements that create our functions and the trigger on procrastinate's table."""
+"""Statements that create our functions and the triggers on procrastinate's table, or renew them.
+
+They are run with `plait_engine` in the search path, where procrastinate's own triggers look.
+"""
 
 RUNS = (_FOLDER / "workflow_runs.sql").read_text("utf-8")
 """A script that creates the table of runs, to be watched by `plait_watch`."""
@@ -44,23 +55,28 @@ DO $install$
 DECLARE
     before text := current_setting('search_path');
 BEGIN
+    PERFORM set_config('search_path', 'plait_engine, public', true);
     IF to_regclass('plait_engine.procrastinate_jobs') IS NULL THEN
         CREATE SCHEMA plait_engine;
-        PERFORM set_config('search_path', 'plait_engine, public', true);
         EXECUTE $engine$
 {engine}
         $engine$;
-        PERFORM set_config('search_path', before, true);
+        EXECUTE $runs$
+{runs}
+        $runs$;
+    END IF;
+    IF to_regprocedure('plait_engine.job_queue()') IS NULL THEN
         EXECUTE $ours$
 {ours}
         $ours$;
     END IF;
+    PERFORM set_config('search_path', before, true);
 END
 $install$
 """
 
 
 def engine_where_absent() -> str:
-    """One statement that creates all of it, as the installed procrastinate needs it; or nothing."""
-    ours = ";\n".join((*INSTALL, RUNS))
-    return _WHERE_ABSENT.format(engine="\n".join(engine_schema("", "99")), ours=ours)
+    """One statement that creates what is absent, as the installed procrastinate needs it."""
+    engine = "\n".join(engine_schema("", "99"))
+    return _WHERE_ABSENT.format(engine=engine, runs=RUNS, ours=";\n".join(INSTALL))

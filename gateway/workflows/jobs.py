@@ -54,7 +54,7 @@ class TryAgain(Exception):  # noqa: N818 - a wish, not a failure
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What a name stands for.
+    """What a name stands for, which has at most 40 bytes and a queue of its own.
 
     `run` does the work; it may run again after it was done, and raises for another try.
     `attempts`: tries in all. `pause`: seconds before the second, doubled for each later one up to

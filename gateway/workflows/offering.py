@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from gateway.errors import Code, InputError, PlaitError, SourceError
+from gateway.context.registry import first_kept
+from gateway.errors import Code, InputError, PlaitError
 from gateway.workflows.crossing import RUN_ID, Crossings
 from gateway.workflows.retention import Retention
 from gateway.workflows.running import Runner
@@ -104,18 +105,8 @@ class Workflows:
 
         None where none does. Raises SourceError where one of them cannot be asked instead.
         """
-        away: SourceError | None = None
-        for source in map(self._sources.get, targets):
-            try:
-                found = None if source is None else await source.within(deadline).load(key)
-            except SourceError as error:
-                away = error
-                continue
-            if found is not None:
-                return found
-        if away is not None:
-            raise away
-        return None
+        sources = [self._sources[one] for one in targets if one in self._sources]
+        return await first_kept(source.within(deadline).load(key) for source in sources)
 
     def _named(self, name: str) -> Workflow:
         if name not in self.offered:

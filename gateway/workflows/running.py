@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import orjson
 
+from gateway.context.registry import first_kept
 from gateway.errors import PlaitError, SourceDataError, SourceError
 from gateway.telemetry import log_internal
 from gateway.workflows.context import StepContext
@@ -223,17 +224,10 @@ class Runner:
 
     async def _restored(self, run: Run, record: StepRecord) -> dict[str, Any]:
         """The variables after the last saved step, from any target that still holds them."""
-        away: SourceError | None = None
-        for target in record.targets:
-            try:
-                found = await self._load(run, record, target)
-            except SourceError as error:
-                away = error
-                continue
-            if found is not None:
-                return found
-        if away is not None:
-            raise away
+        loads = (self._load(run, record, target) for target in record.targets)
+        found: dict[str, Any] | None = await first_kept(loads)
+        if found is not None:
+            return found
         raise _Stop(f"The context after step {record.name} is kept no longer; start a new run.")
 
     def _source(self, name: str) -> Datasource:

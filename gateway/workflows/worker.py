@@ -22,6 +22,7 @@ from procrastinate.jobs import DeleteJobCondition, Status
 from procrastinate.manager import JobManager
 from procrastinate.retry import BaseRetryStrategy, RetryDecision
 
+from gateway.errors import ConfigurationError
 from gateway.telemetry import describe
 from gateway.workflows.jobs import Attempt, TryAgain
 
@@ -37,8 +38,14 @@ _LOG = logging.getLogger(__name__)
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
 """Seconds between attempts to reach the database: doubled each time, up to the second."""
 
-_LEFT = 5.0
-"""Seconds for which a job is left to workers that know it."""
+_PREPARED = "SELECT to_regprocedure('plait_engine.job_queue()') IS NOT NULL AS prepared"
+_UNKNOWN = """
+SELECT task_name FROM procrastinate_jobs AS job
+WHERE status = 'todo' AND queue_name <> ALL(%(known)s::varchar[]) AND (
+    SELECT max(at) FROM procrastinate_events WHERE job_id = job.id
+) < now() - make_interval(secs => %(seconds)s) LIMIT 1
+"""
+"""A name of jobs that could have begun so long ago; being scheduled is an event of that moment."""
 _TRY = """
 FROM (
     SELECT FROM procrastinate_jobs
@@ -49,12 +56,6 @@ _FINISH, _RETRY = (
     sql.queries[name].rstrip().removesuffix(";") + _TRY for name in ("finish_job", "retry_job")
 )
 """As procrastinate does it, but only where the try is still the one that we began."""
-_LEAVE = """
-UPDATE procrastinate_jobs SET worker_id = NULL,
-    scheduled_at = now() + make_interval(secs => %(seconds)s),
-    status = (CASE WHEN abort_requested THEN 'failed' ELSE 'todo' END)::procrastinate_job_status
-WHERE id = %(job_id)s AND attempts = %(attempts)s AND status = 'doing'
-"""
 
 for _name in ("procrastinate", "psycopg.pool"):
     # They write arguments, addresses and texts of exceptions into their lines; ours say enough.
@@ -77,36 +78,11 @@ class _Retry(BaseRetryStrategy):
 
 
 class _Jobs(JobManager):
-    """The table of jobs, for a worker that knows the jobs named `known`.
+    """The table of jobs. Nothing is left of those that are `regular`: the next comes by itself."""
 
-    Nothing is left of those that are `regular`: the next one comes by itself.
-    """
-
-    def __init__(
-        self,
-        connector: procrastinate.PsycopgConnector,
-        known: Container[str],
-        regular: Container[str],
-    ) -> None:
+    def __init__(self, connector: procrastinate.PsycopgConnector, regular: Container[str]) -> None:
         super().__init__(connector)
-        self._known = known
         self._regular = regular
-        self._told: set[str] = set()
-
-    async def fetch_job(self, queues: Iterable[str] | None, worker_id: int) -> Row | None:
-        """The next job. One of a name that only other workers know is left to them."""
-        while (job := await super().fetch_job(queues, worker_id)) is not None:
-            if job.task_name in self._known:
-                return job
-            if job.task_name not in self._told:
-                self._told.add(job.task_name)
-                _LOG.warning(
-                    "jobs named %s wait for another worker: the settings of this one do not "
-                    "have what they are for",
-                    job.task_name,
-                )
-            await self._on(job, _LEAVE, seconds=_LEFT)
-        return None
 
     async def finish_job(self, job: Row, status: Status, delete_job: bool) -> None:  # noqa: FBT001 - procrastinate's call
         """Note how a try of ours ended."""
@@ -162,6 +138,8 @@ class Worker:
         self._under_way = 0
         self._ended: dict[tuple[int, int], float] = {}
         """Tries that ended here, by the job's id and its tries before, and when."""
+        self._told: list[str] = []
+        """Names of jobs that are left to other workers, as the log has it."""
         self._connector = procrastinate.PsycopgConnector(
             conninfo=dsn,
             min_size=1,
@@ -175,7 +153,7 @@ class Worker:
         )
         self._app = procrastinate.App(connector=self._connector)
         regular = {job.name for job in self._jobs.values() if job.every}
-        self._app.job_manager = _Jobs(self._connector, self._app.tasks, regular)
+        self._app.job_manager = _Jobs(self._connector, regular)
         for job in self._jobs.values():
             self._declare(job)
 
@@ -210,9 +188,15 @@ class Worker:
             pause = min(pause * 2, _LONGEST_PAUSE)
 
     async def _work(self) -> None:
+        if not (await self._connector.execute_query_one_async(_PREPARED))["prepared"]:
+            raise ConfigurationError(
+                "the database is not prepared for the jobs of this version: run `plait migrate "
+                "up`, or what `plait migrate sql` prints"
+            )
         recovering = asyncio.create_task(self._recovering())
         try:
             await self._app.run_worker_async(
+                queues=list(self._jobs),
                 concurrency=self._concurrency,
                 fetch_job_polling_interval=self._poll,
                 abort_job_polling_interval=self._beat,
@@ -269,6 +253,7 @@ class Worker:
         while True:
             try:
                 await self._recover()
+                await self._tell()
             except ConnectorException:
                 _LOG.info("jobs that nobody does could not be looked for")
             await asyncio.sleep(self._beat)
@@ -284,6 +269,19 @@ class Worker:
         for row in lost:
             await manager.retry_job(row)
         self._ended = {key: at for key, at in self._ended.items() if at >= before}
+
+    async def _tell(self) -> None:
+        """Say once for each name that its jobs wait for a worker with other settings."""
+        known = [*self._jobs, *self._told]
+        for row in await self._connector.execute_query_all_async(
+            _UNKNOWN, known=known, seconds=self._lease
+        ):
+            self._told.append(row["task_name"])
+            _LOG.warning(
+                "jobs named %s wait for another worker: the settings of this one do not have "
+                "what they are for",
+                row["task_name"],
+            )
 
 
 def _try(row: Row) -> tuple[int, int]:

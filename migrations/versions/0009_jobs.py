@@ -21,9 +21,9 @@ def upgrade() -> None:
     op.execute("SET LOCAL search_path = plait_engine, public")
     for script in engine_schema("", ENGINE):
         run_script(script)
-    op.execute("SET LOCAL search_path TO DEFAULT")
     for statement in INSTALL:
         op.execute(statement)
+    op.execute("SET LOCAL search_path TO DEFAULT")
     run_script(RUNS)
     op.execute("SELECT plait_watch('plait_engine.workflow_runs')")
 

@@ -23,8 +23,8 @@ from gateway.errors import ConfigurationError, SourceRefused, SourceUnavailable
 from gateway.sources.postgres import migrate
 from resolvers import models
 
-REVISIONS = tuple(f"{number:04}" for number in range(1, 17))
-UPDATED = {"0012", "0015", "0016"}
+REVISIONS = tuple(f"{number:04}" for number in range(1, 18))
+UPDATED = {"0012", "0015", "0016", "0017"}
 """Bring up to date what an older version installs as it is today."""
 NOTHING = {part: set() for part in PARTS}
 

@@ -57,9 +57,11 @@ async def test_a_job_is_there_with_its_transaction(connection, working):
 
 async def test_a_lost_cancellation_is_said_again(url, monkeypatch):
     """As Python 3.11 may lose one while the worker connects; nobody waits for it for ever."""
-    real, lost = procrastinate.App.run_worker_async, asyncio.Event()
+    real = procrastinate.App.run_worker_async
+    begun, lost = asyncio.Event(), asyncio.Event()
 
     async def deaf(app, **options):
+        begun.set()
         with suppress(asyncio.CancelledError):
             await asyncio.Event().wait()
         lost.set()
@@ -67,20 +69,9 @@ async def test_a_lost_cancellation_is_said_again(url, monkeypatch):
 
     monkeypatch.setattr(procrastinate.App, "run_worker_async", deaf)
     async with asyncio.timeout(20), running(url, [Job("note", Notes())], lease=1.0) as task:
-        await until(lambda: _connected(url))
+        await begun.wait()
     assert lost.is_set()
     assert task.cancelled()
-
-
-async def _connected(url):
-    connection = await asyncpg.connect(url, timeout=10)
-    try:
-        return await connection.fetchval(
-            "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'plait-worker'"
-            " AND datname = current_database()"
-        )
-    finally:
-        await connection.close(timeout=10)
 
 
 async def _none_left(connection):
@@ -316,22 +307,6 @@ async def test_a_worker_that_was_frozen_does_not_end_the_try_of_another(connecti
     await until(lambda: notes.seen)
     left = await connection.fetch("SELECT task_name, status::text FROM procrastinate_jobs")
     assert ("hang", "doing") in [tuple(row) for row in left]
-
-
-async def test_a_job_that_a_worker_does_not_know_is_left_to_another(connection, working, caplog):
-    """It is no failed job: whoever has the settings for it does it, as its first try."""
-    known, other = Notes(), Notes()
-    await defer(connection, "strange", {"n": 1})
-    await defer(connection, "strange", {"n": 2})
-    await working([Job("note", known)])
-    await defer(connection, "note", {})
-    await until(lambda: known.seen)
-    said = [one for one in caplog.messages if "jobs named strange wait" in one]
-    assert len(said) == 1
-    await connection.execute("UPDATE plait_engine.procrastinate_jobs SET scheduled_at = NULL")
-    await working([Job("strange", other)], concurrency=2)
-    await until(lambda: len(other.seen) == 2)
-    assert [one.number for one in other.seen] == [1, 1]
 
 
 async def test_a_job_that_kills_its_workers_is_given_up(connection, working):

@@ -11,10 +11,9 @@ CREATE OR REPLACE FUNCTION public.plait_defer(
     priority integer DEFAULT 0
 ) RETURNS bigint LANGUAGE sql SET search_path = plait_engine, public AS $$
     INSERT INTO procrastinate_jobs
-        (task_name, args, queue_name, lock, queueing_lock, scheduled_at, priority)
+        (task_name, args, lock, queueing_lock, scheduled_at, priority)
     VALUES (
-        job, arguments, 'default', lock, once,
-        CASE WHEN delay > '0' THEN now() + delay END, priority
+        job, arguments, lock, once, CASE WHEN delay > '0' THEN now() + delay END, priority
     )
     ON CONFLICT (queueing_lock) WHERE status = 'todo' DO UPDATE SET args = excluded.args
     RETURNING id
