@@ -14,10 +14,12 @@ from graphql import (
     get_named_type,
     get_nullable_type,
     is_non_null_type,
+    is_nullable_type,
     specified_rules,
     type_from_ast,
     validate,
 )
+from graphql.utilities.validate_input_value import get_one_of_input_object_error_message
 from graphql.validation.validate import ValidationAbortedError
 from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
 
@@ -45,21 +47,18 @@ class OneOfRule(ValidationRule):
     """A `@oneOf` input has exactly one member, and that is never null.
 
     Strawberry knows its one-of inputs itself and does not tell graphql-core; its own rule cannot
-    follow a variable into a fragment, where it raises instead of reporting.
+    follow a variable into a fragment, where it raises instead of reporting. Of those it knows,
+    graphql-core forgets the variables where the input must not be null, as in a list of such.
     """
 
     def enter_object_value(self, node: ObjectValueNode, *_args: Any) -> None:
         """Check a literal."""
-        type_ = get_named_type(self.context.get_input_type())
+        type_: Any = get_named_type(self.context.get_input_type())
         if not _is_one_of(type_):
             return
-        if len(node.fields) != 1:
-            self.report_error(
-                GraphQLError(f"OneOf Input Object '{type_}' must specify exactly one key.", node)
-            )
-        elif isinstance(node.fields[0].value, NullValueNode):
-            member = node.fields[0].name.value
-            self.report_error(GraphQLError(f"Field '{type_}.{member}' must be non-null.", node))
+        if len(node.fields) != 1 or isinstance(node.fields[0].value, NullValueNode):
+            says = get_one_of_input_object_error_message(type_)
+            self.report_error(GraphQLError(says, node))
 
     def leave_operation_definition(self, node: OperationDefinitionNode, *_args: Any) -> None:
         """Check the variables that stand for a member, wherever the operation reaches them."""
@@ -67,21 +66,28 @@ class OneOfRule(ValidationRule):
         for usage in self.context.get_recursive_variable_usages(node):
             name = usage.node.name.value
             parent = get_nullable_type(usage.parent_type)
-            if not _is_one_of(parent) or name not in definitions:
+            forgotten = is_non_null_type(usage.parent_type) and _is_known(parent)
+            if not (forgotten or _is_one_of(parent)) or name not in definitions:
                 continue
-            if not is_non_null_type(type_from_ast(self.context.schema, definitions[name].type)):
+            type_ = type_from_ast(self.context.schema, definitions[name].type)
+            if is_nullable_type(type_):
                 self.report_error(
                     GraphQLError(
-                        f"Variable '${name}' must be non-nullable to be used for OneOf Input"
-                        f" Object '{parent}'.",
+                        f"Variable '${name}' is of type '{type_}' but must be non-nullable to be"
+                        f" used for OneOf Input Object '{parent}'.",
                         [definitions[name], usage.node],
                     )
                 )
 
 
 def _is_one_of(type_: Any) -> bool:
-    known = getattr(type_, "is_one_of", False)  # to graphql-core, whose own rules check it then
-    return not known and bool(getattr(definition_of(type_), "is_one_of", False))
+    """Whether it is one that graphql-core does not know."""
+    return not _is_known(type_) and bool(getattr(definition_of(type_), "is_one_of", False))
+
+
+def _is_known(type_: Any) -> bool:
+    """Whether graphql-core knows it as a one-of input."""
+    return bool(getattr(type_, "is_one_of", False))
 
 
 class Validator:

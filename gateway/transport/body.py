@@ -13,13 +13,62 @@ from gateway.turns import fair
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from starlette.types import Receive
+    from starlette.types import Message, Receive, Send
 
 
-_PATIENCE = 1.0
-"""Seconds for which what nobody wants is read."""
+_SILENCE = 1.0
+"""Seconds without a byte after which a body that nobody wants is read no further."""
+_UNWANTED = 33_554_432
+"""Bytes of such a body that are read at most."""
 LARGE = 2_048
 """Bytes from which on a body is so much work that it waits for a turn that has time for it."""
+
+
+class Body:
+    """A request's body as it arrives, to be called as `receive`."""
+
+    __slots__ = ("_ended", "_receive")
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._ended = False
+
+    async def __call__(self) -> Message:
+        """The next message."""
+        message = await self._receive()
+        if not message.get("more_body", False):
+            self._ended = True
+        return message
+
+    def is_coming(self, headers: Mapping[bytes, bytes]) -> bool:
+        """Whether there is one that has not been read to its end."""
+        announced = headers.get(b"content-length", b"0") != b"0" or b"transfer-encoding" in headers
+        return announced and not self._ended
+
+    def hearing_out(self, send: Send, seconds: float) -> Send:
+        """A `send` that holds an answer's end back while the body goes on, for `seconds` at most.
+
+        Nobody wants what is read then. But who is cut off while he writes often tells of a reset,
+        and not of the answer that came.
+        """
+
+        async def sending(message: Message) -> None:
+            if message["type"] != "http.response.body":
+                await send(message)
+                return
+            await send({**message, "more_body": True})
+            with suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await self._read_on()
+            await send({"type": "http.response.body", "body": b""})
+
+        return sending
+
+    async def _read_on(self) -> None:
+        left = _UNWANTED
+        while left > 0 and not self._ended:
+            async with asyncio.timeout(_SILENCE):
+                left -= len((await self()).get("body", b""))
 
 
 async def read_body(receive: Receive, headers: Mapping[bytes, bytes], most: int) -> bytes:
@@ -49,20 +98,6 @@ async def read_body(receive: Receive, headers: Mapping[bytes, bytes], most: int)
         if not message.get("more_body", False):
             return b"".join(chunks)
         message = await receive()
-
-
-async def discard(receive: Receive, most: int) -> None:
-    """Read at most `most` bytes of a body that is refused, for as long as its sender goes on.
-
-    Where the connection is closed before that, many clients tell of a reset and not of the answer.
-    """
-    with suppress(TimeoutError):
-        async with asyncio.timeout(_PATIENCE):
-            more = True
-            while more and most > 0:
-                message = await receive()
-                most -= len(message.get("body", b""))
-                more = message.get("more_body", False)
 
 
 def _too_large(most: int) -> RequestError:

@@ -10,7 +10,7 @@ from gateway.errors import HTTP_STATUS, Code, PlaitError, RequestError
 from gateway.execution.exchange import Answer, GraphQLRequest, refusal
 from gateway.execution.failures import ours
 from gateway.telemetry.counters import Traffic
-from gateway.transport.body import read_body
+from gateway.transport.body import Body, read_body
 from gateway.transport.caching_headers import (
     NO_STORE,
     caching_headers,
@@ -23,7 +23,7 @@ from gateway.transport.csrf import require_intent
 from gateway.transport.event_streams import Followed
 from gateway.transport.framing import SSE
 from gateway.transport.limits import HttpLimits
-from gateway.transport.multipart import UploadDesk, is_form
+from gateway.transport.multipart import UploadDesk, is_form, require_form
 from gateway.transport.multipart_mixed import Mixed
 from gateway.transport.negotiation import DEFAULT, negotiate
 from gateway.transport.ratelimit import retry_after
@@ -54,15 +54,6 @@ Raises `RequestError` for credentials that are no good, at once or when awaited.
 """
 
 _CLOSE = (b"connection", b"close")
-_BEFORE_BODY = frozenset(
-    {
-        Code.NOT_ACCEPTABLE,
-        Code.UNSUPPORTED_MEDIA_TYPE,
-        Code.METHOD_NOT_ALLOWED,
-        Code.PAYLOAD_TOO_LARGE,
-        Code.REQUEST_TIMEOUT,
-    }
-)
 
 
 class Engine(Protocol):
@@ -126,6 +117,7 @@ class GraphQLOverHTTP:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request; when its client leaves, stop and say nothing."""
         headers = dict(scope["headers"])
+        receive = coming = Body(receive)
         get = scope["method"] == "GET"
         media, mixed = DEFAULT, None
         extra: list[tuple[bytes, bytes]] = NO_STORE.copy() if get else []
@@ -157,9 +149,9 @@ class GraphQLOverHTTP:
         except RequestError as error:
             self._traffic.refused[error.code] += 1
             status, body = HTTP_STATUS[error.code], refusal(error).body
-            extra += _refusal_headers(error.code, headers)
-            extra += challenges(error.code, headers, error)
-            extra += retry_after(error)
+            unread = coming.is_coming(headers)
+            extra += _refusal_headers(error, headers, unread=unread)
+            send = coming.hearing_out(send, self._limits.body_seconds) if unread else send
         await _send(send, status, media, body, extra)
 
     async def _exchange(
@@ -209,7 +201,7 @@ class GraphQLOverHTTP:
         limits = self._limits
         clock = asyncio.get_running_loop().time
         _require_plain(headers)
-        await self._desk.require(receive, headers)
+        require_form(headers, limits)
         with self._desk.place():
             watch.allow(until=clock() + limits.upload_seconds)
             with await self._desk.read(receive, headers) as form:
@@ -312,11 +304,13 @@ def _require_json(headers: Mapping[bytes, bytes]) -> None:
         )
 
 
-def _refusal_headers(code: Code, headers: Mapping[bytes, bytes]) -> list[tuple[bytes, bytes]]:
-    extra = [(b"allow", b"GET, POST")] if code is Code.METHOD_NOT_ALLOWED else []
-    has_body = headers.get(b"content-length", b"0") != b"0" or b"transfer-encoding" in headers
-    unread = code in _BEFORE_BODY or is_form(headers.get(b"content-type", b""))
-    if unread and has_body:
+def _refusal_headers(
+    error: RequestError, headers: Mapping[bytes, bytes], *, unread: bool
+) -> list[tuple[bytes, bytes]]:
+    extra = [*challenges(error.code, headers, error), *retry_after(error)]
+    if error.code is Code.METHOD_NOT_ALLOWED:
+        extra.append((b"allow", b"GET, POST"))
+    if unread:
         extra.append(_CLOSE)  # or the server would go on reading what nobody wants
     return extra
 

@@ -20,7 +20,6 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from gateway.errors import Code, RequestError
 from gateway.execution.exchange import GraphQLRequest
 from gateway.schema.uploads import Upload
-from gateway.transport.body import discard
 from gateway.transport.csrf import require_preflight
 from gateway.transport.request import decode_body
 from gateway.transport.watch import ClientLeft
@@ -37,8 +36,6 @@ _MAP: msgspec.json.Decoder[dict[str, list[str]]] = msgspec.json.Decoder(dict[str
 logging.getLogger("python_multipart").setLevel(logging.ERROR)
 
 _PARTS = ("operations", "map")
-_UNREAD = 8_388_608
-"""Bytes of a refused form that are read all the same, so that its sender hears why."""
 _SHAPE = "it must be a form of `operations`, `map` and files"
 
 
@@ -86,14 +83,6 @@ class UploadDesk:
         finally:
             self._busy -= 1
 
-    async def require(self, receive: Receive, headers: Mapping[bytes, bytes]) -> None:
-        """Refuse a form by its headers, by RequestError; its sender is heard out for a while."""
-        try:
-            _check(headers, self._limits)
-        except RequestError:
-            await discard(receive, _UNREAD)
-            raise
-
     async def read(self, receive: Receive, headers: Mapping[bytes, bytes]) -> Form:
         """The form of a body that is not refused. Raises `RequestError`, or `ClientLeft`."""
         limits = self._limits
@@ -104,21 +93,20 @@ class UploadDesk:
             max_fields=len(_PARTS),
             max_part_size=limits.max_body_bytes,
         )
-        try:
-            items = (await parser.parse()).multi_items()
-        except MultiPartException as error:
-            raise RequestError(f"The form is not acceptable: {error.message}") from None
         # Also those of parts that never ended, which are in no list of the parser's answer.
         files = parser._files_to_close_on_error  # noqa: SLF001 - it has no other name for them
         try:
+            items = (await parser.parse()).multi_items()
             return Form(_requests(items, limits), files)
+        except MultiPartException as error:  # before which the parser closed them
+            raise RequestError(f"The form is not acceptable: {error.message}") from None
         except BaseException:
             _close(files)
             raise
 
 
-def _check(headers: Mapping[bytes, bytes], limits: HttpLimits) -> None:
-    """What the headers tell of a form. Raises `RequestError`."""
+def require_form(headers: Mapping[bytes, bytes], limits: HttpLimits) -> None:
+    """Refuse a form by its headers. Raises `RequestError`."""
     require_preflight(headers)
     if int(headers.get(b"content-length", b"0")) > limits.max_upload_bytes:
         raise _too_large(limits)

@@ -241,15 +241,18 @@ async def test_viewers_share_no_answer(gateways: Gateways) -> None:
     assert "errors" not in allowed
     assert allowed["data"]["passports"]["nodes"][0]["animal"]["born"] is not None
     assert [one["animal"] for one in refused["data"]["passports"]["nodes"]] == [{"born": None}] * 2
+    places = [["passports", "nodes", number, "animal", "born"] for number in range(2)]
+    assert [one["path"] for one in refused["errors"]] == places
+    assert {one["extensions"]["code"] for one in refused["errors"]} == {"UNAUTHENTICATED"}
 
 
 async def test_errors_are_where_they_belong(gateways: Gateways) -> None:
-    """Paths of the inner one become the outer one's; the code it gave is kept."""
+    """Paths of the inner one become the outer one's; what it refuses the client is a refusal."""
     body = await gateways.ask("{ farAnimals(first: 1) { nodes { id seen } } remark(id: 1) { id } }")
     (error,) = body["errors"]
     assert error["path"] == ["farAnimals", "nodes", 0, "seen"]
     assert body["data"]["farAnimals"]["nodes"] == [{"id": "1", "seen": None}]
-    assert error["extensions"]["upstreamCode"] == "UNAUTHENTICATED"
+    assert error["extensions"]["code"] == error["extensions"]["upstreamCode"] == "UNAUTHENTICATED"
     body = await gateways.ask(
         "{ remarks(orderBy: [{id: ASC}]) { nodes { id feeding { grams } } } }"
     )

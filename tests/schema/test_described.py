@@ -5,9 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from graphql import DirectiveLocation, build_schema, is_specified_scalar_type
+from graphql import (
+    DirectiveLocation,
+    build_schema,
+    is_scalar_type,
+    is_specified_scalar_type,
+)
 
 from gateway.domain import load_schema
+from gateway.schema.columns.scalars import SCALARS
 from gateway.settings import Settings
 
 if TYPE_CHECKING:
@@ -26,6 +32,12 @@ SPECIFIED = {
     "@oneOf": "the specification of GraphQL defines it, and graphql-core says nothing of it",
 }
 """What says nothing here, and why it need not."""
+
+UNSPECIFIED = {
+    "_Any": "the specification of Apollo Federation defines it, and its SDL has no address",
+    "Vector": "its description says all: a list of numbers",
+}
+"""Scalars without an address of what specifies them, and why."""
 
 ON_THE_SCHEMA = {DirectiveLocation.FIELD_DEFINITION, DirectiveLocation.OBJECT}
 """Where directives stand of whose arguments Strawberry prints no description."""
@@ -74,6 +86,18 @@ def test_descriptions_are_sentences(schema: GraphQLSchema) -> None:
     """
     found = [element for name, element in elements(schema) if not name.startswith("@")]
     texts = {element.description or "." for element in found}
-    strawberrys = {text for text in texts if text.endswith((" (isoformat)", " (fixed-point)"))}
-    assert [text for text in texts - strawberrys if not text.endswith(".")] == []
+    assert [text for text in texts if not text.endswith(".")] == []
     assert [text for text in texts if len(text) > 400] == []
+
+
+def test_scalars_say_where_they_are_specified(schema: GraphQLSchema) -> None:
+    """Ours of columns too that the bundled schema does not use."""
+    urls = {
+        type_.name: type_.specified_by_url
+        for type_ in schema.type_map.values()
+        if is_scalar_type(type_) and not is_specified_scalar_type(type_)
+    }
+    urls |= {scalar.name: scalar.specified_by_url for scalar in SCALARS.values()}
+    assert {name for name, url in urls.items() if url is None} == set(UNSPECIFIED)
+    assert all(url is None or url.startswith("https://") for url in urls.values())
+    assert {"Date", "DateTime", "Time", "UUID", "Bytes", "Duration", "JSON"} <= set(urls)

@@ -15,6 +15,7 @@ from subscriptions.speaking import Stream, until
 from gateway.configuration import Secret
 from gateway.settings import Upstream
 from gateway.sources.streams import Streams
+from gateway.sources.upstream.refusals import Refusals
 from gateway.sources.upstream.subscriptions import Topic, UpstreamSubscriptions
 
 if TYPE_CHECKING:
@@ -195,7 +196,7 @@ async def test_a_gateway_takes_the_events_of_a_gateway(room: Newsroom, way: Any)
         way=way,
         init_seconds=5,
         credentials={},
-        trusted=True,
+        refusals=Refusals("inner", callers=False, trusted=True),
     )
     document = "subscription { wireFew(count: 2) }"
     topic = Topic(document, b"{}", (), orjson.dumps({"query": document}))

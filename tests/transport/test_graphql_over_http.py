@@ -356,22 +356,29 @@ async def test_a_body_in_chunks_is_read_whole(client: httpx.AsyncClient) -> None
 
 @pytest.mark.parametrize("announced", [True, False])
 async def test_a_body_beyond_its_limit_is_413(engine: ToyEngine, *, announced: bool) -> None:
-    """Refused unread where its length is announced, at the limit where it is not."""
+    """Answered unread where its length is announced, at the limit where it is not."""
     sent = 0
+    answered: list[tuple[int, Any]] = []
 
-    async def chunks() -> Any:
+    async def receive() -> Any:
         nonlocal sent
-        for _ in range(1_000):
-            sent += 1_000
-            yield b" " * 1_000
+        sent += 1_000
+        return {"type": "http.request", "body": b" " * 1_000, "more_body": sent < 1_000_000}
 
-    headers = {**JSON, "content-length": "1000000"} if announced else JSON
-    async with client_of(site_of(engine, HttpLimits(max_body_bytes=10_000))) as client:
-        response = await client.post("/graphql", content=chunks(), headers=headers)
-    assert response.status_code == 413
-    assert code_of(response) == "PAYLOAD_TOO_LARGE"
-    assert response.headers["connection"] == "close"
-    assert sent == (0 if announced else 11_000)
+    async def send(message: Any) -> None:
+        answered.append((sent, message))
+
+    length = (b"content-length", b"1000000") if announced else (b"transfer-encoding", b"chunked")
+    headers = [(b"content-type", b"application/json"), length]
+    scope = {"type": "http", "method": "POST", "path": "/graphql", "headers": headers}
+    app = site_of(engine, HttpLimits(max_body_bytes=10_000))
+    await app({**scope, "query_string": b""}, receive, send)
+    (before, start), (_, whole), (_, end) = answered
+    assert before == (0 if announced else 11_000)
+    assert start["status"] == 413
+    assert (b"connection", b"close") in start["headers"]
+    assert b"PAYLOAD_TOO_LARGE" in whole["body"]
+    assert end["body"] == b""
 
 
 JSON_VALUES = st.recursive(

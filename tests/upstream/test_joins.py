@@ -13,19 +13,7 @@ from upstream import joined, people
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from conftest import FreshDatabase
     from upstream.joined import Joined
-
-
-@pytest.fixture(scope="module")
-async def database(module_database: FreshDatabase) -> str:
-    url = await module_database()
-    connection = await asyncpg.connect(url)
-    try:
-        await joined.fill(connection)
-    finally:
-        await connection.close()
-    return url
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import asyncio
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
-import asyncpg
 import orjson
 import pytest
 from toy.clients import put_together
@@ -21,21 +20,17 @@ from gateway.viewer import ANONYMOUS
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from conftest import FreshDatabase
     from upstream.joined import Joined
 
 BOTH = pytest.mark.parametrize("form", list(Form))
 
 
 @pytest.fixture(scope="module")
-async def gateway(module_database: FreshDatabase) -> AsyncIterator[Joined]:
-    url = await module_database()
-    connection = await asyncpg.connect(url)
-    try:
-        await joined.fill(connection)
-    finally:
-        await connection.close()
-    async with people.running() as service, joined.running(service, joined.joined(), url) as one:
+async def gateway(database: str) -> AsyncIterator[Joined]:
+    async with (
+        people.running() as service,
+        joined.running(service, joined.joined(), database) as one,
+    ):
         yield one
 
 

@@ -6,7 +6,6 @@ import datetime as dt  # noqa: TC003 - Strawberry reads annotations at run time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import asyncpg
 import pytest
 from federation import supergraph
 from graphql import (
@@ -35,7 +34,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from conftest import FreshDatabase
     from upstream.joined import Joined
 
 ODD = """
@@ -96,17 +94,6 @@ def test_types_are_printed_as_they_were_written(text: str) -> None:
                 assert arguments(printed, field) == arguments(given, field)
         elif not name.startswith("__") and name not in {"Mutation", "Date", "DateTime"}:
             assert print_type(printed.type_map[name]) == print_type(type_)
-
-
-@pytest.fixture(scope="module")
-async def database(module_database: FreshDatabase) -> str:
-    url = await module_database()
-    connection = await asyncpg.connect(url)
-    try:
-        await joined.fill(connection)
-    finally:
-        await connection.close()
-    return url
 
 
 @pytest.fixture

@@ -177,6 +177,28 @@ async def test_answers_with_errors_are_not_kept(service: People, answer: Any) ->
         assert await sent(gateway, '{ person(id: "1") { name } }') == 1
 
 
+async def test_who_joins_anothers_question_gets_all_its_errors(service: People) -> None:
+    """One request for two who ask the same at once; each is told what went wrong, and where."""
+    failed = [["people", 0, "name"], ["people", 1, "name"]]
+    failing = {"data": {"people": None}, "errors": [{"message": "No.", "path": p} for p in failed]}
+    going = asyncio.Event()
+
+    async def wrong(_scope: Any, _receive: Any, send: Any) -> None:
+        await going.wait()
+        await reply(send, 200, json.dumps(failing))
+
+    service.answer = wrong
+    async with keeping(service, caches={"Query.people": Cache(60)}) as gateway:
+        both = [asyncio.create_task(gateway.ask("{ people { name } }")) for _ in range(2)]
+        async with asyncio.timeout(20):
+            while not service.requests:  # noqa: ASYNC110 - it tells nobody
+                await asyncio.sleep(0.01)
+        going.set()
+        for body in await asyncio.gather(*both):
+            assert [error["path"] for error in body["errors"]] == failed
+        assert len(service.requests) == 1
+
+
 async def test_tags_that_a_mutation_declares_are_invalidated(service: People) -> None:
     """What was kept under them is asked anew."""
     caches = {

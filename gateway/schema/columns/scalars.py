@@ -261,27 +261,60 @@ def _told(definition: ScalarDefinition) -> ScalarDefinition:
     return replace(definition, parse_value=value, parse_literal=literal)
 
 
+_NUMBERS_AS_TEXT = "https://www.rfc-editor.org/rfc/rfc7493#section-2.2"
+"""How JSON holds a number that no double does."""
+
 _DEFINITIONS: dict[object, ScalarDefinition] = {
-    datetime: replace(DateTimeDefinition, serialize=write_moment),
-    time: replace(TimeDefinition, serialize=write_moment, parse_value=read_time),
-    Decimal: replace(DecimalDefinition, serialize=_digits, parse_value=read_decimal),
-    date: DateDefinition,
-    UUID: replace(UUIDDefinition, description="A UUID, as 32 hexadecimal digits in five groups."),
+    datetime: replace(
+        DateTimeDefinition,
+        description="A date and time in ISO 8601; without an offset where no time zone is known.",
+        specified_by_url="https://www.w3.org/TR/xmlschema11-2/#dateTime",
+        serialize=write_moment,
+    ),
+    time: replace(
+        TimeDefinition,
+        description="A time of day in ISO 8601, from `00:00:00` up to `24:00:00`.",
+        specified_by_url="https://www.w3.org/TR/xmlschema11-2/#time",
+        serialize=write_moment,
+        parse_value=read_time,
+    ),
+    Decimal: replace(
+        DecimalDefinition,
+        description="A decimal number as text, without an exponent; or `NaN`, `Infinity`, "
+        "`-Infinity`.",
+        specified_by_url=_NUMBERS_AS_TEXT,
+        serialize=_digits,
+        parse_value=read_decimal,
+    ),
+    date: replace(
+        DateDefinition,
+        description="A date in ISO 8601, such as `2026-01-31`.",
+        specified_by_url="https://www.rfc-editor.org/rfc/rfc3339#section-5.6",
+    ),
+    UUID: replace(
+        UUIDDefinition,
+        description="A UUID, as 32 hexadecimal digits in five groups.",
+        specified_by_url="https://www.rfc-editor.org/rfc/rfc9562#section-4",
+    ),
     BigInt: scalar(
         name="BigInt",
         description="A 64-bit integer, as a string of digits.",
+        specified_by_url=_NUMBERS_AS_TEXT,
         serialize=str,
         parse_value=parse_bigint,
     ),
     Bytes: scalar(
         name="Bytes",
         description="Binary data, as base64 text.",
+        specified_by_url="https://www.rfc-editor.org/rfc/rfc4648#section-4",
         serialize=_base64,
         parse_value=parse_bytes,
     ),
     Duration: scalar(
         name="Duration",
-        description="A span of time in ISO 8601, such as `P1DT2H30M`.",
+        description="A span of time in ISO 8601, such as `P1DT2H30M`; any part may be negative.",
+        specified_by_url="https://www.postgresql.org/docs/current/datatype-datetime.html"
+        "#DATATYPE-INTERVAL-OUTPUT",
         serialize=write_duration,
         parse_value=parse_duration,
     ),

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import re
 import secrets
+from dataclasses import dataclass
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 import orjson
 
+from gateway.embedding.retrying import retry_after
 from gateway.errors import SourceError, SourceRefused
 from gateway.sources import pieces
 from gateway.sources.contract import Pieces
@@ -24,16 +26,15 @@ if TYPE_CHECKING:
     from gateway.sources.contract import Value
     from gateway.sources.http import Reply
     from gateway.sources.upstream.error_log import ErrorLog
+    from gateway.sources.upstream.refusals import Refusals
 
 MAX_ERRORS = 100
 _TOKEN = f"plait-{secrets.token_hex(12)}-"
 _MARKED = re.compile(b'"' + _TOKEN.encode() + rb'(\d+);"')
 _OWN = "plait_"
 """How aliases begin that a client does not know of."""
-_MOST_TEXT = 500
 _OK = 200
 _TYPES = ("application/json", "application/graphql-response+json")
-_CODE = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")
 
 
 class RemoteError(msgspec.Struct):
@@ -44,43 +45,56 @@ class RemoteError(msgspec.Struct):
     extensions: dict[str, Any] | None = None
 
 
-class Envelope(msgspec.Struct):
+class _Response(msgspec.Struct):
     """A GraphQL response whose data stays as bytes."""
 
     data: dict[str, msgspec.Raw] | None = None
     errors: list[RemoteError] | None = None
 
 
-_ENVELOPE = msgspec.json.Decoder(Envelope)
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """A GraphQL response, and what came with it.
+
+    `status` is that of HTTP, `hold` the seconds for which the service asks to be left alone.
+    """
+
+    data: Mapping[str, msgspec.Raw] | None = None
+    errors: Sequence[RemoteError] = ()
+    status: int = _OK
+    hold: float | None = None
+
+
+_BARE = Envelope()
+_RESPONSE = msgspec.json.Decoder(_Response)
 _LIST = msgspec.json.Decoder(list[msgspec.Raw])
 _OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
-def envelope(name: str, reply: Reply) -> Envelope:
-    """The reply's envelope. Raises SourceRefused where it is no GraphQL response."""
+def envelope(refusals: Refusals, reply: Reply) -> Envelope:
+    """The reply's envelope. Raises SourceError where it is no GraphQL response."""
+    bare = Envelope(status=reply.status, hold=retry_after(reply.headers.get("retry-after")))
     kind = reply.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind not in _TYPES:
-        raise SourceRefused(
-            f"{name} answered with status {reply.status} and no JSON.",
-            extensions=_status(reply.status),
-        )
-    return result(name, reply.body, reply.status)
+        raise refusals.of_answer(bare, f"answered with status {reply.status} and no JSON")
+    return result(refusals, reply.body, bare)
 
 
-def result(name: str, body: bytes, status: int = _OK) -> Envelope:
-    """A response's envelope, or a subscription's event's. Raises SourceRefused as `envelope`."""
+def result(refusals: Refusals, body: bytes, bare: Envelope = _BARE) -> Envelope:
+    """A response's envelope, or a subscription's event's. Raises SourceError as `envelope`.
+
+    `bare` is what came with it.
+    """
     try:
         if not body.isascii():
             body.decode()
-        found = _ENVELOPE.decode(body)
+        found = _RESPONSE.decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        raise SourceRefused(
-            f"{name} answered with status {status} and no GraphQL response.",
-            extensions=_status(status),
-        ) from None
+        says = f"answered with status {bare.status} and no GraphQL response"
+        raise refusals.of_answer(bare, says) from None
     if found.data is None and not found.errors:
-        raise SourceRefused(f"{name} answered without data.", extensions=_status(status))
-    return found
+        raise refusals.of_answer(bare, "answered without data")
+    return Envelope(found.data, found.errors or (), bare.status, bare.hold)
 
 
 def items(name: str, raw: bytes) -> list[msgspec.Raw]:
@@ -112,41 +126,31 @@ def part_value(part: RemotePart, answer: Envelope, errors: Errors) -> Value:
 
 
 class Errors:
-    """An upstream's errors by where they belong; `trusted` lets its messages out, `log` in."""
+    """An answer's errors by where they belong; `log` takes them in.
+
+    `own`: how long a path of an error is at most that is about what the gateway asked by itself.
+    """
 
     def __init__(
-        self,
-        name: str,
-        errors: Sequence[RemoteError],
-        *,
-        trusted: bool,
-        log: ErrorLog | None = None,
+        self, refusals: Refusals, answer: Envelope, *, own: int = -1, log: ErrorLog | None = None
     ) -> None:
-        self._name = name
-        self._trusted = trusted
         self.by_root: dict[str | int, list[tuple[tuple[str | int, ...], SourceError]]] = {}
         self.general: SourceError | None = None
         """The error of a value that is not there though nothing is said of it."""
         self.pathless: SourceError | None = None
         """An error that does not say where it belongs."""
-        if errors and log is not None:
-            log.note(errors)
-        for error in errors[:MAX_ERRORS]:
-            typed = self._typed(error)
-            if error.path:
-                self.by_root.setdefault(error.path[0], []).append((tuple(error.path[1:]), typed))
+        if answer.errors and log is not None:
+            log.note(answer.errors)
+        for error in answer.errors[:MAX_ERRORS]:
+            path = tuple(error.path or ())
+            given = len(path) <= own
+            typed = refusals.of_error(error, answer, own=given)
+            if path:
+                self.by_root.setdefault(path[0], []).append((path[1:], typed))
             elif self.pathless is None:
                 self.pathless = typed
             if self.general is None:  # one of its own: each keeps what is below its null
-                self.general = self._typed(error)
-
-    def _typed(self, error: RemoteError) -> SourceError:
-        details = {"upstream": self._name}
-        code = (error.extensions or {}).get("code")
-        if isinstance(code, str) and 0 < len(code) <= 64 and _CODE.issuperset(code):  # noqa: PLR2004 - long enough for any code
-            details["upstreamCode"] = code
-        message = error.message[:_MOST_TEXT] if self._trusted and error.message else ""
-        return SourceError(message or f"{self._name} reported an error.", extensions=details)
+                self.general = refusals.of_error(error, answer, own=given, elsewhere=bool(path))
 
     def at(self, data: Mapping[str, msgspec.Raw] | None, key: str, *, whole: bool = False) -> Value:
         """The value under a key of the data; with `whole`, what failed below it stays null."""
@@ -210,7 +214,3 @@ def _placed(error: SourceError, below: tuple[str | int, ...]) -> SourceError:
     """The error, which happened `below` its null: as far as the client knows the names there."""
     error.below = tuple(takewhile(lambda step: not str(step).startswith(_OWN), below))
     return error
-
-
-def _status(status: int) -> dict[str, int] | None:
-    return None if status == _OK else {"status": status}

@@ -53,6 +53,11 @@ def _representation(prepared: PreparedObjects, key: Key) -> dict[str, Any]:
     }
 
 
+def own_steps(prepared: PreparedObjects) -> int:
+    """How many steps of a path in an answer lead to an object: what is asked there is the key."""
+    return 2 if prepared.document else 1
+
+
 def values(
     name: str, prepared: PreparedObjects, keys: Sequence[Key], answer: Envelope, errors: Errors
 ) -> list[Value]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import urlsplit
 
 from gateway.errors import PlaitError, SourceError
 from gateway.schema.access.rules import HEADERS, VIEWER_SPEC
@@ -21,6 +22,7 @@ from gateway.sources.upstream.prepared import (
     prepare_fields,
     prepare_objects,
 )
+from gateway.sources.upstream.refusals import Refusals
 from gateway.sources.upstream.subscriptions import Topic, UpstreamSubscriptions
 from gateway.telemetry.propagation import TRACE_HEADERS
 
@@ -51,7 +53,8 @@ class UpstreamSource:
     Without a `url` no setting says where it is, and what is asked of it fails.
 
     `authorization` goes with every document, and of a request's own headers those in `forward`,
-    which then are part of what a group shares. `trusted` lets the upstream's messages reach our
+    which then are part of what a group shares. Where there is no `authorization`, they tell it who
+    asks, and its refusals are the client's affair. `trusted` lets the upstream's messages reach our
     clients, `log_errors` the log; `max_bytes` bounds an answer. `subscriptions` says how it sends
     events, and where.
     """
@@ -77,11 +80,12 @@ class UpstreamSource:
         self.concurrency = concurrency
         self._located = url is not None
         self._required = required and self._located
-        self._signs_in = bool(authorization)
+        self._signs_in = bool(authorization) or "@" in urlsplit(url or "").netloc
         self._info = info
-        self._trusted = trusted
         self._log = ErrorLog(name) if log_errors else None
         self._forward = forward - NEVER
+        callers = not (self._signs_in or self._forward <= TRACE_HEADERS)
+        self._refusals = Refusals(name, callers=callers, trusted=trusted)
         self._viewer_slots = ((VIEWER_SPEC, HEADERS),) if self._forward else ()
         credentials = {"authorization": authorization} if authorization else {}
         streams = Streams(
@@ -93,7 +97,7 @@ class UpstreamSource:
             way=subscriptions,
             init_seconds=connect_timeout,
             credentials=credentials,
-            trusted=trusted,
+            refusals=self._refusals,
             log=self._log,
         )
         self._service = HttpService(
@@ -132,7 +136,7 @@ class UpstreamSource:
             reply = await self._service.send(_PROBE, budget.deadline)
             if reply.status in _WHO_ASKS and not self._signs_in:
                 return Health(ready=True, detail="asks for credentials", required=self._required)
-            ready = envelope(self.name, reply).data is not None
+            ready = envelope(self._refusals, reply).data is not None
         except SourceError as error:
             return Health(ready=False, detail=error.message, required=self._required)
         detail = "answers" if ready else f"{self.name} reports an error"
@@ -150,7 +154,7 @@ class UpstreamSource:
         repeatable = not isinstance(prepared, PreparedFields) or prepared.reads
         request = Outgoing("POST", body=body, headers=headers, repeatable=repeatable)
         reply = await self._service.send(request, budget.deadline)
-        return self.values(prepared, keys, envelope(self.name, reply))
+        return self.values(prepared, keys, envelope(self._refusals, reply))
 
     async def events(
         self, prepared: PreparedFields, arguments: tuple[Any, ...]
@@ -186,10 +190,12 @@ class UpstreamSource:
         self, prepared: PreparedFields | PreparedObjects, keys: Sequence[Key], answer: Envelope
     ) -> list[Value]:
         """What an answer, or an event of a subscription, gives for the keys."""
-        errors = Errors(self.name, answer.errors or (), trusted=self._trusted, log=self._log)
         if isinstance(prepared, PreparedFields):
+            errors = Errors(self._refusals, answer, log=self._log)
             values = [part_value(prepared.parts[number], answer, errors) for (number,) in keys]
         else:
+            own = objects.own_steps(prepared)
+            errors = Errors(self._refusals, answer, own=own, log=self._log)
             values = objects.values(self.name, prepared, keys, answer, errors)
         return [_patched(prepared, value) for value in values]
 

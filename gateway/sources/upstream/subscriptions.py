@@ -6,15 +6,16 @@ Equal subscriptions of one process are one there: equal documents, variables and
 from __future__ import annotations
 
 import asyncio
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
 import orjson
 
-from gateway.errors import SourceRefused, SourceTimeout, SourceUnavailable
+from gateway.errors import SourceError, SourceRefused, SourceTimeout, SourceUnavailable
 from gateway.sources.fanout import Fanout
-from gateway.sources.upstream.answers import Errors, result
+from gateway.sources.upstream.answers import result
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from gateway.sources.streams import Socket, Streams
     from gateway.sources.upstream.answers import Envelope
     from gateway.sources.upstream.error_log import ErrorLog
+    from gateway.sources.upstream.refusals import Refusals
 
 PROTOCOL = "graphql-transport-ws"
 _ID = "1"
@@ -61,7 +63,7 @@ class Topic:
 
 
 class UpstreamSubscriptions:
-    """The events of one upstream. `trusted` lets its messages reach our clients, `log` a log."""
+    """The events of one upstream. `refusals` say what its errors are, `log` takes them in."""
 
     def __init__(  # noqa: PLR0913 - one parameter per setting
         self,
@@ -71,7 +73,7 @@ class UpstreamSubscriptions:
         way: Literal["websocket", "sse", "multipart"],
         init_seconds: float,
         credentials: Mapping[str, str],
-        trusted: bool,
+        refusals: Refusals,
         log: ErrorLog | None = None,
     ) -> None:
         self._name = streams.name
@@ -79,7 +81,7 @@ class UpstreamSubscriptions:
         self._way = way
         self._init_seconds = init_seconds
         self._credentials = dict(credentials)
-        self._trusted = trusted
+        self._refusals = refusals
         self._log = log
         secure = url.replace("https://", "wss://", 1).replace("http://", "ws://", 1)
         self._url = secure if way == "websocket" else url
@@ -98,9 +100,14 @@ class UpstreamSubscriptions:
         await self._shared.close()
         await self._streams.close()
 
-    def _listen(self, topic: Topic) -> AsyncGenerator[Envelope, None]:
+    async def _listen(self, topic: Topic) -> AsyncGenerator[Envelope, None]:
         ways = {"websocket": self._over_socket, "sse": self._over_lines}
-        return ways.get(self._way, self._in_parts)(topic)
+        async with aclosing(ways.get(self._way, self._in_parts)(topic)) as answers:
+            try:
+                async for answer in answers:
+                    yield answer
+            except SourceError as error:
+                raise self._refusals.of_stream(error) from None
 
     # graphql-transport-ws ------------------------------------------------------------------------
 
@@ -125,7 +132,7 @@ class UpstreamSubscriptions:
                 if message.type == "error":
                     raise self._refused(b'{"errors":' + bytes(message.payload) + b"}")
                 if message.type == "next":
-                    yield result(self._name, bytes(message.payload))
+                    yield result(self._refusals, bytes(message.payload))
 
     async def _message(self, socket: Socket) -> _Message:
         """The next message that is not about the connection being alive."""
@@ -155,7 +162,7 @@ class UpstreamSubscriptions:
                     if kind == b"complete":
                         return
                     if data:
-                        yield result(self._name, b"\n".join(data))
+                        yield result(self._refusals, b"\n".join(data))
                     kind, data = b"", list[bytes]()
         raise SourceUnavailable(f"{self._name} ended the stream without saying so.")
 
@@ -176,15 +183,16 @@ class UpstreamSubscriptions:
                     raise SourceRefused(f"{self._name} sent a part that is no event.") from None
                 payload, errors = bytes(told.payload), bytes(told.errors)
                 if payload not in (b"", b"null"):
-                    yield result(self._name, payload)
+                    yield result(self._refusals, payload)
                 elif errors:
                     raise self._refused(b'{"errors":' + errors + b"}")
         raise SourceUnavailable(f"{self._name} ended the stream without saying so.")
 
-    def _refused(self, body: bytes) -> Exception:
+    def _refused(self, body: bytes) -> SourceError:
         try:
-            found = result(self._name, body)
-        except SourceRefused as error:
+            found = result(self._refusals, body)
+        except SourceError as error:
             return error
-        errors = Errors(self._name, found.errors or (), trusted=self._trusted, log=self._log)
-        return errors.general or SourceRefused(f"{self._name} refused the subscription.")
+        if self._log is not None:
+            self._log.note(found.errors)
+        return self._refusals.of_error(found.errors[0], found)
