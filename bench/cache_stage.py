@@ -207,10 +207,10 @@ class CountingStore(RedisCacheStore):
 
     trips = 0
 
-    async def bump(self, tags: Sequence[str], node: str, epoch: str) -> Bumped:
+    async def bump(self, tags: Sequence[str], node: str) -> Bumped:
         """As of the store."""
         self.trips += 1
-        return await super().bump(tags, node, epoch)
+        return await super().bump(tags, node)
 
 
 async def _invalidation(redis: str) -> CacheRow:

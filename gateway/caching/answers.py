@@ -53,14 +53,9 @@ class Answer(NamedTuple):
 
 
 def joined(answer: Answer) -> Answer:
-    """The answer of another's call, as somebody's own.
-
-    Errors are copied: raising one object twice tangles its traces.
-    """
+    """The answer of another's call, as somebody's own."""
     state = State.JOINED if answer.state in {State.MISS, State.BYPASS} else answer.state
     value = answer.value
     if isinstance(value, SourceError):
-        own = type(value)(value.message, code=value.code, extensions=value.details)
-        own.__cause__ = value
-        value = own
+        value = value.as_own()
     return Answer(value, state, answer.age)

@@ -63,7 +63,12 @@ def make_cache(
             seconds=options.breaker_seconds,
         )
         coherence = Coherence(
-            store, memory, clocks.steady, node=node or node_name(), lease=options.lease_seconds
+            store,
+            memory,
+            clocks.steady,
+            shared.believe,
+            node=node or node_name(),
+            lease=options.lease_seconds,
         )
     flights = Flights(memory)
     filling = Filling(

@@ -6,18 +6,17 @@ Reads and fills are joined and bounded; every fault of the cache is a miss. See 
 from __future__ import annotations
 
 import asyncio
-import fnmatch
 import logging
 from typing import TYPE_CHECKING, Any, overload
 
 from gateway.caching.answers import Answer, State, joined
 from gateway.caching.filling import Fill
-from gateway.caching.tags import of_list, with_lists
+from gateway.caching.tags import matching, of_lists_like, with_lists
 from gateway.errors import SourceError, SourceTimeout, SourceUnavailable
-from gateway.sources.cache import EVERYTHING
+from gateway.sources.cache import BY_NAME, EVERYTHING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from gateway.caching.answers import Want
     from gateway.caching.coherence import Coherence
@@ -72,6 +71,7 @@ class Cache:
         """Whether anybody ever looked for something here, or opened it."""
         self.at_first: Callable[[], None] | None = None
         """What else begins when it is first used; set once."""
+        self._named: Callable[[Collection[str]], None] = lambda _: None
         self._invalidations: set[asyncio.Task[bool]] = set()
         self._unclear: dict[str, float] = {}
         self._repeating: asyncio.Task[None] | None = None
@@ -215,6 +215,15 @@ class Cache:
             self._counts[answer.state] += 1
         return answers
 
+    def follow(self, named: Callable[[Collection[str]], None]) -> None:
+        """Call with the tags of whatever is invalidated by name, on any replica, from now on.
+
+        With `EVERYTHING` where that may have been missed.
+        """
+        self._named = named
+        if self._coherence is not None:
+            self._coherence.named = named
+
     async def invalidate(self, tags: Iterable[str]) -> bool:
         """From its return on no replica serves what was read before it, under any of these tags.
 
@@ -224,6 +233,8 @@ class Cache:
         wanted = with_lists(tags)
         if self._coherence is None:
             self.memory.invalidate(wanted)
+            if BY_NAME in wanted:
+                self._named(wanted)
             return True
         task = asyncio.ensure_future(self._coherence.invalidate(wanted))
         self._invalidations.add(task)
@@ -247,8 +258,11 @@ class Cache:
             await self.invalidate(due)
 
     async def told(self, tags: Iterable[str]) -> None:
-        """Invalidate as `invalidate` does. Raises SourceUnavailable where that gives False."""
-        if not await self.invalidate(tags):
+        """Invalidate by name, as `invalidate` does.
+
+        Raises SourceUnavailable where that gives False.
+        """
+        if not await self.invalidate((*tags, BY_NAME)):
             raise SourceUnavailable("The shared level of the cache is not reachable.")
 
     async def invalidate_like(self, pattern: str) -> int:
@@ -261,7 +275,9 @@ class Cache:
         if len(found) >= MOST_BY_PATTERN:
             await self.told((EVERYTHING,))
             return len(found)
-        every = [*found, *(await self._like(_types_like(pattern)))]
+        lists = of_lists_like(pattern)
+        # Both patterns too: who goes past the cache may show what nothing in it has.
+        every = [*found, *(await self._like(lists)), pattern, lists]
         for start in range(0, len(every), 1_000):
             await self.told(every[start : start + 1_000])
         return len(found)
@@ -269,8 +285,7 @@ class Cache:
     async def _like(self, pattern: str) -> list[str]:
         if self.store is not None:
             return await self.store.tags_like(pattern, MOST_BY_PATTERN)
-        literal = pattern.replace("[", "[[]")
-        return [tag for tag in self.memory.tags() if fnmatch.fnmatchcase(tag, literal)]
+        return [*filter(matching(pattern), self.memory.tags())]
 
     # Misses ------------------------------------------------------------------------------------
 
@@ -297,17 +312,6 @@ class Cache:
         await asyncio.wait({flight.future for flight in waiting}, timeout=max(0.0, left))
         own = set(mine.values())
         return [_landed(flight, own=flight in own) for flight in waiting]
-
-
-def _types_like(pattern: str) -> str:
-    """A pattern of the lists of all types that may have rows like this pattern.
-
-    Of rows that are being read nobody has tags yet; what is read of a list's type has that.
-    """
-    name, rows, _ = pattern.partition(":")
-    if not rows:
-        name = name.partition("*")[0].partition("?")[0] + ("*" if {*name} & {*"*?"} else "")
-    return of_list(name)
 
 
 def _landed(flight: Flight, *, own: bool) -> Answer:

@@ -17,15 +17,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-import secrets
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from gateway.errors import SourceError, SourceUnavailable
-from gateway.sources.cache import EVERYTHING, Acknowledged, Mark
+from gateway.sources.cache import BY_NAME, EVERYTHING, Acknowledged, Mark
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+    from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
 
     from gateway.caching.memory import Memory
     from gateway.sources.cache import Notice, SharedStore
@@ -38,7 +37,8 @@ _OWN_SHARE = 0.9
 """The part of a lease that its holder counts on: clocks do not run alike."""
 _RENEWALS = 4
 """Renewals within the length of a lease."""
-_PAUSE = 0.5
+_PAUSE = 0.1
+"""Seconds from a lost connection to the next."""
 _UNTOLD = 1.0
 """Seconds without the store that are told to nobody: memory is not served from, that is all."""
 _MOST_OWED = 10_000
@@ -50,22 +50,26 @@ class Coherence:
     """This node's part: it listens, holds a lease while it hears everything, and invalidates.
 
     `node`: a name no other process has. `lease`: seconds, the same for all nodes of a store.
-    `clock` is monotonic, seconds.
+    `clock` is monotonic, seconds. `in_touch` is called when the store answers again.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one collaborator each
         self,
         store: SharedStore,
         memory: Memory,
         clock: Callable[[], float],
+        in_touch: Callable[[], None],
         *,
         node: str,
-        lease: float = LEASE_SECONDS,
+        lease: float,
     ) -> None:
         self.node = node
         self._store = store
         self._memory = memory
         self._clock = clock
+        self._in_touch = in_touch
+        self.named: Callable[[Collection[str]], None] = lambda _: None
+        """Called as `Cache.follow` says."""
         self._lease = lease
         self._leased_until = float("-inf")
         self._epoch = ""
@@ -116,9 +120,8 @@ class Coherence:
         wanted = _bounded(tags)
         if not wanted:
             return True
-        epoch = secrets.token_hex(8)
         try:
-            bumped = await self._store.bump(wanted, self.node, epoch)
+            bumped = await self._store.bump(wanted, self.node)
         except SourceError:
             self._memory.invalidate(wanted)
             self._owe(wanted)
@@ -205,14 +208,17 @@ class Coherence:
 
     def _noticed(self, notice: Notice) -> None:
         epoch, number = notice.mark
+        missed = epoch != self._epoch or number > self._heard + 1
         if self._joining or epoch != self._epoch:
             self._memory.forget_all()
             self._leased_until = float("-inf")
             self._joining = True
-        elif number > self._heard + 1:
+        elif missed:
             self._memory.forget_all()
         else:
             self._memory.invalidate(notice.tags)
+        if missed or BY_NAME in notice.tags:
+            self.named((EVERYTHING,) if missed else notice.tags)
         self._heard = max(self._heard, number) if epoch == self._epoch else number
         if self._pending is not None and self._heard >= self._pending[0]:
             self._leased_until = max(self._leased_until, self._pending[1])
@@ -248,7 +254,7 @@ class Coherence:
     async def _renew(self) -> None:
         self._renewals += 1
         sent = self._clock()
-        mark = await self._store.renew(self.node, str(self._renewals), secrets.token_hex(8))
+        mark = await self._store.renew(self.node, str(self._renewals))
         until = sent + self._lease * _OWN_SHARE
         if self._joining or mark.epoch != self._epoch:
             self._join(mark)
@@ -264,6 +270,8 @@ class Coherence:
     def _join(self, mark: Mark) -> None:
         """All up to this mark counts as heard: nothing of before it is in memory."""
         self._memory.forget_all()
+        if mark.epoch != self._epoch or mark.number > self._heard:
+            self.named((EVERYTHING,))
         if mark.epoch == self._epoch:
             self._heard = max(self._heard, mark.number)
         else:
@@ -271,6 +279,7 @@ class Coherence:
             self._heard = mark.number
         self._pending = None
         self._joining = False
+        self._in_touch()
 
     async def _repay(self) -> None:
         """Invalidate in the store what could not be while it was away."""
@@ -281,4 +290,6 @@ class Coherence:
 
 def _bounded(tags: Iterable[str]) -> list[str]:
     wanted = list(dict.fromkeys(tags))
-    return wanted if len(wanted) <= MOST_TAGS else [EVERYTHING]
+    if len(wanted) <= MOST_TAGS:
+        return wanted
+    return [EVERYTHING, *({BY_NAME} & {*wanted})]

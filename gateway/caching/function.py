@@ -33,6 +33,8 @@ T = TypeVar("T")
 
 CURRENT: ContextVar[Cache | None] = ContextVar("plait_cache", default=None)
 """The cache of the gateway that runs the current request, where it has one."""
+CALLED: ContextVar[set[str] | None] = ContextVar("plait_called", default=None)
+"""Gathers the tags of the functions that are called, where somebody wants to know."""
 
 DAY_SECONDS = 86_400
 
@@ -86,6 +88,8 @@ def cached(  # noqa: PLR0913 - each is an option
                     return [orjson.dumps(await function(*args, **kwargs))]
 
             want = Want(entry_key(plan, (own.deployment, told)), of_declared(named))
+            if (called := CALLED.get()) is not None:
+                called.update(want.tags)
             deadline = asyncio.get_running_loop().time() + CALL_SECONDS
             (answer,) = await own.fetch([want], policy, load, deadline, local=not shared)
             if isinstance(answer.value, Exception):

@@ -6,6 +6,7 @@
     Trend[+]      lists: rows that come and go, or of which nobody knows what changed
     Trend[score]  lists that find or order their rows by this column
     topic_items   a table that no entity shows, or a collection of points
+    Rate          what a declaration names: of a field, of a function
 
 A change of known rows bumps their own tags, `Trend[]`, and `Trend[score]` where score is all that
 it changed, else `Trend[+]`; one of unknown rows bumps `Trend`.
@@ -15,6 +16,8 @@ answer which rows it shows, that none of them was changed meanwhile.
 
 from __future__ import annotations
 
+import fnmatch
+import re
 from datetime import date
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -121,6 +124,27 @@ def with_lists(tags: Iterable[str]) -> list[str]:
         elif tag.endswith("[]") and tag[:-2] not in told:
             found[of_rows(tag[:-2])] = None
     return list(found)
+
+
+def matching(pattern: str) -> Callable[[str], object]:
+    """Whether a tag is like a pattern, in which `*` and `?` alone are special."""
+    return re.compile(fnmatch.translate(pattern.replace("[", "[[]"))).match
+
+
+def of_lists_like(pattern: str) -> str:
+    """A pattern of the lists of all types that may have rows like this pattern.
+
+    Of rows that are being read nobody has tags yet; what is read of a list's type has that.
+    """
+    name, rows, _ = pattern.partition(":")
+    if not rows:
+        name = name.partition("*")[0].partition("?")[0] + ("*" if is_pattern(name) else "")
+    return of_list(name)
+
+
+def is_pattern(tag: str) -> bool:
+    """Whether it stands for all tags that are like it."""
+    return not {*tag}.isdisjoint("*?")
 
 
 def _quoted(text: str) -> str:

@@ -62,6 +62,10 @@ class WarmUp:
             self._task.cancel()
             await asyncio.wait([self._task])
             self._task = None
+            if self._store is not None:
+                # The end may have come while the lock was taken, or given up.
+                with suppress(SourceError):
+                    await self._store.release(LOCK, self._node)
 
     async def once(self) -> bool:
         """One round, unless another node is at it: whether it was done to its end."""

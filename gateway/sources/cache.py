@@ -17,6 +17,11 @@ if TYPE_CHECKING:
 
 EVERYTHING = "*"
 """The tag that every entry has."""
+BY_NAME = "!"
+"""Goes with tags that somebody names, not a change of rows: live queries that show one look again.
+
+Those with `*` and `?` are patterns then.
+"""
 
 
 class Sought(NamedTuple):
@@ -142,13 +147,10 @@ class SharedStore(Protocol):
         is none, and for at least `tag_ms` more. Which of them were kept. Places count from 1.
         """
 
-    async def bump(self, tags: Sequence[str], node: str, epoch: str) -> Bumped:
-        """Invalidate: the tags have new versions, every listener gets notice, who holds leases.
+    async def bump(self, tags: Sequence[str], node: str) -> Bumped:
+        """Invalidate: the tags have new versions, every listener gets notice, who holds leases."""
 
-        `epoch`: the name of the store's life should this be its first record.
-        """
-
-    async def renew(self, node: str, renewal: str, epoch: str) -> Mark:
+    async def renew(self, node: str, renewal: str) -> Mark:
         """Record that this node holds a lease from now on; the last invalidation there was."""
 
     async def expel(self, holders: Mapping[str, str]) -> None:

@@ -251,6 +251,7 @@ class Mutation:
     set_author: Author | None = update()
     set_book: Book | None = update()
     set_books: list[Book] | None = update_many()
+    rate_book: Book | None = update(cache=Cache(0, tags=("Rate",)))
     drop_author: Author | None = delete()
     drop_book: Book | None = delete()
 

@@ -71,6 +71,26 @@ async def test_killed_under_load_and_back(make, own):
     assert {one.value for one in answers} == {b"1"}
 
 
+async def test_it_is_used_as_soon_as_the_lease_is_back(make, own):
+    """Looks and stores alike: nobody waits for the breaker's next attempt, which is in an hour."""
+    table = Table(a="1")
+    hourly = Options(early_refresh=0.0, breaker_failures=2, breaker_seconds=3_600.0)
+    cache = await make(url=own.urls.redis, options=hourly)
+    own.processes["valkey"].kill()
+    try:
+        while cache.ready or cache._shared._writes.allows():
+            assert (await read(cache, table, "a"))[0].value == b"1"
+            cache._shared._writes.failed()  # what is not looked for is not stored either
+        await until(lambda: not cache.leased)
+        assert (await read(cache, table, "a"))[0].state is State.BYPASS
+    finally:
+        await asyncio.to_thread(own.restart, "valkey")
+    await until(lambda: cache.leased)
+    assert cache.ready
+    assert (await read(cache, table, "a"))[0].state is State.MISS
+    await until_stored(cache, "a")
+
+
 async def test_the_log_says_that_it_is_gone_and_that_it_is_back(make, own, caplog):
     """Once each, and only after a second: a renewal that comes late harms nobody."""
     caplog.set_level(logging.INFO, "gateway.caching.coherence")
@@ -211,6 +231,19 @@ async def test_a_server_that_lost_everything(make, own, client):
     assert await there.invalidate(["Row:a"]) is True
     for cache in (here, there):
         assert (await read(cache, table, "a"))[0].value == b"2"
+
+
+async def test_a_user_who_may_not_ask_which_server_it_is(make, own, client):
+    """`INFO` is refused: entries are shared all the same."""
+    rights = ("on", ">secret", "~*", "&*", "+@all", "-info")
+    await client.execute_command("ACL", "SETUSER", "plain", *rights)
+    url = own.urls.redis.replace("redis://", "redis://plain:secret@")
+    table = Table(a="1")
+    here, there = await make(url=url), await make(url=url)
+    await client.script_flush()
+    await read(here, table, "a")
+    await until_stored(here, "a")
+    assert (await read(there, table, "a"))[0].state is State.SHARED
 
 
 async def test_odd_names(make, own):

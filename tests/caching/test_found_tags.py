@@ -167,7 +167,7 @@ async def test_tags_are_kept_for_twice_as_long_as_asked(nodes):
     assert 30_000 < await left_after(20_000) <= 40_000
     assert await left_after(15_000) <= 40_000
     assert 60_000 < await left_after(50_000) <= 100_000
-    await store.bump(["Row:9"], "here", "epoch")
+    await store.bump(["Row:9"], "here")
     assert 30_000 < await left_after(20_000) <= 40_000
     await store._one("DEL", name)  # lost, and nobody was told
     assert 30_000 < await left_after(20_000) <= 40_000

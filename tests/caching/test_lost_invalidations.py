@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
+import shutil
+from typing import TYPE_CHECKING
+
 import pytest
 from caching.conftest import Table, in_redis, read, until, want
 from redis.asyncio import Redis
 
 from gateway.caching.answers import State
+from gateway.caching.assembly import Options, make_cache
+from gateway.embedded import start
+from gateway.sources.redis.cache import RedisCacheStore
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from gateway.embedded import Engines
 
 TAKE = """
 local kept = {}
@@ -40,6 +52,23 @@ class Snapshot:
     async def bring_back(self):
         """What a crashed server has read anew, or a promoted replica has."""
         await self.client.eval(BRING_BACK, 0, self.pattern, *self.kept)
+
+
+class OlderData:
+    """The data of an embedded Valkey as they are at one moment."""
+
+    def __init__(self, engines: Engines, kept: Path) -> None:
+        self.engines = engines
+        self.data = engines.folder / "valkey" / "appendonlydir"
+        self.kept = kept
+        shutil.copytree(self.data, kept)
+
+    def start(self):
+        """Kill the server, and start it on these; a last line that was cut short is left out."""
+        self.engines.processes["valkey"].kill()
+        shutil.rmtree(self.data)
+        self.kept.rename(self.data)
+        self.engines.restart("valkey")
 
 
 @pytest.fixture
@@ -121,3 +150,55 @@ async def test_a_store_that_went_on_is_believed(make):
     there.memory.forget_all()
     assert (await read(there, table, "b"))[0].state is State.SHARED
     assert len(epochs) == 1
+
+
+@pytest.fixture
+def own(tmp_path):
+    """A Valkey for one test, whose data are put back."""
+    with start(tmp_path, names=("valkey",), durable=False) as engines:
+        yield engines
+
+
+async def neighbour(stack, url, prefix):
+    """Another cache on the same server, in full use: what the server learns of it says nothing."""
+    made = make_cache(Options(), RedisCacheStore("cache", url, prefix=prefix, timeout=5.0))
+    stack.push_async_callback(made.close)
+    await read(made, Table(a="1"), "a")
+    await until(lambda: made.leased)
+    assert await made.invalidate(["Row:a"]) is True
+
+
+@pytest.mark.parametrize("first", ["looks", "invalidates", "listens"])
+async def test_nobody_is_left_who_heard_of_it(make, own, stack, tmp_path, prefix, first):  # noqa: PLR0913, PLR0917 - all that takes part
+    """A server that starts from older data gives nothing of them, whoever comes to it first."""
+    table = Table(a="old", b="b")
+    here, there = [await make(url=own.urls.redis) for _ in range(2)]
+    await read(here, table, "a", "b")
+    await stored(here, "a")
+    await there._coherence.close()
+    older = OlderData(own, tmp_path / "kept")
+    table.rows["a"] = "new"
+    assert await here.invalidate(["Row:a"]) is True
+    await here.close()
+    await asyncio.to_thread(older.start)
+    await neighbour(stack, own.urls.redis, f"{prefix}-next")
+    await neighbour(stack, own.urls.redis.removesuffix("/0") + "/1", prefix)
+    if first == "looks":
+        assert (await read(there, table, "a"))[0].value == b"new"
+    elif first == "invalidates":
+        assert await there.invalidate(["Row:b"]) is True
+    late = await make(url=own.urls.redis)
+    assert (await read(late, table, "a"))[0].value == b"new"
+
+
+async def test_the_same_server_is_not_taken_for_another(make, own):
+    """Scripts that it has forgotten are learnt again, and what is there is served."""
+    table = Table(a="1")
+    here, there = [await make(url=own.urls.redis) for _ in range(2)]
+    await read(here, table, "a")
+    await stored(here, "a")
+    async with Redis.from_url(own.urls.redis) as client:
+        await client.script_flush()
+    assert (await read(there, table, "a"))[0].state is State.SHARED
+    late = await make(url=own.urls.redis)
+    assert (await read(late, table, "a"))[0].state is State.SHARED

@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from caching.test_lost_invalidations import Snapshot
+from caching.test_lost_invalidations import OlderData, Snapshot
 from redis.asyncio import Redis
 
 from gateway.embedded import start
@@ -134,6 +134,13 @@ async def return_(_own, client, prefix):
     await snapshot.bring_back()
 
 
+async def start_older(own, _client, prefix):
+    """Killed, and started anew with what it had a moment ago: nobody may have heard of the rest."""
+    older = OlderData(own, own.folder / f"{prefix}-kept")
+    await asyncio.sleep(0.2)
+    await asyncio.to_thread(older.start)
+
+
 TROUBLES = {
     "none": nothing,
     "connections": cut_off,
@@ -141,11 +148,12 @@ TROUBLES = {
     "silence": be_silent,
     "crash": crash,
     "return": return_,
+    "older": start_older,
 }
 
 
 @pytest.mark.timeout(SECONDS + 150)
-@pytest.mark.parametrize("trouble", ["none", "connections", "flush", "silence", "crash", "return"])
+@pytest.mark.parametrize("trouble", TROUBLES)
 async def test_no_read_after_an_acknowledged_write_is_older(own, source, trouble):
     """Three processes write and read; meanwhile something is done to their store."""
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from gateway.caching.tags import of_collections, with_lists
 from gateway.planning.cacheability import invalidated_by
 from gateway.planning.steps import Verb
-from gateway.sources.cache import EVERYTHING
+from gateway.sources.cache import BY_NAME, EVERYTHING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -30,12 +30,12 @@ class Written:
         self._tags: dict[str, None] = {}
 
     def field(self, fetch: Fetch) -> None:
-        """Note that a field writes: what it declares is invalidated.
+        """Note that a field writes: what it declares is invalidated, by name.
 
         A named statement that declares nothing may have changed anything.
         """
         declared = invalidated_by(fetch.field)
-        self._note(with_lists(declared))
+        self._note((*with_lists(declared), BY_NAME) if declared else ())
         if fetch.verb is Verb.NAMED and not declared:
             self._note((EVERYTHING,))
         if fetch.verb is Verb.ITEM_WRITE:

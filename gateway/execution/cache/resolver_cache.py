@@ -43,7 +43,8 @@ _PAUSE = 1.0
 class ResolverCache:
     """A cache and all that hangs on it. `feeds`: changed rows of the databases behind `groups`.
 
-    `addresses`: what tells these sources from others of the same names.
+    `addresses`: what tells these sources from others of the same names. `declared`: whether the
+    schema says of anything that it may be kept; where it does not, no key has its print.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917 - one collaborator each
@@ -54,12 +55,14 @@ class ResolverCache:
         describe: Callable[[Prepared], Mapping[str, Any]],
         feeds: Iterable[Changes],
         addresses: bytes = b"",
+        *,
+        declared: bool = True,
     ) -> None:
         self.cache = cache
         self.warm_up: WarmUp | None = None
         self._feeds = list(feeds)
         self._followers: list[asyncio.Task[None]] = []
-        printed = api.schema.as_str().encode()
+        printed = api.schema.as_str().encode() if declared else b""
         self.reads = CachedReads(
             cache,
             api.catalog,

@@ -18,6 +18,7 @@ from graphql import get_directive_values
 
 from gateway.caching.answers import Loaded
 from gateway.caching.dependencies import Dependencies
+from gateway.caching.function import CALLED
 from gateway.errors import Code, InputError, SourceUnavailable
 from gateway.execution.cache.marks import unmarked
 from gateway.execution.coercing import coerced
@@ -89,11 +90,14 @@ async def liveness_of(
 class LiveQueries:
     """Answers live queries, as they stand, when sources of events tell of a change."""
 
-    def __init__(self, catalog: Catalog, events: EventSources) -> None:
-        self._catalog = catalog
+    def __init__(self, engine: Engine, events: EventSources) -> None:
+        self._catalog = engine.api.catalog
+        self._cached = engine.cached
         self._events = events
-        self._dependencies = Dependencies(catalog.entities)
+        self._dependencies = Dependencies(self._catalog.entities)
         self._watches = Watches(events, self._dependencies)
+        if self._cached is not None:
+            self._cached.cache.follow(self._watches.named)
 
     async def answers(
         self, opened: OpenOperation, liveness: Liveness
@@ -107,9 +111,9 @@ class LiveQueries:
         told: bytes | None = None
         while True:
             planned = opened.planned
-            tables = await self._tables(opened, polls=liveness.poll is not None)
-            whole = self._dependencies.of_read(chain.from_iterable(tables.values())).tags
-            with self._watches.watch(tables, whole) as watch:
+            sources = await self._sources(opened, polls=liveness.poll is not None)
+            tables = chain.from_iterable(map(_read, _fetches_of(planned)))
+            with self._watches.watch(sources, self._dependencies.of_read(tables).tags) as watch:
                 while opened.planned is planned:
                     answer = await self._look(opened, watch)
                     if answer.body != told:
@@ -134,30 +138,44 @@ class LiveQueries:
         )
         waves.tactics = engine.tactics
         self._watches.reading(watch)
-        answer = await opened.answered(waves)
+        called: set[str] = set()
+        gathering = CALLED.set(called)
+        try:
+            answer = await opened.answered(waves)
+        finally:
+            CALLED.reset(gathering)
         judged = _is_judged(planned) and not answer.codes
-        self._watches.shown(watch, waves.tags if judged else watch.whole)
+        declared = called.union(self._declared(planned))
+        self._watches.shown(watch, waves.tags if judged else watch.whole, declared)
         return answer
 
-    async def _tables(self, opened: OpenOperation, *, polls: bool) -> Mapping[str, set[str]]:
-        """The watched tables that a plan reads, by source."""
+    def _declared(self, planned: PlannedRequest) -> Iterator[str]:
+        """The tags that the declarations of fields name, and collections of points."""
+        for policy in planned.outline.plain:
+            yield from policy.tags
+        for fetch in _fetches_of(planned):
+            if fetch.caching is not None and self._cached is not None:
+                yield from self._cached.known(fetch).read.tags
+
+    async def _sources(self, opened: OpenOperation, *, polls: bool) -> set[str]:
+        """The sources that tell of changes in what a plan reads."""
         planned = opened.planned
-        heard: dict[str, set[str]] = {}
+        telling: set[str] = set()
         deaf = {} if planned.outline.whole else {"what resolvers of its own give": None}
-        for fetch in _fetches(fetch for root in planned.plan.roots for fetch in root.fetches):
+        for fetch in _fetches_of(planned):
             source, read = fetch.prepared.source, _read(fetch)
             missing = await self._events.unwatched(source, read, opened.deadline())
             if missing or not read or fetch.ranked is not None:
                 tables = f" ({', '.join(sorted(missing))})" if missing else ""
                 deaf[f"`{fetch.field.name}`{tables}"] = None
-            if told := read - missing:
-                heard.setdefault(source, set()).update(told)
+            if read - missing:
+                telling.add(source)
         if deaf and not polls:
             raise InputError(
                 f"`@live` does not hear of changes in {', '.join(deaf)}: only watched tables tell "
                 "of theirs. Leave that out, or look by the clock as well: `@live(poll: 5000)`."
             )
-        return heard
+        return telling
 
 
 class ShownWaves(Waves):
@@ -217,6 +235,10 @@ def _is_judged(planned: PlannedRequest) -> bool:
     return planned.outline.whole and not any(
         root.entities or any(fetch.ranked for fetch in _fetches(root.fetches)) for root in roots
     )
+
+
+def _fetches_of(planned: PlannedRequest) -> Iterator[Fetch]:
+    return _fetches(fetch for root in planned.plan.roots for fetch in root.fetches)
 
 
 def _fetches(given: Iterable[Fetch]) -> Iterator[Fetch]:

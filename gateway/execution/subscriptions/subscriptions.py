@@ -70,7 +70,7 @@ class Subscriptions:
         self.incremental = Incremental(engine, most=parts)
         """What answers in parts, here and over HTTP."""
         self._events = events
-        self._live = LiveQueries(engine.api.catalog, events)
+        self._live = LiveQueries(engine, events)
         self._seconds = seconds
         self._most = most
         self._open = 0

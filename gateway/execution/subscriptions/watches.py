@@ -1,6 +1,7 @@
 """Which live queries a change concerns: each watches the tags of what its answer shows.
 
-    a change of rows → what it bumps → the queries that watch any of that
+    a change of rows       → what it bumps → the queries that watch any of that
+    tags that are named    →                 those, and who shows what declares them
 
 While an answer is read nobody knows what it will show. What changes meanwhile is noted, and looked
 at when that is known. Of each database one follows the changes, however many queries are live.
@@ -13,6 +14,8 @@ import logging
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from gateway.caching.tags import is_pattern, matching
+from gateway.sources.cache import BY_NAME, EVERYTHING
 from gateway.sources.changes import Change
 from gateway.turns import fair
 
@@ -83,12 +86,29 @@ class Watches:
         watch.noted = set()
         self._put(watch, watch.whole)
 
-    def shown(self, watch: Watch, tags: Collection[str]) -> None:
-        """The answer was read: what bumps one of these tags sets it, or has done so meanwhile."""
+    def shown(self, watch: Watch, tags: Collection[str], declared: Iterable[str] = ()) -> None:
+        """The answer was read: what bumps one of these tags sets it, or has done so meanwhile.
+
+        `declared`: further tags of it, which count where they are named.
+        """
         if watch.noted is not None and not watch.noted.isdisjoint(tags):
             watch.set()
         watch.noted = None
-        self._put(watch, tags)
+        self._put(watch, {*tags, *(BY_NAME + tag for tag in declared)})
+
+    def named(self, tags: Collection[str]) -> None:
+        """Tell of an invalidation by name; who is reading an answer reads it again after that."""
+        everyone = EVERYTHING in tags
+        concerned = {watch for watch in self._watches if everyone or watch.noted is not None}
+        for tag in tags:
+            for own in (tag, BY_NAME + tag):
+                concerned.update(self._by_tag.get(own, ()))
+        like = [matching(tag) for tag in tags if is_pattern(tag)]
+        for tag, watches in self._by_tag.items() if like else ():
+            if any(matches(tag.removeprefix(BY_NAME)) for matches in like):
+                concerned.update(watches)
+        for watch in concerned:
+            watch.set()
 
     def _put(self, watch: Watch, tags: Collection[str]) -> None:
         for tag in watch.tags:

@@ -5,7 +5,12 @@ name several of them:
 
     {prefix}:e:<key>   an entry        {prefix}:t:<tag>    a tag's version
     {prefix}:f:<key>   who fills it    {prefix}:l:<name>   another lock
-    {prefix}:state     the epoch, the number of invalidations, and the nodes that hold a lease
+    {prefix}:state     the epoch, the number of invalidations, the nodes that hold a lease, and
+                       which process of a server has written that
+
+Scripts are in no snapshot, and no replica is sent them: a server that does not know one of ours may
+be another than before, and is asked that (`cache_scripts.BEGIN`) before it learns the script. Those
+that come first, to look and to invalidate, are other ones for each prefix and database.
 """
 
 from __future__ import annotations
@@ -14,6 +19,7 @@ import asyncio
 import math
 import time
 from contextlib import asynccontextmanager, suppress
+from hashlib import blake2b
 from secrets import token_hex
 from struct import pack
 from typing import TYPE_CHECKING, Any
@@ -73,8 +79,15 @@ class RedisCacheStore:
         self._name = name
         self._prefix = b"{%b}:" % prefix.encode()
         self._client = Client(
-            name, url, timeout=timeout, connect_timeout=connect_timeout, connections=connections
+            name,
+            url,
+            timeout=timeout,
+            connect_timeout=connect_timeout,
+            connections=connections,
+            first=self._begin,
         )
+        place = f"{prefix} {url.rpartition('@')[2]}".encode()
+        self._look, self._bump = lua.look_and_bump(blake2b(place, digest_size=8).hexdigest())
         self._seconds_to_listen = timeout + 0.5
         self._state = self._prefix + b"state"
         self._everything = self._tag(EVERYTHING)
@@ -112,7 +125,7 @@ class RedisCacheStore:
             places = (*one.tags, *one.guards)
             sizes = one.newer_than, len(one.tags), len(places)
             given.append(pack(f"<QHH{len(places)}H", *sizes, *places))
-        found = await self._client.run(lua.LOOK, names, given)
+        found = await self._client.run(self._look, names, given)
         rest = iter(found[len(tags) :])
         return found[: len(tags)], [
             Looked(data, Lock(lock)) for data, lock in zip(rest, rest, strict=True)
@@ -141,12 +154,13 @@ class RedisCacheStore:
             given += (entry.data or b"", milliseconds, entry.token, *places)
         return [kept == 1 for kept in await self._client.run(lua.STORE, names, given)]
 
-    async def bump(self, tags: Sequence[str], node: str, epoch: str) -> Bumped:
+    async def bump(self, tags: Sequence[str], node: str) -> Bumped:
         """Invalidate tags: their versions are gone, every listener hears it."""
         self._lasting.forget(tags)
         names = [self._state, self._everything, *map(self._tag, tags)]
-        given: list[Any] = [epoch, node, self._notices, orjson.dumps(list(tags)), *self._newest]
-        found, number, state = await self._client.run(lua.BUMP, names, given)
+        told = node, self._notices, orjson.dumps(list(tags))
+        given: list[Any] = [token_hex(8), *told, *self._newest]
+        found, number, state = await self._client.run(self._bump, names, given)
         fields = dict(zip(state[::2], state[1::2], strict=True))
         holders = {
             field.removeprefix(_HOLDER).decode(): renewal.decode()
@@ -155,13 +169,18 @@ class RedisCacheStore:
         }
         return Bumped(self._know(Mark(found.decode(), number)), holders)
 
-    async def renew(self, node: str, renewal: str, epoch: str) -> Mark:
+    async def renew(self, node: str, renewal: str) -> Mark:
         """Record a lease of this node; the last invalidation there was."""
         field = _HOLDER + node.encode()
         names = [self._state, self._everything]
-        given: list[Any] = [epoch, field, renewal, *self._newest]
+        given: list[Any] = [token_hex(8), field, renewal, *self._newest]
         found, number = await self._client.run(lua.RENEW, names, given)
         return self._know(Mark(found.decode(), number))
+
+    def _begin(self) -> Command:
+        """Begins another life where the server is another process than before."""
+        words = ("EVAL", lua.BEGIN, 2, self._state, self._everything, token_hex(8))
+        return Command(words, key=self._prefix)
 
     def _know(self, mark: Mark) -> Mark:
         """Remember the last invalidation that the store has recorded in its life."""
@@ -187,6 +206,7 @@ class RedisCacheStore:
     @asynccontextmanager
     async def listen(self, node: str) -> AsyncIterator[AsyncIterator[Notice | Acknowledged]]:
         """What is said from now on. A connection that is lost ends it with `SourceUnavailable`."""
+        await self._client.ask([self._begin()])
         with our_errors(self._name):
             # A connection of its own, not redis-py's PubSub: that one reconnects without a word.
             async with asyncio.timeout(self._seconds_to_listen):

@@ -9,6 +9,12 @@ from __future__ import annotations
 
 from gateway.sources.redis.client import Script
 
+
+def look_and_bump(place: str) -> tuple[Script, Script]:
+    """Both scripts as no other place has them: what a server knows of that is nothing of this."""
+    return Script(f"{_LOOK}-- {place}"), Script(f"{_BUMP}-- {place}")
+
+
 _LIFE = """
 -- Begins another life of the store, without its entries, where it has forgotten invalidations that
 -- somebody knows of: the number of one in a life, and a name for the next.
@@ -21,7 +27,20 @@ local function remember(state, everything, epoch, number, name)
 end
 """
 
-LOOK = Script(
+BEGIN = """#!lua flags=allow-oom
+-- KEYS: the state, the tag of everything. ARGV: a name for the store's next life. It begins where
+-- another process is the server than before: that may have been told of more than this one has.
+local said = redis.pcall('INFO', 'server')
+local server = type(said) == 'string' and string.match(said, 'run_id:(%x+)')
+if server and redis.call('HGET', KEYS[1], 'server') ~= server then
+  redis.call('HSET', KEYS[1], 'server', server, 'epoch', ARGV[1])
+  redis.call('UNLINK', KEYS[2])
+end
+return 1
+"""
+"""Sent as a text, to servers that may not know any of the scripts."""
+
+_LOOK = (
     _LIFE
     + """
 -- KEYS: tags, entries, then the lock of each, the state, the tag of everything. ARGV: number of
@@ -181,7 +200,7 @@ return kept
 """
 )
 
-BUMP = Script(
+_BUMP = (
     "#!lua flags=allow-oom"
     + _LIFE
     + """

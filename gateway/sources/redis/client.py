@@ -13,7 +13,7 @@ from gateway.sources.redis.link import Command, close
 from gateway.sources.redis.links import Times, make_link
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from gateway.sources.redis.link import Word
 
@@ -35,14 +35,22 @@ class Client:
     """A server, a cluster, or a server that sentinels name.
 
     `timeout`: seconds for each call, waiting for a connection included. `connections`: calls at
-    once. Nothing is tried twice; calls raise `SourceError`. Raises `ConfigurationError` for a wrong
-    URL.
+    once. `first`: what a server is told before it learns a script. Nothing is tried twice; calls
+    raise `SourceError`. Raises `ConfigurationError` for a wrong URL.
     """
 
-    def __init__(
-        self, name: str, url: str, *, timeout: float, connect_timeout: float, connections: int
+    def __init__(  # noqa: PLR0913 - one parameter per setting
+        self,
+        name: str,
+        url: str,
+        *,
+        timeout: float,
+        connect_timeout: float,
+        connections: int,
+        first: Callable[[], Command] | None = None,
     ) -> None:
         self.name = name
+        self._first = first
         self.timeout = timeout
         times = Times(connect=connect_timeout, answer=None)  # every call has one timer
         self.link = make_link(name, url, connections=connections, times=times)
@@ -73,6 +81,8 @@ class Client:
                     told = Command(("EVALSHA", script.digest, *words), key=keys[0])
                     (answer,) = await self._exchange([told])
                 except NoScriptError:
+                    if self._first is not None:
+                        await self._exchange([self._first()])
                     told = Command(("EVAL", script.text, *words), key=keys[0])
                     (answer,) = await self._exchange([told])
                 return answer
