@@ -20,8 +20,8 @@ from bench.servers import free_port, running
 from bench.stage import CONFIG, clean_environment
 from bench.workloads import KEY
 from gateway import embedded
-from gateway.sources.qdrant import QdrantSource
-from gateway.sources.qdrant.points import Distance, PayloadIndex, Point
+from gateway.sources.qdrant import Distance, QdrantSource
+from gateway.sources.qdrant.points import PayloadIndex, Point
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Mapping

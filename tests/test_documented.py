@@ -58,6 +58,7 @@ READERS = [
     *(ROOT / "gateway/identity").glob("*.py"),
     *(ROOT / "gateway/mcp").glob("*.py"),
     ROOT / "gateway/embedding/compose.py",
+    ROOT / "gateway/embedding/http.py",
     *(ROOT / "gateway/context").glob("*.py"),
     ROOT / "gateway/workflows/compose.py",
     ROOT / "gateway/working.py",

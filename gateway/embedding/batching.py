@@ -45,47 +45,44 @@ class Bounds:
     budget_chars: int = 4_000_000
 
 
+@dataclass(slots=True, eq=False)
 class _Asker:
     """Somebody who waits for several texts: until none is `left`, or one has failed."""
 
-    __slots__ = ("future", "left")
-
-    def __init__(self) -> None:
-        self.future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.left = 0
+    future: asyncio.Future[None]
+    left: int = 0
 
 
+@dataclass(slots=True, eq=False)
 class _Wanted:
     """A text that `askers` wait for, until it has its vector or is `over` without one."""
 
-    __slots__ = ("askers", "call", "deadline", "key", "over", "text", "vector")
-
-    def __init__(self, text: str, key: str) -> None:
-        self.text = text
-        self.key = key
-        self.vector: array[float] | None = None
-        self.over = False
-        self.deadline = 0.0
-        self.askers: tuple[_Asker, ...] = ()
-        self.call: _Call | None = None
+    text: str
+    key: str
+    vector: array[float] | None = None
+    over: bool = False
+    deadline: float = 0.0
+    askers: tuple[_Asker, ...] = ()
+    call: _Call | None = None
 
 
+@dataclass(slots=True, eq=False)
 class _Call:
     """One call to the model under way, for `wanted`, of the `few` or of the many; to `deadline`."""
 
-    __slots__ = ("deadline", "few", "task", "wanted")
-
-    def __init__(self, wanted: list[_Wanted], *, few: bool) -> None:
-        self.wanted = wanted
-        self.few = few
-        self.deadline = max(one.deadline for one in wanted)
-        self.task: asyncio.Task[None] | None = None
+    wanted: list[_Wanted]
+    few: bool
+    deadline: float
+    task: asyncio.Task[None] | None = None
 
 
 class BatchingEmbedder:
     """An `Embedder` before another one: cached, without repetition, in batches."""
 
     def __init__(self, model: Embedder, cache: VectorCache, bounds: Bounds | None = None) -> None:
+        self.model = model.model
+        self.dimensions = model.dimensions
+        self.max_chars = model.max_chars
         self._model = model
         self._cache = cache
         self._bounds = bounds or Bounds()
@@ -96,21 +93,6 @@ class BatchingEmbedder:
         self._turn_of_many = False
         self._due = False
         self._closed = False
-
-    @property
-    def model(self) -> str:
-        """See `Embedder`."""
-        return self._model.model
-
-    @property
-    def dimensions(self) -> int:
-        """See `Embedder`."""
-        return self._model.dimensions
-
-    @property
-    def max_chars(self) -> int:
-        """See `Embedder`."""
-        return self._model.max_chars
 
     def check(self, texts: Sequence[str], names: Sequence[str] = ()) -> None:
         """See `Embedder.check`; also where the texts exceed the budget."""
@@ -136,7 +118,7 @@ class BatchingEmbedder:
             raise _closed()
         found: dict[str, array[float] | None] = {}
         wanted: list[_Wanted] = []
-        asker = _Asker()
+        asker = _Asker(asyncio.get_running_loop().create_future())
         alone = (asker,)
         few = len(texts) <= FEW
         queue = self._few if few else self._many
@@ -238,33 +220,29 @@ class BatchingEmbedder:
 
     def _send(self) -> None:
         self._due = False
-        while not self._closed:
-            few = sum(call.few for call in self._calls)
-            free = self._bounds.calls + min(few, self._bounds.spare) > len(self._calls)
-            call = self._begun(spare=few < self._bounds.spare, free=free)
-            if call is None:
-                return
+        while not self._closed and (call := self._begun()) is not None:
             for one in call.wanted:
                 one.call = call
             self._calls.add(call)
             call.task = asyncio.ensure_future(self._run(call))
             call.task.add_done_callback(partial(self._over, call))
 
-    def _begun(self, *, spare: bool, free: bool) -> _Call | None:
-        """The next call: a `spare` one of the few, or in their turns a `free` one of either."""
-        if spare and (wanted := self._next(self._few)):
-            return _Call(wanted, few=True)
-        if not free:
+    def _begun(self) -> _Call | None:
+        """The next call: a spare one of the few, or one of either in its turn."""
+        few, spare = sum(call.few for call in self._calls), self._bounds.spare
+        if few < spare and (call := self._next(self._few)):
+            return call
+        if len(self._calls) >= self._bounds.calls + min(few, spare):
             return None
         turns = (self._many, self._few) if self._turn_of_many else (self._few, self._many)
         for queue in turns:
-            if wanted := self._next(queue):
+            if call := self._next(queue):
                 self._turn_of_many = queue is self._few and bool(self._many)
-                return _Call(wanted, few=queue is self._few)
+                return call
         return None
 
-    def _next(self, queue: deque[_Wanted]) -> list[_Wanted]:
-        """The texts of the next call, those first that wait longest; each is taken once."""
+    def _next(self, queue: deque[_Wanted]) -> _Call | None:
+        """A call for those texts of a queue that wait longest; each is taken once."""
         taken: dict[str, _Wanted] = {}
         chars = 0
         while queue and len(taken) < self._bounds.texts:
@@ -276,7 +254,10 @@ class BatchingEmbedder:
             if waits:
                 taken[one.key] = one
                 chars += len(one.text)
-        return [*taken.values()]
+        if not taken:
+            return None
+        deadline = max(one.deadline for one in taken.values())
+        return _Call([*taken.values()], queue is self._few, deadline)
 
     def _over(self, call: _Call, task: asyncio.Task[None]) -> None:
         self._forget(call)
@@ -302,41 +283,33 @@ class BatchingEmbedder:
 
     async def _make(self, wanted: list[_Wanted], call: _Call) -> None:
         """Ask the model; a text that it does not take fails alone, found by halving."""
-        deadline = call.deadline
         try:
-            vectors = await self._model.embed([one.text for one in wanted], deadline)
+            vectors = await self._model.embed([one.text for one in wanted], call.deadline)
         except SourceDataError as error:
             if len(wanted) == 1:
-                self._fail(wanted, error, deadline)
+                self._refuse(wanted[0], error)
                 return
             middle = len(wanted) // 2
             await self._make(wanted[:middle], call)
             await self._make(wanted[middle:], call)
         except Exception as error:  # noqa: BLE001 - handed to everyone who waits for it
-            self._fail(wanted, error, deadline)
+            self._fail(wanted, error, call)
         else:
             pairs = list(zip(wanted, vectors, strict=True))
             self._cache.keep({one.key: vector for one, vector in pairs}, few=call.few)
             for one, vector in pairs:
                 self._give(one, vector)
 
-    def _fail(self, wanted: list[_Wanted], error: Exception, deadline: float) -> None:
+    def _fail(self, wanted: list[_Wanted], error: Exception, call: _Call) -> None:
         """Tell those who wait; those who came later and have more time get another call."""
         late = isinstance(error, SourceTimeout)
         for one in wanted:
-            if one.over:
-                continue
-            if late and one.askers and one.deadline > deadline:
-                self._again(one)
+            if late and one.askers and one.deadline > call.deadline and not one.over:
+                call.wanted.remove(one)
+                one.call = None
+                self._many.append(one)
             else:
                 self._refuse(one, error)
-
-    def _again(self, one: _Wanted) -> None:
-        call = one.call
-        if call is not None:
-            call.wanted.remove(one)
-        one.call = None
-        self._many.append(one)
 
     def _give(self, one: _Wanted, vector: array[float]) -> None:
         one.vector = vector

@@ -86,13 +86,12 @@ class VectorCache:
         found = kept.get(key)
         if found is None:
             return None
-        if few or found[0] <= self._clock():
+        fresh = found[0] > self._clock()
+        if few or not fresh:
             del kept[key]
-        if found[0] <= self._clock():
-            return None
-        if few:
+        if few and fresh:
             self._few[key] = found
-        return found[1]
+        return found[1] if fresh else None
 
     async def far(self, keys: Sequence[str], *, few: bool = True) -> dict[str, array[float]]:
         """The vectors the shared store has under `keys`; this process keeps them as `keep` does."""

@@ -42,18 +42,6 @@ def embedder_of(embedding: Embedding, shared: SharedStore | None) -> Embedder:
 
 def _service(embedding: Embedding) -> HttpEmbedder:
     # The HTTP client is for those who have a service.
-    from gateway.embedding.http import Endpoint, HttpEmbedder  # noqa: PLC0415
+    from gateway.embedding.http import HttpEmbedder  # noqa: PLC0415
 
-    return HttpEmbedder(
-        Endpoint(
-            base_url=embedding.base_url.reveal(),
-            model=embedding.model,
-            dimensions=embedding.dimensions,
-            api_key=embedding.api_key.reveal() or None,
-            shorten=embedding.shorten,
-            max_chars=embedding.max_text_chars,
-            timeout_seconds=embedding.timeout_seconds,
-            attempts=embedding.attempts,
-            concurrency=embedding.concurrency,
-        )
-    )
+    return HttpEmbedder(embedding)

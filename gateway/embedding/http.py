@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from array import array
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import httpx2
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from gateway.embedding.openai import Form
+    from gateway.settings import Embedding
 
 _LARGE = 65_536
 _CLOSE_SECONDS = 2.0
@@ -40,63 +40,31 @@ _DATA = {400, 413, 422}
 _KEY = {401, 403}
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """Where the model is and what may be asked of it.
-
-    `base_url`: up to and without `/embeddings`. `shorten`: ask the model for `dimensions` numbers;
-    else it must make them by itself. `max_chars`: the longest text. `timeout_seconds`: for one
-    attempt of at most `attempts`. `concurrency`: calls under way at once.
-    """
-
-    base_url: str = field(repr=False)
-    model: str
-    dimensions: int
-    api_key: str | None = field(default=None, repr=False)
-    shorten: bool = False
-    max_chars: int = 8_192
-    timeout_seconds: float = 10.0
-    attempts: int = 3
-    concurrency: int = 4
-
-
 class HttpEmbedder:
     """An `Embedder` behind HTTP: each `embed` is one request, tried again where that may help."""
 
-    def __init__(self, endpoint: Endpoint, retrying: Retrying | None = None) -> None:
-        self._endpoint = endpoint
-        self._url = f"{endpoint.base_url.rstrip('/')}/embeddings"
-        self._retrying = retrying or Retrying(endpoint.attempts)
+    def __init__(self, embedding: Embedding, retrying: Retrying | None = None) -> None:
+        self.model = embedding.model
+        self.dimensions = embedding.dimensions
+        self.max_chars = embedding.max_text_chars
+        self._embedding = embedding
+        self._url = f"{embedding.base_url.reveal().rstrip('/')}/embeddings"
+        self._retrying = retrying or Retrying(embedding.attempts)
         self._form: Form = "base64"
         self._answered = False
-        self._places = asyncio.Semaphore(endpoint.concurrency)
+        self._places = asyncio.Semaphore(embedding.concurrency)
         headers = {"content-type": "application/json", "accept-encoding": "identity"}
-        if endpoint.api_key:
-            headers["authorization"] = f"Bearer {endpoint.api_key}"
+        if embedding.api_key:
+            headers["authorization"] = f"Bearer {embedding.api_key.reveal()}"
         self._client = httpx2.AsyncClient(
             headers=headers,
-            timeout=httpx2.Timeout(endpoint.timeout_seconds),
+            timeout=httpx2.Timeout(embedding.timeout_seconds),
             limits=httpx2.Limits(
-                max_connections=endpoint.concurrency,
-                max_keepalive_connections=endpoint.concurrency,
+                max_connections=embedding.concurrency,
+                max_keepalive_connections=embedding.concurrency,
             ),
             follow_redirects=False,
         )
-
-    @property
-    def model(self) -> str:
-        """See `Embedder`."""
-        return self._endpoint.model
-
-    @property
-    def dimensions(self) -> int:
-        """See `Embedder`."""
-        return self._endpoint.dimensions
-
-    @property
-    def max_chars(self) -> int:
-        """See `Embedder`."""
-        return self._endpoint.max_chars
 
     def check(self, texts: Sequence[str], names: Sequence[str] = ()) -> None:
         """See `Embedder.check`."""
@@ -126,7 +94,6 @@ class HttpEmbedder:
             return
 
     async def _vectors(self, texts: list[str], deadline: float) -> list[array[float]]:
-        one = self._endpoint
         try:
             answer = await self._answer(texts, self._form, deadline)
         except SourceDataError:
@@ -137,18 +104,18 @@ class HttpEmbedder:
             self._form = "float"
         self._answered = True
         if len(answer) < _LARGE:
-            return read_answer(answer, len(texts), one.dimensions)
-        return await asyncio.to_thread(read_answer, answer, len(texts), one.dimensions)
+            return read_answer(answer, len(texts), self.dimensions)
+        return await asyncio.to_thread(read_answer, answer, len(texts), self.dimensions)
 
     async def _answer(self, texts: list[str], form: Form, deadline: float) -> bytes:
-        one = self._endpoint
-        body = request_body(texts, one.model, one.dimensions if one.shorten else None, form)
-        limit = most_bytes(len(texts), one.dimensions)
+        shortened = self.dimensions if self._embedding.shorten else None
+        body = request_body(texts, self.model, shortened, form)
+        limit = most_bytes(len(texts), self.dimensions)
         return await self._retrying.call(lambda: self._attempt(body, limit, deadline), deadline)
 
     async def _attempt(self, body: bytes, limit: int, deadline: float) -> bytes:
         """The body of the answer to one request. Raises `Passing` or a `SourceError`."""
-        own = asyncio.get_running_loop().time() + self._endpoint.timeout_seconds
+        own = asyncio.get_running_loop().time() + self._embedding.timeout_seconds
         try:
             async with asyncio.timeout_at(min(own, deadline)), self._places:
                 return await self._exchange(body, limit)

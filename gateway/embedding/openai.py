@@ -27,10 +27,6 @@ _PACKED_BYTES = 4
 _ENVELOPE_BYTES = 65_536
 
 
-class UnfitAnswer(SourceRefused):
-    """The service answered 200 with something that is not the vectors asked for."""
-
-
 class _Embedding(msgspec.Struct):
     index: int
     embedding: list[float] | bytes
@@ -59,18 +55,18 @@ def most_bytes(count: int, dimensions: int) -> int:
 def read_answer(body: bytes, count: int, dimensions: int) -> list[array[float]]:
     """The vectors of an answer in the order of their `index`, each of length 1.
 
-    Raises `UnfitAnswer` for anything but exactly `count` vectors of `dimensions` finite numbers.
+    Raises `SourceRefused` for anything but exactly `count` vectors of `dimensions` finite numbers.
     """
     try:
         data = msgspec.json.decode(body, type=_Answer).data
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        raise UnfitAnswer("the embedding service's answer cannot be read") from None
+        raise SourceRefused("the embedding service's answer cannot be read") from None
     if len(data) != count:
-        raise UnfitAnswer(f"the embedding service gave {len(data)} vectors for {count} texts")
+        raise SourceRefused(f"the embedding service gave {len(data)} vectors for {count} texts")
     vectors: list[array[float] | None] = [None] * count
     for one in data:
         if not 0 <= one.index < count or vectors[one.index] is not None:
-            raise UnfitAnswer("the embedding service's answer numbers its vectors wrongly")
+            raise SourceRefused("the embedding service's answer numbers its vectors wrongly")
         vectors[one.index] = _checked(one.embedding, dimensions)
     return [vector for vector in vectors if vector is not None]
 
@@ -78,11 +74,11 @@ def read_answer(body: bytes, count: int, dimensions: int) -> list[array[float]]:
 def _checked(vector: list[float] | bytes, dimensions: int) -> array[float]:
     count = len(vector) / (_PACKED_BYTES if isinstance(vector, bytes) else 1)
     if count != dimensions:
-        raise UnfitAnswer(
+        raise SourceRefused(
             f"the embedding service gave {count:g} dimensions, not {dimensions}; set "
             "embedding.dimensions to what the model makes, or embedding.shorten where it can"
         )
     found = unit_of_bytes(vector) if isinstance(vector, bytes) else unit(vector)
     if found is None:
-        raise UnfitAnswer("the embedding service gave a vector with numbers that are not finite")
+        raise SourceRefused("the embedding service gave a vector with numbers that are not finite")
     return found

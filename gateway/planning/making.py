@@ -100,7 +100,7 @@ class Making:
     def act(self, field: Field, binding: VectorChange) -> Step:
         """A change of a vector engine, or a look at its collections."""
         source = self.planner.sources.vector_source(binding.source)
-        check = partial(source.act_arguments, binding)
+        check = partial(source.arguments, binding)
         spec = self.spec(CheckedSpec(field, check))
         ask = VectorAct(binding, members(self.reader, field))
         return Step(Verb.VECTOR_ACT, binding.source, ask, (spec,), (), field)
@@ -114,7 +114,7 @@ class Making:
         parts = found.below(field, type_name)
         reading = binding.reading
         specs, holes = (spec, *found.specs), tuple(found.holes)
-        ask = asks.VectorRead(reading, binding.collection, type_name, parts, found.key)
+        ask = asks.VectorRead(reading, binding.collection, parts, found.key)
         ranking = None
         if reading.is_ranking and type_name in self.catalog.hits:
             entity = self.catalog.entities[self.catalog.hits[type_name]]

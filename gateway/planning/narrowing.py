@@ -6,7 +6,6 @@ execution asks the source for an estimate. A list may in turn be narrowed to a s
 
 from __future__ import annotations
 
-import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -15,14 +14,15 @@ from gateway.planning.hybrid import Mode
 from gateway.schema import asks
 from gateway.schema.access.demands import demanded_by_where
 from gateway.schema.access.rules import CONSTANT_SPEC, VIEWER_SPEC
-from gateway.schema.columns.kinds import INT, INT_ID, TEXT, TEXT_ID, UUID, UUID_ID
 from gateway.schema.lists.shapes import Conditions
+from gateway.schema.vectors.keys import KEYS
 from gateway.schema.vectors.reading import Reading
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 
     from gateway.errors import PlaitError
+    from gateway.planning.hybrid import Fusion
     from gateway.planning.registry import Registry
     from gateway.planning.steps import Step
     from gateway.schema.access.demands import Demand
@@ -78,36 +78,6 @@ if TYPE_CHECKING:
             """
 
 
-def _integer(key: Any) -> int | None:
-    try:
-        number = int(key)
-    except (TypeError, ValueError):
-        return None
-    return number if -_BEYOND_BIGINT <= number < _BEYOND_BIGINT else None
-
-
-def _uuid(key: Any) -> uuid.UUID | None:
-    try:
-        return uuid.UUID(key)
-    except (AttributeError, TypeError, ValueError):
-        return None
-
-
-def _text(key: Any) -> str | None:
-    return None if key is None else str(key)
-
-
-_BEYOND_BIGINT = 1 << 63
-_NATIVES: Mapping[str, Callable[[Any], Any]] = {
-    INT.name: _integer,
-    INT_ID.name: _integer,
-    UUID.name: _uuid,
-    UUID_ID.name: _uuid,
-    TEXT.name: _text,
-    TEXT_ID.name: _text,
-}
-
-
 class WhereSpec(ArgumentsSpec):
     """The `where` of a vector search; its shape is None where there is none."""
 
@@ -156,17 +126,22 @@ class RowSide:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class WordSide:
-    """The full-text ranking of a search in a `mode` with words."""
+    """The full-text ranking of a search in a `mode` with words, which the reader `fusion` gives."""
 
     ranking: Bound
     spec: int
     mode: Mode
+    fusion: int
 
-    def arguments(
-        self, words: str, most: int, values: tuple[tuple[Any, ...], ...]
-    ) -> tuple[Any, ...]:
-        """The arguments of the ranking of `words`."""
-        given = (words, self.mode.share, most)
+    def asked(self, values: tuple[tuple[Any, ...], ...]) -> Fusion:
+        """The words, and how what they find is fused."""
+        found: Fusion = values[self.fusion][0]
+        return found
+
+    def arguments(self, values: tuple[tuple[Any, ...], ...]) -> tuple[Any, ...]:
+        """The arguments of the ranking."""
+        asked = self.asked(values)
+        given = (asked.words, self.mode.share, asked.candidates)
         readers = {0: given, 1: values[self.spec], VIEWER_SPEC: values[VIEWER_SPEC]}
         return bound(self.ranking, readers)
 
@@ -175,9 +150,9 @@ class WordSide:
 class Ranked:
     """A vector search that takes more than its one request.
 
-    `rows` narrow it; `words` are fused with it, as `mode` says and the reader `fusion` gives;
-    `hit` is what the hits show, `sides` whether that tells how they were found. `key` names the
-    kind of the rows' key. `narrows` says that a list takes the rows of its hits.
+    `rows` narrow it, `words` are fused with it; `hit` is what the hits show, `sides` whether that
+    tells how they were found. `key` names the kind of the rows' key. `narrows` says that a list
+    takes the rows of its hits.
     """
 
     rankings: Rankings
@@ -186,13 +161,11 @@ class Ranked:
     sides: bool = False
     rows: RowSide | None = None
     words: WordSide | None = None
-    mode: Mode | None = None
-    fusion: int | None = None
     narrows: bool = False
 
     def native(self, key: Any) -> Any:
         """What a row's key, as JSON has it, is bound as; None for one that no row can have."""
-        return _NATIVES[self.key](key)
+        return KEYS[self.key](key)
 
 
 def branches_of(
@@ -212,7 +185,7 @@ def near(sources: Registry, binding: Vectors, entity: EntityInfo) -> Ranked:
 
     Of an entity with a row rule only rows that the viewer sees are searched.
     """
-    hits = asks.VectorRead(Reading.SEARCH, binding.collection, entity.name, ())
+    hits = asks.VectorRead(Reading.SEARCH, binding.collection, ())
     native, _ = sources.prepare(Reading.SEARCH, binding.source, hits, {0: ()})
     rows = None
     if entity.rule is not None:
@@ -257,7 +230,8 @@ def ranking_identity(
     ranked: Ranked, describe: Callable[[Any], Mapping[str, Any]]
 ) -> tuple[Any, ...]:
     """What tells a search from others with the same one request, beside its arguments."""
-    return branches(ranked, describe), ranked.mode, ranked.sides, repr(ranked.hit)
+    mode = None if ranked.words is None else ranked.words.mode
+    return branches(ranked, describe), mode, ranked.sides, repr(ranked.hit)
 
 
 def ranked(
@@ -268,7 +242,7 @@ def ranked(
     A row rule narrows every search of the entity: a hidden row takes no place among the hits.
     """
     where: WhereShape | None = shapes[wish.where]  # type: ignore[assignment]  # a WhereSpec's shape
-    mode: Any = shapes[wish.fusion] if wish.fusion is not None else None
+    mode: Any = None if wish.fusion is None else shapes[wish.fusion]
     narrows = where is not None or wish.entity.rule is not None
     if not (narrows or mode or wish.sides):
         return None
@@ -278,8 +252,8 @@ def ranked(
         ruled = wish.entity.rule is not None
         visible = source.prepare_matching(wish.entity, None).which if ruled else None
         rows = RowSide(source.prepare_matching(wish.entity, where), wish.where, visible)
-    if mode is not None:
+    if mode is not None and wish.fusion is not None:
         ranking = source.prepare_ranked_by_words(wish.entity, where)
-        words = WordSide(ranking, wish.where, mode)
+        words = WordSide(ranking, wish.where, mode, wish.fusion)
     rankings, key = sources.rankings(native), wish.entity.key[0].kind.name
-    return Ranked(rankings, wish.hit, key, wish.sides, rows, words, mode, wish.fusion)
+    return Ranked(rankings, wish.hit, key, wish.sides, rows, words)

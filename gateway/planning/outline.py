@@ -82,7 +82,7 @@ class Outline:
         self.whole = whole
         self._sources = sources
         self._policies = policies
-        self._plain = plain
+        self.plain = plain
         self._marks = False
         self.places: Places = {}
         self._plans: OrderedDict[tuple[Hashable, ...], Plan] = OrderedDict()
@@ -133,7 +133,7 @@ class Outline:
         """A new plan for these shapes; changes nothing here, so that any thread may compile."""
         prepared: dict[Hashable, Any] = {}
         roots = tuple(self._root(root, shapes, prepared) for root in self.roots)
-        policy = self._policies.of_response(roots, self._plain) if self._policies else None
+        policy = self._policies.of_response(roots, self.plain) if self._policies else None
         demands = dict.fromkeys(
             demand
             for spec, shape in zip(self.specs, shapes, strict=True)

@@ -85,9 +85,6 @@ if TYPE_CHECKING:
         def prepare(self, ask: asks.VectorRead | VectorAct, fields: Mapping[int, Any]) -> Prepared:
             """What is read, payload `fields` by their reader; or a change, or a look at all."""
 
-        def act_arguments(self, binding: VectorChange, values: Mapping[str, Any]) -> Any:
-            """The arguments of a field with this binding as one value; raises InputError."""
-
         async def unfit(
             self, collections: Sequence[str], deadline: float
         ) -> Mapping[str, Sequence[str]]:
@@ -96,7 +93,7 @@ if TYPE_CHECKING:
         def rankings(self, hits: Any) -> Rankings:
             """The smaller requests that a search, or the search for neighbours, is made of."""
 
-        def arguments(self, binding: Vectors, values: Mapping[str, Any]) -> Hashable:
+        def arguments(self, binding: Vectors | VectorChange, values: Mapping[str, Any]) -> Hashable:
             """The arguments of a field with this binding as one value; raises InputError."""
 
     class UpstreamSource(Source, Protocol):

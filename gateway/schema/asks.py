@@ -183,14 +183,13 @@ ConnectionPart: TypeAlias = Constant | Fact | Edges | Nodes | PageFacts | Aggreg
 
 @dataclass(frozen=True, slots=True)
 class VectorRead:
-    """What is read of a vector collection (None: an argument names it), as `type_name`.
+    """What is read of a vector collection (None: an argument names it).
 
     `key` is the kind of the key of the hits' entity, by its name.
     """
 
     reading: Reading
     collection: VectorCollection | None
-    type_name: str
     parts: tuple[Part, ...]
     key: str | None = None
 

@@ -12,9 +12,10 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from gateway.errors import ConfigurationError, InputError, PlaitError, SourceOverloaded
+from gateway.errors import ConfigurationError, PlaitError, SourceOverloaded
 from gateway.sources.postgres.syncing.drift import Comparison, Drift, compare, forget, mark
 from gateway.sources.postgres.syncing.ledger import Ledger, ledger
+from gateway.sources.qdrant.collections import NoCollection
 from gateway.sources.qdrant.points import PayloadIndex
 from gateway.sync.figures import Figures
 from gateway.sync.pipeline import Options, Pipeline
@@ -177,7 +178,7 @@ class Filler:
         deadline = asyncio.get_running_loop().time() + self._options.seconds
         try:
             found = await self._engine.administration.collection(self.sync.name, deadline)
-        except InputError:
+        except NoCollection:
             return None
         return found.foreign_to(self._embedder)
 

@@ -8,8 +8,10 @@ import socket
 import pytest
 from openai_service import DIMENSIONS, KEY, MODEL, serving
 
-from gateway.embedding.http import Endpoint, HttpEmbedder
+from gateway.configuration import Secret
+from gateway.embedding.http import HttpEmbedder
 from gateway.embedding.retrying import Retrying
+from gateway.settings import Embedding
 
 
 class Naps:
@@ -47,9 +49,10 @@ async def connect(service, naps):
             "api_key": KEY,
             **options,
         }
-        endpoint = Endpoint(**options)
-        retrying = Retrying(endpoint.attempts, sleep=naps, jitter=lambda: 1.0)
-        made.append(HttpEmbedder(endpoint, retrying))
+        secrets = {name: Secret(options.pop(name)) for name in ("base_url", "api_key")}
+        settings = Embedding(kind="http", **options, **secrets)
+        retrying = Retrying(settings.attempts, sleep=naps, jitter=lambda: 1.0)
+        made.append(HttpEmbedder(settings, retrying))
         return made[-1]
 
     yield make

@@ -98,7 +98,7 @@ async def test_blank_texts_are_not_sent(service, connect):
 async def test_texts_it_cannot_take(service, connect, text):
     """Too long, or half a character: refused before anything is sent."""
     with pytest.raises(InputError, match="text"):
-        await embed(connect(max_chars=100), "fine", text)
+        await embed(connect(max_text_chars=100), "fine", text)
     assert service.asked == []
 
 
@@ -314,5 +314,5 @@ async def test_the_bound_of_concurrency(service, connect):
 async def test_nothing_secret_in_words(connect):
     """Neither address nor key is in what Python prints."""
     embedder = connect()
-    assert KEY not in repr(embedder._endpoint)
-    assert "127.0.0.1" not in repr(embedder._endpoint)
+    assert KEY not in repr(embedder._embedding)
+    assert "127.0.0.1" not in repr(embedder._embedding)

@@ -24,8 +24,8 @@ from gateway.planning.arguments import PageLimits
 from gateway.planning.registry import Registry
 from gateway.sources.postgres.reads.candidates import KEYS_AT_ONCE, matching
 from gateway.sources.postgres.source import PostgresSource
-from gateway.sources.qdrant import QdrantSource
-from gateway.sources.qdrant.points import Distance, Point
+from gateway.sources.qdrant import Distance, QdrantSource
+from gateway.sources.qdrant.points import Point
 from gateway.viewer import Viewer
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from qdrant_client import models as m
 
 from gateway.execution.vector_search.tactics import Tactics, Way
-from gateway.sources.qdrant.points import Distance
+from gateway.schema.vectors.write_types import Distance
 from gateway.sources.qdrant.requests.changes import CreateCollection
 from gateway.viewer import ANONYMOUS
 

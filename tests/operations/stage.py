@@ -25,8 +25,8 @@ from gateway.composition import Gateway
 from gateway.embedding.local import LocalEmbedder
 from gateway.settings import load
 from gateway.sources.postgres.migrate import upgrade
-from gateway.sources.qdrant import QdrantSource
-from gateway.sources.qdrant.points import Distance, Point
+from gateway.sources.qdrant import Distance, QdrantSource
+from gateway.sources.qdrant.points import Point
 from resolvers.demo.people import app as people
 
 if TYPE_CHECKING:

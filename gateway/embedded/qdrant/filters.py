@@ -20,9 +20,9 @@ _MAX_DEPTH = 32
 _BOUNDS = ("lt", "gt", "gte", "lte")
 
 
-def requested_filter(request: Any, field: str = "filter") -> edge.Filter | None:
+def requested_filter(request: Any) -> edge.Filter | None:
     """The filter of a request, or None where it has none."""
-    return filter_(getattr(request, field)) if request.HasField(field) else None
+    return filter_(request.filter) if request.HasField("filter") else None
 
 
 def filter_(message: pb.Filter, depth: int = 0) -> edge.Filter:
@@ -38,7 +38,7 @@ def filter_(message: pb.Filter, depth: int = 0) -> edge.Filter:
     )
 
 
-def _condition(message: pb.Condition, depth: int = 0) -> Any:
+def _condition(message: pb.Condition, depth: int) -> Any:
     kind = message.WhichOneof("condition_one_of")
     if kind is None:
         raise invalid("a filter condition is empty")

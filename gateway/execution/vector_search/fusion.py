@@ -6,6 +6,7 @@ score come in the order of their best rank, then of their keys, so that one answ
 
 from __future__ import annotations
 
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from gateway.execution.operation_reads import OperationReads
     from gateway.execution.vector_search.narrowing import Row
     from gateway.planning.hybrid import Fusion
-    from gateway.planning.narrowing import Ranked
+    from gateway.planning.narrowing import Ranked, WordSide
     from gateway.sources.contract import Key, Value
 
     Ranks = Mapping[Any, tuple[int, float]]
@@ -34,8 +35,8 @@ async def ranked_hits(
 
     Raises `PlaitError` for the failure of either source.
     """
-    if ranked.mode is not None:
-        return [await Fused(reads, ranked, wish, path).answer()]
+    if ranked.words is not None:
+        return [await Fused(reads, ranked, ranked.words, wish, path).answer()]
     if ranked.sides:
         return await _with_sides(reads, ranked, wish, keys, path)
     return await Narrowed(reads, ranked, wish, keys, path).answers()
@@ -48,7 +49,7 @@ async def _with_sides(
     rankings = ranked.rankings
     prepared = rankings.details if rankings.shown else rankings.ranking
     if ranked.rows is None:
-        found = await Targets(reads, ranked, keys).rows(prepared, wish)
+        found = await Targets(reads, keys).rows(prepared, wish)
     else:
         found = await Narrowed(reads, ranked, wish, keys, path).window(prepared)
     offset, _ = rankings.window(wish)
@@ -69,16 +70,17 @@ def _by_vector(row: Row, rank: int) -> Hit:
 class Fused:
     """One search by words, or by words and vectors."""
 
-    def __init__(self, reads: OperationReads, ranked: Ranked, wish: Any, path: str) -> None:
-        if ranked.fusion is None or ranked.words is None:
-            raise TypeError("a search without words cannot be fused")
+    def __init__(
+        self, reads: OperationReads, ranked: Ranked, words: WordSide, wish: Any, path: str
+    ) -> None:
         self._reads = reads
         self._ranked = ranked
-        self._words = ranked.words
+        self._native = ranked.native
+        self._words = words
         self._wish = wish
         self._path = path
-        self._targets = Targets(reads, ranked, None)
-        self._fusion: Fusion = reads.values[ranked.fusion][0]
+        self._targets = Targets(reads, None)
+        self._fusion = words.asked(reads.values)
         self._writer = HitWriter(ranked.hit)
 
     async def answer(self) -> bytes:
@@ -87,7 +89,7 @@ class Fused:
         words, rows = await both(self._by_words(), self._by_vectors())
         points = {key: row for row in reversed(rows) if (key := self._native(row[2])) is not None}
         vectors = _ranked((key, row[1]) for row in rows if (key := self._native(row[2])) in points)
-        if self._ranked.mode is Mode.HYBRID:
+        if self._words.mode is Mode.HYBRID:
             scored = fuse(vectors, words, self._fusion)
         else:
             scored = [(key, score) for key, (_, score) in words.items()]
@@ -110,20 +112,16 @@ class Fused:
         point, shown = (row[0], row[3]) if row else (plain, ())
         return Hit(point, score, plain, shown, by_vector, words.get(key))
 
-    def _native(self, key: Any) -> Any:
-        return self._ranked.native(key)
-
     async def _by_words(self) -> Ranks:
-        fusion = self._fusion
-        if not fusion.text and self._ranked.mode is Mode.HYBRID:
+        if not self._fusion.text and self._words.mode is Mode.HYBRID:
             return {}
-        arguments = self._words.arguments(fusion.words, fusion.candidates, self._reads.values)
+        arguments = self._words.arguments(self._reads.values)
         found = orjson.loads(await self._reads.ask(self._words.ranking, arguments))
         return _ranked((self._native(key), rank) for key, rank in found)
 
     async def _by_vectors(self) -> list[Row]:
         rankings, fusion = self._ranked.rankings, self._fusion
-        if self._ranked.mode is Mode.TEXT or not fusion.vector:
+        if self._words.mode is Mode.TEXT or not fusion.vector:
             return []
         if rankings.shown:
             self._wish = await located(self._reads, rankings, self._wish)
@@ -158,20 +156,9 @@ def fuse(vectors: Ranks, words: Ranks, fusion: Fusion) -> list[tuple[Any, float]
 
 def _ranked(found: Iterable[tuple[Any, float]]) -> Ranks:
     """Ranks by key; those of equal score in the order of their keys. A key counts where best."""
-    ordered = _steady(list(found))
     first: dict[Any, tuple[int, float]] = {}
-    for key, score in ordered:
-        if key not in first:
-            first[key] = (len(first) + 1, score)
+    for _, tied in groupby(found, lambda one: one[1]):
+        for key, score in sorted(tied):
+            if key not in first:
+                first[key] = (len(first) + 1, score)
     return first
-
-
-def _steady(found: list[tuple[Any, float]]) -> list[tuple[Any, float]]:
-    """The same order, but runs of equal score by key."""
-    steady: list[tuple[Any, float]] = []
-    start = 0
-    for place in range(1, len(found) + 1):
-        if place == len(found) or found[place][1] != found[start][1]:
-            steady += sorted(found[start:place])
-            start = place
-    return steady

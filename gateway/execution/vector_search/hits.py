@@ -39,8 +39,7 @@ class HitWriter:
     def __init__(self, hit: asks.VectorRead) -> None:
         places = itertools.count()
         self._members = [
-            (orjson.dumps(part.key) + b":", _writer(part, hit.type_name, places))
-            for part in hit.parts
+            (orjson.dumps(part.key) + b":", _writer(part, places)) for part in hit.parts
         ]
 
     def write(self, hits: Iterable[Hit]) -> bytes:
@@ -51,9 +50,9 @@ class HitWriter:
         return b"{" + b",".join([label + write(hit) for label, write in self._members]) + b"}"
 
 
-def _writer(part: asks.Part, type_name: str, places: Iterator[int]) -> Callable[[Hit], bytes]:
+def _writer(part: asks.Part, places: Iterator[int]) -> Callable[[Hit], bytes]:
     if part.name == TYPENAME:
-        literal = orjson.dumps(type_name)
+        literal = orjson.dumps(part.text)
         return lambda _: literal
     if part.name == "entity":
         opening = HOLE + b"[%d," % (part.slot or 0)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from gateway.errors import PlaitError
-from gateway.execution.vector_search.tactics import Way
+from gateway.execution.vector_search.tactics import MOST_NAMED, Way
 from gateway.planning.arguments import Sought
 
 if TYPE_CHECKING:
@@ -40,9 +40,8 @@ class Targets:
     Asks the vector engine about all of them in as few calls as may be.
     """
 
-    def __init__(self, reads: OperationReads, ranked: Ranked, keys: Sequence[Key] | None) -> None:
+    def __init__(self, reads: OperationReads, keys: Sequence[Key] | None) -> None:
         self._reads = reads
-        self._rankings = ranked.rankings
         self.keys = keys
         self.count = 1 if keys is None else len(keys)
 
@@ -50,17 +49,13 @@ class Targets:
         """The targets at these places alone."""
         if self.keys is None or len(places) == self.count:
             return self
-        twin = object.__new__(type(self))
-        twin._reads, twin._rankings = self._reads, self._rankings
-        twin.keys = [self.keys[place] for place in places]
-        twin.count = len(places)
-        return twin
+        return Targets(self._reads, [self.keys[place] for place in places])
 
     async def answers(self, prepared: Prepared, wish: Any, size: int = 1) -> list[Value]:
         """The value of each; `size` is how many points one question about a target names."""
         if self.keys is None:
             return [await self._reads.ask(prepared, (wish,))]
-        most = max(1, self._reads.tactics.most_named // max(1, size))
+        most = max(1, MOST_NAMED // max(1, size))
         parts = [self.keys[start : start + most] for start in range(0, self.count, most)]
         values: list[Value] = []
         for part in parts:
@@ -94,7 +89,7 @@ class Narrowed:
         self._rankings = ranked.rankings
         self._rows: RowSide = ranked.rows
         self._wish = wish
-        self._targets = Targets(reads, ranked, keys)
+        self._targets = Targets(reads, keys)
         self._path = path
 
     async def answers(self) -> list[Value]:
@@ -277,7 +272,7 @@ async def _keys_near(
 ) -> tuple[Any, ...]:
     ranking = ranked.rankings.ranking
     if ranked.rows is None:
-        found = await Targets(reads, ranked, None).rows(ranking, wish)
+        found = await Targets(reads, None).rows(ranking, wish)
     else:
         found = await Narrowed(reads, ranked, wish, None, path).window(ranking)
     keys = (ranked.native(row[2]) for row in hits_of(found))

@@ -65,10 +65,8 @@ def arguments_of(fetch: Fetch, values: tuple[tuple[Any, ...], ...]) -> tuple[Any
     found: list[Any] = [fetch.arguments(values)]
     if ranked.rows is not None:
         found.append(ranked.rows.arguments(ranked.rows.rows.keys, values))
-    if ranked.words is not None and ranked.fusion is not None:
-        (fusion,) = values[ranked.fusion]
-        words = ranked.words.arguments(fusion.words, fusion.candidates, values)
-        found.append((fusion, words))
+    if ranked.words is not None:
+        found.append((ranked.words.asked(values), ranked.words.arguments(values)))
     return tuple(found)
 
 

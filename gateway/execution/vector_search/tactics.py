@@ -74,7 +74,6 @@ class Tactics:
     def __init__(self, *, forced: Way | None = None, farthest: int = FARTHEST) -> None:
         self.forced = forced
         self.farthest = farthest
-        self.most_named = MOST_NAMED
         self._estimates: OrderedDict[Hashable, tuple[float, float]] = OrderedDict()
 
     def choose(self, rows: float, whole: float, wanted: int, portion: int) -> Choice:

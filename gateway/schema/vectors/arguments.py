@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-import enum
 from typing import TYPE_CHECKING, Any
 
 import strawberry
 
 from gateway.schema.members import argument
-from gateway.schema.vectors.inputs import SparseFusion, SparseVector, VectorExample
+from gateway.schema.vectors.inputs import (
+    RecommendStrategy,
+    SparseFusion,
+    SparseVector,
+    VectorExample,
+)
 from gateway.schema.vectors.reading import Reading
 
 if TYPE_CHECKING:
@@ -26,21 +30,6 @@ PAYLOAD_ARGUMENTS = [
     )
 ]
 """The arguments of a hit's `payload`."""
-
-
-@strawberry.enum(description="How examples become a ranking.")
-class RecommendStrategy(enum.Enum):
-    """The strategies of `recommend`."""
-
-    AVERAGE_VECTOR = strawberry.enum_value(
-        "average_vector", description="Near the average of the liked, away from that of the others."
-    )
-    BEST_SCORE = strawberry.enum_value(
-        "best_score", description="By the nearest example: better a liked one."
-    )
-    SUM_SCORES = strawberry.enum_value(
-        "sum_scores", description="By the sum over all liked, less that over the others."
-    )
 
 
 def reading_arguments(reading: Reading, of: CollectionInputs) -> list[StrawberryArgument]:

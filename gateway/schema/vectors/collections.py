@@ -37,41 +37,42 @@ FILTER_MEMBERS = ("must", "should", "mustNot", "hasId")
 """The members every filter has, so that no payload field can be called so."""
 
 
-class PayloadKind(enum.StrEnum):
-    """What sort of value a payload field holds; the value names its filter in GraphQL."""
-
-    TEXT = "String"
-    ID = "ID"
-    INTEGER = "Int"
-    BIG_INTEGER = "BigInt"
-    FLOAT = "Float"
-    BOOLEAN = "Boolean"
-    MOMENT = "DateTime"
-    PLACE = "Geo"
-    DOCUMENT = "JSON"
-    ENUM = "Enum"
+BOUNDS = ("gt", "gte", "lt", "lte")
+_EQUAL = ("eq", "ne", "in", "notIn")
+_AMONG = ("contains", "overlaps")
+_PLACES = ("geoRadius", "geoBox")
+_ABSENT = ("isNull", "isEmpty")
 
 
-ANNOTATIONS: Mapping[PayloadKind, Any] = {
-    PayloadKind.TEXT: str,
-    PayloadKind.ID: strawberry.ID,
-    PayloadKind.INTEGER: int,
-    PayloadKind.BIG_INTEGER: BigInt,
-    PayloadKind.FLOAT: float,
-    PayloadKind.BOOLEAN: bool,
-    PayloadKind.MOMENT: dt.datetime,
-    PayloadKind.PLACE: GeoPoint,
-    PayloadKind.DOCUMENT: JSON,
-}
-"""How a value of each kind but an enum is annotated."""
-_KINDS = {hint: kind for kind, hint in ANNOTATIONS.items()} | {uuid.UUID: PayloadKind.ID}
-_COUNTED = {
-    PayloadKind.TEXT,
-    PayloadKind.ID,
-    PayloadKind.INTEGER,
-    PayloadKind.BIG_INTEGER,
-    PayloadKind.BOOLEAN,
-    PayloadKind.ENUM,
+@dataclass(frozen=True, slots=True)
+class PayloadKind:
+    """What sort of value a payload field holds.
+
+    `name` names its filter in GraphQL, `annotation` is how a value is annotated, `index` the type
+    of the engine's index, None where it has none. `one` and `many` are the conditions on a single
+    value and on a list, beside those on whether there are any.
+    """
+
+    name: str
+    annotation: Any
+    index: str | None
+    one: tuple[str, ...]
+    many: tuple[str, ...]
+
+
+_ID = PayloadKind("ID", strawberry.ID, "keyword", _EQUAL, _AMONG)
+_ENUM = PayloadKind("Enum", enum.Enum, "keyword", _EQUAL, _AMONG)
+_KINDS: Mapping[Any, PayloadKind] = {
+    str: PayloadKind("String", str, "keyword", (*_EQUAL, "text"), (*_AMONG, "text")),
+    strawberry.ID: _ID,
+    int: PayloadKind("Int", int, "integer", (*_EQUAL, *BOUNDS), (*_AMONG, "some")),
+    BigInt: PayloadKind("BigInt", BigInt, "integer", (*_EQUAL, *BOUNDS), (*_AMONG, "some")),
+    float: PayloadKind("Float", float, "float", BOUNDS, ("some",)),
+    bool: PayloadKind("Boolean", bool, "bool", ("eq", "ne"), ("contains",)),
+    dt.datetime: PayloadKind("DateTime", dt.datetime, "datetime", BOUNDS, ("some",)),
+    GeoPoint: PayloadKind("Geo", GeoPoint, "geo", _PLACES, _PLACES),
+    JSON: PayloadKind("JSON", JSON, None, ("valuesCount",), ()),
+    uuid.UUID: _ID,
 }
 
 
@@ -92,7 +93,14 @@ class PayloadField:
     @property
     def annotation(self) -> Any:
         """How one of its values is annotated."""
-        return ANNOTATIONS[self.kind] if self.labels is None else self.labels
+        return self.kind.annotation if self.labels is None else self.labels
+
+    @property
+    def conditions(self) -> tuple[str, ...]:
+        """What a filter can ask of it."""
+        if self.many:
+            return (*self.kind.many, "valuesCount", *_ABSENT)
+        return (*self.kind.one, *_ABSENT)
 
     @property
     def says(self) -> str:
@@ -102,7 +110,7 @@ class PayloadField:
     @property
     def counted(self) -> bool:
         """Whether points can be counted and grouped by its values."""
-        return self.kind in _COUNTED
+        return "eq" in self.kind.one
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -171,7 +179,7 @@ def _payload_field(collection: str, path: str, hint: Any) -> PayloadField:
     if typing.get_origin(hint) is list:
         (inner,), many = typing.get_args(hint), True
     labels = inner if isinstance(inner, type) and issubclass(inner, enum.Enum) else None
-    kind = PayloadKind.ENUM if labels is not None else _KINDS.get(inner)
+    kind = _ENUM if labels is not None else _KINDS.get(inner)
     name = _NOT_IN_NAMES.sub("_", path).strip("_")
     if kind is None:
         known = ", ".join(getattr(one, "__name__", str(one)) for one in _KINDS)

@@ -8,16 +8,13 @@ from typing import TYPE_CHECKING, Any
 import strawberry
 
 from gateway.errors import ConfigurationError
-from gateway.schema.columns.kinds import INT, INT_ID, TEXT, TEXT_ID, UUID, UUID_ID
 from gateway.schema.members import member, optional_member
+from gateway.schema.vectors.keys import KEYS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from gateway.schema.catalog import EntityInfo
-
-POINT_KEYS = {INT.name, INT_ID.name, TEXT.name, TEXT_ID.name, UUID.name, UUID_ID.name}
-"""The kinds of keys by which a point tells its row."""
 
 
 @strawberry.enum(description="What a search goes by.")
@@ -77,4 +74,4 @@ def check_narrowing(entity: EntityInfo, what: str) -> None:
 
 def may_be_narrowed(entity: EntityInfo) -> bool:
     """Whether rows of an entity can take part in a vector search: its key is one id or text."""
-    return len(entity.key) == 1 and entity.key[0].kind.name in POINT_KEYS
+    return len(entity.key) == 1 and entity.key[0].kind.name in KEYS

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import enum
+
 import strawberry
 from strawberry import ID
 from strawberry.scalars import JSON
@@ -56,6 +58,21 @@ class SparseFusion:
     sparse: float = member("The weight of `sparse`.", 1.0)
     k: int = member("The constant: the larger, the less the first ranks stand out.", 60)
     candidates: int = member("How many hits of either ranking count.", 100)
+
+
+@strawberry.enum(description="How examples become a ranking.")
+class RecommendStrategy(enum.Enum):
+    """The strategies of `recommend`; the values are Qdrant's names."""
+
+    AVERAGE_VECTOR = strawberry.enum_value(
+        "AverageVector", description="Near the average of the liked, away from that of the others."
+    )
+    BEST_SCORE = strawberry.enum_value(
+        "BestScore", description="By the nearest example: better a liked one."
+    )
+    SUM_SCORES = strawberry.enum_value(
+        "SumScores", description="By the sum over all liked, less that over the others."
+    )
 
 
 @strawberry.input(description="A point liked or disliked.", one_of=True)

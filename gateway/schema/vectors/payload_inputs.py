@@ -15,42 +15,8 @@ import strawberry
 from gateway.errors import ConfigurationError
 from gateway.schema.definitions import names_enum
 from gateway.schema.lists.inputs import Inputs
-from gateway.schema.vectors.collections import PayloadField, PayloadKind, VectorCollection
+from gateway.schema.vectors.collections import BOUNDS, PayloadField, VectorCollection
 from gateway.schema.vectors.inputs import CountRange, GeoBox, GeoRadius, VectorFilter
-
-_EQUAL = ("eq", "ne", "in", "notIn")
-_BOUNDS = ("gt", "gte", "lt", "lte")
-_ABSENT = ("isNull", "isEmpty")
-_PLACES = ("geoRadius", "geoBox")
-
-ONE: Mapping[PayloadKind, tuple[str, ...]] = {
-    PayloadKind.TEXT: (*_EQUAL, "text", *_ABSENT),
-    PayloadKind.ID: (*_EQUAL, *_ABSENT),
-    PayloadKind.ENUM: (*_EQUAL, *_ABSENT),
-    PayloadKind.INTEGER: (*_EQUAL, *_BOUNDS, *_ABSENT),
-    PayloadKind.BIG_INTEGER: (*_EQUAL, *_BOUNDS, *_ABSENT),
-    PayloadKind.FLOAT: (*_BOUNDS, *_ABSENT),
-    PayloadKind.MOMENT: (*_BOUNDS, *_ABSENT),
-    PayloadKind.BOOLEAN: ("eq", "ne", *_ABSENT),
-    PayloadKind.PLACE: (*_PLACES, *_ABSENT),
-    PayloadKind.DOCUMENT: ("valuesCount", *_ABSENT),
-}
-"""The conditions on a single value, by its kind."""
-
-_LISTED = ("valuesCount", *_ABSENT)
-MANY: Mapping[PayloadKind, tuple[str, ...]] = {
-    PayloadKind.TEXT: ("contains", "overlaps", "text", *_LISTED),
-    PayloadKind.ID: ("contains", "overlaps", *_LISTED),
-    PayloadKind.ENUM: ("contains", "overlaps", *_LISTED),
-    PayloadKind.INTEGER: ("contains", "overlaps", "some", *_LISTED),
-    PayloadKind.BIG_INTEGER: ("contains", "overlaps", "some", *_LISTED),
-    PayloadKind.FLOAT: ("some", *_LISTED),
-    PayloadKind.MOMENT: ("some", *_LISTED),
-    PayloadKind.BOOLEAN: ("contains", *_LISTED),
-    PayloadKind.PLACE: (*_PLACES, *_LISTED),
-    PayloadKind.DOCUMENT: _LISTED,
-}
-"""The conditions on a list of values, by their kind."""
 
 _SAYS = {
     "eq": "It is this.",
@@ -145,7 +111,8 @@ class VectorInputs:
     def _filter(self, collection: VectorCollection, label: str) -> type:
         """`<label>VectorFilter`."""
         name = f"{label}VectorFilter"
-        groups = f"Optional[list[{name}]]"
+        own: Any = self._inputs.of(name)
+        groups = list[own] | None
         members: dict[str, tuple[Any, str]] = {
             "must": (groups, "All of these hold."),
             "should": (groups, "At least one of these holds."),
@@ -159,12 +126,11 @@ class VectorInputs:
         return self._inputs.make(name, members, says)
 
     def _conditions_on(self, field: PayloadField) -> type:
-        kind = field.labels.__name__ if field.labels is not None else field.kind.value
+        kind = field.labels.__name__ if field.labels is not None else field.kind.name
         name = f"{kind}{'List' if field.many else ''}PayloadFilter"
-        operators = (MANY if field.many else ONE)[field.kind]
         says = f"Conditions on {'a list of ' if field.many else ''}{kind} in a payload."
         return self._inputs.known(name) or self._inputs.make(
-            name, {one: (self._operand(one, field), _SAYS[one]) for one in operators}, says
+            name, {one: (self._operand(one, field), _SAYS[one]) for one in field.conditions}, says
         )
 
     def _operand(self, operator: str, field: PayloadField) -> Any:
@@ -178,10 +144,10 @@ class VectorInputs:
         return value | None
 
     def _range(self, field: PayloadField) -> type:
-        name = f"{field.kind.value}PayloadRange"
+        name = f"{field.kind.name}PayloadRange"
         return self._inputs.known(name) or self._inputs.make(
             name,
-            {one: (field.annotation | None, _SAYS[one]) for one in _BOUNDS},
+            {one: (field.annotation | None, _SAYS[one]) for one in BOUNDS},
             "Bounds, all of which hold.",
         )
 

@@ -22,22 +22,10 @@ from sqlalchemy.sql.visitors import iterate
 
 from gateway.errors import ConfigurationError
 from gateway.schema.columns.tables import expression_of, table_of
-from gateway.schema.vectors.collections import PayloadKind, VectorCollection
+from gateway.schema.vectors.collections import VectorCollection
 
 MAX_PAYLOAD = 50
 """The fields of one payload: as many as `jsonb_build_object` takes."""
-
-_INDEXES: Mapping[PayloadKind, str] = {
-    PayloadKind.TEXT: "keyword",
-    PayloadKind.ENUM: "keyword",
-    PayloadKind.ID: "keyword",
-    PayloadKind.INTEGER: "integer",
-    PayloadKind.BIG_INTEGER: "integer",
-    PayloadKind.FLOAT: "float",
-    PayloadKind.BOOLEAN: "bool",
-    PayloadKind.MOMENT: "datetime",
-    PayloadKind.PLACE: "geo",
-}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -125,7 +113,7 @@ class VectorSync:
         return tuple(sorted(found))
 
     def _index(self, path: str) -> tuple[str, str]:
-        kinds = {one.path: _INDEXES.get(one.kind) for one in self.collection.fields.values()}
+        kinds = {one.path: one.kind.index for one in self.collection.fields.values()}
         kind = kinds.get(path)
         if kind is None:
             known = ", ".join(name for name, one in kinds.items() if one) or "none"

@@ -149,7 +149,7 @@ def _creation() -> list[StrawberryArgument]:
     return [
         argument("name", str, "Its name."),
         argument("size", int | None, "The dimensions of its vector without a name, if it has one."),
-        argument("distance", t.VectorMetric, "Of that vector.", default=t.VectorMetric.COSINE),
+        argument("distance", t.Distance, "Of that vector.", default=t.Distance.COSINE),
         argument(
             "text",
             bool,

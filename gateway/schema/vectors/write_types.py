@@ -66,9 +66,9 @@ class CollectionWrite:
     changed: bool = member("False where everything was so already.")
 
 
-@strawberry.enum(description="How far apart two vectors are.")
-class VectorMetric(enum.Enum):
-    """Qdrant's distances, by name."""
+@strawberry.enum(name="VectorMetric", description="How far apart two vectors are.")
+class Distance(enum.Enum):
+    """Qdrant's distances; the values are its names."""
 
     COSINE = strawberry.enum_value("Cosine", description="By the angle between them.")
     EUCLID = strawberry.enum_value("Euclid", description="By the straight line between them.")
@@ -96,7 +96,7 @@ class VectorParams:
 
     name: str | None = member("Null for the one that has no name.")
     size: int = member("Its dimensions.")
-    distance: VectorMetric = member("How it is compared.")
+    distance: Distance = member("How it is compared.")
 
 
 @strawberry.type(description="A payload field that is indexed.")
@@ -141,4 +141,4 @@ class NamedVectorParamsInput:
 
     name: str = member("What points call it.")
     size: int = member("Its dimensions.")
-    distance: VectorMetric = member("How it is compared.", VectorMetric.COSINE)
+    distance: Distance = member("How it is compared.", Distance.COSINE)

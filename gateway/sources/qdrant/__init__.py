@@ -5,7 +5,8 @@ and 50 MB.
 """
 
 from gateway.schema.vectors.collections import VectorCollection
-from gateway.sources.qdrant.points import Distance, PayloadIndex, Point
+from gateway.schema.vectors.write_types import Distance
+from gateway.sources.qdrant.points import PayloadIndex, Point
 from gateway.sources.qdrant.reads.prepared import PreparedHits, prepare_hits
 from gateway.sources.qdrant.reads.shape import HitField, HitKind
 from gateway.sources.qdrant.requests.filters import Filter, parse_filter

@@ -30,8 +30,10 @@ class CollectionMissing(SourceRefused):
     """A call named a collection that does not exist."""
 
 
-class NoCollection(InputError):  # noqa: N818 - named for its condition, as all of ours
-    """There is no collection of a name; who is at fault depends on who gave the name."""
+class NoCollection(SourceRefused):
+    """There is no collection of a name, which is the client's fault where it gave the name."""
+
+    code = Code.BAD_USER_INPUT
 
     def __init__(self, name: str) -> None:
         super().__init__(f"There is no collection {name!r}.")

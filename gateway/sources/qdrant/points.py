@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 from uuid import UUID
@@ -18,15 +17,6 @@ PointId: TypeAlias = int | str
 
 _LARGEST = 2**64 - 1
 _LONGEST = 64
-
-
-class Distance(StrEnum):
-    """How far two vectors are apart."""
-
-    COSINE = "Cosine"
-    EUCLID = "Euclid"
-    DOT = "Dot"
-    MANHATTAN = "Manhattan"
 
 
 class Point(NamedTuple):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
+import orjson
+
 from gateway.errors import (
     InputError,
     PlaitError,
@@ -12,22 +14,16 @@ from gateway.errors import (
     SourceRefused,
     SourceUnavailable,
 )
-from gateway.schema.vectors.writes import VectorAct
+from gateway.schema.vectors.writes import VectorAct, VectorChange
 from gateway.sources.contract import Health, Together
 from gateway.sources.qdrant.collections import CollectionMissing, NoCollection, refused_late
-from gateway.sources.qdrant.reads.narrowing import PreparedTarget, Rankings, located
-from gateway.sources.qdrant.reads.prepared import (
-    PreparedTree,
-    described,
-    is_unbound,
-    prepare,
-    prepare_hits,
-)
-from gateway.sources.qdrant.reads.query import Query
+from gateway.sources.qdrant.reads.narrowing import PreparedTarget, Rankings
+from gateway.sources.qdrant.reads.prepared import PreparedTree, described, is_unbound, prepare
 from gateway.sources.qdrant.reads.searching import Part
+from gateway.sources.qdrant.reads.shape import OPTIONS
 from gateway.sources.qdrant.requests.change_arguments import change_of
 from gateway.sources.qdrant.requests.wish_arguments import wish_of
-from gateway.sources.qdrant.requests.wishes import Grouped, Nearest
+from gateway.sources.qdrant.requests.wishes import Nearest
 from gateway.sources.qdrant.wire.address import checked_address
 from gateway.sources.qdrant.wire.loading import session_class
 from gateway.sources.qdrant.writes.operations import PreparedAct, describe_act, performed
@@ -39,10 +35,8 @@ if TYPE_CHECKING:
     from gateway.embedding.contract import Embedder
     from gateway.schema.asks import VectorRead
     from gateway.schema.bindings import Vectors
-    from gateway.schema.vectors.writes import VectorChange
     from gateway.sources.contract import Batch, Budget, Key, Prepared
     from gateway.sources.qdrant.reads.prepared import PreparedHits
-    from gateway.sources.qdrant.reads.query import Near
     from gateway.sources.qdrant.requests.changes import Change
     from gateway.sources.qdrant.requests.wishes import Wish
     from gateway.sources.qdrant.wire.session import Session
@@ -76,8 +70,8 @@ class QdrantSource:
         """
         self.name = name
         self.concurrency = concurrency
-        self._address = checked_address(name, url, grpc_port if prefer_grpc else None, api_key)
         port = grpc_port if prefer_grpc else None
+        self._address = checked_address(name, url, port, api_key)
         self.place = {"db.system.name": "qdrant", **place_of(url, port=port)}
         self._seconds = timeout_seconds
         self._embedder = embedder
@@ -100,13 +94,13 @@ class QdrantSource:
         """The smaller requests of a search that rows take part in. Pure."""
         return Rankings(hits)
 
-    def arguments(self, binding: Vectors, values: Mapping[str, Any]) -> Wish:
+    def arguments(
+        self, binding: Vectors | VectorChange, values: Mapping[str, Any]
+    ) -> Wish | Change:
         """The checked arguments of a field with this binding. Raises `InputError`."""
+        if isinstance(binding, VectorChange):
+            return change_of(binding, values)
         return wish_of(binding, values)
-
-    def act_arguments(self, binding: VectorChange, values: Mapping[str, Any]) -> Change:
-        """The checked arguments of a field with this binding. Raises `InputError`."""
-        return change_of(binding, values)
 
     async def open(self) -> None:
         """Load the client library, connect, and see whether the server answers.
@@ -157,13 +151,17 @@ class QdrantSource:
         searching = self._session().searching
         try:
             if isinstance(prepared, PreparedTarget):
-                return [located(await self._target(prepared, batch, budget.deadline))]
+                target = await searching.target(
+                    Part(prepared.hits, batch.arguments[0]), budget.deadline
+                )
+                return [orjson.dumps(target, option=OPTIONS)]
             if isinstance(prepared, PreparedAct):
                 return [await self.write(prepared, batch.arguments[0], budget)]
             if isinstance(prepared, Together):
                 return [await searching.answers(_parts(prepared, batch), budget.deadline)]
             if isinstance(prepared, PreparedTree):
-                return [await self._tree(prepared, batch.arguments[0], budget.deadline)]
+                reads = self._session().point_reads
+                return [await reads.value(prepared, batch.arguments[0], budget.deadline)]
             part = _part(prepared, batch.keys, batch.arguments)
             (values,) = await searching.answers([part], budget.deadline)
         except NoCollection as error:
@@ -222,25 +220,10 @@ class QdrantSource:
         """Many points at once. Raises `SourceUnavailable` while it is not open."""
         return self._session().bulk
 
-    async def _tree(self, prepared: PreparedTree, wish: Any, deadline: float) -> bytes:
-        session = self._session()
-        if not isinstance(wish, Grouped):
-            return await session.point_reads.value(prepared, wish, deadline)
-        part = Part(prepared, wish.search)
-        target = await session.searching.target(part, wish.search, deadline)
-        query = Query.of(prepared, target, wish.search)
-        return await session.point_reads.groups(prepared, query, wish, deadline)
-
-    async def _target(self, prepared: PreparedTarget, batch: Batch, deadline: float) -> Near:
-        """The vector of a search by text, for those who rank by more than vectors."""
-        hits = prepare_hits(self.name, prepared.collection, ())
-        wish = batch.arguments[0]
-        return await self._session().searching.target(Part(hits, wish), wish, deadline)
-
-    def _absent(self, error: NoCollection, *, told: bool) -> PlaitError:
+    def _absent(self, error: NoCollection, *, told: bool) -> SourceRefused:
         """The error about a collection that is not there; `told`: an argument names it."""
         if told:
-            return refused_late(error)
+            return SourceRefused(error.message, code=error.code)
         name = error.collection
         return SourceRefused(f"{self.name} has no collection {name!r}, which the domain names.")
 

@@ -154,7 +154,7 @@ async def test_the_same_points_as_local_mode(engine, local, ask, written):
     """Whatever the filter, however nested, indexed or not."""
     source, collection = engine
     parsed = parse_filter(written)
-    prepared = prepare_hits("vectors", collection, (HitField("id", HitKind.ID),), typename="Hit")
+    prepared = prepare_hits("vectors", collection, (HitField("id", HitKind.ID),))
     search = Search(vector=(1.0,), limit=1_000, filter=parsed)
     (value,) = await ask(source, prepared, arguments=(search,))
     records, _ = await local.scroll(

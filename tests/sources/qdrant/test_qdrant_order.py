@@ -10,6 +10,7 @@ import orjson
 import pytest
 from qdrant_client import models
 
+from gateway.schema.vectors.inputs import RecommendStrategy
 from gateway.schema.vectors.reading import Reading
 from gateway.sources.qdrant import (
     Distance,
@@ -30,7 +31,6 @@ from gateway.sources.qdrant.requests.wishes import (
     Recommend,
     Searches,
     Sparse,
-    Strategy,
 )
 
 ID, SCORE = HitField("id", HitKind.ID), HitField("score", HitKind.SCORE)
@@ -154,7 +154,7 @@ async def test_a_threshold_and_a_filter_hold_among_equal_scores(source, collecti
     assert is_total(hits)
 
 
-@pytest.mark.parametrize("strategy", list(Strategy))
+@pytest.mark.parametrize("strategy", list(RecommendStrategy))
 async def test_recommendations_have_the_order(source, same, ask, strategy):
     prepared = prepare_hits("vectors", same, BARE)
     wish = Recommend(

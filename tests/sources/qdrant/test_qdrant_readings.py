@@ -17,6 +17,7 @@ from toy.profiles import examples
 from gateway.errors import Code, SourceDataError, SourceError, SourceRefused, SourceTimeout
 from gateway.schema import asks
 from gateway.schema.bindings import Vectors
+from gateway.schema.vectors.keys import KEYS
 from gateway.schema.vectors.reading import Reading
 from gateway.sources.contract import Batch, Budget, Together
 from gateway.sources.qdrant import (
@@ -28,7 +29,7 @@ from gateway.sources.qdrant import (
     VectorCollection,
     prepare_hits,
 )
-from gateway.sources.qdrant.reads.shape import KEYS, Hit, Shape
+from gateway.sources.qdrant.reads.shape import Hit, Shape
 from gateway.sources.qdrant.requests.payload_paths import check_paths, selected
 
 ID = HitField("id", HitKind.ID)
@@ -83,7 +84,7 @@ async def together(source, *parts, seconds=10.0):
 
 async def read(source, ask, binding, values, *parts):
     """Read what is no list of hits; the decoded answer."""
-    tree = asks.VectorRead(binding.reading, binding.collection, "T", parts)
+    tree = asks.VectorRead(binding.reading, binding.collection, parts)
     prepared = source.prepare(tree, {})
     (value,) = await ask(source, prepared, arguments=(source.arguments(binding, values),))
     return orjson.loads(value)
@@ -258,6 +259,17 @@ async def test_every_point_once_whatever_the_page(source, collection, ask):
     assert nothing == {"nodes": []}
 
 
+async def test_a_point_without_a_vector_has_none(source, collection):
+    """Others may have stored it; whoever fills the collection learns of vectors that there are."""
+    bare = models.PointStruct(id=9, vector={}, payload={})
+    deadline = asyncio.get_running_loop().time() + 10
+    await source.administration.run(
+        lambda client: client.upsert(collection.name, [bare], wait=True), deadline
+    )
+    found = await source.bulk.vectors(collection.name, [1, 9, 404], deadline)
+    assert found == {1: [1.0, 1.0]}
+
+
 READINGS = {
     Reading.FACET: {"key": "side"},
     Reading.GROUPS: {"groupBy": "owner", "vector": [1, 0]},
@@ -271,7 +283,7 @@ READINGS = {
 async def test_a_frozen_engine_costs_the_deadline(own_qdrant, source, collection, ask, reading):
     """Each reading ends in a typed error at its deadline, and works again afterwards."""
     binding, values = Vectors(reading, collection), READINGS[reading]
-    tree = asks.VectorRead(reading, collection, "T", ())
+    tree = asks.VectorRead(reading, collection, ())
     prepared = source.prepare(tree, {})
     wish = source.arguments(binding, values)
     process = own_qdrant.processes["qdrant"]
@@ -292,7 +304,7 @@ async def test_an_unknown_collection(source, ask, reading):
         (Vectors(reading, None, opened=("*",)), Code.BAD_USER_INPUT),
         (Vectors(reading, VectorCollection("nobody")), Code.SOURCE_ERROR),
     ):
-        tree = asks.VectorRead(reading, binding.collection, "T", ())
+        tree = asks.VectorRead(reading, binding.collection, ())
         wish = source.arguments(binding, {**values, "collection": "nobody"})
         prepared = source.prepare(tree, {})
         with pytest.raises(SourceError) as raised:

@@ -51,7 +51,7 @@ HIT = (
     HitField("score", HitKind.SCORE),
     HitField("payload", HitKind.PAYLOAD),
 )
-SEARCH = prepare_hits("vectors", VectorCollection("c", 2), HIT, typename="Hit")
+SEARCH = prepare_hits("vectors", VectorCollection("c", 2), HIT)
 
 
 class Server:
@@ -160,7 +160,7 @@ async def test_a_missing_point_leaves_a_gap(server, source, ask):
         (200, json.dumps(found)),
         (200, json.dumps(HITS)),
     ]
-    nearest = prepare_hits("vectors", VectorCollection("c"), HIT[:1], typename="Hit", by_key=True)
+    nearest = prepare_hits("vectors", VectorCollection("c"), HIT[:1], by_key=True)
     values = await ask(source, nearest, (4,), (5,), arguments=(Nearest(limit=2),))
     assert values == [None, b'[{"id":"5"},{"id":"0198c9a2-54ff-7e63-a2a4-3ae3b1ad2b10"}]']
 
@@ -254,7 +254,7 @@ async def test_other_readings(server, source, ask, name):
     """Each is the call it should be, and has the shape it has over gRPC."""
     reading, values, parts, result, line, expected = READINGS[name]
     binding = Vectors(reading, VectorCollection("c", vectors={"v": 2}))
-    tree = asks.VectorRead(binding.reading, binding.collection, "T", parts)
+    tree = asks.VectorRead(binding.reading, binding.collection, parts)
     prepared = source.prepare(tree, {})
     wish = source.arguments(binding, values)
     server.answers = [answer(result)]

@@ -39,7 +39,7 @@ from gateway.sources.qdrant import (
 SECRET = "a-wrong-key"
 ID = HitField("id", HitKind.ID)
 FULL = (
-    HitField("__typename", HitKind.TYPENAME),
+    HitField("__typename", HitKind.TYPENAME, text="TrendHit"),
     ID,
     HitField("score", HitKind.SCORE),
     HitField("payload", HitKind.PAYLOAD),
@@ -78,7 +78,7 @@ class TestContract(SourceContract):
 
     @pytest.fixture
     async def subject(self, own_qdrant, connect, source, collection):
-        prepared = prepare_hits("vectors", collection, (ID,), typename="Hit", by_key=True)
+        prepared = prepare_hits("vectors", collection, (ID,), by_key=True)
         present = {
             (number,): json.dumps(
                 [{"id": str(other)} for other in (6, 5, 4, 3, 2, 1) if other != number],
@@ -101,7 +101,7 @@ class TestContract(SourceContract):
 
 async def test_a_hit_in_every_kind(source, collection, ask):
     """Every kind of field, in the order asked for, under the response keys asked for."""
-    prepared = prepare_hits("vectors", collection, FULL, typename="TrendHit")
+    prepared = prepare_hits("vectors", collection, FULL)
     search = search_wish({"vector": [1, 0], "limit": 1})
     (value,) = await ask(source, prepared, arguments=(search,))
     assert value == (
@@ -113,7 +113,7 @@ async def test_a_hit_in_every_kind(source, collection, ask):
 
 async def test_tabs_only_around_holes(source, collection, ask):
     """A tab in a payload is escaped: the engine finds holes by raw tabs alone."""
-    prepared = prepare_hits("vectors", collection, FULL[:5], typename="TrendHit")
+    prepared = prepare_hits("vectors", collection, FULL[:5])
     (value,) = await ask(source, prepared, arguments=(Search(vector=(1.0, 0.0)),))
     assert b"\t" not in value
 
@@ -122,10 +122,10 @@ async def test_uuid_points(source, collection, ask):
     """A point stored under a UUID is found by it and names its entity by text."""
     await source.bulk.store(collection.name, [Point(UUID_ID, [100.0, 0.0])])
     hit = (ID, HitField("trend", HitKind.ENTITY, slot=0))
-    search = prepare_hits("vectors", collection, hit, typename="Hit")
+    search = prepare_hits("vectors", collection, hit)
     (value,) = await ask(source, search, arguments=(search_wish({"vector": [1, 0], "limit": 1}),))
     assert value == b'[{"id":"%b","trend":\t[0,"%b"]\t}]' % ((UUID_ID.encode(),) * 2)
-    nearest = prepare_hits("vectors", collection, (ID,), typename="Hit", by_key=True)
+    nearest = prepare_hits("vectors", collection, (ID,), by_key=True)
     for key in (UUID_ID, UUID_ID.upper(), UUID(UUID_ID)):
         (value,) = await ask(source, nearest, (key,), arguments=(Nearest(limit=2),))
         assert ids_of(value) == ["6", "5"]
@@ -136,14 +136,14 @@ async def test_entity_key_in_the_payload(source, collection, ask):
     bound = VectorCollection(collection.name, size=2, entity_key="place")
     search = search_wish({"vector": [1, 0], "limit": 1})
     entity = HitField("trend", HitKind.ENTITY, slot=1)
-    prepared = prepare_hits("vectors", bound, (entity,), typename="Hit")
+    prepared = prepare_hits("vectors", bound, (entity,))
     assert await ask(source, prepared, arguments=(search,)) == [b'[{"trend":\t[1,6]\t}]']
     only = HitField("payload", HitKind.PAYLOAD, fields=("ok",))
-    prepared = prepare_hits("vectors", bound, (entity, only), typename="Hit")
+    prepared = prepare_hits("vectors", bound, (entity, only))
     (value,) = await ask(source, prepared, arguments=(search,))
     assert value == b'[{"trend":\t[1,6]\t,"payload":{"ok":true}}]'
     absent = VectorCollection(collection.name, size=2, entity_key="nowhere")
-    prepared = prepare_hits("vectors", absent, (entity,), typename="Hit")
+    prepared = prepare_hits("vectors", absent, (entity,))
     assert await ask(source, prepared, arguments=(search,)) == [b'[{"trend":null}]']
 
 
@@ -152,15 +152,15 @@ async def test_payload_fields(source, collection, ask):
     search = search_wish({"vector": [1, 0], "limit": 1})
     for wish, shown in ((("place",), {"place": 6}), ((), {}), (("no", "ok"), {"ok": True})):
         payload = HitField("p", HitKind.PAYLOAD, fields=wish)
-        prepared = prepare_hits("vectors", collection, (payload,), typename="Hit")
+        prepared = prepare_hits("vectors", collection, (payload,))
         (value,) = await ask(source, prepared, arguments=(search,))
         assert orjson.loads(value) == [{"p": shown}]
-    assert prepare_hits("vectors", collection, (ID,), typename="Hit").with_payload is False
+    assert prepare_hits("vectors", collection, (ID,)).with_payload is False
 
 
 async def test_limit_offset_threshold_filter(source, collection, ask):
     """Each argument does what it says."""
-    prepared = prepare_hits("vectors", collection, (ID,), typename="Hit")
+    prepared = prepare_hits("vectors", collection, (ID,))
 
     async def found(**arguments):
         (value,) = await ask(source, prepared, arguments=(search_wish(arguments),))
@@ -175,7 +175,7 @@ async def test_limit_offset_threshold_filter(source, collection, ask):
 
 async def test_more_like_this_excludes_itself(source, collection, ask):
     """A search by id finds everything but the point; an unknown id is the client's mistake."""
-    prepared = prepare_hits("vectors", collection, (ID,), typename="Hit")
+    prepared = prepare_hits("vectors", collection, (ID,))
     (value,) = await ask(source, prepared, arguments=(search_wish({"id": "5", "limit": 2}),))
     assert ids_of(value) == ["6", "4"]
     with pytest.raises(SourceRefused, match="no such point") as raised:
@@ -185,7 +185,7 @@ async def test_more_like_this_excludes_itself(source, collection, ask):
 
 async def test_neighbours_with_arguments(source, collection, ask):
     """Limit, threshold and filter hold for every key of the batch."""
-    prepared = prepare_hits("vectors", collection, (ID,), typename="Hit", by_key=True)
+    prepared = prepare_hits("vectors", collection, (ID,), by_key=True)
     wish = nearest_wish({"first": 1, "filter": {"mustNot": [{"place": {"match": 6}}]}})
     values = await ask(source, prepared, (1,), ("x",), (5,), (-3,), arguments=(wish,))
     assert values == [b'[{"id":"5"}]', None, b'[{"id":"4"}]', None]
@@ -195,7 +195,7 @@ async def test_neighbours_with_arguments(source, collection, ask):
 
 async def test_a_composite_key_names_no_point(source, collection, ask):
     """A point has one id; an entity with two key columns cannot be looked up."""
-    prepared = prepare_hits("vectors", collection, (ID,), typename="Hit", by_key=True)
+    prepared = prepare_hits("vectors", collection, (ID,), by_key=True)
     with pytest.raises(SourceRefused) as raised:
         await ask(source, prepared, (1, 2))
     assert raised.value.code is Code.CONFIGURATION
@@ -204,7 +204,7 @@ async def test_a_composite_key_names_no_point(source, collection, ask):
 async def test_dimensions_are_looked_up_where_not_declared(source, collection, ask):
     """A wrong dimension is refused by the gateway, as the client's mistake, either way."""
     for bound in (collection, VectorCollection(collection.name)):
-        prepared = prepare_hits("vectors", bound, (ID,), typename="Hit")
+        prepared = prepare_hits("vectors", bound, (ID,))
         with pytest.raises(SourceRefused, match=r"3 dimensions.* have 2") as raised:
             await ask(source, prepared, arguments=(Search(vector=(1.0, 2.0, 3.0)),))
         assert raised.value.code is Code.BAD_USER_INPUT
@@ -212,7 +212,7 @@ async def test_dimensions_are_looked_up_where_not_declared(source, collection, a
 
 async def test_a_collection_made_anew_with_other_dimensions(source, collection, ask):
     """Dimensions looked up once are looked up again after the engine disagrees."""
-    prepared = prepare_hits("vectors", VectorCollection(collection.name), (ID,), typename="Hit")
+    prepared = prepare_hits("vectors", VectorCollection(collection.name), (ID,))
     await ask(source, prepared, arguments=(Search(vector=(1.0, 0.0)),))
     client = source._session()._wire.client  # as somebody else would, whom nobody here has seen
     await client.delete_collection(collection.name)
@@ -225,12 +225,10 @@ async def test_a_collection_made_anew_with_other_dimensions(source, collection, 
 
 async def test_an_unknown_collection(source, ask):
     """A typed error that names the collection."""
-    prepared = prepare_hits("vectors", VectorCollection("nowhere", 2), (ID,), typename="Hit")
+    prepared = prepare_hits("vectors", VectorCollection("nowhere", 2), (ID,))
     with pytest.raises(SourceRefused, match="nowhere"):
         await ask(source, prepared, arguments=(Search(vector=(1.0, 0.0)),))
-    nearest = prepare_hits(
-        "vectors", VectorCollection("nowhere"), (ID,), typename="Hit", by_key=True
-    )
+    nearest = prepare_hits("vectors", VectorCollection("nowhere"), (ID,), by_key=True)
     with pytest.raises(SourceRefused, match="nowhere"):
         await ask(source, nearest, (1,))
 
@@ -240,7 +238,7 @@ async def test_an_unknown_collection_that_the_domain_names(connect, ask):
     embedder = LocalEmbedder()
     source = connect(embedder=embedder)
     await source.open()
-    prepared = prepare_hits("vectors", VectorCollection("nowhere", 256), (ID,), typename="Hit")
+    prepared = prepare_hits("vectors", VectorCollection("nowhere", 256), (ID,))
     try:
         with pytest.raises(SourceRefused, match="no collection 'nowhere', which") as refused:
             await ask(source, prepared, arguments=(Search(text="a"),))
@@ -253,7 +251,7 @@ async def test_an_unknown_collection_that_the_domain_names(connect, ask):
 async def test_a_source_that_is_not_open(connect, collection, ask):
     """Before `open` and after `close`: unavailable, and not ready."""
     subject = connect()
-    prepared = prepare_hits("vectors", collection, (ID,), typename="Hit")
+    prepared = prepare_hits("vectors", collection, (ID,))
     with pytest.raises(SourceUnavailable):
         await ask(subject, prepared, arguments=(Search(vector=(1.0, 0.0)),))
     await subject.open()
@@ -275,7 +273,7 @@ def test_a_bad_address_is_not_repeated(url):
 
 async def test_text_needs_an_embedder(source, collection, ask):
     """Without one, text is refused with what can be done instead."""
-    prepared = prepare_hits("vectors", collection, (ID,), typename="Hit")
+    prepared = prepare_hits("vectors", collection, (ID,))
     with pytest.raises(SourceRefused, match="`vector` or `id`") as raised:
         await ask(source, prepared, arguments=(search_wish({"text": "hello"}),))
     assert raised.value.code is Code.BAD_USER_INPUT
@@ -295,14 +293,14 @@ async def test_search_by_text(connect, collection_name, collection, ask):
             name, [Point(number, vector) for number, vector in enumerate(vectors)]
         )
         bound = VectorCollection(name)
-        prepared = prepare_hits("vectors", bound, (ID,), typename="Hit")
+        prepared = prepare_hits("vectors", bound, (ID,))
         for text, best in (("steal saved credentials in chrome", "0"), ("baking fruit cake", "2")):
             (value,) = await ask(source, prepared, arguments=(search_wish({"text": text}),))
             assert ids_of(value)[0] == best
         with pytest.raises(SourceRefused, match="other words") as raised:
             await ask(source, prepared, arguments=(Search(text=""),))
         assert raised.value.code is Code.BAD_USER_INPUT
-        small = prepare_hits("vectors", collection, (ID,), typename="Hit")
+        small = prepare_hits("vectors", collection, (ID,))
         with pytest.raises(SourceRefused, match="makes 256 dimensions") as raised:
             await ask(source, small, arguments=(search_wish({"text": "hello"}),))
         assert raised.value.code is Code.CONFIGURATION
@@ -318,9 +316,7 @@ async def test_recall_of_more_like_this(source, collection_name, ask):
     await source.administration.ensure_collection(collection_name, 32, Distance.DOT)
     points = [Point(number, vector) for number, vector in enumerate(vectors)]
     await source.bulk.store(collection_name, points)
-    prepared = prepare_hits(
-        "vectors", VectorCollection(collection_name), (ID,), typename="Hit", by_key=True
-    )
+    prepared = prepare_hits("vectors", VectorCollection(collection_name), (ID,), by_key=True)
     keys = [(number,) for number in range(0, 400, 40)]
     values = await ask(source, prepared, *keys, arguments=(Nearest(limit=10),))
     for (number,), value in zip(keys, values, strict=True):
@@ -395,7 +391,7 @@ def test_descriptions_show_the_call(connect, collection_name):
     """What `explain` prints: the call, the collection, what is fetched."""
     bound = VectorCollection(collection_name, 2, entity_key="trend_id")
     hit = (ID, HitField("trend", HitKind.ENTITY, slot=0))
-    prepared = prepare_hits("vectors", bound, hit, typename="Hit")
+    prepared = prepare_hits("vectors", bound, hit)
     assert connect().describe(prepared) == {
         "engine": "qdrant",
         "call": "query_batch_points",

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from gateway.errors import SourceRefused
-    from gateway.schema.vectors.collections import VectorCollection
     from gateway.sources.qdrant.points import PointId
     from gateway.sources.qdrant.reads.prepared import PreparedHits
     from gateway.sources.qdrant.reads.shape import Hit, HitField, WithPayload
@@ -57,7 +56,7 @@ class RowShape(Shape):
         fields = tuple(field for field in hit if field.kind in _SHOWN)
         key = whole.entity_key
         super().__init__(fields, entity_key=key, key=whole.key)
-        self._writers = [self._writer(field, "") for field in fields]
+        self._writers = [self._writer(field) for field in fields]
 
     def encode(self, hits: Iterable[Hit]) -> bytes:
         """The hits as a JSON array of rows."""
@@ -73,7 +72,7 @@ class RowShape(Shape):
 class PreparedTarget(Prepared):
     """What a search is near to; `batch.arguments` is `(Search,)`, the value a vector as JSON."""
 
-    collection: VectorCollection
+    hits: PreparedHits
 
 
 class Rankings:
@@ -99,7 +98,7 @@ class Rankings:
             payload = (*payload, key)
         full = RowShape(hits.shape, hits.hit)
         self.details: Prepared = replace(hits, shape=full, with_payload=payload, hit=())
-        self.target: Prepared = PreparedTarget(hits.source, False, collection)  # noqa: FBT003 - by_key
+        self.target: Prepared = PreparedTarget(hits.source, False, hits)  # noqa: FBT003 - by_key
         self.stored: Prepared = PreparedTree(
             hits.source,
             by_key=False,
@@ -178,8 +177,3 @@ def point_ids(keys: Sequence[Any]) -> Sequence[PointId]:
     if all(type(key) is int for key in keys):
         return keys if not keys or min(keys) >= 0 else [key for key in keys if key >= 0]
     return [found for found in map(point_id, keys) if found is not None]
-
-
-def located(target: Any) -> bytes:
-    """The value of a `PreparedTarget`."""
-    return orjson.dumps(target, option=OPTIONS)

@@ -9,21 +9,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from gateway.errors import SourceRefused
+from gateway.schema.vectors.inputs import RecommendStrategy
 from gateway.sources.qdrant.reads.query import Liked, Query
 from gateway.sources.qdrant.requests.conditions import MAX_VALUES, one_of
 from gateway.sources.qdrant.requests.filters import Filter
-from gateway.sources.qdrant.requests.wishes import Strategy
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from gateway.sources.qdrant.points import PointId
     from gateway.sources.qdrant.reads.prepared import PreparedHits
+    from gateway.sources.qdrant.reads.shape import Hit
     from gateway.sources.qdrant.requests.wishes import Nearest
     from gateway.sources.qdrant.wire.session import Session
 
 MAX_OWN = 20_000
 """The points that the entities of one batch may have together."""
+_PAGE = 1_000
 
 
 async def near_own_points(
@@ -44,7 +46,8 @@ def _query(prepared: PreparedHits, ids: list[PointId] | None, wish: Nearest) -> 
         return None
     if len(ids) == 1:
         return Query.of(prepared, ids[0], wish)
-    return Query.of(prepared, Liked(tuple(ids), (), Strategy.AVERAGE_VECTOR), wish)
+    average = Liked(tuple(ids), (), RecommendStrategy.AVERAGE_VECTOR)
+    return Query.of(prepared, average, wish)
 
 
 async def _points_by_key(
@@ -58,12 +61,26 @@ async def _points_by_key(
         for start in range(0, len(of_kind), MAX_VALUES):
             part = of_kind[start : start + MAX_VALUES]
             among = Filter(must=(one_of(field, part, "keys", negated=False),))
-            points = await session.scrolled(collection, among, (field,), MAX_OWN + 1, deadline)
-            if len(points) > MAX_OWN:
-                raise SourceRefused(f"these entities have more than {MAX_OWN} points together")
-            for point in points:
+            for point in await _points(session, collection, among, field, deadline):
                 held = point.payload.get(field)
                 for key in held if isinstance(held, list) else [held]:
                     if type(key) is kind and key in part:
                         found.setdefault(key, []).append(point.id)
     return found
+
+
+async def _points(
+    session: Session, collection: str, among: Filter, field: str, deadline: float
+) -> list[Hit]:
+    """The points that `among` lets through, with this field of their payload."""
+    points: list[Hit] = []
+    start: PointId | None = None
+    while True:
+        found, start = await session.page(
+            collection, start, _PAGE, deadline, among=among, payload=(field,)
+        )
+        points += found
+        if len(points) > MAX_OWN:
+            raise SourceRefused(f"these entities have more than {MAX_OWN} points together")
+        if start is None:
+            return points

@@ -8,16 +8,17 @@ from uuid import UUID
 
 from gateway.schema.vectors.reading import Reading
 from gateway.sources.qdrant.collections import PointMissing
+from gateway.sources.qdrant.reads.query import Query
+from gateway.sources.qdrant.reads.searching import Part
 from gateway.sources.qdrant.reads.shape import Hit, HitKind
 from gateway.sources.qdrant.reads.trees import Counted, Points
 from gateway.sources.qdrant.requests.wishes import no_such_point
 from gateway.sources.qdrant.wire.filters import native_filter
-from gateway.sources.qdrant.wire.wires import hit_of, payload_of
 
 if TYPE_CHECKING:
     from gateway.sources.qdrant.points import PointId
     from gateway.sources.qdrant.reads.prepared import PreparedTree
-    from gateway.sources.qdrant.reads.query import Query
+    from gateway.sources.qdrant.reads.trees import Group
     from gateway.sources.qdrant.requests.wishes import Facets, Grouped, Page, PointIds
     from gateway.sources.qdrant.wire.session import Session
 
@@ -33,7 +34,7 @@ class PointReads:
         self._count = session.administration.count
 
     async def value(self, prepared: PreparedTree, wish: Any, deadline: float) -> bytes:
-        """The value of a reading that ranks nothing, written."""
+        """The value of a reading that is no list of hits, written."""
         name = prepared.named(wish)
         match prepared.reading:
             case Reading.FACET:
@@ -42,20 +43,22 @@ class PointReads:
                 found = await self._points(name, prepared, wish, deadline)
             case Reading.COUNT:
                 found = await self._count(name, wish.filter, exact=wish.exact, deadline=deadline)
+            case Reading.GROUPS:
+                found = await self._groups(name, prepared, wish, deadline)
             case _:
                 found = await self._page(name, prepared, wish, deadline)
         return prepared.write(found)
 
-    async def groups(
-        self, prepared: PreparedTree, query: Query, wish: Grouped, deadline: float
-    ) -> bytes:
-        """The groups of what `query` ranks, written."""
-        name = prepared.named(wish)
+    async def _groups(
+        self, name: str, prepared: PreparedTree, wish: Grouped, deadline: float
+    ) -> list[Group]:
+        part = Part(prepared, wish.search)
+        target = await self._session.searching.target(part, deadline)
+        query = Query.of(prepared, target, wish.search)
         try:
-            groups = await self._session.groups(name, query, wish, deadline)
+            return await self._session.groups(name, query, wish, deadline)
         except PointMissing:
             raise no_such_point(wish, name) from None
-        return prepared.write(groups)
 
     async def _facets(self, name: str, wish: Facets, deadline: float) -> list[Counted]:
         wanted = native_filter(wish.filter)
@@ -100,21 +103,16 @@ class PointReads:
         seen = wish.first or HitKind.HAS_NEXT in prepared.asked
         if not seen or (wish.after is not None and start is None):
             return [], False
-        wanted = native_filter(wish.filter)
-        records, further = await self._session.run(
-            lambda client: client.scroll(
-                name,
-                wanted,
-                limit=max(wish.first, 1),
-                offset=start,
-                with_payload=payload_of(prepared.with_payload),
-                with_vectors=prepared.with_vectors,
-            ),
+        points, further = await self._session.page(
+            name,
+            start,
+            max(wish.first, 1),
             deadline,
+            among=wish.filter,
+            payload=prepared.with_payload,
+            with_vectors=prepared.with_vectors,
         )
-        if not wish.first:
-            return [], bool(records)
-        return [hit_of(record) for record in records], further is not None
+        return (points, further is not None) if wish.first else ([], bool(points))
 
 
 def following(point: PointId) -> PointId | None:

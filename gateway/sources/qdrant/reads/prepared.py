@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from gateway.schema.vectors.collections import VectorCollection
 from gateway.schema.vectors.hybrid import SIDES
+from gateway.schema.vectors.keys import KEYS
 from gateway.schema.vectors.reading import Reading
 from gateway.sources.contract import Prepared, Together
-from gateway.sources.qdrant.reads.shape import KEYS, HitField, HitKind, Shape, shown_payload
+from gateway.sources.qdrant.reads.shape import HitField, HitKind, Shape, shown_payload
 from gateway.sources.qdrant.reads.trees import hit_fields, writer
 from gateway.sources.qdrant.requests.payload_paths import check_paths
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from gateway.schema import asks
     from gateway.sources.qdrant.reads.shape import WithPayload
 
-    Key = Callable[[Any], int | str | None]
+    Key = Callable[[Any], Any]
     """Makes an entity's key of what a point keeps."""
 
 UNBOUND = VectorCollection("named-by-an-argument")
@@ -107,9 +108,7 @@ def prepare(
     if not reading.has_hits:
         return prepare_tree(source, reading, collection, selection, key)
     by_key = reading is Reading.NEAREST
-    return prepare_hits(
-        source, collection, selection, by_key=by_key, typename=ask.type_name, key=key
-    )
+    return prepare_hits(source, collection, selection, by_key=by_key, key=key)
 
 
 def _fields(parts: Iterable[asks.Part], fields: Mapping[int, Any]) -> tuple[HitField, ...]:
@@ -124,21 +123,20 @@ def _field(part: asks.Part, fields: Mapping[int, Any]) -> HitField:
     return HitField(part.key, kind, part.slot, paths, part.text or "", below)
 
 
-def prepare_hits(  # noqa: PLR0913 - what is read, where, and how it is written
+def prepare_hits(
     source: str,
     collection: VectorCollection,
     hit: tuple[HitField, ...],
     *,
     by_key: bool = False,
-    typename: str = "",
     key: Key | None = None,
 ) -> PreparedHits:
     """Compile rankings of hits, `by_key` "more like this" for a batch of entities.
 
-    `hit` is the selection on a hit in response order, `typename` the GraphQL type of a hit.
+    `hit` is the selection on a hit in response order.
     """
     payload, vectors = _fetched(collection, hit)
-    shape = Shape(hit, typename, collection.entity_key, key=key)
+    shape = Shape(hit, collection.entity_key, key=key)
     return PreparedHits(source, by_key, collection, payload, vectors, shape, hit)
 
 

@@ -6,12 +6,13 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
+    from gateway.schema.vectors.inputs import RecommendStrategy
     from gateway.sources.qdrant.points import PointId
     from gateway.sources.qdrant.reads.narrowing import Among
     from gateway.sources.qdrant.reads.prepared import PreparedHits
     from gateway.sources.qdrant.reads.shape import WithPayload
     from gateway.sources.qdrant.requests.filters import Filter
-    from gateway.sources.qdrant.requests.wishes import Fusion, Ranking, Sparse, Strategy
+    from gateway.sources.qdrant.requests.wishes import Fusion, Ranking, Sparse
 
     Near: TypeAlias = tuple[float, ...] | Sparse | PointId
     """A vector, or the stored point whose vector is meant; that point is not among the hits."""
@@ -25,7 +26,7 @@ class Liked:
 
     positive: tuple[Near, ...]
     negative: tuple[Near, ...]
-    strategy: Strategy
+    strategy: RecommendStrategy
 
 
 @dataclass(frozen=True, slots=True)

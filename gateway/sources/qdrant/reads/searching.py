@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from gateway.embedding.contract import check_embeddable
 from gateway.errors import Code, InputError, SourceDataError, SourceRefused
-from gateway.sources.qdrant.collections import NoCollection, refused_late
+from gateway.sources.qdrant.collections import refused_late
 from gateway.sources.qdrant.points import point_id
 from gateway.sources.qdrant.reads.own_points import near_own_points
 from gateway.sources.qdrant.reads.query import Fused, Liked, Query
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
     from gateway.errors import PlaitError
     from gateway.sources.contract import Key, Value
-    from gateway.sources.qdrant.points import PointId
     from gateway.sources.qdrant.reads.prepared import PreparedHits
     from gateway.sources.qdrant.reads.query import Near, Target
     from gateway.sources.qdrant.reads.shape import Hit
@@ -77,9 +76,10 @@ class Searching:
         found = await self._found(name, queries, deadline)
         return [self._values(part, one) for part, one in zip(parts, found, strict=True)]
 
-    async def target(self, part: Part, search: Search, deadline: float) -> Near:
-        """What a search is near to: given, stored under an id, or embedded from text."""
-        texts = await self._embedded([Part(part.prepared, search)], deadline)
+    async def target(self, part: Part, deadline: float) -> Near:
+        """What one search is near to: given, stored under an id, or embedded from text."""
+        search: Any = part.wish
+        texts = await self._embedded([part], deadline)
         return await self._near(part, search, search.using, texts, deadline)
 
     # What is asked ---------------------------------------------------------------------------
@@ -93,8 +93,6 @@ class Searching:
             if isinstance(part.wish, Searches):
                 return await self._about_each(part, part.wish, texts, deadline)
             return [await self._about(part, part.wish, texts, deadline)]
-        except NoCollection:
-            raise
         except InputError as error:
             return error
 
@@ -105,8 +103,6 @@ class Searching:
         for place, search in enumerate(wish.searches):
             try:
                 made.append(await self._about(part, search, texts, deadline))
-            except NoCollection:
-                raise
             except InputError as error:
                 raise InputError(f"`searches[{place}]`: {error.message}") from None
         return made
@@ -130,10 +126,10 @@ class Searching:
         collection = part.prepared.collection
         if not wish.limit:
             return [None] * len(part.keys)
-        if collection.entity_key is None:
-            ids = [self._key_id(key) for key in part.keys]
-            return [None if one is None else Query.of(part.prepared, one, wish) for one in ids]
         keys = [self._only(key) for key in part.keys]
+        if collection.entity_key is None:
+            ids = map(point_id, keys)
+            return [None if one is None else Query.of(part.prepared, one, wish) for one in ids]
         return await near_own_points(self._session, part.prepared, keys, wish, deadline)
 
     async def _near(
@@ -253,9 +249,6 @@ class Searching:
             return [no_such_point(part.wish, name, found.index(None))]
         lists = [encode(hits) for hits in found if hits is not None]
         return [b"[" + b",".join(lists) + b"]" if isinstance(part.wish, Searches) else lists[0]]
-
-    def _key_id(self, key: Key) -> PointId | None:
-        return point_id(self._only(key))
 
     def _only(self, key: Key) -> Any:
         if len(key) != 1:

@@ -7,10 +7,10 @@ from enum import StrEnum
 from functools import partial
 from itertools import repeat
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
-from uuid import UUID
 
 import orjson
 
+from gateway.schema.vectors.keys import plain_key
 from gateway.sources.contract import HOLE
 from gateway.sources.qdrant.requests.payload_paths import selected
 
@@ -104,10 +104,9 @@ class Shape:
     def __init__(
         self,
         hit: tuple[HitField, ...],
-        typename: str = "",
         entity_key: str | None = None,
         *,
-        key: Callable[[Any], int | str | None] | None = None,
+        key: Callable[[Any], Any] | None = None,
     ) -> None:
         """`entity_key`: the payload field with the entity's key, instead of the point's id.
 
@@ -118,7 +117,7 @@ class Shape:
         self.key = key or plain_key
         names = [orjson.dumps(field.response_key) + b":" for field in hit]
         self._names = [(b"," if place else b"{") + name for place, name in enumerate(names)]
-        self._columns = [self._column(field, typename) for field in hit]
+        self._columns = [self._column(field) for field in hit]
 
     def encode(self, hits: Iterable[Hit]) -> bytes:
         """The hits as a JSON array with holes where entities go; written field by field."""
@@ -132,17 +131,17 @@ class Shape:
         """A single hit."""
         return self.encode((hit,))[1:-1]
 
-    def _column(self, field: HitField, typename: str) -> Callable[[Sequence[Hit]], Iterable[bytes]]:
+    def _column(self, field: HitField) -> Callable[[Sequence[Hit]], Iterable[bytes]]:
         """Writes the field of all hits; those of plain values in one go."""
         whole = {HitKind.ID: _ids, HitKind.SCORE: _scores}.get(field.kind)
-        return whole or partial(map, self._writer(field, typename))
+        return whole or partial(map, self._writer(field))
 
-    def _writer(self, field: HitField, typename: str) -> Callable[[Hit], bytes]:
+    def _writer(self, field: HitField) -> Callable[[Hit], bytes]:
         if field.kind is HitKind.TYPENAME:
-            literal = orjson.dumps(field.text or typename)
+            literal = orjson.dumps(field.text)
             return lambda _hit: literal
         if field.kind is HitKind.ENTITY:
-            opening = HOLE + b"[%d," % _slot(field)
+            opening = HOLE + b"[%d," % (field.slot or 0)
             return lambda hit: self._entity(hit, opening)
         if field.kind is HitKind.PAYLOAD and field.fields is not None:
             paths = field.fields
@@ -172,51 +171,6 @@ def shown_payload(hit: tuple[HitField, ...]) -> WithPayload:
     if not asked or None in asked:
         return bool(asked)
     return tuple(dict.fromkeys(path for paths in asked for path in paths or ()))
-
-
-def plain_key(held: Any) -> int | str | None:
-    """A key as it is kept."""
-    return held if isinstance(held, int | str) and not isinstance(held, bool) else None
-
-
-def integer_key(held: Any) -> int | None:
-    """The key of an entity with an integer key."""
-    if isinstance(held, str) and held.isascii() and held.isdigit():
-        held = int(held)
-    fits = isinstance(held, int) and not isinstance(held, bool) and -(2**63) <= held < 2**63
-    return held if fits else None
-
-
-def text_key(held: Any) -> str | None:
-    """The key of an entity with a textual key."""
-    key = plain_key(held)
-    return None if key is None else str(key)
-
-
-def uuid_key(held: Any) -> str | None:
-    """The key of an entity with a UUID for its key."""
-    try:
-        return str(UUID(held)) if isinstance(held, str) else None
-    except ValueError:
-        return None
-
-
-KEYS: Mapping[str, Callable[[Any], int | str | None]] = {
-    "Int": integer_key,
-    "IntID": integer_key,
-    "BigInt": integer_key,
-    "String": text_key,
-    "TextID": text_key,
-    "UUID": uuid_key,
-    "UUIDID": uuid_key,
-}
-"""How a point's id, or a payload field, becomes an entity's key of a kind, by the kind's name."""
-
-
-def _slot(field: HitField) -> int:
-    if field.slot is None:
-        raise ValueError(f"the entity field {field.response_key!r} has no slot")
-    return field.slot
 
 
 def _ids(hits: Sequence[Hit]) -> Iterable[bytes]:

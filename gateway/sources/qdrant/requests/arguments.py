@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from gateway.errors import InputError
 from gateway.schema.vectors.collections import is_collection_name
+from gateway.schema.vectors.write_types import MAX_DIMENSIONS
 from gateway.sources.qdrant.requests.conditions import check_count
 from gateway.sources.qdrant.requests.filters import parse_filter
 from gateway.sources.qdrant.requests.wishes import Sparse
@@ -24,8 +25,7 @@ if TYPE_CHECKING:
     from gateway.schema.vectors.writes import VectorChange
     from gateway.sources.qdrant.requests.filters import Filter
 
-MAX_DIMENSIONS = 65_536
-_LARGEST = 3.4028235e38
+LARGEST = 3.4028235e38
 """The largest 32-bit float."""
 _INDEXES = range(2**32)
 _NUMBERS = frozenset({int, float})
@@ -75,7 +75,7 @@ def parse_vector(value: Any, dimensions: int | None, name: str = "vector") -> tu
     except OverflowError:
         numbers = (math.inf,)
     # A sum with NaN in it is NaN; least and greatest alone would not see one.
-    within = min(numbers) >= -_LARGEST and max(numbers) <= _LARGEST
+    within = min(numbers) >= -LARGEST and max(numbers) <= LARGEST
     if not (within and math.isfinite(sum(numbers))):
         raise InputError.about(name, "holds NaN or an infinity; every number must be finite")
     return numbers

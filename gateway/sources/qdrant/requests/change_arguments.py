@@ -9,14 +9,10 @@ import orjson
 
 from gateway.errors import InputError
 from gateway.schema.vectors.payloads import stored_names, stored_payload
+from gateway.schema.vectors.write_types import MAX_DIMENSIONS, Distance
 from gateway.schema.vectors.writes import Operation
-from gateway.sources.qdrant.points import Distance, PointId, parse_point_id
-from gateway.sources.qdrant.requests.arguments import (
-    MAX_DIMENSIONS,
-    Arguments,
-    parse_sparse,
-    parse_vector,
-)
+from gateway.sources.qdrant.points import PointId, parse_point_id
+from gateway.sources.qdrant.requests.arguments import Arguments, parse_sparse, parse_vector
 from gateway.sources.qdrant.requests.changes import (
     Change,
     ChangeIndex,
@@ -29,7 +25,6 @@ from gateway.sources.qdrant.requests.changes import (
     ReadCollections,
     SetPayload,
     Upsert,
-    Which,
 )
 from gateway.sources.qdrant.requests.conditions import check_count
 from gateway.sources.qdrant.requests.payload_paths import check_paths
@@ -38,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from gateway.schema.vectors.writes import VectorChange
+    from gateway.sources.qdrant.requests.filters import Filter
 
 MAX_POINTS = 10_000
 """Points of one upsert, and ids of one change."""
@@ -151,7 +147,7 @@ class _Arguments(Arguments):
         payload, _ = self._payload(self.values["payload"], "payload")
         if not payload and not replace:
             raise InputError.about("payload", "is empty; give at least one field a value")
-        return SetPayload(self.collection(), self.which(), self.wait(), payload, replace)
+        return SetPayload(self.collection(), *self.which(), self.wait(), payload, replace)
 
     def overwrite_payload(self) -> SetPayload:
         return self.set_payload(replace=True)
@@ -160,12 +156,12 @@ class _Arguments(Arguments):
         given = stored_names(self.declared, self.values["fields"])
         check_count(given, "names", "fields", MAX_FIELDS, 1)
         fields = check_paths(tuple(given))
-        return DeletePayload(self.collection(), self.which(), self.wait(), fields)
+        return DeletePayload(self.collection(), *self.which(), self.wait(), fields)
 
     def delete_points(self) -> DeletePoints:
-        return DeletePoints(self.collection(), self.which(), self.wait())
+        return DeletePoints(self.collection(), *self.which(), self.wait())
 
-    def which(self) -> Which:
+    def which(self) -> tuple[tuple[PointId, ...] | None, Filter | None]:
         """The points a change is for; every point only where that is said."""
         ids, everything = self.values.get("ids"), self.values.get("all")
         if ids is not None:
@@ -173,7 +169,7 @@ class _Arguments(Arguments):
                 raise InputError("Give `ids`, or `filter`, or `all: true`; not several of them.")
             check_count(ids, "ids", "ids", MAX_POINTS, 1)
             parsed = (parse_point_id(one, f"ids[{place}]") for place, one in enumerate(ids))
-            return Which(tuple(dict.fromkeys(parsed)), None)
+            return tuple(dict.fromkeys(parsed)), None
         picked = self.filter()
         if picked is None and not everything:
             raise InputError(
@@ -182,7 +178,7 @@ class _Arguments(Arguments):
             )
         if picked is not None and everything:
             raise InputError("Give `filter` or `all: true`, not both.")
-        return Which(None, picked)
+        return None, picked
 
     def wait(self) -> bool:
         return self.values.get("wait") is not False
@@ -195,13 +191,13 @@ class _Arguments(Arguments):
         dense: dict[str, tuple[int | None, Distance]] = {}
         if values.get("size") is not None or text:
             size = values.get("size")
-            dense[""] = (None if size is None else _size(size, "size"), _distance(values))
+            dense[""] = (None if size is None else _size(size, "size"), values["distance"])
         vectors, sparse_names = values.get("vectors") or (), values.get("sparse") or ()
         check_count(vectors, "vectors", "vectors", MAX_VECTORS)
         for place, one in enumerate(vectors):
             path = f"vectors[{place}]"
             name = _fresh_name(one["name"], dense, f"{path}.name")
-            dense[name] = (_size(one["size"], f"{path}.size"), _distance(one))
+            dense[name] = (_size(one["size"], f"{path}.size"), one["distance"])
         sparse: list[str] = []
         check_count(sparse_names, "vectors", "sparse", MAX_VECTORS)
         for place, one in enumerate(sparse_names):
@@ -280,8 +276,3 @@ def _size(size: int, path: str) -> int:
     if not 1 <= size <= MAX_DIMENSIONS:
         raise InputError.about(path, f"must be from 1 to {MAX_DIMENSIONS}")
     return size
-
-
-def _distance(given: Mapping[str, Any]) -> Distance:
-    found = given.get("distance")
-    return Distance.COSINE if found is None else Distance(getattr(found, "value", found))

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from gateway.sources.qdrant.points import Distance, PointId
+    from gateway.schema.vectors.write_types import Distance
+    from gateway.sources.qdrant.points import PointId
     from gateway.sources.qdrant.requests.filters import Filter
     from gateway.sources.qdrant.requests.wishes import Sparse
 
@@ -28,14 +29,6 @@ class NewPoint:
 
 
 @dataclass(frozen=True, slots=True)
-class Which:
-    """The points a change is for: with these ids, or like this filter; all where it is None."""
-
-    ids: tuple[PointId, ...] | None
-    filter: Filter | None
-
-
-@dataclass(frozen=True, slots=True)
 class Upsert:
     """Points to store, `vector` names the one that is made of text (None: it has no name)."""
 
@@ -47,10 +40,11 @@ class Upsert:
 
 @dataclass(frozen=True, slots=True)
 class PointChange:
-    """A change of stored points."""
+    """A change of the points with `ids`, else of those like `filter`; of all where it is None."""
 
     collection: str
-    which: Which
+    ids: tuple[PointId, ...] | None
+    filter: Filter | None
     wait: bool
 
 

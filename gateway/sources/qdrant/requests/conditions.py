@@ -10,13 +10,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from gateway.errors import InputError
+from gateway.schema.vectors.collections import BOUNDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sized
 
 MAX_VALUES = 1_000
 MAX_STRING = 4_096
-BOUNDS = ("gt", "gte", "lt", "lte")
 _INT64 = range(-(2**63), 2**63)
 
 
@@ -92,19 +92,29 @@ def parse_conditions(field: str, given: Mapping[str, Any], path: str) -> Iterato
     Raises `InputError` naming `path` for an unknown condition, a value of a wrong type, or no
     condition at all.
     """
-    for name in given:
-        if name not in OPERATORS:
-            known = ", ".join(OPERATORS)
-            raise InputError.about(f"{path}.{name}", f"is not a known condition; known: {known}")
-    present = {name: value for name, value in given.items() if value is not None}
-    if not present:
-        raise InputError.about(path, f"says nothing about field {field!r}; give a condition")
-    bounds = {name: present[name] for name in BOUNDS if name in present}
+    nothing = f"says nothing about field {field!r}; give a condition"
+    bounds, others = known_conditions(given, OPERATORS, path, nothing)
     if bounds:
         yield within(field, bounds, path)
-    for name, parse in PARSERS.items():
-        if name in present:
-            yield parse(field, present[name], f"{path}.{name}")
+    for name, value in others.items():
+        yield PARSERS[name](field, value, f"{path}.{name}")
+
+
+def known_conditions(
+    given: Mapping[str, Any], known: Sequence[str], path: str, nothing: str
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The bounds and the other conditions that are given, in the order of `known`.
+
+    Raises `InputError` for one that is unknown, and saying `nothing` where there are none.
+    """
+    for name in given:
+        if name not in known:
+            right = ", ".join(known)
+            raise InputError.about(f"{path}.{name}", f"is not a known condition; known: {right}")
+    others = {name: given[name] for name in known if given.get(name) is not None}
+    if not others:
+        raise InputError.about(path, nothing)
+    return {name: others.pop(name) for name in BOUNDS if name in others}, others
 
 
 def check_count(given: Sized, what: str, path: str, most: int, least: int = 0) -> None:

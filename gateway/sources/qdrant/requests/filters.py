@@ -31,15 +31,15 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from uuid import UUID
 
 from gateway.errors import InputError
-from gateway.schema.vectors.payload_inputs import MANY, ONE
+from gateway.schema.vectors.collections import BOUNDS
 from gateway.sources.qdrant.points import PointId, parse_point_id
 from gateway.sources.qdrant.requests.conditions import (
-    BOUNDS,
     MAX_VALUES,
     OPERATORS,
     PARSERS,
     Condition,
     check_count,
+    known_conditions,
     match,
     one_of,
     parse_conditions,
@@ -176,21 +176,14 @@ def _declared(field: PayloadField, given: Any, path: str) -> Iterator[Condition]
 
     Raises `InputError` naming `path` for a condition its type has not, or none at all.
     """
-    known = (MANY if field.many else ONE)[field.kind]
+    known = ", ".join(field.conditions)
     if not isinstance(given, Mapping):
-        raise InputError.about(path, f"must be an object of {', '.join(known)}")
-    for name in given:
-        if name not in known:
-            raise InputError.about(
-                f"{path}.{name}", f"is not a known condition; known: {', '.join(known)}"
-            )
-    present = {name: given[name] for name in known if given.get(name) is not None}
-    if not present:
-        raise InputError.about(path, f"says nothing; give one of {', '.join(known)}")
-    bounds = {name: present.pop(name) for name in BOUNDS if name in present}
+        raise InputError.about(path, f"must be an object of {known}")
+    nothing = f"says nothing; give one of {known}"
+    bounds, others = known_conditions(given, field.conditions, path, nothing)
     if bounds:
         yield within(field.path, bounds, path)
-    for name, value in present.items():
+    for name, value in others.items():
         yield from _condition(field, name, value, f"{path}.{name}")
 
 

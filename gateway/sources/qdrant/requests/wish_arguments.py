@@ -8,9 +8,15 @@ from typing import TYPE_CHECKING, Any
 from gateway.embedding.contract import check_text
 from gateway.errors import InputError
 from gateway.schema import opaque
+from gateway.schema.vectors.inputs import RecommendStrategy
 from gateway.schema.vectors.reading import Reading
 from gateway.sources.qdrant.points import PointId, parse_point_id
-from gateway.sources.qdrant.requests.arguments import Arguments, parse_sparse, parse_vector
+from gateway.sources.qdrant.requests.arguments import (
+    LARGEST,
+    Arguments,
+    parse_sparse,
+    parse_vector,
+)
 from gateway.sources.qdrant.requests.conditions import check_count
 from gateway.sources.qdrant.requests.filters import field_path
 from gateway.sources.qdrant.requests.wishes import (
@@ -28,7 +34,6 @@ from gateway.sources.qdrant.requests.wishes import (
     Recommend,
     Search,
     Searches,
-    Strategy,
     Wish,
 )
 
@@ -53,8 +58,6 @@ MAX_FACETS = 1_000
 MAX_POINTS = 1_000
 _PAGE = 100
 _GROUP_SIZE = 3
-_LARGEST = 3.4028235e38
-"""The largest 32-bit float."""
 _NEAR = ("vector", "text", "id", "sparse")
 
 
@@ -147,8 +150,9 @@ class _Arguments(Arguments):
         using = self.using({"id": 0, **values})
         positive = self._examples("positive", using)
         negative = self._examples("negative", using)
-        strategy = Strategy[getattr(values.get("strategy"), "name", "AVERAGE_VECTOR")]
-        if not positive and (strategy is Strategy.AVERAGE_VECTOR or not negative):
+        average = RecommendStrategy.AVERAGE_VECTOR
+        strategy = values.get("strategy") or average
+        if not positive and (strategy is average or not negative):
             raise InputError.about("positive", "must hold at least one example")
         limit, offset = _window(values)
         return Recommend(
@@ -310,6 +314,6 @@ def _threshold(value: Any) -> float | None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise InputError.about("scoreThreshold", "must be a number")
-    if not abs(value) <= _LARGEST:
+    if not abs(value) <= LARGEST:
         raise InputError.about("scoreThreshold", "must be finite")
     return float(value)

@@ -6,11 +6,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from gateway.errors import Code, SourceRefused
 from gateway.schema import opaque
+from gateway.schema.vectors.inputs import RecommendStrategy
 
 if TYPE_CHECKING:
     from gateway.sources.qdrant.points import PointId
@@ -83,14 +83,6 @@ class Nearest(Ranking):
     """The neighbours of each stored point that the keys name."""
 
 
-class Strategy(StrEnum):
-    """How liked and disliked examples become a ranking; the values are Qdrant's names."""
-
-    AVERAGE_VECTOR = "average_vector"
-    BEST_SCORE = "best_score"
-    SUM_SCORES = "sum_scores"
-
-
 @dataclass(frozen=True, slots=True)
 class Example:
     """A point liked or disliked: exactly one of `vector`, `sparse`, `text` and `point_id`."""
@@ -107,7 +99,7 @@ class Recommend(Ranking):
 
     positive: tuple[Example, ...]
     negative: tuple[Example, ...] = ()
-    strategy: Strategy = Strategy.AVERAGE_VECTOR
+    strategy: RecommendStrategy = RecommendStrategy.AVERAGE_VECTOR
 
 
 @dataclass(frozen=True, slots=True)

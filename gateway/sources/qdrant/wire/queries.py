@@ -16,17 +16,18 @@ from qdrant_client import models
 from qdrant_client.conversions.conversion import RestToGrpc
 
 from gateway.sources.qdrant.reads.query import Fused, Liked
-from gateway.sources.qdrant.requests.wishes import Sparse, Strategy
+from gateway.sources.qdrant.requests.wishes import Sparse
 from gateway.sources.qdrant.wire.filters import native_filter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Mapping, Sequence
 
     from gateway.sources.qdrant.points import PointId
     from gateway.sources.qdrant.reads.narrowing import Among
-    from gateway.sources.qdrant.reads.query import Near, Query, Target
+    from gateway.sources.qdrant.reads.query import Near, Query
     from gateway.sources.qdrant.reads.shape import WithPayload
     from gateway.sources.qdrant.requests.filters import Filter
+    from gateway.sources.qdrant.requests.wishes import Fusion
 
 _FILTERS: dict[Filter, pb.Filter] = {}
 _MOST_FILTERS, _SMALL_FILTER = 256, 1_024  # bytes
@@ -34,24 +35,25 @@ _SEVEN_BITS = 0x7F
 _MORE = 0x80
 _HAS_ID, _NUM, _UUID = b"\x0a", b"\x08", b"\x12"
 """Tags: member `has_id` of a condition, members `num` and `uuid` of an id."""
-_STRATEGIES = {
-    Strategy.AVERAGE_VECTOR: "AverageVector",
-    Strategy.BEST_SCORE: "BestScore",
-    Strategy.SUM_SCORES: "SumScores",
-}
 
 
 def query_message(collection: str, query: Query) -> pb.QueryPoints:
     """The message."""
-    fused = isinstance(query.target, Fused)
-    wanted, params = _filter(query), pb.SearchParams(exact=True) if query.exact else None
+    target = query.target
+    given: dict[str, Any] = {
+        "filter": _filter(query),
+        "params": pb.SearchParams(exact=True) if query.exact else None,
+    }
+    if isinstance(target, Fused):
+        ranking = _fusion(target.fusion)
+        given = {"prefetch": _prefetches(target, query.using, given)}
+    else:
+        ranking = _ranking(target)
+        given["using"] = query.using
     return pb.QueryPoints(
+        **given,
+        query=ranking,
         collection_name=collection,
-        query=_ranking(query.target),
-        prefetch=_prefetches(query, wanted, params),
-        using=None if fused else query.using,
-        filter=None if fused else wanted,
-        params=None if fused else params,
         score_threshold=query.score_threshold,
         limit=query.limit,
         offset=query.offset,
@@ -85,35 +87,37 @@ def _payload(wanted: WithPayload) -> pb.WithPayloadSelector:
     return pb.WithPayloadSelector(enable=wanted)
 
 
-def _ranking(target: Target) -> pb.Query:
-    """The ranking of a query; of `Fused`, what is made of its prefetches."""
-    if isinstance(target, Fused):
-        return pb.Query(rrf=pb.Rrf(k=_constant(target), weights=_weights(target)))
+def _fusion(fusion: Fusion) -> pb.Query:
+    """The engine sums `1 / (constant + (rank + 1) / weight - 1)`, with ranks from 0."""
+    return pb.Query(rrf=pb.Rrf(k=fusion.k + 1, weights=[fusion.vector, fusion.sparse]))
+
+
+def _prefetches(
+    fused: Fused, using: str | None, given: Mapping[str, Any]
+) -> list[pb.PrefetchQuery]:
+    """The rankings that are fused, each of the points and with the parameters that are `given`."""
+    near = ((fused.dense, using), (fused.sparse, fused.fusion.using))
+    return [
+        pb.PrefetchQuery(
+            query=pb.Query(nearest=_input(one)),
+            using=name,
+            limit=fused.fusion.candidates,
+            **given,
+        )
+        for one, name in near
+    ]
+
+
+def _ranking(target: Near | Liked) -> pb.Query:
     if not isinstance(target, Liked):
         return pb.Query(nearest=_input(target))
     return pb.Query(
         recommend=pb.RecommendInput(
             positive=[_input(one) for one in target.positive],
             negative=[_input(one) for one in target.negative],
-            strategy=pb.RecommendStrategy.Value(_STRATEGIES[target.strategy]),
+            strategy=pb.RecommendStrategy.Value(str(target.strategy.value)),
         )
     )
-
-
-def _prefetches(
-    query: Query, wanted: pb.Filter | None, params: pb.SearchParams | None
-) -> list[pb.PrefetchQuery]:
-    """The rankings that are fused, of points that `wanted` lets through; none of other targets."""
-    return [
-        pb.PrefetchQuery(
-            query=pb.Query(nearest=_input(near)),
-            using=using,
-            filter=wanted,
-            params=params,
-            limit=depth,
-        )
-        for near, using, depth in _fused(query)
-    ]
 
 
 def _input(given: Near) -> pb.VectorInput:
@@ -124,7 +128,8 @@ def _input(given: Near) -> pb.VectorInput:
     if isinstance(given, Sparse):
         sparse = pb.SparseVector(values=given.values, indices=given.indices)
         return pb.VectorInput(sparse=sparse)
-    return pb.VectorInput(id=point_id(given))
+    one = pb.PointId(num=given) if isinstance(given, int) else pb.PointId(uuid=given)
+    return pb.VectorInput(id=one)
 
 
 def packed(vector: Sequence[float]) -> bytes:
@@ -136,31 +141,8 @@ def packed(vector: Sequence[float]) -> bytes:
 @cache
 def _varint(number: int) -> bytes:
     """The number in groups of seven bits, the lowest first, each but the last marked."""
-    low, rest = number & 0x7F, number >> 7
-    return bytes([low | 0x80]) + _varint(rest) if rest else bytes([low])
-
-
-def point_id(value: PointId) -> pb.PointId:
-    """An id as a message."""
-    return pb.PointId(num=value) if isinstance(value, int) else pb.PointId(uuid=value)
-
-
-def _fused(query: Query) -> Iterator[tuple[Near, str | None, int]]:
-    """The rankings that are fused: near to what, by which vector, how far."""
-    target = query.target
-    if isinstance(target, Fused):
-        depth = target.fusion.candidates
-        yield target.dense, query.using, depth
-        yield target.sparse, target.fusion.using, depth
-
-
-def _constant(target: Fused) -> int:
-    """The engine's: with ranks from 0, it sums `1 / (constant + (rank + 1) / weight - 1)`."""
-    return target.fusion.k + 1
-
-
-def _weights(target: Fused) -> list[float]:
-    return [target.fusion.vector, target.fusion.sparse]
+    low, rest = number & _SEVEN_BITS, number >> 7
+    return bytes([low | _MORE]) + _varint(rest) if rest else bytes([low])
 
 
 def narrowed(wanted: pb.Filter | None, among: Among) -> pb.Filter:

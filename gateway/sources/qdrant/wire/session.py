@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from qdrant_client import AsyncQdrantClient
 
     from gateway.embedding.contract import Embedder
-    from gateway.sources.qdrant.points import Point
+    from gateway.sources.qdrant.points import Point, PointId
     from gateway.sources.qdrant.reads.query import Query
     from gateway.sources.qdrant.reads.shape import Hit, WithPayload
     from gateway.sources.qdrant.reads.trees import Group
@@ -45,7 +45,6 @@ if TYPE_CHECKING:
     from gateway.sources.qdrant.wire.wires import Wire
 
 _CLOSE_SECONDS = 2.0
-_SCROLLED = 1_000
 
 MAX_BATCH = 1_000
 """The queries of one engine call."""
@@ -106,9 +105,7 @@ class Session:
     ) -> Any:
         """Await a call of the client, until `deadline` and never longer than the timeout."""
         wire = self._wire
-        return await self._within(
-            self._until(deadline), lambda _: wire.run(lambda: call(wire.client))
-        )
+        return await self._within(deadline, lambda _: wire.run(lambda: call(wire.client)))
 
     async def size(self, collection: str, vector: str | None, deadline: float) -> int | None:
         """The dimensions of a collection's vector; None for a collection without dense ones.
@@ -190,46 +187,47 @@ class Session:
     ) -> list[Group]:
         """The best groups of what `query` ranks. Raises `PointMissing` where it names none."""
         asked = partial(self._wire.groups, collection, query, wish)
-        return groups_in_order(await self._within(self._until(deadline), asked))
+        return groups_in_order(await self._within(deadline, asked))
 
     async def store(self, collection: str, points: Sequence[Point], deadline: float | None) -> None:
         """Store points in one engine call."""
-        stored = partial(self._wire.store, collection, points)
-        await self._within(self._until(deadline), stored)
+        await self._within(deadline, partial(self._wire.store, collection, points))
 
-    async def scrolled(
+    async def page(  # noqa: PLR0913 - which points, and what of them
         self,
         collection: str,
-        among: Filter | None,
-        fields: tuple[str, ...],
-        most: int,
+        start: PointId | None,
+        limit: int,
         deadline: float,
-    ) -> list[Hit]:
-        """The first `most` of the points that `among` lets through, with these payload fields."""
-        found: list[Hit] = []
-        offset: Any = None
-        wanted = native_filter(among)
-        while len(found) < most:
-            count, start = min(most - len(found), _SCROLLED), offset
-            points, offset = await self.run(
-                lambda client, count=count, start=start: client.scroll(  # type: ignore[misc]  # bound now
-                    collection, wanted, limit=count, offset=start, with_payload=list(fields)
-                ),
-                deadline,
-            )
-            found += map(hit_of, points)
-            if offset is None:
-                break
-        return found
+        *,
+        among: Filter | None = None,
+        payload: WithPayload = False,
+        with_vectors: bool = False,
+    ) -> tuple[list[Hit], PointId | None]:
+        """Points from the id `start` on, in the order of ids, and the id behind them."""
+        wanted, fields = native_filter(among), payload_of(payload)
+        points, following = await self.run(
+            lambda client: client.scroll(
+                collection,
+                wanted,
+                limit=limit,
+                offset=start,
+                with_payload=fields,
+                with_vectors=with_vectors,
+            ),
+            deadline,
+        )
+        return [hit_of(one) for one in points], following
 
-    async def _within(self, until: float, call: Callable[[float], Awaitable[Any]]) -> Any:
-        """What a call says that is given the seconds left.
+    async def _within(self, deadline: float | None, call: Callable[[float], Awaitable[Any]]) -> Any:
+        """What a call says that is given the seconds left, which are never more than the timeout.
 
         Raises `SourceTimeout` where there are none; while the engine is silent,
         `SourceUnavailable` at once.
         """
         if self.breaker.open:
             raise SourceUnavailable(f"{self.name} has not answered lately; it is being spared")
+        until = self._until(deadline)
         seconds = until - asyncio.get_running_loop().time()
         if seconds <= 0:
             raise SourceTimeout(f"{self.name} did not answer in time")

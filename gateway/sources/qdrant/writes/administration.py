@@ -10,9 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 from qdrant_client import models
 
-from gateway.errors import ConfigurationError, InputError, SourceRefused
-from gateway.sources.qdrant.collections import Known, NoCollection, from_info, metadata_of
-from gateway.sources.qdrant.points import Distance
+from gateway.errors import ConfigurationError, InputError
+from gateway.schema.vectors.write_types import Distance
+from gateway.sources.qdrant.collections import (
+    CollectionMissing,
+    Known,
+    NoCollection,
+    from_info,
+    metadata_of,
+)
 from gateway.sources.qdrant.requests.changes import CreateCollection
 from gateway.sources.qdrant.wire.filters import native_filter
 
@@ -53,9 +59,7 @@ class Administration:
         """What the engine says of a collection. Raises `NoCollection` where there is none."""
         try:
             info = await self.run(lambda client: client.get_collection(name), deadline)
-        except SourceRefused:
-            if await self.run(lambda client: client.collection_exists(name), deadline):
-                raise
+        except CollectionMissing:
             raise NoCollection(name) from None
         return from_info(name, info)
 

@@ -6,12 +6,11 @@ What is stored comes from us: it is not looked at again, as what a client sends 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from qdrant_client import models
 
 from gateway.sources.qdrant.collections import CollectionMissing
-from gateway.sources.qdrant.wire.wires import hit_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -46,30 +45,21 @@ class Bulk:
     async def vectors(
         self, collection: str, ids: Sequence[PointId], deadline: float
     ) -> dict[PointId, Sequence[float]]:
-        """The vectors of those points that are stored, by id."""
-        wanted: Any = list(ids)
-        records = await self._session.run(
-            lambda client: client.retrieve(
-                collection, wanted, with_payload=False, with_vectors=True
-            ),
-            deadline,
+        """The vectors of those points that are stored with one, by id."""
+        found = await self._session.records(
+            collection, ids, payload=False, deadline=deadline, with_vectors=True
         )
-        return {hit.id: hit.vector.tolist() for hit in map(hit_of, records)}
+        return {hit.id: hit.vector.tolist() for hit in found if hit.vector is not None}
 
     async def ids(self, collection: str, seconds: float) -> AsyncIterator[list[PointId]]:
         """The ids of all points, page by page, each in at most `seconds`; none of no collection."""
-        offset: Any = None
+        start: PointId | None = None
         while True:
-            start = offset
+            deadline = asyncio.get_running_loop().time() + seconds
             try:
-                points, offset = await self._session.run(
-                    lambda client, start=start: client.scroll(  # type: ignore[misc]  # bound now
-                        collection, limit=PAGE, offset=start, with_payload=False
-                    ),
-                    asyncio.get_running_loop().time() + seconds,
-                )
+                points, start = await self._session.page(collection, start, PAGE, deadline)
             except CollectionMissing:
                 return
-            yield [hit_of(point).id for point in points]
-            if offset is None:
+            yield [point.id for point in points]
+            if start is None:
                 return

@@ -12,6 +12,7 @@ from gateway.errors import ConfigurationError, InputError
 from gateway.schema.selection import TYPENAME
 from gateway.schema.vectors.writes import READS, Operation
 from gateway.sources.contract import Prepared
+from gateway.sources.qdrant.collections import NoCollection
 from gateway.sources.qdrant.requests.changes import (
     ChangeIndex,
     CreateCollection,
@@ -34,17 +35,11 @@ MAX_COLLECTIONS = 1_000
 
 _CALLS: Mapping[Operation, str] = {
     Operation.UPSERT: "upsert",
-    Operation.SET_PAYLOAD: "set_payload",
-    Operation.OVERWRITE_PAYLOAD: "overwrite_payload",
-    Operation.DELETE_PAYLOAD: "delete_payload",
     Operation.DELETE_POINTS: "delete",
-    Operation.CREATE_COLLECTION: "create_collection",
-    Operation.DELETE_COLLECTION: "delete_collection",
-    Operation.CREATE_INDEX: "create_payload_index",
-    Operation.DELETE_INDEX: "delete_payload_index",
     Operation.COLLECTIONS: "get_collections, and get_collection for each",
     Operation.COLLECTION: "get_collection",
 }
+"""The engine's calls for operations, where they are not called like those."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,8 +54,10 @@ def describe_act(prepared: PreparedAct) -> Mapping[str, Any]:
     """The engine call for `explain` and the golden plans."""
     binding = prepared.binding
     collection = binding.collection.name if binding.collection else "as an argument names it"
-    described = {"engine": "qdrant", "call": _CALLS[binding.operation]}
-    return described if binding.operation in READS else {**described, "collection": collection}
+    operation = binding.operation
+    call = _CALLS.get(operation) or operation.value.replace(" ", "_")
+    described = {"engine": "qdrant", "call": call}
+    return described if operation in READS else {**described, "collection": collection}
 
 
 async def performed(
@@ -117,7 +114,7 @@ async def _read(
     if change.collection is not None:
         try:
             return _told(await administration.collection(change.collection, deadline))
-        except InputError:
+        except NoCollection:
             return None
     names = [
         name
@@ -134,7 +131,7 @@ async def _read(
     for name in names:
         try:
             found.append(_told(await administration.collection(name, deadline)))
-        except InputError:
+        except NoCollection:
             continue  # deleted since it was listed
     return found
 

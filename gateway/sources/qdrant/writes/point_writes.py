@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from gateway.embedding.contract import Embedder
     from gateway.sources.qdrant.collections import Collection
-    from gateway.sources.qdrant.requests.changes import NewPoint, PointChange, Which
+    from gateway.sources.qdrant.requests.changes import NewPoint, PointChange
     from gateway.sources.qdrant.writes.administration import Administration
 
 CHUNK_POINTS = 128
@@ -67,13 +67,13 @@ class PointWrites:
             self._places.release()
 
     async def _changed(self, change: PointChange, deadline: float) -> dict[str, Any]:
-        name, which, wait = change.collection, change.which, change.wait
-        administration, picked = self._administration, _selector(which)
+        name, wait = change.collection, change.wait
+        administration, picked = self._administration, _selector(change)
         await administration.known.collection(name, deadline)
-        if which.ids is None:
-            count = await administration.count(name, which.filter, deadline=deadline)
+        if change.ids is None:
+            count = await administration.count(name, change.filter, deadline=deadline)
         else:
-            count = len(which.ids)
+            count = len(change.ids)
 
         async def call(client: Any) -> Any:
             match change:
@@ -213,10 +213,10 @@ def _check_named(found: Collection, name: str, vector: Any, where: str) -> None:
     check_dimensions(vector, found.dense[name][0], f"{where}.values")
 
 
-def _selector(which: Which) -> Any:
-    if which.ids is not None:
-        return models.PointIdsList(points=list(which.ids))
-    return models.FilterSelector(filter=native_filter(which.filter) or models.Filter())
+def _selector(change: PointChange) -> Any:
+    if change.ids is not None:
+        return models.PointIdsList(points=list(change.ids))
+    return models.FilterSelector(filter=native_filter(change.filter) or models.Filter())
 
 
 def _status(answer: Any) -> str:
