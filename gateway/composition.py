@@ -26,6 +26,7 @@ from gateway.planning.subscribing import PreparedEvents
 from gateway.sources.contract import Budget
 from gateway.telemetry import why_away
 from gateway.telemetry.counters import Traffic
+from gateway.turns import undisturbed
 from gateway.wiring import (
     addresses_of,
     cache_store,
@@ -62,6 +63,7 @@ class Gateway:
     `changes`: the feeds of changed rows, by the name of their database.
     """
 
+    @undisturbed()
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.domain = load_domain(settings)
@@ -160,6 +162,7 @@ class Gateway:
             self.describe,
             self.changes.values(),
             addresses_of(settings),
+            declared=bool(self.engine.planner.policies),
         )
         made.warm_up = WarmUp(
             store,

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import ctypes
-import gc
 import sys
 from collections import OrderedDict
-from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -24,9 +22,10 @@ from gateway.documents.limits import DocumentLimits, enforce, scan
 from gateway.documents.refusal import InvalidDocument, reported
 from gateway.documents.validation import Validator
 from gateway.errors import Code, RequestError
+from gateway.turns import undisturbed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from graphql import DocumentNode, GraphQLSchema, VariableDefinitionNode
 
@@ -202,7 +201,7 @@ class DocumentStore:
 
     def _checked(self, text: str) -> Document | InvalidDocument:
         """The document, or what is wrong: raised, it would keep what the check worked with."""
-        with _undisturbed():
+        with undisturbed():
             try:
                 return self._check(text)
             except InvalidDocument as error:
@@ -244,24 +243,6 @@ def _accepted(found: Document | InvalidDocument) -> Document:
     if isinstance(found, InvalidDocument):
         raise found
     return found
-
-
-@contextmanager
-def _undisturbed() -> Iterator[None]:
-    """Keep the collector away from a check until what it leaves is garbage.
-
-    Validation leaves thousands of objects in cycles. Seen while they are in use they would be
-    promoted, and pile up in the oldest generation, until one unlucky request waits for all of them
-    together. Afterwards the collector's next look finds them, in its own time: were they collected
-    here, its count would begin anew with every check, and it would never come to what is older.
-    """
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 def _hide(tree: Node) -> None:

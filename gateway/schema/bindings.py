@@ -9,9 +9,8 @@ schema and its catalog.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, Unpack, overload
 
-from strawberry.annotation import StrawberryAnnotation
 from strawberry.federation.schema_directives import Requires
 from strawberry.federation.types import FieldSet
 from strawberry.types.field import StrawberryField
@@ -21,6 +20,7 @@ from gateway.schema.access.requirements import ACCESS, Access, directives_of
 from gateway.schema.caching import Cache, cache_directives
 from gateway.schema.columns.tables import table_of
 from gateway.schema.lists.connection import FieldFromAnswer
+from gateway.schema.members import annotated
 from gateway.schema.vectors.collections import VectorCollection
 from gateway.schema.vectors.reading import Reading
 
@@ -138,7 +138,7 @@ class Bound(FieldFromAnswer):
 
     def settle(self, annotation: Any, arguments: list[StrawberryArgument]) -> None:
         """Set the field's type and arguments, when all entities are known."""
-        self.type_annotation = StrawberryAnnotation(annotation)
+        self.type_annotation = annotated(annotation)
         self.arguments = arguments
         self.settled = True
 
@@ -291,7 +291,10 @@ def declared(collection: str | VectorCollection, size: int | None = None) -> Vec
     return VectorCollection(collection, size)
 
 
-def field(  # noqa: PLR0913 - each is an option of a Strawberry field
+@overload
+def field(resolver: Callable[..., T], /) -> T: ...
+@overload
+def field(
     *,
     needs: Sequence[str] = (),
     name: str | None = None,
@@ -303,8 +306,23 @@ def field(  # noqa: PLR0913 - each is an option of a Strawberry field
     requires: str | None = None,
     cache: Cache | None = None,
     **access: Unpack[Access],
-) -> Callable[[Callable[..., T]], T]:
-    """A Python resolver; on an entity it declares the columns it reads.
+) -> Callable[[Callable[..., T]], T]: ...
+def field(  # noqa: PLR0913 - each is an option of a Strawberry field
+    resolver: Callable[..., T] | None = None,
+    /,
+    *,
+    needs: Sequence[str] = (),
+    name: str | None = None,
+    description: str | None = None,
+    deprecation_reason: str | None = None,
+    permission_classes: Sequence[type[BasePermission]] = (),
+    extensions: Sequence[FieldExtension] = (),
+    directives: Sequence[object] = (),
+    requires: str | None = None,
+    cache: Cache | None = None,
+    **access: Unpack[Access],
+) -> T | Callable[[Callable[..., T]], T]:
+    """A Python resolver, with options or as a bare `@field`; on an entity it names what it reads.
 
     The method receives an object that has exactly the attributes in `needs`; reading another is an
     AttributeError. On a root class `needs` stays empty. `authenticated`, `roles`, `scopes` and
@@ -334,4 +352,4 @@ def field(  # noqa: PLR0913 - each is an option of a Strawberry field
         plain.needs = tuple(needs)
         return plain(resolver)  # type: ignore[return-value]  # to a type checker it is the value
 
-    return decorate
+    return decorate if resolver is None else decorate(resolver)

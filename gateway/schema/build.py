@@ -54,6 +54,7 @@ from gateway.schema.vectors.write_types import VECTOR, Vector
 from gateway.schema.vectors.writes import VectorChange
 from gateway.schema.writes.insertable import check_columns, insert_fields, insertable
 from gateway.schema.writes.mutations import WriteBinding, transaction
+from gateway.turns import undisturbed
 
 if TYPE_CHECKING:
     from graphql import GraphQLField
@@ -79,6 +80,7 @@ class NodeQueries:
     node: Node | None = b.bound(b.ByNodeId(), {"description": "Any row, by its global id."})
 
 
+@undisturbed()
 def build(domain: Domain, *, executor: type | None = None, incremental: bool = True) -> Api:
     """Make the schema. Raises ConfigurationError naming the class and field that is wrong.
 
@@ -155,12 +157,12 @@ class _Builder:
         """Learn whose rows are inserted, and declare what writes take."""
         fields = (one for cls in self.domain.mutations for one in self.placed[cls])
         self.inserts = insert_fields(fields, self._target)
-        entities = self.by_class.values()
+        entities = {info.name: info for info in self.by_class.values()}
         self.write_types = {
-            info.name: self.inputs.declare_writes(
-                info.name, info.key, insertable(info, entities, self.inserts)
+            name: self.inputs.declare_writes(
+                name, info.key, insertable(info, entities, self.inserts)
             )
-            for info in entities
+            for name, info in entities.items()
         }
 
     def _schema(

@@ -524,6 +524,14 @@ def two_types_of_one_name() -> Domain:
     return _domain(Enclosure, Bad)
 
 
+def two_inputs_of_one_name() -> Domain:
+    @entity(tables.animals, name="EnclosureList")
+    class Bad:
+        id: ID
+
+    return _domain(Enclosure, Bad)
+
+
 def two_of_one_name() -> Domain:
     @entity(tables.animals, name="Beast")
     class Enclosure:  # the name is taken by the one above
@@ -584,6 +592,7 @@ CASES: dict[Callable[[], Domain], tuple[str, ...]] = {
     one_root_twice_in_graphql: ("Others.other", f"{__name__}.Roots.enclosure", "rename one"),
     one_field_twice_in_graphql: ("Bad.title", f"{__name__}.Bad.name", "rename one"),
     two_types_of_one_name: (f"{__name__}.Bad", "same name in GraphQL", "rename one"),
+    two_inputs_of_one_name: ("EnclosureListWhere", "another name"),
     two_of_one_name: (f"{__name__}.Enclosure", "same class name", "rename one"),
 }
 

@@ -12,6 +12,7 @@ from strawberry import ID
 from toy import tables
 
 from gateway import (
+    BigInt,
     Connection,
     Domain,
     Facets,
@@ -117,6 +118,23 @@ def test_a_declared_collection_has_types_of_its_own(schema: Any) -> None:
     }
     keys: GraphQLEnumType = schema.type_map["AnimalPayloadKey"]
     assert list(keys.values) == ["MARK", "TAGS", "BORN_AT"]
+
+
+@pytest.mark.parametrize("key", [ID, BigInt])
+def test_rows_with_any_integer_for_their_key_take_part(key: Any) -> None:
+    """A search of them takes a condition on rows, however the key is shown."""
+
+    @entity(tables.animals)
+    class Animal:
+        id: key
+        name: str
+
+    @queries
+    class Found:
+        found: Hits[Animal] | None = search(PLAIN)
+
+    schema = build(Domain(entities=[Animal], queries=[Found])).catalog.schema
+    assert arguments(schema, "found")["where"] == "AnimalWhere"
 
 
 def test_every_reading_takes_the_declared_filter(schema: Any) -> None:

@@ -191,12 +191,12 @@ def test_a_key_the_database_counts_is_not_required() -> None:
 
 def test_children_under_a_permission_are_not_inserted() -> None:
     """Who may not see a relation may not fill it either."""
-    assert set(insertable(plain(), [], ()).children) == {"children"}
+    assert set(insertable(plain(), {}, ()).children) == {"children"}
 
 
 def test_a_table_between_that_asks_for_more(api: Api) -> None:
     """Its rows cannot be made of two keys alone, so its relation offers no rows to insert."""
-    assert set(insertable(api.catalog.entities["Shelf"], [], ()).children) == {
+    assert set(insertable(api.catalog.entities["Shelf"], {}, ()).children) == {
         "boxes",
         "plate",
         "tags",

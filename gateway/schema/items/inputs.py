@@ -20,6 +20,7 @@ Rows: TypeAlias = "dict[str, tuple[Any, str]]"
 
 _SET = "Instead of those that are related; not beside other members."
 _ADD = "Besides those that are related."
+_RELATED = "The related items."
 
 
 class WriteTypes:
@@ -35,7 +36,7 @@ class WriteTypes:
         key: Any = collection.key.kind.annotation
         if binding.verb == "upload":
             says = f"What is said of a new {collection.name}."
-            said: Any = self._input(f"{collection.name}Info", self._members(collection), says)
+            said = self._input(f"{collection.name}Info", self._members(collection), says)
             return [
                 argument("file", Upload, "The file itself."),
                 argument("info", said | None, "What is said of it."),
@@ -49,15 +50,15 @@ class WriteTypes:
         if binding.many:
             arguments = [argument("ids", list[key], "Which items.")]
         if binding.verb == "update":
-            patch: Any = self._patch(collection)
+            patch = self._patch(collection)
             arguments.append(argument("set", patch, "The new values; what is left out stays."))
         return arguments
 
-    def _create(self, collection: Collection) -> type:
+    def _create(self, collection: Collection) -> Any:
         name = collection.name
         return self._input(f"{name}Create", self._members(collection), f"A new {name}.")
 
-    def _patch(self, collection: Collection) -> type:
+    def _patch(self, collection: Collection) -> Any:
         name, rows = collection.name, self._members(collection)
         rows.pop(collection.key.name, None)
         return self._input(f"{name}Patch", rows, f"Changes to a {name}.")
@@ -84,48 +85,45 @@ class WriteTypes:
             return key | None, "The related item, by its key."
         return list[key] | None, "The related items, by their keys, instead of those that are."
 
-    def _nested(self, collection: Collection, relation: ItemRelation) -> tuple[str, str]:
+    def _nested(self, collection: Collection, relation: ItemRelation) -> tuple[Any, str]:
         references = [self._reference(one) for one in relation.to]
-        name, one = relation.to[0].name, references[0]
+        name = relation.to[0].name
+        one: Any = references[0]
         if relation.any:
             name = f"{collection.name}{relation.name[0].upper()}{relation.name[1:]}"
-            one = f"{name}Reference"
             choices: Rows = {
-                choice: (f"Optional[{made}]", f"One of {target.name}.")
+                choice: (made | None, f"One of {target.name}.")
                 for (choice, target), made in zip(relation.choices.items(), references, strict=True)
             }
-            self._input(one, choices, "One related item, of one of these.", one_of=True)
+            says = "One related item, of one of these."
+            one = self._input(f"{name}Reference", choices, says, one_of=True)
         if not relation.many:
-            return f"Optional[{one}]", "The related item; null for none."
-        several: Rows = {
-            "set": (f"Optional[list[{one}]]", _SET),
-            "add": (f"Optional[list[{one}]]", _ADD),
-        }
+            return one | None, "The related item; null for none."
+        several: Rows = {"set": (list[one] | None, _SET), "add": (list[one] | None, _ADD)}
         if relation.through is None:
-            made = f"{name}Related"
+            joined = f"{name}Related"
             key: Any = relation.to[0].key.kind.annotation
             several["remove"] = (list[key] | None, "No longer related, by their keys.")
         else:
-            made = f"{name}Joined"
-        self._input(made, several, "Changes to related items.")
-        return f"Optional[{made}]", "The related items."
+            joined = f"{name}Joined"
+        return self._input(joined, several, "Changes to related items.") | None, _RELATED
 
-    def _reference(self, target: Collection) -> str:
+    def _reference(self, target: Collection) -> Any:
         """`<Type>Reference`: an item that is there, as it is or changed, or a new one."""
         name, key = target.name, target.key.kind.annotation
-        made = f"{name}Reference"
+        made, of = f"{name}Reference", self._inputs.of
         if not self._inputs.known(made):  # what it names is made after it, as that may hold it
             rows: Rows = {
                 "key": (key | None, "One that is there, by its key."),
-                "create": (f"Optional[{name}Create]", "A new one."),
-                "update": (f"Optional[{name}Update]", "One that is there, with new values."),
+                "create": (of(f"{name}Create") | None, "A new one."),
+                "update": (of(f"{name}Update") | None, "One that is there, with new values."),
             }
             self._input(made, rows, f"A related {name}.", one_of=True)
-            rows = {"key": (key, "Which item."), "set": (f"{name}Patch", "New values.")}
+            rows = {"key": (key, "Which item."), "set": (of(f"{name}Patch"), "New values.")}
             self._input(f"{name}Update", rows, f"Changes to a {name} that is there.")
             self._create(target)
             self._patch(target)
-        return made
+        return of(made)
 
-    def _input(self, name: str, rows: Rows, says: str, *, one_of: bool = False) -> type:
+    def _input(self, name: str, rows: Rows, says: str, *, one_of: bool = False) -> Any:
         return self._inputs.known(name) or self._inputs.make(name, rows, says, one_of=one_of)

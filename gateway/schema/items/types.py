@@ -72,9 +72,10 @@ def declare_filters(
 
     `columns` and `relations` are those that anybody may filter and sort by.
     """
+    own: Any = inputs.of(f"{name}Filter")
     members: dict[str, tuple[Any, str]] = {
-        "and": (f"Optional[list[{name}Filter]]", "All of these hold."),
-        "or": (f"Optional[list[{name}Filter]]", "At least one of these holds."),
+        "and": (list[own] | None, "All of these hold."),
+        "or": (list[own] | None, "At least one of these holds."),
     }
     order: dict[str, tuple[Any, str]] = {}
     for column in columns.values():
@@ -87,16 +88,18 @@ def declare_filters(
             continue
         (target,) = relation.targets
         if relation.many:
-            members[relation.name] = (f"Optional[{target}ListFilter]", "By related items.")
+            listed = inputs.of(f"{target}ListFilter")
+            members[relation.name] = (listed | None, "By related items.")
         else:
-            members[relation.name] = (f"Optional[{target}Filter]", "By the related item.")
-            order[relation.name] = (f"Optional[{target}Sort]", "By the related item.")
+            says = "By the related item."
+            members[relation.name] = (inputs.of(f"{target}Filter") | None, says)
+            order[relation.name] = (inputs.of(f"{target}Sort") | None, says)
     made = inputs.make(f"{name}Filter", members, "Which items; all given members hold.")
     inputs.make(
         f"{name}ListFilter",
         {
-            "some": (f"Optional[{name}Filter]", "At least one related item is like this."),
-            "none": (f"Optional[{name}Filter]", "No related item is like this."),
+            "some": (own | None, "At least one related item is like this."),
+            "none": (own | None, "No related item is like this."),
         },
         "Which related items there must be.",
     )

@@ -238,11 +238,11 @@ def _truncation(name: str, aggregates: Aggregates, inputs: Inputs) -> list[Straw
 
 
 def _having(name: str, results: Mapping[str, Mapping[str, ColumnInfo]], inputs: Inputs) -> type:
-    own = f"{name}Having"
+    own: Any = inputs.of(f"{name}Having")
     members: dict[str, tuple[Any, str]] = {
-        "and": (f"Optional[list[{own}]]", "All of these hold."),
-        "or": (f"Optional[list[{own}]]", "At least one of these holds."),
-        "not": (f"Optional[{own}]", "This does not hold."),
+        "and": (list[own] | None, "All of these hold."),
+        "or": (list[own] | None, "At least one of these holds."),
+        "not": (own | None, "This does not hold."),
         "count": (inputs.filter_of(k.INT) | None, "By how many rows they have."),
     }
     for function, found in results.items():
@@ -251,9 +251,9 @@ def _having(name: str, results: Mapping[str, Mapping[str, ColumnInfo]], inputs: 
             for column, of in found.items()
         }
         says = "All given members hold."
-        made = inputs.make(f"{own}{capitalize_first(function)}", filters, says)
+        made = inputs.make(f"{name}Having{capitalize_first(function)}", filters, says)
         members[function] = (made | None, "By what their rows amount to.")
-    return inputs.make(own, members, "Which groups; all given members hold.")
+    return inputs.make(f"{name}Having", members, "Which groups; all given members hold.")
 
 
 def _orders(

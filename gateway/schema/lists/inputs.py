@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import dataclasses
 import enum
-from typing import TYPE_CHECKING, Any, NamedTuple, Optional, get_args
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import strawberry
-from strawberry.annotation import StrawberryAnnotation
 from strawberry.scalars import JSON
-from strawberry.types.unset import UNSET
 
+from gateway.errors import ConfigurationError
 from gateway.schema.columns.kinds import INT, TEXTUAL
-from gateway.schema.definitions import fields_of, names_enum
+from gateway.schema.definitions import names_enum
 from gateway.schema.lists.documents import MEMBERS, PATH
 from gateway.schema.lists.patterns import PARTS, PATTERNS
+from gateway.schema.members import define_input, named
 from gateway.schema.writes.insertable import required
 from gateway.schema.writes.operators import OPERATORS, operand_type, operands
 
@@ -90,16 +89,17 @@ class Inputs:
     """Makes and remembers the input types of one schema."""
 
     def __init__(self) -> None:
-        self._namespace: dict[str, Any] = {"Optional": Optional}
+        self._types: dict[str, Any] = {}
 
     def declare(
         self, entity: str, columns: Mapping[str, ColumnInfo], relations: Mapping[str, Relation]
     ) -> ListInputs:
         """`<Entity>Where` and the like; relations may name entities declared later."""
+        own: Any = self.of(f"{entity}Where")
         where: dict[str, tuple[Any, str]] = {
-            "and": (f"Optional[list[{entity}Where]]", "All of these hold."),
-            "or": (f"Optional[list[{entity}Where]]", "At least one of these holds."),
-            "not": (f"Optional[{entity}Where]", "This does not hold."),
+            "and": (list[own] | None, "All of these hold."),
+            "or": (list[own] | None, "At least one of these holds."),
+            "not": (own | None, "This does not hold."),
         }
         order: dict[str, tuple[Any, str]] = {}
         for name, info in columns.items():
@@ -113,17 +113,17 @@ class Inputs:
         for name, relation in relations.items():
             target = relation.target + ("List" if relation.many else "")
             says = f"By the {'rows' if relation.many else 'row'} related to this one."
-            where[name] = (f"Optional[{target}Where]", says)
+            where[name] = (self.of(f"{target}Where") | None, says)
             if relation.many:
                 says = "By what the rows related to this one amount to."
-            order[name] = (f"Optional[{target}OrderBy]", says)
+            order[name] = (self.of(f"{target}OrderBy") | None, says)
         filter_type = self.make(f"{entity}Where", where, "Which rows; all given members hold.")
         self.make(
             f"{entity}ListWhere",
             {
-                "some": (f"Optional[{entity}Where]", "At least one related row is like this."),
-                "every": (f"Optional[{entity}Where]", "Every related row is like this."),
-                "none": (f"Optional[{entity}Where]", "No related row is like this."),
+                "some": (own | None, "At least one related row is like this."),
+                "every": (own | None, "Every related row is like this."),
+                "none": (own | None, "No related row is like this."),
                 "count": (self.filter_of(INT) | None, "By how many related rows there are."),
             },
             "Which related rows there must be.",
@@ -150,11 +150,11 @@ class Inputs:
                 new[name] = (info.kind.annotation | None, says)
         for name, relation in parents.items():
             says = "A row to insert before this one, which refers to it; without its key then."
-            new[name] = (f"Optional[{relation.target}Insert]", says)
+            new[name] = (self.of(f"{relation.target}Insert") | None, says)
         for name, relation in children.items():
-            one = f"{relation.target}Insert"
+            one: Any = self.of(f"{relation.target}Insert")
             says = f"{'Rows' if relation.many else 'A row'} to insert together with this one."
-            new[name] = (f"Optional[list[{one}]]" if relation.many else f"Optional[{one}]", says)
+            new[name] = ((list[one] if relation.many else one) | None, says)
         operated: dict[str, type] = {}
         for operator in OPERATORS:
             members = {
@@ -203,9 +203,16 @@ class Inputs:
         made = self.make("JSONPathFilter", MEMBERS, says)
         return {PATH: (list[made] | None, "By what lies at a path within it.")}  # type: ignore[valid-type]  # made at run time
 
+    def of(self, name: str) -> Any:
+        """The input type of that name, which may be made later."""
+        if name not in self._types:
+            self._types[name] = named(name)
+        return self._types[name]
+
     def known(self, name: str) -> type | None:
         """The input type of that name, if it was made."""
-        return self._namespace.get(name)
+        made: type | None = self._types.get(name)
+        return made if hasattr(made, "__strawberry_definition__") else None
 
     def make(
         self,
@@ -215,27 +222,17 @@ class Inputs:
         *,
         one_of: bool = False,
     ) -> type:
-        """An input type of (annotation, description) by member; texts name types made later."""
-        attributes: dict[str, Any] = {"__annotations__": {}, "__module__": __name__}
-        for member, (annotation, says) in members.items():
-            attribute = f"{member}_"
-            attributes["__annotations__"][attribute] = annotation
-            text = isinstance(annotation, str)
-            optional = (
-                annotation.startswith("Optional") if text else type(None) in get_args(annotation)
+        """An input type of (annotation, description) by member.
+
+        Raises ConfigurationError where there is one of that name.
+        """
+        if self.known(name) is not None:
+            raise ConfigurationError(
+                f"There would be two inputs called {name}; give one of the classes that they are "
+                "of another name."
             )
-            attributes[attribute] = strawberry.field(
-                name=member,
-                default=UNSET if optional else dataclasses.MISSING,
-                description=says or None,
-            )
-        made = type(name, (), attributes)
-        made = strawberry.input(made, name=name, description=description, one_of=one_of)
-        self._namespace[name] = made
-        for field in fields_of(made):
-            annotation = members[field.python_name[:-1]][0]
-            namespace = self._namespace if isinstance(annotation, str) else None
-            field.type_annotation = StrawberryAnnotation(annotation, namespace=namespace)
+        made: type = self.of(name)
+        define_input(made, members, description, one_of=one_of)
         return made
 
 

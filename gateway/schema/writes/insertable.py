@@ -68,14 +68,13 @@ class Insertable(NamedTuple):
 
 
 def insertable(
-    entity: EntityInfo, entities: Iterable[EntityInfo], inserts: Container[str]
+    entity: EntityInfo, entities: Mapping[str, EntityInfo], inserts: Container[str]
 ) -> Insertable:
     """The columns, and the relations whose rows can be inserted along.
 
-    `inserts`: the entities whose rows a root field inserts.
+    `entities`: those of the domain, by name. `inserts`: those whose rows a root field inserts.
     """
-    keys = {one.name: _key(one) for one in entities}
-    return Insertable(writable(entity), _children(entity), _parents(entity, keys, inserts))
+    return Insertable(writable(entity), _children(entity), _parents(entity, entities, inserts))
 
 
 def _children(entity: EntityInfo) -> dict[str, Relation]:
@@ -97,7 +96,7 @@ def _children(entity: EntityInfo) -> dict[str, Relation]:
 
 
 def _parents(
-    entity: EntityInfo, keys: Mapping[str, set[str]], inserts: Container[str]
+    entity: EntityInfo, entities: Mapping[str, EntityInfo], inserts: Container[str]
 ) -> dict[str, Relation]:
     """The relations to a row that can be inserted before a row of this entity, which refers to it.
 
@@ -111,7 +110,7 @@ def _parents(
         if relation.refers
         and name not in closed
         and relation.target in inserts
-        and keys[relation.target].issuperset(remote for _, remote in relation.pairs)
+        and _key(entities[relation.target]).issuperset(remote for _, remote in relation.pairs)
     }
 
 

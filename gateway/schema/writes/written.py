@@ -152,8 +152,8 @@ class Rows:
     def _of(self, entity: EntityInfo) -> Insertable:
         """What may be written of an entity, found once for all of its rows."""
         if entity.name not in self._open:
-            entities = self.catalog.entities.values()
-            self._open[entity.name] = insertable(entity, entities, self.catalog.inserts)
+            entities, inserts = self.catalog.entities, self.catalog.inserts
+            self._open[entity.name] = insertable(entity, entities, inserts)
         return self._open[entity.name]
 
 

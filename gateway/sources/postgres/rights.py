@@ -203,7 +203,7 @@ def _nested(catalog: Catalog, entity: EntityInfo, known: set[str]) -> Iterator[N
     if entity.name in known:
         return
     known.add(entity.name)
-    offered = insertable(entity, catalog.entities.values(), catalog.inserts)
+    offered = insertable(entity, catalog.entities, catalog.inserts)
     for relation in offered.children.values():
         target, who = catalog.entities[relation.target], f"{entity.name}.{relation.name}"
         yield who, target.table, "INSERT", [one.column.name for one in writable(target).values()]
