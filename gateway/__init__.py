@@ -1,7 +1,7 @@
 """Plait: one GraphQL API braided from many sources.
 
-What a resolvers package imports; everything else is the engine's own business. Names are loaded
-when they are first used, so that `import gateway` costs nothing.
+What a resolvers package imports, and a program that runs a gateway; everything else is the engine's
+own business. Names are loaded when they are first used, so that `import gateway` costs nothing.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from gateway.app import Application as Application
+    from gateway.app import create_app as create_app
     from gateway.caching.administration import CacheMutations as CacheMutations
     from gateway.caching.function import cached as cached
     from gateway.caching.function import cached_embedding as cached_embedding
@@ -124,6 +126,7 @@ if TYPE_CHECKING:
     from gateway.workflows.entities import WorkflowRun as WorkflowRun
 
 _HOMES = {
+    "gateway.app": "Application create_app",
     "gateway.caching.administration": "CacheMutations",
     "gateway.caching.function": "cached cached_embedding",
     "gateway.context.queries": "DatasourceQueries",

@@ -49,7 +49,9 @@ def load_module(name: str, setting: str) -> ModuleType:
             and error.name is not None
             and f"{name}.".startswith(f"{error.name}.")
         ):
-            raise ConfigurationError(f"{setting}: there is no module {name}") from None
+            raise ConfigurationError(
+                f"{setting}: there is no module {name}, neither in {Path.cwd()} nor installed"
+            ) from None
         raise ConfigurationError(
             f"{setting}: module {name} cannot be imported: {_told(error)}"
         ) from error

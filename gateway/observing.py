@@ -70,7 +70,7 @@ class Observation:
 
         return self._groups(MeteredSource(source, self.counters.source(source.name)), **options)
 
-    def identify(self, identity: Identity) -> Identify:
+    def identify(self, identity: Identify) -> Identify:
         """What tells who sends a request, and learns of which trace it is a part."""
         tracing = self.tracing
         if tracing is None:

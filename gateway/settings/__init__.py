@@ -11,7 +11,7 @@ from gateway.settings.agents import Mcp
 from gateway.settings.callers import ApiKey, Identity, Jwt
 from gateway.settings.datasources import Datasource
 from gateway.settings.operating import RateLimit, Telemetry
-from gateway.settings.reading import FILE, FILE_VARIABLE, Settings, all_settings, load
+from gateway.settings.reading import FILE, FILE_VARIABLE, Settings, all_settings, given, load
 from gateway.settings.serving import Cache, Documents, Grouping, Limits, Serve
 from gateway.settings.sources import Directus, Embedding, Postgres, Qdrant, Redis, State, Upstream
 from gateway.settings.subscriptions import Subscriptions
@@ -47,5 +47,6 @@ __all__ = [
     "Upstream",
     "Workflows",
     "all_settings",
+    "given",
     "load",
 ]

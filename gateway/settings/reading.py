@@ -78,7 +78,18 @@ def load(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> S
     directory where there is one. Raises `ConfigurationError` with a line for everything wrong.
     """
     reading = Reading(environ, prefixes=("PLAIT", *(name.upper() for name in _UNPREFIXED)))
-    tables = _tables(path, reading)
+    return _settings(_tables(path, reading), reading)
+
+
+def given(tables: Mapping[str, Any]) -> Settings:
+    """The settings of a file's tables as Python holds them; nothing else is read. Raises as `load`.
+
+    Secrets are texts here, too.
+    """
+    return _settings(tables, Reading({}, prefixes=()))
+
+
+def _settings(tables: Mapping[str, Any], reading: Reading) -> Settings:
     rest = {name: table for name, table in tables.items() if name not in _SECTIONS | _FAMILIES}
     given = reading.values(
         declared(Settings, "", "PLAIT_", {}), rest, also=(*_SECTIONS, *_FAMILIES)

@@ -94,5 +94,6 @@ async def test_who_leaves_is_not_answered(tmp_path: Path) -> None:
 
     headers = [(b"content-type", b"application/json"), (b"content-length", b"9")]
     scope = {"type": "http", "method": "POST", "path": "/mcp", "headers": headers}
-    await create_app(load(environ=settings))(scope, leaving, send)  # type: ignore[arg-type]
+    async with create_app(load(environ=settings)) as app:
+        await app(scope, leaving, send)  # type: ignore[arg-type]
     assert not sent

@@ -1,0 +1,1 @@
+"""A domain of books, such as a reader of the documents writes."""
