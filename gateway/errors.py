@@ -20,7 +20,7 @@ exception is masked and logged under an id.
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -194,6 +194,13 @@ class SourceError(PlaitError):
     """A source failed; the field it serves is null and carries this error."""
 
     code = Code.SOURCE_ERROR
+
+    def as_own(self) -> Self:
+        """A copy for one of several who get it: raising one object twice tangles its traces."""
+        own = type(self).__new__(type(self), *self.args)
+        own.__dict__.update(self.__dict__)
+        own.__cause__ = self
+        return own
 
 
 class SourceUnavailable(SourceError):

@@ -42,7 +42,7 @@ async def source(request, qdrant_endpoint):
 
 
 async def search(source, collection, asked):
-    prepared = prepare_hits("vectors", collection, FIELDS, typename="Hit")
+    prepared = prepare_hits("vectors", collection, FIELDS)
     deadline = asyncio.get_running_loop().time() + 20
     (value,) = await source.execute(prepared, Batch((), (asked,)), Budget(deadline))
     return orjson.loads(value) if isinstance(value, bytes) else value

@@ -134,6 +134,34 @@ async def test_what_is_not_understood_is_told_to_all(feed: Feed, watches: Watche
         assert not other.is_set()
 
 
+@pytest.mark.parametrize(
+    ("tags", "wakes"),
+    [
+        ({"Book:1"}, True),
+        ({"Rate"}, True),
+        ({"R?te"}, True),
+        ({"Book:*"}, True),
+        ({"Book:2", "Ra", "Book:2*"}, False),
+        ({"*"}, True),
+    ],
+)
+async def test_what_is_named_is_told_to_who_shows_or_declares_it(
+    watches: Watches, tags: set[str], *, wakes: bool
+) -> None:
+    """By name or pattern; whoever is reading reads again, for what that shows nobody knows yet."""
+    with watches.watch([], ()) as watch, watches.watch([], ()) as other:
+        watches.reading(watch)
+        watches.named({"Other"})
+        assert watch.is_set()
+        for one in (watch, other):
+            watches.reading(one)
+        watches.shown(watch, {"Book:1"}, {"Rate"})
+        watches.shown(other, ())
+        watches.named(tags)
+        assert watch.is_set() is wakes
+        assert other.is_set() is ("*" in tags)
+
+
 async def test_who_comes_last_leaves_nothing_behind(feed: Feed, watches: Watches) -> None:
     """The feed is followed while there is a watch, and anew for the next one."""
     for _ in range(2):

@@ -83,12 +83,12 @@ class Query:
     books: Connection[Book] | None = listing()
     shelves: Connection[Shelf] | None = listing()
 
-    @field()
+    @field
     def hello(self) -> str:
         """A plain resolver."""
         return "hello"
 
-    @field()
+    @field
     def crash(self) -> str | None:
         """A plain resolver that fails."""
         raise ValueError("hunter2")

@@ -9,8 +9,8 @@ from writes import ledger
 from writes.shop_tables import script
 from writes.stand import standing
 
-from gateway.sources.qdrant import QdrantSource
-from gateway.sources.qdrant.points import Distance, Point
+from gateway.sources.qdrant import Distance, QdrantSource
+from gateway.sources.qdrant.points import Point
 from gateway.viewer import Viewer
 
 if TYPE_CHECKING:

@@ -249,13 +249,13 @@ class ShelfMutations:
     must_insert_shelf: Shelf = insert()
     guarded_shelf: Shelf | None = insert(permission_classes=[ClerksOnly])
 
-    @field()
+    @field
     async def remember(self, word: str) -> int:
         """Write down a word."""
         HAPPENED.append(word)
         return len(HAPPENED)
 
-    @field()
+    @field
     def forget(self) -> int | None:
         """Fails."""
         raise PlaitError("Nothing is forgotten.", code=Code.FORBIDDEN)

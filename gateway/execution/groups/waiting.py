@@ -112,10 +112,6 @@ class Failed:
         self.error = error
 
     def as_own(self) -> Exception:
-        """The error for one waiter: its own copy, since raising one object twice tangles traces."""
+        """The error for one waiter."""
         error = self.error
-        if not isinstance(error, SourceError):
-            return error
-        own = type(error)(error.message, code=error.code, extensions=error.details)
-        own.__cause__ = error
-        return own
+        return error.as_own() if isinstance(error, SourceError) else error
