@@ -79,11 +79,6 @@ def create_app(
     return Application(Gateway(settings), identify)
 
 
-def app_of(gateway: Gateway) -> Application:
-    """The application of a gateway that is not opened yet."""
-    return Application(gateway)
-
-
 class Application:
     """A gateway as an ASGI application, and as what Python asks without HTTP.
 
@@ -237,8 +232,8 @@ class Application:
         self._gateway, settings = gateway, gateway.settings
         serve, limits = settings.serve, stream_limits(settings)
         shares = Shares(limits)
-        told = self._told
-        identity = told_by(told, gateway.identity) if told else gateway.identity
+        told, rest = self._told, gateway.identity
+        identity = told_by(told, rest, serve.deadline_seconds) if told else rest
         identify = gateway.observed.identify(identity)
         rate = gateway.rate_limit
         forward = forwarded(settings)

@@ -5,6 +5,7 @@ A request takes the form of a POST's body, so that what bounds the one bounds th
 
 from __future__ import annotations
 
+import asyncio
 import json
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -77,22 +78,28 @@ def required(viewer: object) -> Viewer:
     return viewer
 
 
-def told_by(told: AppIdentify, rest: Identify) -> Identify:
+def told_by(told: AppIdentify, rest: Identify, seconds: float) -> Identify:
     """What tells the transport who asks: the application, or else `rest`.
 
     The application sees the connection itself. What a WebSocket's first message says is for `rest`
-    alone: it could claim a header that only a proxy may set.
+    alone: it could claim a header that only a proxy may set. An application that has not told after
+    `seconds` is a RequestError (SOURCE_TIMEOUT).
     """
 
     async def identify(headers: RawHeaders, scope: Scope) -> Viewer:
         try:
-            found = told(HTTPConnection(scope))
-            viewer = await found if isawaitable(found) else found
+            viewer = told(HTTPConnection(scope))
+            if isawaitable(viewer):
+                async with asyncio.timeout(seconds):
+                    viewer = await viewer
             if viewer is not None:
                 return required(viewer)
             return await Caller(rest, frozenset(), headers, scope).now()
         except RequestError:
             raise
+        except TimeoutError:
+            says = "The application did not tell in time who asks."
+            raise RequestError(says, code=Code.SOURCE_TIMEOUT) from None
         except Exception as error:  # noqa: BLE001 - the application's own, masked
             known = ours(error)
             raise RequestError(known.message, code=known.code, extensions=known.details) from None

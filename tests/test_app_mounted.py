@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 from contextlib import asynccontextmanager
@@ -235,6 +236,20 @@ def test_an_application_that_cannot_say(tables: dict[str, Any], what: str) -> No
         with pytest.raises(WebSocketDisconnect) as closed:
             ask(client, "{ me }")
         assert message in closed.value.reason
+
+
+def test_an_application_that_never_says(tables: dict[str, Any]) -> None:
+    """It is waited for as long as for an answer, and no longer."""
+
+    async def identify(_: HTTPConnection) -> Viewer | None:
+        await asyncio.Event().wait()
+
+    short = {**tables, "serve": {**tables.get("serve", {}), "deadline_seconds": 0.2}}
+    with TestClient(create_app(short, identify=identify)) as client:
+        answer = client.post("/graphql", json=TITLES)
+    (error,) = answer.json()["errors"]
+    assert (answer.status_code, error["extensions"]["code"]) == (504, "SOURCE_TIMEOUT")
+    assert error["message"] == "The application did not tell in time who asks."
 
 
 async def test_middleware_around_it(tables: dict[str, Any]) -> None:

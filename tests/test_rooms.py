@@ -12,12 +12,12 @@ ALONE = """
 import sys
 
 import gateway.serving.run
-from gateway.app import app_of
+from gateway.app import Application
 from gateway.composition import Gateway
 from gateway.settings import load
 
 gateway = Gateway(load(environ={"POSTGRES_URL": "postgresql://u@127.0.0.1:1/d"}))
-app_of(gateway)
+Application(gateway)
 assert not list(gateway.jobs())
 
 unused = {

@@ -20,7 +20,7 @@ from operations.payloads import INDEXES, fill_notes, item_payload, trend_payload
 from redis.asyncio import Redis
 from upstream.people import serving
 
-from gateway.app import app_of
+from gateway.app import Application
 from gateway.composition import Gateway
 from gateway.embedding.local import LocalEmbedder
 from gateway.settings import load
@@ -187,7 +187,7 @@ async def served(
         upstream = {"UPSTREAM_PEOPLE_URL": url}
         environment = {**addresses.environment(), **upstream, **ADMIN, **uncached, **settings}
         made = Gateway(load(environ=environment))
-        app = app_of(made)
+        app = Application(made)
         transport = httpx.ASGITransport(app)
         client = httpx.AsyncClient(
             transport=transport, base_url="http://plait", headers=CREDENTIALS

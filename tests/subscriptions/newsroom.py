@@ -32,7 +32,7 @@ from gateway import (
     reference,
     subscriptions,
 )
-from gateway.app import app_of
+from gateway.app import Application
 from gateway.composition import Gateway
 from gateway.configuration import Secret
 from gateway.settings import (
@@ -285,7 +285,7 @@ async def running(
         await database.execute("INSERT INTO authors VALUES (1, 'Ann'), (2, 'Bob')")
         settings = settings_of(url, redis_url, prefix, **more)
         gateway = Gateway(settings)
-        async with served(app_of(gateway)) as server:
+        async with served(Application(gateway)) as server:
             yield Newsroom(gateway, server, database, redis, prefix)
     finally:
         await redis.aclose()
